@@ -1,0 +1,3 @@
+//! Lección 02_02: un hilo por cliente.
+
+fn main() {}

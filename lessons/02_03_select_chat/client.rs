@@ -1,0 +1,220 @@
+//! El cliente: teclado y socket a la vez, sin hilos.
+
+use std::io;
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::AsFd;
+
+use multiplexacion::cli::Trouble;
+use multiplexacion::connection::ClientId;
+use multiplexacion::frame::MAX_TEXT;
+use multiplexacion::stop::Stop;
+use multiplexacion::trace;
+use nix::errno::Errno;
+use nix::sys::select::{FdSet, select};
+use tracing::debug;
+
+use crate::keyboard::Keyboard;
+use crate::protocol::{self, CLIENT, ERROR, NAME};
+use crate::terminal::Screen;
+use crate::{Channel, CloseReason, LIMITS, receive, send};
+
+/// Conecta con el servidor y conversa hasta Ctrl-C, Ctrl-D o el fin de la entrada.
+pub(crate) fn chat(host: &str, port: u16, name: &str) -> Result<(), Trouble> {
+    let connected = TcpStream::connect((host, port)).and_then(|stream| {
+        stream.set_nodelay(true)?;
+        stream.set_nonblocking(true)?;
+        Ok(stream)
+    });
+    let stream = connected.map_err(|error| Trouble::connecting(host, port, &error))?;
+    // Después de conectar: hasta entonces, Ctrl-C interrumpe la espera a la antigua.
+    let stop = Stop::on_signals()?;
+    ChatClient::new(stream, stop, name).run()
+}
+
+/// Por dónde va la conversación.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// El nombre está enviado; falta la respuesta. Aún no se escucha al teclado.
+    Joining,
+    /// En el chat.
+    Chatting,
+    /// El teclado se acabó: sale lo que quede en la cola, y después se cierra nuestro lado.
+    Ending,
+    /// Nuestro lado está cerrado; se lee lo que aún venga.
+    HalfClosed,
+}
+
+/// Lo que `select` encontró listo.
+#[derive(Default)]
+struct Ready {
+    stop: bool,
+    keyboard: bool,
+    screen: bool,
+    readable: bool,
+    writable: bool,
+}
+
+struct ChatClient {
+    conn: Channel,
+    stop: Stop,
+    keyboard: Keyboard,
+    screen: Screen,
+    stage: Stage,
+    name: String,
+    scratch: Vec<u8>,
+}
+
+impl ChatClient {
+    fn new(stream: TcpStream, stop: Stop, name: &str) -> ChatClient {
+        ChatClient {
+            conn: Channel::new(stream, ClientId(0), &LIMITS),
+            stop,
+            keyboard: Keyboard::new(),
+            screen: Screen::new(),
+            stage: Stage::Joining,
+            name: name.to_owned(),
+            scratch: vec![0; 16 * 1024],
+        }
+    }
+
+    // ANCHOR: run
+    /// El mismo bucle que el del servidor, con menos descriptores.
+    fn run(&mut self) -> Result<(), Trouble> {
+        self.say(&format!("{NAME}{}", self.name))?;
+        loop {
+            self.flush()?;
+            let ready = self.wait()?;
+            if ready.stop {
+                return Ok(());
+            }
+            if ready.screen {
+                self.screen.restore()?;
+            }
+            if ready.writable {
+                self.conn.writable();
+            }
+            if ready.readable && self.on_readable()? {
+                return Ok(());
+            }
+            if ready.keyboard {
+                self.on_keyboard()?;
+            }
+        }
+    }
+    // ANCHOR_END: run
+
+    // ANCHOR: wait
+    /// El único punto en el que el programa espera: a la red, al teclado, a Ctrl-C y a que la
+    /// terminal vuelva a ser nuestra.
+    fn wait(&self) -> io::Result<Ready> {
+        let (mut reading, mut writing) = (FdSet::new(), FdSet::new());
+        let socket = self.conn.stream().as_fd();
+        let screen = self.screen.disturbed();
+        reading.insert(self.stop.as_fd());
+        reading.insert(socket);
+        screen.into_iter().for_each(|screen| reading.insert(screen));
+        // Con la cola sin vaciar no se lee más del teclado: si es un archivo enorme, se envía
+        // al ritmo de la red en vez de guardarlo entero.
+        if self.stage == Stage::Chatting && !self.conn.wants_write() {
+            reading.insert(self.keyboard.as_fd());
+        }
+        if self.conn.wants_write() {
+            writing.insert(socket);
+        }
+        match select(None, &mut reading, &mut writing, None, None) {
+            Ok(count) => debug!(what = "wait", result = count, "select: {}", trace::ready(count)),
+            Err(Errno::EINTR) => return Ok(Ready::default()),
+            Err(error) => return Err(error.into()),
+        }
+        Ok(Ready {
+            stop: reading.contains(self.stop.as_fd()),
+            keyboard: reading.contains(self.keyboard.as_fd()),
+            screen: screen.is_some_and(|screen| reading.contains(screen)),
+            readable: reading.contains(socket),
+            writable: writing.contains(socket),
+        })
+    }
+    // ANCHOR_END: wait
+
+    /// Llegó algo del servidor. Devuelve si la conversación terminó como debía.
+    fn on_readable(&mut self) -> Result<bool, Trouble> {
+        let received = receive(&mut self.conn, &mut self.scratch);
+        for message in received.messages {
+            self.on_message(&message)?;
+        }
+        match received.end {
+            None => Ok(false),
+            Some(CloseReason::Left) if self.stage == Stage::HalfClosed => Ok(true),
+            Some(reason) => Err(lost(&reason)),
+        }
+    }
+
+    fn on_message(&mut self, text: &str) -> Result<(), Trouble> {
+        if self.stage != Stage::Joining {
+            return Ok(self.screen.show(&protocol::printable(text))?);
+        }
+        if let Some(address) = text.strip_prefix(CLIENT) {
+            self.stage = Stage::Chatting;
+            let address = protocol::printable(address);
+            return Ok(self.screen.start(&format!("[{}@{address}]> ", self.name))?);
+        }
+        let why = protocol::printable(text.strip_prefix(ERROR).unwrap_or(text)).into_owned();
+        Err(Trouble::new(
+            format!("el servidor no te deja entrar: {why}"),
+            "elige otro nombre con --name",
+        ))
+    }
+
+    /// Llegó algo del teclado, o su final.
+    fn on_keyboard(&mut self) -> Result<(), Trouble> {
+        let typed = match self.keyboard.read(&mut self.scratch)? {
+            Some(bytes) => self.screen.typed(bytes)?,
+            None => self.screen.finish(),
+        };
+        for line in typed.lines.iter().filter(|line| !line.is_empty()) {
+            self.say_or_explain(line)?;
+        }
+        if typed.ended {
+            self.stage = Stage::Ending;
+        }
+        Ok(())
+    }
+
+    fn say_or_explain(&mut self, line: &str) -> Result<(), Trouble> {
+        if line.len() <= MAX_TEXT {
+            return self.say(line);
+        }
+        let note = format!("(No se envió: un mensaje lleva como mucho {MAX_TEXT} bytes.)");
+        Ok(self.screen.show(&note)?)
+    }
+
+    fn say(&mut self, text: &str) -> Result<(), Trouble> {
+        match send(&mut self.conn, text) {
+            // Una lectura del teclado trae, en líneas muy cortas, más marcos de los que caben.
+            Err(CloseReason::NotReading) => {
+                self.conn.flush().map_err(|error| lost(&CloseReason::Broken(error)))?;
+                send(&mut self.conn, text).map_err(|reason| lost(&reason))
+            }
+            sent => sent.map_err(|reason| lost(&reason)),
+        }
+    }
+
+    /// Escribe lo que quepa. Sin nada más que decir, cierra solo nuestro lado: el servidor lo
+    /// ve como un final, y lo que estuviera enviando todavía llega.
+    fn flush(&mut self) -> Result<(), Trouble> {
+        self.conn.flush().map_err(|error| lost(&CloseReason::Broken(error)))?;
+        if self.stage == Stage::Ending && !self.conn.wants_write() {
+            self.conn.stream().shutdown(Shutdown::Write)?;
+            self.stage = Stage::HalfClosed;
+        }
+        Ok(())
+    }
+}
+
+fn lost(reason: &CloseReason) -> Trouble {
+    let what = match reason {
+        CloseReason::Left => "el servidor cerró la conversación".to_owned(),
+        other => format!("se perdió la conexión con el servidor: {other}"),
+    };
+    Trouble::new(what, "vuelve a entrar cuando el servidor esté en marcha")
+}

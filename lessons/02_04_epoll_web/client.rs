@@ -1,0 +1,362 @@
+//! La conversación con un navegador: qué se hace con los bytes que llegan y qué se responde.
+//!
+//! Aquí no hay `epoll`. Cada método avanza hasta donde puede sin esperar y vuelve; quién
+//! espera, y por qué, es asunto de [`server`](crate::server).
+
+use std::fmt;
+use std::io;
+use std::net::{Shutdown, TcpStream};
+use std::time::{Duration, Instant, SystemTime};
+
+use multiplexacion::cli;
+use multiplexacion::connection::{ClientId, Connection, Fill, Limits};
+use multiplexacion::http::{self, Body, Method, Persistence, Refusal, Response, Status};
+use tracing::debug;
+
+/// La línea fija de la lección: 25 caracteres que son 26 bytes, porque «¡» ocupa dos.
+pub(crate) const LINE: &str = "¡Hola desde EpollServer!\n";
+
+/// Cuánto se sigue leyendo, para descartarlo, lo que envía un cliente del que ya nos hemos
+/// despedido.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// La entrada es la cabecera más larga. La salida no necesita más que las respuestas a cuantas
+/// peticiones quepan en la entrada: mientras quede algo por escribir, no se lee más.
+static LIMITS: Limits = Limits { input: http::MAX_HEAD, output: 128 * 1024 };
+
+/// Cuánto se espera a un cliente.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// Para una cabecera, desde su primer byte.
+    pub(crate) head: Duration,
+    /// Sin actividad, o para un cuerpo entero.
+    pub(crate) idle: Duration,
+}
+
+/// Lo que el bucle presta a cada cliente mientras lo atiende.
+pub(crate) struct Desk {
+    /// La hora a la que despertó el bucle: basta una por vuelta.
+    pub(crate) now: Instant,
+    /// Donde se lee. Es uno para todos: una conexión ociosa no guarda ningún búfer.
+    pub(crate) scratch: Box<[u8]>,
+    pub(crate) patience: Patience,
+    answer: Vec<u8>,
+    answer_expires: Instant,
+}
+
+impl Desk {
+    pub(crate) fn new(patience: Patience) -> Desk {
+        let now = Instant::now();
+        let scratch = vec![0; http::MAX_HEAD].into_boxed_slice();
+        Desk { now, scratch, patience, answer: Vec::new(), answer_expires: now }
+    }
+
+    /// La respuesta de la lección, ya codificada. Solo cambia su fecha, una vez por segundo.
+    fn answer(&mut self) -> &[u8] {
+        if self.now >= self.answer_expires {
+            let clock = SystemTime::now();
+            let since = clock.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            let left = Duration::from_secs(1) - Duration::from_nanos(since.subsec_nanos().into());
+            self.answer = Reply::OK.encode(clock);
+            self.answer_expires = self.now + left;
+        }
+        &self.answer
+    }
+}
+
+/// Qué se va a responder a una petición.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Reply {
+    method: Method,
+    persistence: Persistence,
+}
+
+impl Reply {
+    const OK: Reply = Reply { method: Method::Get, persistence: Persistence::Implicit };
+
+    /// GET y HEAD reciben la línea; de los demás métodos se dice que no se atienden.
+    fn content(self) -> (Status, &'static str) {
+        match self.method {
+            Method::Get | Method::Head => (Status::OK, LINE),
+            Method::Known => (Status::METHOD_NOT_ALLOWED, "Solo se atienden GET y HEAD.\n"),
+            Method::Unknown => (Status::NOT_IMPLEMENTED, "Ese método no se conoce.\n"),
+        }
+    }
+
+    fn encode(self, clock: SystemTime) -> Vec<u8> {
+        let (status, body) = self.content();
+        let with_body = self.method != Method::Head;
+        Response { status, body, with_body, persistence: self.persistence }.encode(clock)
+    }
+}
+
+/// Por dónde va la conversación.
+#[derive(Debug)]
+enum Stage {
+    /// Se espera una cabecera, de la que ya se examinaron `scanned` bytes.
+    Head { scanned: usize },
+    /// Se descarta el cuerpo de una petición; después se enviará la respuesta.
+    Body { body: Body, reply: Reply },
+    /// La última respuesta está en la cola; tras ella se cierra.
+    Farewell,
+    /// Nuestro lado está cerrado: se descarta lo que aún envíe el otro.
+    Lingering,
+}
+
+/// Por qué se cierra una conexión.
+#[derive(Debug)]
+pub(crate) enum CloseReason {
+    /// El cliente cerró su lado, sin dejar nada a medias o dejándolo.
+    Left,
+    /// Ya tiene la última respuesta que iba a recibir.
+    Served,
+    /// El socket falló: un reset, casi siempre.
+    Broken(io::Error),
+    /// No hizo nada durante demasiado tiempo.
+    Idle,
+    /// No leyó su respuesta a tiempo.
+    NotReading,
+    /// El servidor termina.
+    Stopping,
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CloseReason::Left => f.write_str("el cliente se fue"),
+            CloseReason::Served => f.write_str("conversación terminada"),
+            CloseReason::Broken(error) => f.write_str(&cli::reason(error)),
+            CloseReason::Idle => f.write_str("sin actividad"),
+            CloseReason::NotReading => f.write_str("no lee su respuesta"),
+            CloseReason::Stopping => f.write_str("el servidor termina"),
+        }
+    }
+}
+
+/// Todo lo que se sabe de un cliente, junto, para que desaparezca junto.
+#[derive(Debug)]
+pub(crate) struct Client {
+    conn: Connection<TcpStream>,
+    stage: Stage,
+    deadline: Instant,
+    closing: Option<CloseReason>,
+}
+
+impl Client {
+    pub(crate) fn new(stream: TcpStream, id: ClientId, desk: &Desk) -> Client {
+        let deadline = desk.now + desk.patience.idle;
+        let conn = Connection::new(stream, id, &LIMITS);
+        Client { conn, stage: Stage::Head { scanned: 0 }, deadline, closing: None }
+    }
+
+    pub(crate) fn conn(&self) -> &Connection<TcpStream> {
+        &self.conn
+    }
+
+    /// Hasta cuándo se le espera.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Por qué hay que cerrarlo, si hay que cerrarlo.
+    pub(crate) fn closing(&self) -> Option<&CloseReason> {
+        self.closing.as_ref()
+    }
+
+    // ANCHOR: readable
+    /// EPOLLIN: han llegado bytes, o el fin.
+    pub(crate) fn on_readable(&mut self, desk: &mut Desk) {
+        let waiting = self.is_between_requests();
+        match self.conn.fill(&mut desk.scratch) {
+            Ok(Fill::Bytes(_)) => {
+                let answered = self.advance(desk);
+                if waiting || answered {
+                    self.renew_deadline(desk, answered);
+                }
+                self.send(desk);
+            }
+            // Cero bytes es el fin, y hay que mirarlo: quien no cierra aquí recibe EPOLLIN
+            // otra vez, para siempre.
+            Ok(Fill::End) => self.closing = Some(CloseReason::Left),
+            Ok(Fill::Empty) => {}
+            Err(error) => self.closing = Some(CloseReason::Broken(error)),
+        }
+    }
+    // ANCHOR_END: readable
+
+    /// EPOLLOUT: vuelve a haber sitio para lo que quedó por escribir.
+    pub(crate) fn on_writable(&mut self, desk: &mut Desk) {
+        self.conn.writable();
+        self.deadline = desk.now + desk.patience.idle;
+        self.send(desk);
+    }
+
+    /// EPOLLERR o EPOLLHUP sin nada que leer: el socket ya no sirve.
+    pub(crate) fn on_hang_up(&mut self) {
+        let error = self.conn.stream().take_error().ok().flatten();
+        self.closing.get_or_insert(error.map_or(CloseReason::Left, CloseReason::Broken));
+    }
+
+    /// Se agotó su plazo.
+    pub(crate) fn on_deadline(&mut self, desk: &mut Desk) {
+        if self.conn.wants_write() {
+            self.closing = Some(CloseReason::NotReading);
+        } else if matches!(self.stage, Stage::Lingering) {
+            self.closing = Some(CloseReason::Served);
+        } else if self.is_between_requests() {
+            self.closing = Some(CloseReason::Idle);
+        } else {
+            let reason = "la petición no llegó entera a tiempo";
+            self.refuse(&Refusal { status: Status::REQUEST_TIMEOUT, reason });
+            self.send(desk);
+        }
+    }
+
+    /// El servidor termina: quien tenga una respuesta a medias la recibe entera, hasta
+    /// `limit`; los demás no esperan nada.
+    pub(crate) fn on_stop(&mut self, limit: Instant) {
+        match self.stage {
+            Stage::Lingering => {}
+            _ if self.conn.wants_write() => self.stage = Stage::Farewell,
+            _ => self.closing = Some(CloseReason::Stopping),
+        }
+        self.deadline = self.deadline.min(limit);
+    }
+
+    /// Atiende cuantas peticiones enteras haya en la entrada: pueden llegar varias en una
+    /// lectura (RFC 9112 §9.3.2). Devuelve si respondió a alguna.
+    fn advance(&mut self, desk: &mut Desk) -> bool {
+        let mut answered = false;
+        loop {
+            let progress = match &mut self.stage {
+                Stage::Head { .. } => self.read_head(),
+                Stage::Body { .. } => self.skip_body(desk, &mut answered),
+                Stage::Farewell => Ok(false),
+                Stage::Lingering => {
+                    self.conn.consume(usize::MAX);
+                    Ok(false)
+                }
+            };
+            match progress {
+                Ok(true) => {}
+                Ok(false) => return answered,
+                Err(refusal) => self.refuse(&refusal),
+            }
+        }
+    }
+
+    /// Busca una cabecera entera. Devuelve si la encontró.
+    fn read_head(&mut self) -> Result<bool, Refusal> {
+        let Stage::Head { scanned } = &mut self.stage else { return Ok(false) };
+        if *scanned == 0 {
+            self.conn.consume(http::leading_blank(self.conn.input()));
+        }
+        let input = self.conn.input();
+        let Some(end) = http::end_of_head(input, *scanned) else {
+            *scanned = input.len();
+            let full = input.len() >= http::MAX_HEAD;
+            let reason = "la cabecera pasa de 8 KiB";
+            let refusal = Refusal { status: Status::FIELDS_TOO_LARGE, reason };
+            return if full { Err(refusal) } else { Ok(false) };
+        };
+        let request = http::parse_head(&input[..end])?;
+        self.conn.consume(request.head_length);
+        self.stage = if request.expects_continue && !request.body.is_done() {
+            // Quien pregunta antes de enviar el cuerpo ya tiene su respuesta; si lo enviará o
+            // no, no se sabe: por eso se cierra (RFC 9110 §10.1.1).
+            let reply = Reply { method: request.method, persistence: Persistence::Close };
+            Stage::Body { body: Body::Sized(0), reply }
+        } else {
+            let reply = Reply { method: request.method, persistence: request.persistence };
+            Stage::Body { body: request.body, reply }
+        };
+        Ok(true)
+    }
+
+    /// Descarta lo que haya llegado del cuerpo y, cuando no falta nada, encola la respuesta.
+    /// Devuelve si acabó.
+    fn skip_body(&mut self, desk: &mut Desk, answered: &mut bool) -> Result<bool, Refusal> {
+        let Stage::Body { body, reply } = &mut self.stage else { return Ok(false) };
+        let reply = *reply;
+        if !body.is_done() {
+            let used = body.skip(self.conn.input())?;
+            let done = body.is_done();
+            self.conn.consume(used);
+            if !done {
+                return Ok(false);
+            }
+        }
+        self.queue(reply, desk);
+        *answered = true;
+        let close = reply.persistence == Persistence::Close;
+        self.stage = if close { Stage::Farewell } else { Stage::Head { scanned: 0 } };
+        Ok(true)
+    }
+
+    fn queue(&mut self, reply: Reply, desk: &mut Desk) {
+        let queued = if reply == Reply::OK {
+            self.conn.queue(desk.answer())
+        } else {
+            self.conn.queue(&reply.encode(SystemTime::now()))
+        };
+        if queued.is_err() {
+            self.closing = Some(CloseReason::NotReading);
+        }
+    }
+
+    /// Responde con la razón y se despide.
+    fn refuse(&mut self, refusal: &Refusal) {
+        let Refusal { status, reason } = *refusal;
+        debug!(
+            what = "refuse",
+            client = self.conn.id().0,
+            result = status.code,
+            "respuesta {}: {reason}",
+            status.code
+        );
+        let body = format!("{reason}.\n");
+        let persistence = Persistence::Close;
+        let response = Response { status, body: &body, with_body: true, persistence };
+        self.conn.queue_last(&response.encode(SystemTime::now()));
+        self.stage = Stage::Farewell;
+    }
+
+    /// Si no hay ninguna petición a medias.
+    fn is_between_requests(&self) -> bool {
+        matches!(self.stage, Stage::Head { .. }) && self.conn.input().is_empty()
+    }
+
+    /// El plazo corre desde el primer byte de lo que se espera, y no se renueva con los
+    /// siguientes: un byte cada nueve segundos no compra otros diez.
+    fn renew_deadline(&mut self, desk: &Desk, answered: bool) {
+        let patience = match self.stage {
+            Stage::Head { .. } if !self.conn.input().is_empty() => desk.patience.head,
+            // Líneas vacías y nada más: no es actividad.
+            Stage::Head { .. } if !answered => return,
+            _ => desk.patience.idle,
+        };
+        self.deadline = desk.now + patience;
+    }
+
+    /// Escribe lo que quepa y, si ya salió la última respuesta, cierra.
+    fn send(&mut self, desk: &Desk) {
+        if let Err(error) = self.conn.flush() {
+            self.closing = Some(CloseReason::Broken(error));
+        } else if matches!(self.stage, Stage::Farewell) && !self.conn.wants_write() {
+            self.say_goodbye(desk);
+        }
+    }
+
+    /// Cerrar de golpe con bytes sin leer provoca un reset, y el reset puede destruir la
+    /// respuesta antes de que el otro la lea (RFC 9112 §9.6). Así que se cierra solo nuestro
+    /// lado, y se sigue leyendo un rato.
+    fn say_goodbye(&mut self, desk: &Desk) {
+        self.conn.consume(usize::MAX);
+        self.stage = Stage::Lingering;
+        self.deadline = desk.now + LINGER;
+        if let Err(error) = self.conn.stream().shutdown(Shutdown::Write) {
+            // El otro ya no está: no hay a quién decir adiós.
+            self.closing = Some(CloseReason::Broken(error));
+        }
+    }
+}

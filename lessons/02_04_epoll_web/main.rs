@@ -1,0 +1,144 @@
+//! Lección 02_04: un servidor web sobre `epoll`.
+//!
+//! Responde a cualquier navegador con una línea fija de texto. `select` recorre en cada
+//! vuelta todos los descriptores que vigila; con `epoll` se registran una vez y es el núcleo
+//! quien lleva la cuenta y entrega solo los que tienen algo que contar.
+//!
+//! Se lee en este orden: este archivo (qué se puede pedir por la línea de órdenes),
+//! [`server`] (el bucle de eventos), [`client`] (la conversación con un navegador) y
+//! [`deadlines`] (quién se está retrasando).
+
+mod client;
+mod deadlines;
+mod server;
+
+use std::io;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use clap::Parser;
+use multiplexacion::cli::{self, Common, Trouble};
+use multiplexacion::net;
+use multiplexacion::stop::Stop;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use client::Patience;
+use server::{EpollServer, Settings};
+
+/// Servidor web sobre epoll: responde a cualquier navegador con una línea de texto
+#[derive(Parser, Debug)]
+#[command(
+    name = "aplic_02_04",
+    version,
+    help_template = cli::HELP_TEMPLATE,
+    override_usage = "aplic_02_04 [OPCIONES]",
+    after_help = "Ábrelo en un navegador, o pruébalo con: curl -i http://127.0.0.1:8080/",
+    disable_help_flag = true,
+    disable_version_flag = true
+)]
+struct Arguments {
+    /// Puerto en el que escucha; 0 deja que elija el núcleo (por omisión, 8080)
+    #[arg(long, value_name = "PUERTO", value_parser = cli::port)]
+    #[arg(default_value = "8080", hide_default_value = true)]
+    port: u16,
+
+    /// Bucles de eventos, cada uno en su hilo y con su epoll (por omisión, 1)
+    #[arg(long, value_name = "N", value_parser = cli::count)]
+    #[arg(default_value = "1", hide_default_value = true)]
+    workers: usize,
+
+    /// Segundos para enviar la cabecera de una petición (por omisión, 10)
+    #[arg(long, value_name = "SEGUNDOS", value_parser = cli::seconds)]
+    #[arg(default_value = "10", hide_default_value = true)]
+    head_timeout: Duration,
+
+    /// Segundos que una conexión puede pasar sin actividad (por omisión, 60)
+    #[arg(long, value_name = "SEGUNDOS", value_parser = cli::seconds)]
+    #[arg(default_value = "60", hide_default_value = true)]
+    idle_timeout: Duration,
+
+    /// Segundos para terminar, tras Ctrl-C, lo que se estaba enviando (por omisión, 5)
+    #[arg(long, value_name = "SEGUNDOS", value_parser = cli::seconds)]
+    #[arg(default_value = "5", hide_default_value = true)]
+    drain_timeout: Duration,
+
+    #[command(flatten)]
+    common: Common,
+}
+
+impl cli::Arguments for Arguments {
+    fn common(&self) -> &Common {
+        &self.common
+    }
+}
+
+fn main() -> ExitCode {
+    cli::start(serve)
+}
+
+fn serve(arguments: Arguments) -> Result<(), Trouble> {
+    // Antes de crear hilos, para que todos hereden la máscara de señales.
+    let stop = Arc::new(Stop::on_signals()?);
+    let servers = open(&arguments, &stop)
+        .map_err(|error| Trouble::listening(&arguments.common.host, arguments.port, &error))?;
+    cli::announce(servers[0].address()?)?;
+    Ok(run_all(servers)?)
+}
+
+/// Un servidor por hilo, todos en el mismo puerto. El primero descubre cuál es, si lo elige
+/// el núcleo.
+fn open(arguments: &Arguments, stop: &Arc<Stop>) -> io::Result<Vec<EpollServer>> {
+    let settings = Settings {
+        // Solo si hace falta: con SO_REUSEPORT, dos servidores arrancados por descuido se
+        // repartirían los clientes en vez de que el segundo dijera que el puerto está ocupado.
+        share_port: arguments.workers > 1,
+        patience: Patience { head: arguments.head_timeout, idle: arguments.idle_timeout },
+        drain: arguments.drain_timeout,
+    };
+    let address = net::resolve(&arguments.common.host, arguments.port)?;
+    let first = EpollServer::new(address, settings, Arc::clone(stop))?;
+    let address = first.address()?;
+    let mut servers = vec![first];
+    for _ in 1..arguments.workers {
+        servers.push(EpollServer::new(address, settings, Arc::clone(stop))?);
+    }
+    Ok(servers)
+}
+
+/// El primero en este hilo; los demás, cada uno en el suyo.
+fn run_all(servers: Vec<EpollServer>) -> io::Result<()> {
+    let mut servers = servers.into_iter();
+    let first = servers.next();
+    thread::scope(|scope| {
+        let others: Vec<_> = (2..)
+            .zip(servers)
+            .map(|(number, server)| {
+                let builder = thread::Builder::new().name(format!("epoll-{number}"));
+                builder.spawn_scoped(scope, move || run(server)).inspect_err(|_| stop_everyone())
+            })
+            .collect();
+        let mut result = first.map_or(Ok(()), run);
+        for thread in others {
+            let ended = thread.map(|thread| {
+                thread.join().unwrap_or_else(|_| Err(io::Error::other("un hilo terminó mal")))
+            });
+            result = result.and(ended.flatten());
+        }
+        result
+    })
+}
+
+/// Si un bucle falla, los demás terminan también: mejor un error a la vista que un servidor a
+/// medias.
+fn run(mut server: EpollServer) -> io::Result<()> {
+    server.run().inspect_err(|_| stop_everyone())
+}
+
+fn stop_everyone() {
+    // Al proceso y no a este hilo: el descriptor de señales de cada hilo solo muestra las suyas
+    // y las de todo el proceso.
+    let _ = kill(Pid::this(), Signal::SIGTERM);
+}

@@ -1,0 +1,356 @@
+//! Línea de órdenes en español: opciones comunes, ayuda, errores y códigos de salida.
+//!
+//! Un programa del curso termina con 0 si todo fue bien (también tras Ctrl-C), con 2 si se le
+//! llamó mal y con 1 ante cualquier otro problema; en los dos últimos casos, con una sola
+//! línea que dice qué pasó y qué probar.
+
+use std::error::Error;
+use std::ffi::OsString;
+use std::fmt;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{ArgAction, Args, CommandFactory, Parser};
+
+use crate::trace;
+
+/// Plantilla de la ayuda de `clap`, con sus títulos en español.
+pub const HELP_TEMPLATE: &str = "{about}\n\nUso: {usage}\n\nOpciones:\n{options}{after-help}";
+
+/// Opciones que comparten las tres lecciones.
+#[derive(Args, Debug)]
+pub struct Common {
+    /// Dirección o nombre de la máquina, IPv4 o IPv6 (por omisión, 127.0.0.1)
+    #[arg(long, value_name = "DIRECCIÓN", default_value = "127.0.0.1", hide_default_value = true)]
+    pub host: String,
+
+    /// Explica cada paso en el error estándar
+    #[arg(short, long)]
+    pub verbose: bool,
+
+    /// Escribe cada paso en ARCHIVO, en JSON Lines, para otras herramientas
+    #[arg(long, value_name = "ARCHIVO")]
+    pub trace: Option<PathBuf>,
+
+    /// Muestra esta ayuda
+    #[arg(short, long, action = ArgAction::Help)]
+    help: Option<bool>,
+
+    /// Muestra la versión
+    #[arg(short = 'V', long, action = ArgAction::Version)]
+    version: Option<bool>,
+}
+
+/// Argumentos de una lección: los suyos y los comunes.
+pub trait Arguments: Parser {
+    /// Los que comparte con las demás lecciones.
+    fn common(&self) -> &Common;
+}
+
+/// Por qué termina un programa: qué pasó y qué probar.
+#[derive(Debug)]
+pub struct Trouble {
+    what: String,
+    hint: String,
+}
+
+impl Trouble {
+    /// `what` y `hint` son frases sin punto final: «el puerto está ocupado», «elige otro».
+    pub fn new(what: impl Into<String>, hint: impl Into<String>) -> Trouble {
+        Trouble { what: what.into(), hint: hint.into() }
+    }
+
+    /// No se pudo escuchar en `host` y `port`.
+    pub fn listening(host: &str, port: u16, error: &io::Error) -> Trouble {
+        let place = place(host, port);
+        match error.kind() {
+            io::ErrorKind::AddrInUse => Trouble::new(
+                format!("otro programa ya escucha en {place}"),
+                "ciérralo, elige otro puerto con --port, o deja que el núcleo elija con --port 0",
+            ),
+            io::ErrorKind::PermissionDenied => Trouble::new(
+                format!("el sistema no permite escuchar en {place}"),
+                "los puertos por debajo de 1024 exigen privilegios; usa uno mayor, como --port 8080",
+            ),
+            io::ErrorKind::AddrNotAvailable => Trouble::new(
+                format!("{host} no es una dirección de esta máquina"),
+                "usa --host 127.0.0.1, o --host 0.0.0.0 para todas las que tiene",
+            ),
+            _ if is_unresolved(error) => Trouble::unresolved(host),
+            _ => Trouble::new(
+                format!("no se puede escuchar en {place}: {}", reason(error)),
+                "revisa --host y --port",
+            ),
+        }
+    }
+
+    /// No se pudo conectar con `host` y `port`.
+    pub fn connecting(host: &str, port: u16, error: &io::Error) -> Trouble {
+        let place = place(host, port);
+        match error.kind() {
+            io::ErrorKind::ConnectionRefused => Trouble::new(
+                format!("nadie escucha en {place}"),
+                "arranca antes el servidor, o revisa --host y --port",
+            ),
+            _ if is_unresolved(error) => Trouble::unresolved(host),
+            _ => Trouble::new(
+                format!("no se puede conectar con {place}: {}", reason(error)),
+                "revisa --host y --port, y que el servidor esté en marcha",
+            ),
+        }
+    }
+
+    fn unresolved(host: &str) -> Trouble {
+        Trouble::new(
+            format!("no se encuentra ninguna máquina llamada «{host}»"),
+            "revisa --host; para esta misma máquina es 127.0.0.1",
+        )
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}. Qué probar: {}.", self.what, self.hint)
+    }
+}
+
+impl Error for Trouble {}
+
+/// Un fallo del sistema que no tiene un consejo propio.
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Trouble {
+        Trouble::new(reason(&error), "repítelo con -v para ver en qué paso ocurre")
+    }
+}
+
+/// Lee los argumentos, enciende la traza, ejecuta `run` y convierte lo que ocurra en un
+/// código de salida.
+pub fn start<A: Arguments>(run: impl FnOnce(A) -> Result<(), Trouble>) -> ExitCode {
+    start_with(std::env::args_os(), run)
+}
+
+fn start_with<A: Arguments>(
+    words: impl IntoIterator<Item = OsString>,
+    run: impl FnOnce(A) -> Result<(), Trouble>,
+) -> ExitCode {
+    let arguments = match A::try_parse_from(words) {
+        Ok(arguments) => arguments,
+        Err(error) => return explain_usage::<A>(&error),
+    };
+    match start_trace(arguments.common()).and_then(|()| run(arguments)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(trouble) => {
+            complain(&format!("{}: {trouble}", program::<A>()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start_trace(common: &Common) -> Result<(), Trouble> {
+    trace::start(common.verbose, common.trace.as_deref()).map_err(|error| {
+        let file = common.trace.as_deref().unwrap_or_else(|| "".as_ref()).display();
+        Trouble::new(
+            format!("no se puede escribir la traza en «{file}»: {}", reason(&error)),
+            "indica con --trace un archivo en una carpeta tuya",
+        )
+    })
+}
+
+/// Escribe una línea en la salida estándar y la vacía, para que quien lea por una tubería la
+/// reciba ya.
+///
+/// # Errors
+/// Nadie lee la salida: se cerró la tubería o no queda disco.
+pub fn say(line: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(format!("{line}\n").as_bytes())?;
+    out.flush()
+}
+
+/// Anuncia, en la primera línea de la salida estándar, la dirección real en la que se escucha.
+///
+/// Se llama después de `listen`: cuando alguien la lee, ya es verdad.
+///
+/// # Errors
+/// Los de [`say`].
+pub fn announce(address: std::net::SocketAddr) -> io::Result<()> {
+    say(&format!("Escuchando en {address}"))
+}
+
+fn complain(line: &str) {
+    // Si ni siquiera hay error estándar, queda el código de salida.
+    let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
+}
+
+/// Lo que dice el sistema de un error, en español.
+///
+/// `std` toma sus textos de strerror(3), en inglés: aquí están los que un programa de
+/// sockets puede encontrar; de los demás queda el número, que errno(3) explica.
+pub fn reason(error: &io::Error) -> String {
+    let text = match error.kind() {
+        io::ErrorKind::NotFound => "no existe",
+        io::ErrorKind::PermissionDenied => "permiso denegado",
+        io::ErrorKind::ConnectionRefused => "conexión rechazada",
+        io::ErrorKind::ConnectionReset => "el otro extremo cortó la conexión",
+        io::ErrorKind::ConnectionAborted => "conexión abandonada",
+        io::ErrorKind::HostUnreachable => "no hay ruta hasta esa máquina",
+        io::ErrorKind::NetworkUnreachable => "no hay ruta hasta esa red",
+        io::ErrorKind::NetworkDown => "la red está caída",
+        io::ErrorKind::NotConnected => "el socket no está conectado",
+        io::ErrorKind::AddrInUse => "dirección ocupada",
+        io::ErrorKind::AddrNotAvailable => "dirección no disponible",
+        io::ErrorKind::BrokenPipe => "nadie lee al otro lado",
+        io::ErrorKind::TimedOut => "se agotó el plazo",
+        io::ErrorKind::WouldBlock => "no hay nada listo",
+        io::ErrorKind::UnexpectedEof => "la conexión terminó a medias",
+        io::ErrorKind::StorageFull => "no queda espacio en el disco",
+        io::ErrorKind::IsADirectory => "es una carpeta",
+        io::ErrorKind::NotADirectory => "una parte de la ruta no es una carpeta",
+        io::ErrorKind::ReadOnlyFilesystem => "el sistema de archivos es de solo lectura",
+        io::ErrorKind::InvalidInput => "valor no válido",
+        io::ErrorKind::OutOfMemory => "no queda memoria",
+        _ => return numbered_reason(error),
+    };
+    text.to_owned()
+}
+
+fn numbered_reason(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(24) => "no quedan descriptores de archivo (ulimit -n)".to_owned(),
+        Some(number) => format!("error {number} del sistema (míralo en errno(3))"),
+        None => error.to_string(),
+    }
+}
+
+/// `getaddrinfo` no deja un número de error del sistema, y `std` no le da un `ErrorKind`
+/// estable: se reconoce porque no tiene ni lo uno ni lo otro.
+fn is_unresolved(error: &io::Error) -> bool {
+    error.raw_os_error().is_none()
+}
+
+fn place(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+fn program<A: CommandFactory>() -> String {
+    A::command().get_name().to_owned()
+}
+
+/// Muestra la ayuda o la versión, o explica en una línea el error de uso.
+fn explain_usage<A: CommandFactory>(error: &clap::Error) -> ExitCode {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            // Quien cierra la tubería antes de leerlo todo (`| head -1`) ya tiene lo que quería.
+            let _ = say(error.to_string().trim_end());
+            ExitCode::SUCCESS
+        }
+        _ => {
+            let problem = usage_problem(error);
+            let stop = if problem.ends_with('?') { "" } else { "." };
+            complain(&format!("{}: {problem}{stop} Prueba con --help.", program::<A>()));
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn usage_problem(error: &clap::Error) -> String {
+    let context = |kind| error.get(kind).map(context_text).unwrap_or_default();
+    let argument = context(ContextKind::InvalidArg);
+    let value = context(ContextKind::InvalidValue);
+    match error.kind() {
+        ErrorKind::UnknownArgument => match context(ContextKind::SuggestedArg) {
+            similar if similar.is_empty() => format!("no existe la opción «{argument}»"),
+            similar => format!("no existe la opción «{argument}»; ¿querías decir «{similar}»?"),
+        },
+        ErrorKind::MissingRequiredArgument => format!("falta {argument}"),
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation if value.is_empty() => {
+            format!("falta el valor de «{argument}»")
+        }
+        ErrorKind::ValueValidation => {
+            let rule = error.source().map(ToString::to_string).unwrap_or_default();
+            format!("«{value}» no sirve para «{argument}»: {rule}")
+        }
+        ErrorKind::ArgumentConflict => match context(ContextKind::PriorArg) {
+            other if other == argument || other.is_empty() => {
+                format!("«{argument}» aparece más de una vez")
+            }
+            other => format!("«{argument}» y «{other}» no pueden ir juntas"),
+        },
+        ErrorKind::TooManyValues => format!("«{argument}» no lleva valor, y le diste «{value}»"),
+        ErrorKind::InvalidUtf8 => "hay un argumento que no es texto UTF-8".to_owned(),
+        _ => "los argumentos no son válidos".to_owned(),
+    }
+}
+
+fn context_text(value: &ContextValue) -> String {
+    match value {
+        ContextValue::String(text) => text.clone(),
+        ContextValue::Strings(texts) => texts.join(", "),
+        other => other.to_string(),
+    }
+}
+
+/// Valida un puerto.
+///
+/// # Errors
+/// La regla que no cumple, en español.
+pub fn port(text: &str) -> Result<u16, String> {
+    text.parse().map_err(|_| "debe ser un número de 0 a 65535".to_owned())
+}
+
+/// Valida una cantidad de al menos uno.
+///
+/// # Errors
+/// La regla que no cumple, en español.
+pub fn count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number @ 1..=100_000) => Ok(number),
+        _ => Err("debe ser un número de 1 a 100000".to_owned()),
+    }
+}
+
+/// Valida un plazo en segundos, con decimales si hacen falta: `10`, `0.5`.
+///
+/// # Errors
+/// La regla que no cumple, en español.
+pub fn seconds(text: &str) -> Result<Duration, String> {
+    text.parse()
+        .ok()
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .filter(|duration| {
+            (Duration::from_millis(1)..=Duration::from_secs(86_400)).contains(duration)
+        })
+        .ok_or_else(|| "debe ser un número de segundos, de 0.001 a 86400".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn los_plazos_admiten_decimales_y_rechazan_lo_que_no_es_un_tiempo() {
+        assert_eq!(seconds("0.25").unwrap(), Duration::from_millis(250));
+        for wrong in ["0", "-1", "NaN", "inf", "diez", "1e9", ""] {
+            assert!(seconds(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn un_puerto_cabe_en_dieciseis_bits() {
+        assert_eq!(port("65535"), Ok(65_535));
+        for wrong in ["65536", "-1", "http", ""] {
+            assert!(port(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn cada_fallo_al_escuchar_tiene_su_consejo() {
+        let say = |kind: io::ErrorKind| Trouble::listening("::1", 80, &kind.into()).to_string();
+        assert!(say(io::ErrorKind::AddrInUse).contains("[::1]:80"));
+        assert!(say(io::ErrorKind::PermissionDenied).contains("1024"));
+        assert!(say(io::ErrorKind::AddrNotAvailable).contains("no es una dirección"));
+    }
+}

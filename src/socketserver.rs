@@ -1,0 +1,1 @@
+//! La contrapartida del módulo `socketserver` de Python.

@@ -1,0 +1,1 @@
+//! Conduce cualquier servidor a través de su socket y cuenta qué pasó.
