@@ -112,7 +112,9 @@ impl ChatClient {
         let screen = self.screen.disturbed();
         reading.insert(self.stop.as_fd());
         reading.insert(socket);
-        screen.into_iter().for_each(|screen| reading.insert(screen));
+        if let Some(screen) = screen {
+            reading.insert(screen);
+        }
         // Con la cola sin vaciar no se lee más del teclado: si es un archivo enorme, se envía
         // al ritmo de la red en vez de guardarlo entero.
         if self.stage == Stage::Chatting && !self.conn.wants_write() {

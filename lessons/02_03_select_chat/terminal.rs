@@ -37,14 +37,14 @@ pub(crate) enum Screen {
     /// Entrada o salida van a un archivo o a una tubería: solo líneas.
     Plain(Lines),
     /// Una persona ante una terminal.
-    Terminal(Terminal),
+    Terminal(Box<Terminal>),
 }
 
 impl Screen {
     /// Mira qué hay al otro lado de la entrada y de la salida.
     pub(crate) fn new() -> Screen {
         if io::stdin().is_terminal() && io::stdout().is_terminal() {
-            Screen::Terminal(Terminal::default())
+            Screen::Terminal(Box::default())
         } else {
             Screen::Plain(Lines::default())
         }
@@ -61,8 +61,10 @@ impl Screen {
     /// Un descriptor que avisa de que otro programa usó la terminal, o de que cambió.
     pub(crate) fn disturbed(&self) -> Option<BorrowedFd<'_>> {
         match self {
-            Screen::Terminal(Terminal { modes: Some(modes), .. }) => Some(modes.disturbed.as_fd()),
-            _ => None,
+            Screen::Plain(_) => None,
+            Screen::Terminal(terminal) => {
+                terminal.modes.as_ref().map(|modes| modes.disturbed.as_fd())
+            }
         }
     }
 
@@ -154,21 +156,20 @@ impl Terminal {
 
     fn typed(&mut self, bytes: &[u8]) -> io::Result<Typed> {
         let mut typed = Typed::default();
-        let mut finished = String::new();
         for key in bytes {
             match self.editor.press(*key) {
                 Edit::Continue => {}
                 Edit::End => typed.ended = true,
-                Edit::Line(line) => {
-                    finished += &format!("{ERASE}{}{line}\n", self.prompt);
-                    typed.lines.push(line);
-                }
+                Edit::Line(line) => typed.lines.push(line),
             }
         }
+        let sent = |line: &String| format!("{ERASE}{}{line}\n", self.prompt);
+        let mut above: String = typed.lines.iter().map(sent).collect();
+        above.push_str(ERASE);
         if typed.ended {
-            emit(&format!("{finished}{ERASE}"))?;
+            emit(&above)?;
         } else {
-            self.draw(&format!("{finished}{ERASE}"))?;
+            self.draw(&above)?;
         }
         Ok(typed)
     }
@@ -257,8 +258,9 @@ impl Editor {
     fn skips(&mut self, byte: u8) -> bool {
         self.escape = match (&self.escape, byte) {
             (Escape::None, _) => return false,
-            (Escape::Started, b'[' | b'O') => Escape::Parameters,
-            (Escape::Parameters, 0x20..=0x3F) => Escape::Parameters,
+            (Escape::Started, b'[' | b'O') | (Escape::Parameters, 0x20..=0x3F) => {
+                Escape::Parameters
+            }
             _ => Escape::None,
         };
         true
@@ -268,7 +270,7 @@ impl Editor {
         self.partial.push(byte);
         match str::from_utf8(&self.partial) {
             Ok(text) => {
-                self.line.push_str(&text.replace(|c: char| c.is_control() && c != '\t', ""))
+                self.line.push_str(&text.replace(|c: char| c.is_control() && c != '\t', ""));
             }
             // Sin `error_len`, lo que hay es el principio de una letra: falta el resto.
             Err(error) if error.error_len().is_none() => return,

@@ -55,13 +55,17 @@ impl Desk {
     fn answer(&mut self) -> &[u8] {
         if self.now >= self.answer_expires {
             let clock = SystemTime::now();
-            let since = clock.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-            let left = Duration::from_secs(1) - Duration::from_nanos(since.subsec_nanos().into());
             self.answer = Reply::OK.encode(clock);
-            self.answer_expires = self.now + left;
+            self.answer_expires = self.now + left_of_the_second(clock);
         }
         &self.answer
     }
+}
+
+/// Cuánto falta para que cambie el segundo del reloj.
+fn left_of_the_second(clock: SystemTime) -> Duration {
+    let since = clock.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Duration::from_nanos(1_000_000_000 - u64::from(since.subsec_nanos()))
 }
 
 /// Qué se va a responder a una petición.

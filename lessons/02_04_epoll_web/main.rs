@@ -15,7 +15,7 @@ mod server;
 use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
 use clap::Parser;
@@ -76,13 +76,13 @@ impl cli::Arguments for Arguments {
 }
 
 fn main() -> ExitCode {
-    cli::start(serve)
+    cli::start(|arguments| serve(&arguments))
 }
 
-fn serve(arguments: Arguments) -> Result<(), Trouble> {
+fn serve(arguments: &Arguments) -> Result<(), Trouble> {
     // Antes de crear hilos, para que todos hereden la máscara de señales.
     let stop = Arc::new(Stop::on_signals()?);
-    let servers = open(&arguments, &stop)
+    let servers = open(arguments, &stop)
         .map_err(|error| Trouble::listening(&arguments.common.host, arguments.port, &error))?;
     cli::announce(servers[0].address()?)?;
     Ok(run_all(servers)?)
@@ -110,25 +110,23 @@ fn open(arguments: &Arguments, stop: &Arc<Stop>) -> io::Result<Vec<EpollServer>>
 
 /// El primero en este hilo; los demás, cada uno en el suyo.
 fn run_all(servers: Vec<EpollServer>) -> io::Result<()> {
-    let mut servers = servers.into_iter();
-    let first = servers.next();
     thread::scope(|scope| {
-        let others: Vec<_> = (2..)
-            .zip(servers)
+        let mut servers = (1..).zip(servers);
+        let first = servers.next();
+        let others: Vec<_> = servers
             .map(|(number, server)| {
-                let builder = thread::Builder::new().name(format!("epoll-{number}"));
-                builder.spawn_scoped(scope, move || run(server)).inspect_err(|_| stop_everyone())
+                let thread = thread::Builder::new().name(format!("epoll-{number}"));
+                thread.spawn_scoped(scope, || run(server)).inspect_err(|_| stop_everyone())
             })
             .collect();
-        let mut result = first.map_or(Ok(()), run);
-        for thread in others {
-            let ended = thread.map(|thread| {
-                thread.join().unwrap_or_else(|_| Err(io::Error::other("un hilo terminó mal")))
-            });
-            result = result.and(ended.flatten());
-        }
-        result
+        let ended = first.map_or(Ok(()), |(_, server)| run(server));
+        others.into_iter().fold(ended, |ended, thread| ended.and(outcome(thread)))
     })
+}
+
+/// Lo que devolvió un hilo, si llegó a empezar y a terminar.
+fn outcome(thread: io::Result<ScopedJoinHandle<'_, io::Result<()>>>) -> io::Result<()> {
+    thread?.join().unwrap_or_else(|_| Err(io::Error::other("un hilo no terminó bien")))
 }
 
 /// Si un bucle falla, los demás terminan también: mejor un error a la vista que un servidor a
