@@ -77,6 +77,7 @@ impl<S: Read + Write + AsRawFd> Connection<S> {
     ///
     /// # Errors
     /// Los de `read(2)` que acaban con la conexión, como ECONNRESET.
+    // ANCHOR: fill
     pub fn fill(&mut self, scratch: &mut [u8]) -> io::Result<Fill> {
         let room = scratch.len().min(self.limits.input - self.input.len());
         if room == 0 {
@@ -101,11 +102,13 @@ impl<S: Read + Write + AsRawFd> Connection<S> {
             }
             Err(error) if not_now(&error) => Ok(Fill::Empty),
             Err(error) => {
-                debug!(what = "read", fd, client, result = %error, "read({fd}): {}", crate::cli::reason(&error));
+                let why = crate::cli::reason(&error);
+                debug!(what = "read", fd, client, result = why, "read({fd}): {why}");
                 Err(error)
             }
         }
     }
+    // ANCHOR_END: fill
 
     /// Lo recibido y sin consumir.
     pub fn input(&self) -> &[u8] {
@@ -140,6 +143,7 @@ impl<S: Read + Write + AsRawFd> Connection<S> {
     ///
     /// # Errors
     /// Los de `write(2)` que acaban con la conexión, como EPIPE o ECONNRESET.
+    // ANCHOR: flush
     pub fn flush(&mut self) -> io::Result<()> {
         if self.blocked || self.output.is_empty() {
             return Ok(());
@@ -169,11 +173,13 @@ impl<S: Read + Write + AsRawFd> Connection<S> {
                 Ok(())
             }
             Err(error) => {
-                debug!(what = "write", fd, client, result = %error, "write({fd}): {}", crate::cli::reason(&error));
+                let why = crate::cli::reason(&error);
+                debug!(what = "write", fd, client, result = why, "write({fd}): {why}");
                 Err(error)
             }
         }
     }
+    // ANCHOR_END: flush
 
     /// El núcleo avisó de que vuelve a haber sitio: la próxima [`flush`](Connection::flush)
     /// lo intentará.

@@ -41,6 +41,7 @@ impl fmt::Display for FrameError {
 
 impl std::error::Error for FrameError {}
 
+// ANCHOR: encode
 /// Un marco con `text`: longitud y texto juntos, para que salgan en una sola escritura.
 ///
 /// # Errors
@@ -51,7 +52,9 @@ pub fn encode(text: &str) -> Result<Vec<u8>, FrameError> {
     let header = header.ok_or(FrameError::TooLong(length))?.to_be_bytes();
     Ok([&header, text.as_bytes()].concat())
 }
+// ANCHOR_END: encode
 
+// ANCHOR: decode
 /// El primer marco de `bytes`: su texto y cuántos bytes ocupa en total. `None` si aún no ha
 /// llegado entero.
 ///
@@ -73,6 +76,7 @@ pub fn decode(bytes: &[u8]) -> Result<Option<(&str, usize)>, FrameError> {
     let text = str::from_utf8(text).map_err(|_| FrameError::NotText)?;
     Ok(Some((text, HEADER + length)))
 }
+// ANCHOR_END: decode
 
 #[cfg(test)]
 mod tests {

@@ -67,6 +67,7 @@ pub enum Accept {
 /// Solo los que impiden seguir aceptando. Los que accept(2) atribuye al cliente que se fue
 /// (ECONNABORTED y los errores de red que el núcleo entrega por adelantado) son
 /// [`Accept::Empty`]; EMFILE, ENFILE, ENOBUFS y ENOMEM son [`Accept::Full`].
+// ANCHOR: accept
 pub fn accept(listener: &TcpListener) -> io::Result<Accept> {
     let (stream, address) = match listener.accept() {
         Ok(accepted) => accepted,
@@ -77,6 +78,7 @@ pub fn accept(listener: &TcpListener) -> io::Result<Accept> {
     let _ = stream.set_nodelay(true);
     Ok(Accept::Client(stream, address))
 }
+// ANCHOR_END: accept
 
 fn refusal(error: io::Error) -> io::Result<Accept> {
     match error.raw_os_error().map(Errno::from_raw) {

@@ -13,7 +13,7 @@
 //! |---|---|---|
 //! | `us` | entero | microsegundos desde que arrancó el programa |
 //! | `thread` | texto | nombre del hilo |
-//! | `what` | texto | el paso: `listen`, `wait`, `ready`, `accept`, `read`, `write`, `register`, `modify`, `shutdown`, `close`, `pause`, `resume`, `timeout`, `stop` |
+//! | `what` | texto | el paso: `listen`, `wait`, `ready`, `accept`, `read`, `write`, `register`, `modify`, `refuse`, `timeout`, `leave`, `shutdown`, `close`, `pause`, `resume`, `stdin`, `stop` |
 //! | `fd` | entero | descriptor de archivo, si el paso es sobre uno |
 //! | `client` | entero | identificador del cliente, que no se reutiliza |
 //! | `bytes` | entero | bytes leídos o escritos |

@@ -16,7 +16,7 @@ use tracing::debug;
 use crate::keyboard::Keyboard;
 use crate::protocol::{self, CLIENT, ERROR, NAME};
 use crate::terminal::Screen;
-use crate::{Channel, CloseReason, LIMITS, receive, send};
+use crate::{Channel, CloseReason, LIMITS, must_fit_in_a_set, receive, send};
 
 /// Conecta con el servidor y conversa hasta Ctrl-C, Ctrl-D o el fin de la entrada.
 pub(crate) fn chat(host: &str, port: u16, name: &str) -> Result<(), Trouble> {
@@ -28,6 +28,7 @@ pub(crate) fn chat(host: &str, port: u16, name: &str) -> Result<(), Trouble> {
     let stream = connected.map_err(|error| Trouble::connecting(host, port, &error))?;
     // Después de conectar: hasta entonces, Ctrl-C interrumpe la espera a la antigua.
     let stop = Stop::on_signals()?;
+    must_fit_in_a_set(&stop)?;
     ChatClient::new(stream, stop, name).run()
 }
 
@@ -158,12 +159,13 @@ impl ChatClient {
         if let Some(address) = text.strip_prefix(CLIENT) {
             self.stage = Stage::Chatting;
             let address = protocol::printable(address);
-            return Ok(self.screen.start(&format!("[{}@{address}]> ", self.name))?);
+            self.screen.start(&format!("[{}@{address}]> ", self.name))?;
+            return self.screen.disturbed().map_or(Ok(()), must_fit_in_a_set);
         }
-        let why = protocol::printable(text.strip_prefix(ERROR).unwrap_or(text)).into_owned();
+        let Some(why) = text.strip_prefix(ERROR) else { return Err(not_a_chat()) };
         Err(Trouble::new(
-            format!("el servidor no te deja entrar: {why}"),
-            "elige otro nombre con --name",
+            format!("el servidor no te deja entrar: {}", protocol::printable(why)),
+            "elige otro nombre con --name, o vuelve más tarde",
         ))
     }
 
@@ -191,14 +193,7 @@ impl ChatClient {
     }
 
     fn say(&mut self, text: &str) -> Result<(), Trouble> {
-        match send(&mut self.conn, text) {
-            // Una lectura del teclado trae, en líneas muy cortas, más marcos de los que caben.
-            Err(CloseReason::NotReading) => {
-                self.conn.flush().map_err(|error| lost(&CloseReason::Broken(error)))?;
-                send(&mut self.conn, text).map_err(|reason| lost(&reason))
-            }
-            sent => sent.map_err(|reason| lost(&reason)),
-        }
+        send(&mut self.conn, text).map_err(|reason| lost(&reason))
     }
 
     /// Escribe lo que quepa. Sin nada más que decir, cierra solo nuestro lado: el servidor lo
@@ -213,8 +208,13 @@ impl ChatClient {
     }
 }
 
+fn not_a_chat() -> Trouble {
+    Trouble::new("lo que escucha ahí no habla como este chat", "revisa --host y --port")
+}
+
 fn lost(reason: &CloseReason) -> Trouble {
     let what = match reason {
+        CloseReason::BadFrame(_) => return not_a_chat(),
         CloseReason::Left => "el servidor cerró la conversación".to_owned(),
         other => format!("se perdió la conexión con el servidor: {other}"),
     };

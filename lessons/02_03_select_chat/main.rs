@@ -17,6 +17,7 @@ mod terminal;
 use std::fmt;
 use std::io;
 use std::net::TcpStream;
+use std::os::fd::{AsFd, AsRawFd};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ use clap::Parser;
 use multiplexacion::cli::{self, Common, Trouble};
 use multiplexacion::connection::{Connection, Fill, Limits, Overflow};
 use multiplexacion::frame::{self, FrameError, HEADER, MAX_TEXT};
+use nix::sys::select::FD_SETSIZE;
 
 /// Una conexión del chat, en cualquiera de sus dos extremos.
 type Channel = Connection<TcpStream>;
@@ -34,12 +36,18 @@ static LIMITS: Limits = Limits { input: HEADER + MAX_TEXT, output: 1024 * 1024 }
 // ANCHOR: send
 /// Envía un mensaje: lo pone en la cola, con su longitud delante.
 ///
-/// No escribe en el socket, así que no puede bloquear. Longitud y texto van juntos a la cola
-/// para salir en una sola escritura: por separado, el segundo trozo podría esperar 40 ms a que
-/// el otro extremo confirmara el primero.
+/// No puede bloquear: el socket no lo hace, y además lo normal es que escriba el bucle, al final
+/// de la vuelta. Longitud y texto van juntos a la cola para salir en una sola escritura: por
+/// separado, el segundo trozo podría esperar 40 ms a que el otro extremo confirmara el primero.
 fn send(conn: &mut Channel, text: &str) -> Result<(), CloseReason> {
     let frame = frame::encode(text).map_err(CloseReason::BadFrame)?;
-    conn.queue(&frame).map_err(|Overflow| CloseReason::NotReading)
+    if conn.queue(&frame) == Err(Overflow) {
+        // Una sola vuelta puede traer más de lo que admite la cola, en mensajes muy cortos: solo
+        // de quien tampoco deja sitio en el núcleo se sabe que no lee.
+        conn.flush().map_err(CloseReason::Broken)?;
+        conn.queue(&frame).map_err(|Overflow| CloseReason::NotReading)?;
+    }
+    Ok(())
 }
 // ANCHOR_END: send
 
@@ -118,6 +126,24 @@ impl fmt::Display for CloseReason {
             CloseReason::Refused(why) => f.write_str(why),
         }
     }
+}
+
+/// `select` guarda los descriptores en un mapa de FD_SETSIZE bits, 1.024: de los que no caben no
+/// puede hablar. En C, anotarlos es escribir fuera del mapa; en `nix`, un pánico (select(2)).
+fn fits_in_a_set(descriptor: impl AsFd) -> bool {
+    usize::try_from(descriptor.as_fd().as_raw_fd()).is_ok_and(|fd| fd < FD_SETSIZE)
+}
+
+/// Comprueba un descriptor de los que el programa no puede prescindir. Solo dejan de caber si
+/// quien lo arrancó le dejó en herencia muchos abiertos.
+fn must_fit_in_a_set(descriptor: impl AsFd) -> Result<(), Trouble> {
+    if fits_in_a_set(descriptor) {
+        return Ok(());
+    }
+    Err(Trouble::new(
+        format!("ya hay abiertos más descriptores de los {FD_SETSIZE} que admite select"),
+        "arráncalo desde otra terminal",
+    ))
 }
 
 /// Chat sobre select: servidor con --name servidor, cliente con cualquier otro nombre

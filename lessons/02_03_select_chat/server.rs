@@ -19,7 +19,7 @@ use tracing::debug;
 
 use crate::keyboard::{Keyboard, Lines};
 use crate::protocol::{self, CLIENT, ERROR, NAME};
-use crate::{Channel, CloseReason, LIMITS, receive, send};
+use crate::{Channel, CloseReason, LIMITS, fits_in_a_set, must_fit_in_a_set, receive, send};
 
 /// Cuánto se espera a que un cliente despedido lea la razón y cierre.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -36,12 +36,20 @@ pub(crate) fn serve(host: &str, port: u16, patience: Duration) -> Result<(), Tro
     let listener = net::resolve(host, port)
         .and_then(net::listen)
         .map_err(|error| Trouble::listening(host, port, &error))?;
+    must_fit_in_a_set(&listener)?;
     let mut server = ChatServer::new(listener, stop, patience)?;
     cli::announce(server.address()?)?;
-    cli::say("Escribe «salir» o pulsa Ctrl-C para terminar; con -v verás cada paso.")?;
+    tell("Escribe «salir» o pulsa Ctrl-C para terminar; con -v verás cada paso.");
     Ok(server.run()?)
 }
 
+/// Se lo cuenta a quien mire. Si no mira nadie, porque solo quería la dirección (`| head -1`),
+/// no es asunto de los clientes.
+fn tell(line: &str) {
+    let _ = cli::say(line);
+}
+
+// ANCHOR: client
 /// Todo lo que se sabe de un cliente, junto, para que desaparezca junto.
 struct Client {
     conn: Channel,
@@ -51,7 +59,9 @@ struct Client {
     ended: bool,
     closing: Option<CloseReason>,
 }
+// ANCHOR_END: client
 
+// ANCHOR: state
 /// Por dónde va la conversación con un cliente.
 enum State {
     /// Aún no ha dicho su nombre. Mientras, los demás siguen hablando.
@@ -63,6 +73,7 @@ enum State {
     /// Ya lo tiene todo y nuestro lado está cerrado: se descarta lo que envíe hasta que cierre.
     Lingering { until: Instant },
 }
+// ANCHOR_END: state
 
 /// Lo que `select` encontró listo.
 #[derive(Default)]
@@ -92,9 +103,6 @@ struct ChatServer {
 impl ChatServer {
     fn new(listener: TcpListener, stop: Stop, patience: Duration) -> io::Result<ChatServer> {
         listener.set_nonblocking(true)?;
-        if !fits_in_a_set(&listener) {
-            return Err(io::ErrorKind::QuotaExceeded.into());
-        }
         let fd = listener.as_raw_fd();
         debug!(what = "listen", fd, "listen({fd}): el núcleo ya acepta conexiones por nosotros");
         Ok(ChatServer {
@@ -163,7 +171,7 @@ impl ChatServer {
                 writing.insert(client.conn.stream().as_fd());
             }
         }
-        debug!(what = "wait", "select: a dormir, con {} clientes", self.clients.len());
+        debug!(what = "wait", "select: a dormir, con {}", people(self.clients.len()));
         let mut timeout = self.timeout();
         match select(None, &mut reading, &mut writing, None, timeout.as_mut()) {
             Ok(count) => debug!(what = "wait", result = count, "select: {}", trace::ready(count)),
@@ -175,6 +183,7 @@ impl ChatServer {
     }
     // ANCHOR_END: wait
 
+    // ANCHOR: sort_out
     /// Pregunta por cada descriptor si quedó en los conjuntos.
     fn sort_out(&self, reading: &FdSet<'_>, writing: &FdSet<'_>) -> Ready {
         let among = |set: &FdSet<'_>| -> Vec<ClientId> {
@@ -195,6 +204,7 @@ impl ChatServer {
             writable: among(writing),
         }
     }
+    // ANCHOR_END: sort_out
 
     /// Lo que falta hasta el plazo más próximo; sin plazos, `select` duerme sin límite.
     fn timeout(&self) -> Option<TimeVal> {
@@ -416,10 +426,10 @@ impl ChatServer {
             match line.trim() {
                 "salir" => return Ok(true),
                 "" => {}
-                other => cli::say(&format!(
+                other => tell(&format!(
                     "No conozco «{}»; para terminar, escribe «salir».",
                     protocol::printable(other)
-                ))?,
+                )),
             }
         }
         Ok(false)
@@ -446,6 +456,11 @@ impl Client {
     /// Encola un mensaje para él. Si falla, el problema queda anotado en él y no en quien
     /// llama.
     fn send(&mut self, text: &str) {
+        // A quien no le cupo un mensaje no se le dan los siguientes, aunque sean más cortos:
+        // creería haberlos leído todos.
+        if matches!(self.closing, Some(CloseReason::NotReading)) {
+            return;
+        }
         if let Err(reason) = send(&mut self.conn, text) {
             self.closing.get_or_insert(reason);
         }
@@ -505,10 +520,9 @@ impl Client {
     }
 }
 
-/// `select` guarda los descriptores en un mapa de FD_SETSIZE bits, 1.024: de los que no caben
-/// no puede hablar (select(2)).
-fn fits_in_a_set(descriptor: &impl AsRawFd) -> bool {
-    usize::try_from(descriptor.as_raw_fd()).is_ok_and(|fd| fd < FD_SETSIZE)
+/// Cuántos clientes, para las frases.
+fn people(count: usize) -> String {
+    if count == 1 { "1 cliente".to_owned() } else { format!("{count} clientes") }
 }
 
 /// A un cliente cuyo descriptor no cabe se le dice, y se cierra.

@@ -40,6 +40,8 @@ pub(crate) struct Desk {
     /// Donde se lee. Es uno para todos: una conexión ociosa no guarda ningún búfer.
     pub(crate) scratch: Box<[u8]>,
     pub(crate) patience: Patience,
+    /// Cuándo termina el servidor, si ya se le pidió: ningún plazo llega más allá.
+    pub(crate) closing_time: Option<Instant>,
     answer: Vec<u8>,
     answer_expires: Instant,
 }
@@ -48,7 +50,14 @@ impl Desk {
     pub(crate) fn new(patience: Patience) -> Desk {
         let now = Instant::now();
         let scratch = vec![0; http::MAX_HEAD].into_boxed_slice();
-        Desk { now, scratch, patience, answer: Vec::new(), answer_expires: now }
+        let closing_time = None;
+        Desk { now, scratch, patience, closing_time, answer: Vec::new(), answer_expires: now }
+    }
+
+    /// Hasta cuándo se espera algo para lo que se da tanta paciencia.
+    fn until(&self, patience: Duration) -> Instant {
+        let when = self.now + patience;
+        self.closing_time.map_or(when, |limit| when.min(limit))
     }
 
     /// La respuesta de la lección, ya codificada. Solo cambia su fecha, una vez por segundo.
@@ -148,7 +157,7 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(stream: TcpStream, id: ClientId, desk: &Desk) -> Client {
-        let deadline = desk.now + desk.patience.idle;
+        let deadline = desk.until(desk.patience.idle);
         let conn = Connection::new(stream, id, &LIMITS);
         Client { conn, stage: Stage::Head { scanned: 0 }, deadline, closing: None }
     }
@@ -173,9 +182,9 @@ impl Client {
         let waiting = self.is_between_requests();
         match self.conn.fill(&mut desk.scratch) {
             Ok(Fill::Bytes(_)) => {
-                let answered = self.advance(desk);
-                if waiting || answered {
-                    self.renew_deadline(desk, answered);
+                let advanced = self.advance(desk);
+                if waiting || advanced {
+                    self.renew_deadline(desk, advanced);
                 }
                 self.send(desk);
             }
@@ -191,7 +200,7 @@ impl Client {
     /// EPOLLOUT: vuelve a haber sitio para lo que quedó por escribir.
     pub(crate) fn on_writable(&mut self, desk: &mut Desk) {
         self.conn.writable();
-        self.deadline = desk.now + desk.patience.idle;
+        self.deadline = desk.until(desk.patience.idle);
         self.send(desk);
     }
 
@@ -228,13 +237,13 @@ impl Client {
     }
 
     /// Atiende cuantas peticiones enteras haya en la entrada: pueden llegar varias en una
-    /// lectura (RFC 9112 §9.3.2). Devuelve si respondió a alguna.
+    /// lectura (RFC 9112 §9.3.2). Devuelve si acabó de leer alguna cabecera o algún cuerpo.
     fn advance(&mut self, desk: &mut Desk) -> bool {
-        let mut answered = false;
+        let mut advanced = false;
         loop {
             let progress = match &mut self.stage {
                 Stage::Head { .. } => self.read_head(),
-                Stage::Body { .. } => self.skip_body(desk, &mut answered),
+                Stage::Body { .. } => self.skip_body(desk),
                 Stage::Farewell => Ok(false),
                 Stage::Lingering => {
                     self.conn.consume(usize::MAX);
@@ -242,8 +251,8 @@ impl Client {
                 }
             };
             match progress {
-                Ok(true) => {}
-                Ok(false) => return answered,
+                Ok(true) => advanced = true,
+                Ok(false) => return advanced,
                 Err(refusal) => self.refuse(&refusal),
             }
         }
@@ -252,8 +261,10 @@ impl Client {
     /// Busca una cabecera entera. Devuelve si la encontró.
     fn read_head(&mut self) -> Result<bool, Refusal> {
         let Stage::Head { scanned } = &mut self.stage else { return Ok(false) };
-        if *scanned == 0 {
-            self.conn.consume(http::leading_blank(self.conn.input()));
+        let blank = http::leading_blank(self.conn.input());
+        if blank > 0 {
+            self.conn.consume(blank);
+            *scanned = 0;
         }
         let input = self.conn.input();
         let Some(end) = http::end_of_head(input, *scanned) else {
@@ -279,7 +290,7 @@ impl Client {
 
     /// Descarta lo que haya llegado del cuerpo y, cuando no falta nada, encola la respuesta.
     /// Devuelve si acabó.
-    fn skip_body(&mut self, desk: &mut Desk, answered: &mut bool) -> Result<bool, Refusal> {
+    fn skip_body(&mut self, desk: &mut Desk) -> Result<bool, Refusal> {
         let Stage::Body { body, reply } = &mut self.stage else { return Ok(false) };
         let reply = *reply;
         if !body.is_done() {
@@ -291,7 +302,6 @@ impl Client {
             }
         }
         self.queue(reply, desk);
-        *answered = true;
         let close = reply.persistence == Persistence::Close;
         self.stage = if close { Stage::Farewell } else { Stage::Head { scanned: 0 } };
         Ok(true)
@@ -318,49 +328,98 @@ impl Client {
             "respuesta {}: {reason}",
             status.code
         );
-        let body = format!("{reason}.\n");
+        let body = format!("Petición rechazada: {reason}.\n");
         let persistence = Persistence::Close;
         let response = Response { status, body: &body, with_body: true, persistence };
         self.conn.queue_last(&response.encode(SystemTime::now()));
         self.stage = Stage::Farewell;
     }
 
-    /// Si no hay ninguna petición a medias.
+    /// Si no hay ninguna petición a medias. Media línea vacía no lo es.
     fn is_between_requests(&self) -> bool {
-        matches!(self.stage, Stage::Head { .. }) && self.conn.input().is_empty()
+        matches!(self.stage, Stage::Head { .. }) && matches!(self.conn.input(), [] | [b'\r'])
     }
 
     /// El plazo corre desde el primer byte de lo que se espera, y no se renueva con los
     /// siguientes: un byte cada nueve segundos no compra otros diez.
-    fn renew_deadline(&mut self, desk: &Desk, answered: bool) {
+    fn renew_deadline(&mut self, desk: &Desk, advanced: bool) {
         let patience = match self.stage {
-            Stage::Head { .. } if !self.conn.input().is_empty() => desk.patience.head,
+            Stage::Head { .. } if !self.is_between_requests() => desk.patience.head,
             // Líneas vacías y nada más: no es actividad.
-            Stage::Head { .. } if !answered => return,
+            Stage::Head { .. } if !advanced => return,
             _ => desk.patience.idle,
         };
-        self.deadline = desk.now + patience;
+        self.deadline = desk.until(patience);
     }
 
+    // ANCHOR: send
     /// Escribe lo que quepa y, si ya salió la última respuesta, cierra.
     fn send(&mut self, desk: &Desk) {
         if let Err(error) = self.conn.flush() {
             self.closing = Some(CloseReason::Broken(error));
-        } else if matches!(self.stage, Stage::Farewell) && !self.conn.wants_write() {
+        } else if self.conn.wants_write() {
+            // Ahora es el otro quien tiene que leer, haya enviado ya lo que haya enviado.
+            self.deadline = desk.until(desk.patience.idle);
+        } else if matches!(self.stage, Stage::Farewell) {
             self.say_goodbye(desk);
         }
     }
+    // ANCHOR_END: send
 
+    // ANCHOR: say_goodbye
     /// Cerrar de golpe con bytes sin leer provoca un reset, y el reset puede destruir la
     /// respuesta antes de que el otro la lea (RFC 9112 §9.6). Así que se cierra solo nuestro
     /// lado, y se sigue leyendo un rato.
     fn say_goodbye(&mut self, desk: &Desk) {
         self.conn.consume(usize::MAX);
         self.stage = Stage::Lingering;
-        self.deadline = desk.now + LINGER;
+        self.deadline = desk.until(LINGER);
+        let (fd, client) = (self.conn.raw_fd(), self.conn.id().0);
+        debug!(
+            what = "shutdown",
+            fd, client, "shutdown({fd}): adiós; lo que aún llegue se descarta"
+        );
         if let Err(error) = self.conn.stream().shutdown(Shutdown::Write) {
             // El otro ya no está: no hay a quién decir adiós.
             self.closing = Some(CloseReason::Broken(error));
         }
+    }
+    // ANCHOR_END: say_goodbye
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::net::TcpListener;
+
+    /// Un cliente de este lado, con su escritorio, y el otro lado. El socket es bloqueante: cada
+    /// lectura espera a que llegue lo que se le envía.
+    fn connected() -> (Client, Desk, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let browser = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let patience = Patience { head: Duration::from_secs(10), idle: Duration::from_secs(60) };
+        let desk = Desk::new(patience);
+        (Client::new(listener.accept().unwrap().0, ClientId(1), &desk), desk, browser)
+    }
+
+    fn scanned(client: &Client) -> Option<usize> {
+        let Stage::Head { scanned } = client.stage else { return None };
+        Some(scanned)
+    }
+
+    #[test]
+    fn t4_09_de_una_cabecera_a_medias_se_recuerda_hasta_donde_se_examino() {
+        let (mut client, mut desk, mut browser) = connected();
+        for count in 1..=100 {
+            browser.write_all(b"x").unwrap();
+            client.on_readable(&mut desk);
+            assert_eq!(scanned(&client), Some(count));
+        }
+        // Y desde ahí se sigue: un final más atrás ya no se ve.
+        client.stage = Stage::Head { scanned: 1000 };
+        browser.write_all(&[b"\n\n", &[b'x'; 1000][..]].concat()).unwrap();
+        client.on_readable(&mut desk);
+        assert_eq!(scanned(&client), Some(1102));
     }
 }

@@ -92,13 +92,16 @@ fn serve(arguments: &Arguments) -> Result<(), Trouble> {
 /// el núcleo.
 fn open(arguments: &Arguments, stop: &Arc<Stop>) -> io::Result<Vec<EpollServer>> {
     let settings = Settings {
-        // Solo si hace falta: con SO_REUSEPORT, dos servidores arrancados por descuido se
-        // repartirían los clientes en vez de que el segundo dijera que el puerto está ocupado.
         share_port: arguments.workers > 1,
         patience: Patience { head: arguments.head_timeout, idle: arguments.idle_timeout },
         drain: arguments.drain_timeout,
     };
     let address = net::resolve(&arguments.common.host, arguments.port)?;
+    if settings.share_port {
+        // ¿Está libre? Con SO_REUSEPORT el núcleo no lo diría: dos servidores arrancados por
+        // descuido se repartirían los clientes.
+        drop(net::listen(address)?);
+    }
     let first = EpollServer::new(address, settings, Arc::clone(stop))?;
     let address = first.address()?;
     let mut servers = vec![first];

@@ -157,7 +157,7 @@ impl EpollServer {
         debug!(
             what = "wait",
             fd = self.epoll.0.as_raw_fd(),
-            "epoll_wait: a dormir, con {} clientes",
+            "epoll_wait: a dormir; clientes: {}",
             self.clients.len()
         );
         let ready = match self.epoll.wait(events, timeout) {
@@ -191,7 +191,8 @@ impl EpollServer {
         match net::accept(listener)? {
             Accept::Client(stream, address) => {
                 self.welcome(stream, address).unwrap_or_else(|error| {
-                    debug!(what = "close", result = %error, "cliente rechazado: {}", cli::reason(&error));
+                    let why = cli::reason(&error);
+                    debug!(what = "close", result = why, "cliente rechazado: {why}");
                 });
                 Ok(())
             }
@@ -201,6 +202,7 @@ impl EpollServer {
     }
     // ANCHOR_END: on_acceptable
 
+    // ANCHOR: welcome
     fn welcome(&mut self, stream: TcpStream, address: SocketAddr) -> io::Result<()> {
         let id = ClientId(self.next_id);
         self.next_id += 1;
@@ -226,6 +228,7 @@ impl EpollServer {
         self.clients.insert(id, Entry { client, interest, alarm });
         Ok(())
     }
+    // ANCHOR_END: welcome
 
     // ANCHOR: on_client
     /// Algo pasó en la conexión de un cliente. Lo que le ocurra se queda en él: aquí solo
@@ -233,7 +236,14 @@ impl EpollServer {
     fn on_client(&mut self, id: ClientId, events: EpollFlags) -> io::Result<()> {
         let Some(Entry { client, .. }) = self.clients.get_mut(&id) else { return Ok(()) };
         let fd = client.conn().raw_fd();
-        debug!(what = "ready", fd, client = id.0, result = ?names(events), "listo: {fd}, con {}", names(events));
+        debug!(
+            what = "ready",
+            fd,
+            client = id.0,
+            result = names(events),
+            "listo: {fd}, con {}",
+            names(events)
+        );
 
         // EPOLLIN: hay bytes que leer, o llegó el fin. Va primero: quien envía y se va
         // enseguida da EPOLLIN y EPOLLHUP juntos, y lo que envió aún cuenta.
@@ -298,8 +308,11 @@ impl EpollServer {
                 debug!(what = "timeout", fd, client = id.0, "plazo agotado: cliente {id}");
                 entry.client.on_deadline(&mut self.desk);
             }
-            entry.alarm = entry.client.deadline();
-            self.deadlines.arm(entry.alarm, id);
+            // Para quien se cierra no hay más alarmas: su plazo ya pasó, y sonarían sin fin.
+            if entry.client.closing().is_none() {
+                entry.alarm = entry.client.deadline();
+                self.deadlines.arm(entry.alarm, id);
+            }
             self.follow_up(id)?;
         }
         Ok(())
@@ -357,6 +370,7 @@ impl EpollServer {
         self.listener = None;
         self.paused_until = None;
         let limit = self.desk.now + self.drain;
+        self.desk.closing_time = Some(limit);
         let everyone: Vec<ClientId> = self.clients.keys().copied().collect();
         for id in everyone {
             if let Some(entry) = self.clients.get_mut(&id) {

@@ -112,7 +112,7 @@ impl Chunk {
     fn read_size(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
         let line = &bytes[..bytes.len().min(MAX_CHUNK_LINE)];
         match httparse::parse_chunk_size(line) {
-            Ok(Complete((used, size))) => {
+            Ok(Complete((used, size))) if is_unambiguous(&line[..used]) => {
                 *self = if size == 0 { Chunk::Trailer } else { Chunk::Data(size) };
                 Ok(used)
             }
@@ -122,17 +122,24 @@ impl Chunk {
     }
 
     fn read_trailer(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
-        match memchr::memchr(b'\n', bytes) {
+        let line = &bytes[..bytes.len().min(MAX_CHUNK_LINE)];
+        match memchr::memchr(b'\n', line) {
             Some(end) => {
-                if matches!(&bytes[..end], [] | [b'\r']) {
+                if matches!(&line[..end], [] | [b'\r']) {
                     *self = Chunk::Done;
                 }
                 Ok(end + 1)
             }
-            None if bytes.len() < MAX_CHUNK_LINE => Ok(0),
+            None if line.len() < MAX_CHUNK_LINE => Ok(0),
             None => Err(bad("los campos finales de un cuerpo son demasiado largos")),
         }
     }
+}
+
+/// `httparse` perdona un tamaño sin cifras, que toma por cero, y un LF suelto en una extensión,
+/// donde otro programa vería acabar la línea: los dos medirían cuerpos distintos.
+fn is_unambiguous(line: &[u8]) -> bool {
+    line[0].is_ascii_hexdigit() && memchr::memchr(b'\n', line) == Some(line.len() - 1)
 }
 
 #[cfg(test)]
@@ -151,8 +158,17 @@ mod tests {
 
     #[test]
     fn un_trozo_mal_escrito_es_400() {
-        for wrong in [&b"zz\r\n"[..], b"4\r\nholaX\r\n", b"99999999999999999999\r\n", &[b'0'; 300]]
-        {
+        for wrong in [
+            &b"zz\r\n"[..],
+            b"4\r\nholaX\r\n",
+            b"99999999999999999999\r\n",
+            &[b'0'; 300],
+            b"\r\n",
+            b" \r\n",
+            b";x\r\n",
+            b"4;\nhola\r\n",
+            &[b"0\r\n", &[b'x'; 300][..], b"\r\n"].concat(),
+        ] {
             let mut body = Body::Chunked { next: Chunk::Size, total: 0 };
             assert_eq!(body.skip(wrong).unwrap_err().status.code, 400, "{wrong:?}");
         }

@@ -54,8 +54,14 @@ pub struct Request {
 }
 
 /// Bytes de líneas vacías que preceden a una petición: se pasan por alto (RFC 9112 §2.2).
+///
+/// Un CR sin su LF no es una línea vacía, y el último byte puede ser uno que aún lo espera.
 pub fn leading_blank(bytes: &[u8]) -> usize {
-    bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count()
+    let mut rest = bytes;
+    while let [b'\n', after @ ..] | [b'\r', b'\n', after @ ..] = rest {
+        rest = after;
+    }
+    bytes.len() - rest.len()
 }
 
 /// Dónde acaba la cabecera: la posición que sigue a la línea vacía.
@@ -91,8 +97,9 @@ pub fn parse_head(head: &[u8]) -> Result<Request, Refusal> {
     let name = parsed.method.unwrap_or_default();
     check_target(name, parsed.path.unwrap_or_default())?;
     let fields = Fields::read(parsed.headers)?;
-    if minor == 1 && fields.hosts != 1 {
-        return Err(bad("HTTP/1.1 exige un campo Host, y solo uno"));
+    // En HTTP/1.0 puede faltar, pero dos serían igual de ambiguos (RFC 9112 §3.2).
+    if fields.hosts > 1 || (minor == 1 && fields.hosts == 0) {
+        return Err(bad("la petición debe llevar un campo Host, y solo uno"));
     }
     Ok(Request {
         head_length: head.len(),
@@ -267,6 +274,8 @@ mod tests {
     fn las_lineas_vacias_de_antes_se_saltan() {
         assert_eq!(leading_blank(b"\r\n\nGET"), 3);
         assert_eq!(leading_blank(b"GET"), 0);
+        assert_eq!(leading_blank(b"\n\r"), 1, "el LF puede estar por llegar");
+        assert_eq!(leading_blank(b"\rGET"), 0, "un CR suelto no es una línea");
     }
 
     #[test]
@@ -276,6 +285,8 @@ mod tests {
             "GET /\r\n\r\n",
             "GET / HTTP/1.1\r\n\r\n",
             "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+            "GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n",
+            "\rGET / HTTP/1.1\r\nHost: a\r\n\r\n",
             "GET / HTTP/1.1\r\nHost: a b\r\n\r\n",
             "GET / HTTP/1.1\r\nHost : a\r\n\r\n",
             "GET / HTTP/1.1\r\nHost: a\r\n seguido\r\n\r\n",
@@ -307,6 +318,16 @@ mod tests {
         assert_eq!(persistence(explicit), Persistence::Explicit);
         let close = "GET / HTTP/1.1\r\nHost: a\r\nConnection: x, close\r\n\r\n";
         assert_eq!(persistence(close), Persistence::Close);
+    }
+
+    #[test]
+    fn t4_09_lo_ya_examinado_no_se_vuelve_a_mirar() {
+        // Un final que se quedó atrás: si lo encontrara, habría vuelto a mirar desde el comienzo.
+        let bytes = [b"\n\n", &[b'x'; 8000][..]].concat();
+        assert_eq!(end_of_head(&bytes, 0), Some(2));
+        for scanned in [5, 100, 8000, 8002] {
+            assert_eq!(end_of_head(&bytes, scanned), None, "{scanned}");
+        }
     }
 
     /// Entrega `bytes` en trozos de `size` y devuelve dónde acabó la cabecera.

@@ -1,1 +1,145 @@
-//! Conduce cualquier servidor a través de su socket y cuenta qué pasó.
+//! El arnés: conduce cualquier servidor a través de su socket, y cuenta qué pasó.
+//!
+//! Lo usan las pruebas de las lecciones, los ejercicios y `cargo curso`. No sabe nada del curso
+//! salvo los contratos que viajan por el cable: el servidor puede estar escrito en cualquier
+//! lenguaje y estar en cualquier dirección.
+//!
+//! ```no_run
+//! use harness::{Conversation, Failure, Program, stages};
+//!
+//! #[test]
+//! fn el_eco_devuelve_lo_que_recibe() -> Result<(), Failure> {
+//!     let server = Program::new("target/debug/aplic_02_02").args(["--serve", "--port", "0"]).start()?;
+//!
+//!     let echo = Conversation::with(server.address());
+//!     let mut client = echo.peer("cliente")?;
+//!     client.send("ho")?;
+//!     client.send("la")?;
+//!     client.half_close()?;
+//!     client.expect("hola")?;
+//!     client.expect_end()?;
+//!
+//!     for stage in stages("02_02") {
+//!         server.passes(stage)?;
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Qué se lee cuando algo falla
+//!
+//! Todo devuelve un [`Failure`], y una prueba que lo devuelve lo muestra entero:
+//!
+//! ```text
+//! Lección 02_02, etapa 2: lecturas parciales.
+//! «cliente» esperaba 4 bytes, y el servidor terminó la conexión.
+//!
+//!   se esperaba  "hola"
+//!   llegó        "ho" y después, el fin de la conexión
+//!                   ^ primera diferencia, tras 2 bytes iguales
+//!
+//! Se pide: un mensaje puede llegar en varios trozos: una lectura no es un mensaje. […]
+//!
+//! La conversación con 127.0.0.1:40321 (ms desde el comienzo; → al servidor, ← del servidor):
+//!
+//!        0  cliente  ·  se conecta desde 127.0.0.1:51840
+//!        0  cliente  →  "ho"
+//!      100  cliente  ·  pausa de 100 ms
+//!      100  cliente  →  "la"
+//!      100  cliente  ·  cierra su sentido (FIN) y sigue leyendo
+//!      100  cliente  ←  "ho"
+//!      100  cliente  ←  fin de la conexión (FIN)
+//!
+//! Para repetirlo a mano:
+//!
+//!   (printf 'ho'; sleep 0.1; printf 'la') | nc -N 127.0.0.1 40321
+//! ```
+//!
+//! El momento de lo que se recibe es el de cuando el guion lo leyó. `nc` es el de OpenBSD, que es
+//! el de Debian y Ubuntu (con `ncat`, sin `-N`).
+//!
+//! # Las salas, por orden de lectura
+//!
+//! | módulo | qué hay |
+//! |---|---|
+//! | `conversation` | [`Conversation`]: una dirección, un acta y quienes hablan |
+//! | `peer` | [`Peer`]: una conexión, lo que hace y lo que espera; se apoya en `inbox` (leer) y `sending` (escribir) |
+//! | [`frame`], [`chat`], `response` | los marcos, lo que dicen los del chat y las respuestas HTTP |
+//! | `transcript` | [`Transcript`]: quién hizo qué y cuándo |
+//! | `failure`, `comparison`, `readable`, `replay`, `shell`, `wording` | el informe y sus piezas |
+//! | `program` | [`Program`], [`Running`], [`Server`]: arrancar, escuchar lo que dicen, mirar `/proc` |
+//! | `stage`, `stages/` | [`Stage`]: lo que se pide en cada lección |
+//!
+//! Ninguna espera carece de límite ([`DEFAULT_LIMIT`] si no se dice otro), y ninguna espera un
+//! tiempo cuando puede esperar un suceso.
+
+pub mod chat;
+mod comparison;
+mod conversation;
+mod failure;
+pub mod frame;
+mod inbox;
+mod limits;
+mod peer;
+mod program;
+mod readable;
+mod replay;
+mod response;
+mod sending;
+mod shell;
+mod stage;
+mod stages;
+mod transcript;
+mod waiting;
+mod wording;
+
+pub use conversation::Conversation;
+pub use failure::Failure;
+pub use limits::raise_descriptor_limit;
+pub use nix::sys::signal::Signal;
+pub use peer::Peer;
+pub use program::{Exit, Program, Running, Server, Stream};
+pub use response::Response;
+pub use sending::Sending;
+pub use stage::{Stage, stages};
+pub use transcript::Transcript;
+pub use waiting::{DEFAULT_LIMIT, eventually};
+
+/// `1\n2\n3\n…`: al menos `length` bytes en líneas numeradas, las de la orden `seq`.
+///
+/// Es el mensaje largo ideal: no se repite, y en cualquier punto dice por dónde va.
+pub fn numbered_lines(length: usize) -> Vec<u8> {
+    let mut text = Vec::with_capacity(length + 32);
+    let mut line = b"0\n".to_vec();
+    while text.len() < length {
+        increment(&mut line);
+        text.extend_from_slice(&line);
+    }
+    text
+}
+
+/// Suma uno a las cifras de una línea: son millones, y darles formato cada vez se nota.
+fn increment(line: &mut Vec<u8>) {
+    let mut digit = line.len() - 1;
+    while digit > 0 {
+        digit -= 1;
+        if line[digit] < b'9' {
+            line[digit] += 1;
+            return;
+        }
+        line[digit] = b'0';
+    }
+    line.insert(0, b'1');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn las_líneas_van_numeradas_desde_el_uno() {
+        assert_eq!(numbered_lines(20), b"1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n");
+        assert!(numbered_lines(10_000).ends_with(b"\n2219\n2220\n2221\n2222\n"));
+        assert!(numbered_lines(0).is_empty());
+    }
+}

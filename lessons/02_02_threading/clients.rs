@@ -1,0 +1,155 @@
+//! Los clientes de prueba: todos a la vez, cada uno en su hilo.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+use std::time::Duration;
+
+use multiplexacion::cli::{self, Trouble};
+use multiplexacion::stop::Stop;
+
+use crate::echo::{Meeting, preview};
+use crate::{no_more_threads, small_thread, tell, thread_name};
+
+/// Lo que los demás hilos cuentan al que dirige la demostración.
+enum News {
+    /// Un cliente de prueba terminó, bien o mal.
+    Client { served: bool },
+    /// Alguien pulsó Ctrl-C.
+    Stop,
+}
+
+// ANCHOR: demonstration
+/// Unos cuantos clientes que le hablan a la vez al mismo servidor.
+pub(crate) struct Demonstration {
+    pub(crate) address: SocketAddr,
+    pub(crate) clients: usize,
+    pub(crate) timeout: Duration,
+    pub(crate) meeting: Arc<Meeting>,
+}
+
+impl Demonstration {
+    /// Lanza los clientes, espera a que terminen y dice si a todos se les atendió.
+    pub(crate) fn run(&self, stop: Stop) -> Result<(), Trouble> {
+        let (sender, news) = mpsc::channel();
+        let outcome = self.launch(stop, &sender).and_then(|()| self.wait(&news));
+        // Fuera como fuera, que ningún hilo del servidor siga esperando a quien no vendrá.
+        self.meeting.open();
+        outcome
+    }
+
+    /// Un hilo por cliente y otro para Ctrl-C: de lo que ocurra se enteran todos por un canal.
+    fn launch(&self, stop: Stop, sender: &Sender<News>) -> Result<(), Trouble> {
+        let stopping = sender.clone();
+        small_thread("parada")
+            .spawn(move || stop.wait().map(|()| stopping.send(News::Stop)))
+            .map_err(no_more_threads)?;
+        for number in 1..=self.clients {
+            let (address, timeout) = (self.address, self.timeout);
+            let (sender, meeting) = (sender.clone(), Arc::clone(&self.meeting));
+            let client = small_thread(&format!("prueba-{number}")).spawn(move || {
+                let served = is_served(address, timeout);
+                if !served {
+                    meeting.open();
+                }
+                sender.send(News::Client { served })
+            });
+            client.map_err(no_more_threads)?;
+        }
+        Ok(())
+    }
+
+    fn wait(&self, news: &Receiver<News>) -> Result<(), Trouble> {
+        let mut failed = 0;
+        for item in news.iter().take(self.clients) {
+            match item {
+                News::Client { served } => failed += usize::from(!served),
+                News::Stop => return Ok(()),
+            }
+        }
+        if failed == 0 {
+            return Ok(());
+        }
+        Err(Trouble::new(
+            format!(
+                "clientes de prueba que no recibieron lo que enviaron: {failed} de {}",
+                self.clients
+            ),
+            "repítelo con -v, con menos --clients o con más --timeout",
+        ))
+    }
+}
+// ANCHOR_END: demonstration
+
+/// Un cliente de prueba: envía un mensaje con su nombre y cuenta qué le devuelven.
+fn is_served(address: SocketAddr, timeout: Duration) -> bool {
+    let message = format!("Hola desde {}", thread_name()).into_bytes();
+    let conversation = connect(address, timeout)
+        .and_then(|stream| Ok((stream.local_addr()?, ask(&stream, &message)?)));
+    match conversation {
+        Ok((local, answer)) => {
+            tell(&format!("desde {local} recibió {}", preview(&answer)));
+            answer == message
+        }
+        Err(error) => {
+            tell(&format!("sin respuesta: {}", explain(&error)));
+            false
+        }
+    }
+}
+
+fn connect(address: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&address, timeout)?;
+    stream.set_read_timeout(Some(timeout))?;
+    stream.set_write_timeout(Some(timeout))?;
+    Ok(stream)
+}
+
+// ANCHOR: client
+/// Envía `message`, cierra su lado y lee hasta el final.
+fn ask(mut stream: &TcpStream, message: &[u8]) -> io::Result<Vec<u8>> {
+    thread::scope(|scope| {
+        // Se envía y se lee a la vez. Si se enviara todo antes de leer, un mensaje grande
+        // llenaría los búferes de los dos sentidos, y cliente y servidor se esperarían el uno
+        // al otro, ambos dormidos en `send`.
+        let sending = small_thread("envío").spawn_scoped(scope, move || {
+            stream.write_all(message)?;
+            // El servidor leerá cero bytes. Cerrar del todo nos impediría leer la respuesta.
+            stream.shutdown(Shutdown::Write)
+        });
+        let sending = sending.map_err(|error| io::Error::other(no_more_threads(error)))?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer)?;
+        sending.join().unwrap_or_else(|_| Err(io::Error::other("el envío terminó mal")))?;
+        Ok(answer)
+    })
+}
+// ANCHOR_END: client
+
+/// En un socket bloqueante con plazo, «no hay nada listo» es que el plazo pasó (socket(7)).
+fn explain(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::WouldBlock => cli::reason(&io::ErrorKind::TimedOut.into()),
+        _ => cli::reason(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use multiplexacion::socketserver::{Request, TcpServer};
+
+    #[test]
+    fn t2_04_el_cliente_lee_hasta_el_final_un_mensaje_mayor_que_los_buferes() {
+        let echo = || |mut request: &Request| io::copy(&mut { request }, &mut request).map(|_| ());
+        let mut server = TcpServer::bind(([127, 0, 0, 1], 0), echo).unwrap();
+        let address = server.server_address();
+        let _with_server = server.control().shutdown_on_drop();
+        thread::spawn(move || server.serve_forever());
+        let message: Vec<u8> = (0..=255).cycle().take(16 << 20).collect();
+        let stream = connect(address, Duration::from_secs(20)).unwrap();
+        assert!(ask(&stream, &message).unwrap() == message);
+    }
+}

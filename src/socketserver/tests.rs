@@ -1,0 +1,559 @@
+use super::*;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, TcpStream};
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Mutex;
+use std::sync::mpsc::{self, Receiver, Sender};
+
+/// Ninguna espera de estas pruebas debe llegar aquí.
+const LIMIT: Duration = Duration::from_secs(20);
+
+const LOCAL: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
+
+fn echo(request: &Request) -> io::Result<()> {
+    let mut buffer = [0; 1024];
+    loop {
+        match request.recv(&mut buffer)? {
+            0 => return Ok(()),
+            count => request.send_all(&buffer[..count])?,
+        }
+    }
+}
+
+fn connect(address: SocketAddr) -> TcpStream {
+    let client = TcpStream::connect(address).unwrap();
+    client.set_read_timeout(Some(LIMIT)).unwrap();
+    client.set_write_timeout(Some(LIMIT)).unwrap();
+    client
+}
+
+fn read_to_end(client: &mut TcpStream) -> String {
+    let mut text = String::new();
+    client.read_to_string(&mut text).unwrap();
+    text
+}
+
+/// Envía, cierra su lado y lee hasta el final.
+fn ask(address: SocketAddr, text: &str) -> String {
+    let mut client = connect(address);
+    client.write_all(text.as_bytes()).unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    read_to_end(&mut client)
+}
+
+/// Envía y espera a que vuelva lo mismo: entonces el servidor ya lo está atendiendo.
+fn greet(address: SocketAddr) -> TcpStream {
+    let mut client = connect(address);
+    client.write_all(b"hola").unwrap();
+    client.read_exact(&mut [0; 4]).unwrap();
+    client
+}
+
+/// Un servidor en el fondo.
+struct Background {
+    control: Control,
+    ended: Receiver<io::Result<()>>,
+}
+
+impl Background {
+    fn start<F, H>(mut server: TcpServer<F>) -> Background
+    where
+        F: Fn() -> H + Send + Sync + 'static,
+        H: RequestHandler,
+    {
+        let control = server.control();
+        let (done, ended) = mpsc::channel();
+        thread::spawn(move || {
+            let outcome = server.serve_forever();
+            drop(server);
+            done.send(outcome).unwrap();
+        });
+        Background { control, ended }
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.control.server_address()
+    }
+
+    /// Pide la parada, espera a que vuelva y comprueba que el servidor terminó.
+    fn stop(self) {
+        let control = self.control.clone();
+        within("shutdown", move || control.shutdown());
+        self.ended.recv_timeout(LIMIT).expect("el servidor no termina").unwrap();
+    }
+}
+
+/// Ejecuta `work` y exige que acabe a tiempo.
+fn within<T: Send + 'static>(what: &str, work: impl FnOnce() -> T + Send + 'static) -> T {
+    let (done, finished) = mpsc::channel();
+    thread::spawn(move || done.send(work()));
+    finished.recv_timeout(LIMIT).unwrap_or_else(|_| panic!("«{what}» no termina"))
+}
+
+/// Una clausura que guarda cada fallo que le cuentan.
+fn failures() -> (impl Fn(&Request, &Failure) + Send + Sync + 'static, Receiver<String>) {
+    let (sender, receiver) = mpsc::channel();
+    let sender = Mutex::new(sender);
+    let note = move |_: &Request, failure: &Failure| {
+        sender.lock().unwrap().send(failure.to_string()).unwrap();
+    };
+    (note, receiver)
+}
+
+fn next<T>(events: &Receiver<T>) -> T {
+    events.recv_timeout(LIMIT).expect("no llega lo esperado")
+}
+
+/// Apunta los pasos por los que pasa y falla donde se le diga.
+struct Steps {
+    seen: Sender<&'static str>,
+    fails_at: &'static str,
+}
+
+impl Steps {
+    fn step(&self, name: &'static str) -> io::Result<()> {
+        self.seen.send(name).unwrap();
+        assert!(self.fails_at != "pánico" || name != "handle", "se rompió el manejador");
+        if self.fails_at == name { Err(io::ErrorKind::InvalidInput.into()) } else { Ok(()) }
+    }
+}
+
+impl RequestHandler for Steps {
+    fn setup(&mut self, _: &Request) -> io::Result<()> {
+        self.step("setup")
+    }
+
+    fn handle(&mut self, _: &Request) -> io::Result<()> {
+        self.step("handle")
+    }
+
+    fn finish(&mut self, _: &Request) -> io::Result<()> {
+        self.step("finish")
+    }
+}
+
+fn steps_failing_at(fails_at: &'static str) -> (Vec<&'static str>, Vec<String>) {
+    let (seen, steps) = mpsc::channel();
+    let (note, errors) = failures();
+    let new_handler = move || Steps { seen: seen.clone(), fails_at };
+    let mut server = TcpServer::bind(LOCAL, new_handler).unwrap().handle_error(note);
+    drop(connect(server.server_address()));
+    assert_eq!(server.handle_request().unwrap(), Handled::Request);
+    drop(server);
+    (steps.iter().collect(), errors.iter().collect())
+}
+
+#[test]
+fn los_tres_pasos_van_en_orden() {
+    assert_eq!(steps_failing_at(""), (vec!["setup", "handle", "finish"], vec![]));
+}
+
+#[test]
+fn si_falla_handle_se_llama_igualmente_a_finish() {
+    let (steps, errors) = steps_failing_at("handle");
+    assert_eq!(steps, ["setup", "handle", "finish"]);
+    assert_eq!(errors, ["valor no válido"]);
+}
+
+#[test]
+fn si_handle_entra_en_panico_se_llama_igualmente_a_finish() {
+    let (steps, errors) = steps_failing_at("pánico");
+    assert_eq!(steps, ["setup", "handle", "finish"]);
+    assert_eq!(errors.len(), 1);
+    assert!(errors[0].contains("tests.rs:"), "{}", errors[0]);
+    assert!(errors[0].ends_with("«se rompió el manejador»"), "{}", errors[0]);
+}
+
+#[test]
+fn si_falla_setup_no_se_llama_a_nada_mas() {
+    assert_eq!(steps_failing_at("setup"), (vec!["setup"], vec!["valor no válido".into()]));
+}
+
+#[test]
+fn un_fallo_de_finish_tambien_se_cuenta() {
+    assert_eq!(steps_failing_at("finish").1, ["valor no válido"]);
+}
+
+#[test]
+fn sin_hilos_se_atiende_a_uno_tras_otro_en_el_hilo_del_servidor() {
+    let names = || {
+        |mut request: &Request| {
+            let thread = thread::current();
+            request.write_all(thread.name().unwrap_or("sin nombre").as_bytes())?;
+            echo(request)
+        }
+    };
+    let mut server = TcpServer::bind(LOCAL, names).unwrap();
+    let address = server.server_address();
+    let control = server.control();
+    let serving =
+        thread::Builder::new().name("servidor".into()).spawn(move || server.serve_forever());
+    let mut first = connect(address);
+    first.read_exact(&mut [0; 8]).unwrap();
+
+    // El segundo está conectado, pero nadie lo atiende hasta que acaba el primero.
+    let mut second = connect(address);
+    second.set_nonblocking(true).unwrap();
+    assert_eq!(second.read(&mut [0; 8]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    second.set_nonblocking(false).unwrap();
+    drop(first);
+    second.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(read_to_end(&mut second), "servidor");
+    control.shutdown();
+    serving.unwrap().join().unwrap().unwrap();
+}
+
+#[test]
+fn con_hilos_cada_cliente_tiene_el_suyo_y_se_llama_como_el() {
+    let names = || {
+        |mut request: &Request| {
+            let name = thread::current().name().map(ToOwned::to_owned);
+            assert_eq!(name, Some(format!("cliente-{}", request.client())));
+            writeln!(request, "{}", name.unwrap_or_default())?;
+            echo(request)
+        }
+    };
+    let server = TcpServer::bind(LOCAL, names).unwrap().threading(ThreadingMixIn::default());
+    let server = Background::start(server);
+    let clients: Vec<_> = (0..3).map(|_| connect(server.address())).collect();
+    let mut names: Vec<_> = clients
+        .iter()
+        .map(|client| {
+            let mut line = String::new();
+            BufReader::new(client).read_line(&mut line).unwrap();
+            line
+        })
+        .collect();
+    names.sort();
+    assert_eq!(names, ["cliente-1\n", "cliente-2\n", "cliente-3\n"]);
+    server.stop();
+}
+
+#[test]
+fn t2_05_con_los_hilos_ocupados_el_siguiente_espera_en_la_cola_del_nucleo() {
+    let mixin = ThreadingMixIn { max_threads: 2, ..Default::default() };
+    let server = Background::start(TcpServer::bind(LOCAL, || echo).unwrap().threading(mixin));
+    let first = greet(server.address());
+    let _second = greet(server.address());
+    let mut third = connect(server.address());
+    third.write_all(b"hola").unwrap();
+    third.set_nonblocking(true).unwrap();
+    assert_eq!(third.read(&mut [0; 4]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    third.set_nonblocking(false).unwrap();
+    drop(first);
+    third.read_exact(&mut [0; 4]).unwrap();
+    server.stop();
+}
+
+#[test]
+fn t2_05_un_cliente_silencioso_agota_su_plazo() {
+    let (note, errors) = failures();
+    let server = TcpServer::bind(LOCAL, || echo)
+        .unwrap()
+        .threading(ThreadingMixIn::default())
+        .client_timeout(Duration::from_millis(50))
+        .handle_error(note);
+    let server = Background::start(server);
+    let mut silent = connect(server.address());
+    assert_eq!(read_to_end(&mut silent), "");
+    assert_eq!(next(&errors), "se agotó el plazo");
+    server.stop();
+}
+
+#[test]
+fn un_plazo_de_cero_no_es_esperar_para_siempre() {
+    let (note, errors) = failures();
+    let server = TcpServer::bind(LOCAL, || echo).unwrap().client_timeout(Duration::ZERO);
+    let server = Background::start(server.handle_error(note));
+    let _silent = connect(server.address());
+    assert_eq!(next(&errors), "se agotó el plazo");
+    server.stop();
+}
+
+#[test]
+fn t2_02_la_respuesta_sobrevive_aunque_quede_entrada_sin_leer() {
+    const ANSWER: usize = 300_000;
+    let answer = || |request: &Request| request.send_all(&vec![b'x'; ANSWER]);
+    let server = Background::start(TcpServer::bind(LOCAL, answer).unwrap());
+    let mut client = connect(server.address());
+    client.write_all(&vec![b'y'; 100_000]).unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    let mut received = Vec::new();
+    client.read_to_end(&mut received).unwrap();
+    assert_eq!(received.len(), ANSWER);
+    server.stop();
+}
+
+#[test]
+fn t2_06_parar_despierta_a_quien_espera_datos_con_hilos_y_sin_ellos() {
+    for mixin in [None, Some(ThreadingMixIn::default())] {
+        let mut server = TcpServer::bind(LOCAL, || echo).unwrap();
+        server.threading = mixin;
+        let server = Background::start(server);
+        let mut silent = greet(server.address());
+        server.stop();
+        assert_eq!(read_to_end(&mut silent), "");
+    }
+}
+
+#[test]
+fn al_parar_el_manejador_puede_enviar_lo_ultimo_que_tenga() {
+    let farewell = || {
+        |request: &Request| {
+            echo(request)?;
+            request.send_all(b"hasta luego")
+        }
+    };
+    let server = TcpServer::bind(LOCAL, farewell).unwrap().threading(ThreadingMixIn::default());
+    let server = Background::start(server);
+    let mut client = greet(server.address());
+    server.stop();
+    assert_eq!(read_to_end(&mut client), "hasta luego");
+}
+
+#[test]
+fn t2_06_parar_corta_al_cliente_que_no_lee() {
+    let (blocked, writing) = mpsc::channel();
+    let flood = move || {
+        let blocked = blocked.clone();
+        move |request: &Request| {
+            blocked.send(()).unwrap();
+            loop {
+                request.send_all(&[0; 4096])?;
+            }
+        }
+    };
+    let (note, errors) = failures();
+    let server = TcpServer::bind(LOCAL, flood).unwrap().threading(ThreadingMixIn::default());
+    let server = Background::start(server.client_timeout(None).handle_error(note));
+    let client = connect(server.address());
+    next(&writing);
+    server.stop();
+    assert_eq!(next(&errors), "nadie lee al otro lado");
+    drop(client);
+}
+
+#[test]
+fn sin_block_on_close_no_se_espera_a_los_hilos() {
+    let (open, closed) = mpsc::channel::<()>();
+    let (note_inside, inside) = mpsc::channel();
+    let (note_end, end) = mpsc::channel();
+    let closed = Arc::new(Mutex::new(closed));
+    let busy = move || {
+        let (closed, inside, end) = (Arc::clone(&closed), note_inside.clone(), note_end.clone());
+        move |_: &Request| {
+            inside.send(()).unwrap();
+            // Trabaja en algo que no es su socket, hasta que la prueba lo diga.
+            let _ = closed.lock().unwrap().recv();
+            end.send(()).unwrap();
+            Ok(())
+        }
+    };
+    let mixin = ThreadingMixIn { block_on_close: false, ..Default::default() };
+    let server = Background::start(TcpServer::bind(LOCAL, busy).unwrap().threading(mixin));
+    let _client = connect(server.address());
+    next(&inside);
+    server.stop();
+    assert!(end.try_recv().is_err(), "el hilo debía seguir ocupado");
+    drop(open);
+    next(&end);
+}
+
+#[test]
+fn si_se_para_antes_de_empezar_termina_en_cuanto_empieza() {
+    let mut server = TcpServer::bind(LOCAL, || echo).unwrap();
+    server.control().shutdown();
+    within("serve_forever", move || server.serve_forever()).unwrap();
+}
+
+#[test]
+fn despues_de_parar_se_puede_volver_a_servir() {
+    let mut server = TcpServer::bind(LOCAL, || echo).unwrap();
+    for _ in 0..3 {
+        let control = server.control();
+        let serving = thread::spawn(move || {
+            server.serve_forever().unwrap();
+            server
+        });
+        assert_eq!(ask(control.server_address(), "otra vez"), "otra vez");
+        control.shutdown();
+        server = within("serve_forever", move || serving.join().unwrap());
+    }
+}
+
+#[test]
+fn un_manejador_puede_parar_su_servidor() {
+    for mixin in [None, Some(ThreadingMixIn::default())] {
+        let stop = || {
+            |request: &Request| {
+                request.server().shutdown();
+                Ok(())
+            }
+        };
+        let mut server = TcpServer::bind(LOCAL, stop).unwrap();
+        server.threading = mixin;
+        let server = Background::start(server);
+        let _client = connect(server.address());
+        server.ended.recv_timeout(LIMIT).expect("el servidor no termina").unwrap();
+    }
+}
+
+#[test]
+fn t2_12_el_testigo_para_el_servidor_tambien_con_un_panico() {
+    let server = Background::start(TcpServer::bind(LOCAL, || echo).unwrap());
+    let control = server.control.clone();
+    let client = within("el testigo", move || {
+        panic::catch_unwind(AssertUnwindSafe(|| {
+            let _with_server = control.shutdown_on_drop();
+            panic::resume_unwind(Box::new("un cliente falló"));
+        }))
+    });
+    assert!(client.is_err());
+    server.ended.recv_timeout(LIMIT).expect("el servidor no termina").unwrap();
+}
+
+#[test]
+fn t2_07_al_salir_de_ambito_se_cierra_el_socket_y_se_espera_a_los_hilos() {
+    let (note, ended) = mpsc::channel();
+    let handler = move || {
+        let note = note.clone();
+        move |request: &Request| {
+            echo(request)?;
+            note.send(()).unwrap();
+            Ok(())
+        }
+    };
+    let server = TcpServer::bind(LOCAL, handler).unwrap();
+    let mut server = server.threading(ThreadingMixIn::default());
+    let address = server.server_address();
+    let _silent = connect(address);
+    assert_eq!(server.handle_request().unwrap(), Handled::Request);
+    within("server_close", move || server.server_close());
+    // El hilo ya terminó: o atendió hasta el final o, si no había empezado, no empezó.
+    assert!(matches!(ended.try_recv(), Ok(()) | Err(mpsc::TryRecvError::Disconnected)));
+    assert!(TcpStream::connect(address).is_err());
+}
+
+#[test]
+fn handle_request_avisa_si_no_llega_nadie_y_si_le_piden_parar() {
+    let (sender, timeouts) = mpsc::channel();
+    let mut server = TcpServer::bind(LOCAL, || echo)
+        .unwrap()
+        .timeout(Duration::from_millis(20))
+        .handle_timeout(move || sender.send(()).unwrap());
+    assert_eq!(server.handle_request().unwrap(), Handled::Timeout);
+    next(&timeouts);
+    server.control().shutdown();
+    assert_eq!(server.handle_request().unwrap(), Handled::Shutdown);
+    assert_eq!(server.handle_request().unwrap(), Handled::Timeout);
+}
+
+#[test]
+fn verify_request_decide_a_quien_se_atiende() {
+    let mut turn = 0;
+    let even = move |_: &Request| {
+        turn += 1;
+        turn % 2 == 0
+    };
+    let server = Background::start(TcpServer::bind(LOCAL, || echo).unwrap().verify_request(even));
+    let mut first = connect(server.address());
+    assert_eq!(first.read(&mut [0; 1]).unwrap(), 0);
+    assert_eq!(ask(server.address(), "sí"), "sí");
+    server.stop();
+}
+
+#[test]
+fn un_panico_no_se_lleva_el_servidor_con_hilos_ni_sin_ellos() {
+    for mixin in [None, Some(ThreadingMixIn::default())] {
+        let (note, errors) = failures();
+        let handler = || {
+            |request: &Request| {
+                assert!(request.client().0 > 1, "el primero tiene mala suerte");
+                echo(request)
+            }
+        };
+        let mut server = TcpServer::bind(LOCAL, handler).unwrap().handle_error(note);
+        server.threading = mixin;
+        let server = Background::start(server);
+        assert_eq!(ask(server.address(), ""), "");
+        assert!(next(&errors).contains("mala suerte"));
+        assert_eq!(ask(server.address(), "sigue"), "sigue");
+        server.stop();
+    }
+}
+
+#[test]
+fn un_manejador_que_no_se_puede_crear_cuesta_su_cliente_y_nada_mas() {
+    fn broken() -> fn(&Request) -> io::Result<()> {
+        panic!("no hay con qué");
+    }
+    let (note, errors) = failures();
+    let server = Background::start(TcpServer::bind(LOCAL, broken).unwrap().handle_error(note));
+    assert_eq!(ask(server.address(), ""), "");
+    assert!(next(&errors).contains("no hay con qué"));
+    server.stop();
+}
+
+#[test]
+fn los_hilos_que_terminan_se_recogen() {
+    let server = TcpServer::bind(LOCAL, || echo).unwrap();
+    let mut server = server.threading(ThreadingMixIn { max_threads: 1, ..Default::default() });
+    for _ in 0..50 {
+        let address = server.server_address();
+        let client = thread::spawn(move || ask(address, "hola"));
+        assert_eq!(server.handle_request().unwrap(), Handled::Request);
+        assert_eq!(client.join().unwrap(), "hola");
+        assert!(server.threads.len() <= 1);
+    }
+}
+
+#[test]
+fn la_peticion_se_lee_por_lineas_con_un_bufreader() {
+    let lines = || {
+        |request: &Request| {
+            let (rfile, mut wfile) = (BufReader::new(request), request);
+            for line in rfile.lines() {
+                writeln!(wfile, "{}", line?.to_uppercase())?;
+            }
+            Ok(())
+        }
+    };
+    let server = Background::start(TcpServer::bind(LOCAL, lines).unwrap());
+    assert_eq!(ask(server.address(), "uno\ndos\n"), "UNO\nDOS\n");
+    server.stop();
+}
+
+#[test]
+fn t2_11_ipv6_es_una_direccion_como_las_demas() {
+    let Ok(server) = TcpServer::bind((Ipv6Addr::LOCALHOST, 0), || {
+        |mut request: &Request| write!(request, "{}", request.client_address().ip())
+    }) else {
+        // Hay máquinas sin IPv6.
+        return;
+    };
+    let server = Background::start(server);
+    assert_eq!(ask(server.address(), ""), "::1");
+    server.stop();
+}
+
+#[test]
+fn un_socket_ya_preparado_sirve_igual_y_se_puede_vigilar() {
+    let listener = TcpListener::bind(LOCAL).unwrap();
+    let mut server = TcpServer::from_listener(listener, || echo).unwrap();
+    let address = server.server_address();
+    assert_eq!(server.listener().local_addr().unwrap(), address);
+    let client = thread::spawn(move || ask(address, "hola"));
+    let mut watched = [PollFd::new(server.as_fd(), PollFlags::POLLIN)];
+    assert_eq!(poll(&mut watched, timeout_until(Some(Instant::now() + LIMIT))), Ok(1));
+    assert_eq!(server.handle_request().unwrap(), Handled::Request);
+    assert_eq!(client.join().unwrap(), "hola");
+}
+
+#[test]
+fn la_espera_se_redondea_hacia_arriba() {
+    let soon = timeout_until(Some(Instant::now() + Duration::from_micros(10_500)));
+    assert!(soon.as_millis().unwrap() > 10);
+    assert_eq!(timeout_until(Some(Instant::now())), PollTimeout::ZERO);
+    assert_eq!(timeout_until(None), PollTimeout::NONE);
+}

@@ -1,0 +1,133 @@
+//! Lo que el texto promete del código, comprobado contra el código.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Los defectos de las recetas clásicas que tienen su prueba: lección y cuántos.
+const DEFECTS: [(u8, u8); 3] = [(2, 13), (3, 23), (4, 18)];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Los archivos con esa extensión bajo una carpeta, sin entrar en `target`.
+fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() && !path.ends_with("target") {
+            found.extend(files(&path, extension));
+        } else if path.extension().is_some_and(|ending| ending == extension) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+fn sources() -> Vec<(PathBuf, String)> {
+    ["src", "lessons", "tests"]
+        .iter()
+        .flat_map(|folder| files(&root().join(folder), "rs"))
+        .map(|path| (path.clone(), fs::read_to_string(path).unwrap()))
+        .collect()
+}
+
+/// Lo que hay entre cada `start` y el `end` que le sigue.
+fn between<'a>(text: &'a str, start: &str, end: &str) -> Vec<&'a str> {
+    text.split(start).skip(1).filter_map(|rest| Some(rest.split_once(end)?.0)).collect()
+}
+
+#[test]
+fn cada_listado_de_los_capitulos_existe() {
+    let mut listings = 0;
+    for chapter in
+        files(&root().join("lessons"), "md").into_iter().chain(files(&root().join("book"), "md"))
+    {
+        let text = fs::read_to_string(&chapter).unwrap();
+        for include in between(&text, "{{#include ", "}}") {
+            let (file, anchor) = include.split_once(':').unwrap_or((include, ""));
+            let path = chapter.with_file_name("").join(file);
+            let code = fs::read_to_string(&path)
+                .unwrap_or_else(|error| panic!("{}: {include}: {error}", chapter.display()));
+            let marks = |mark: &str| {
+                code.lines().filter(|line| line.trim() == format!("// {mark}: {anchor}")).count()
+            };
+            if !anchor.is_empty() {
+                assert_eq!(
+                    (marks("ANCHOR"), marks("ANCHOR_END")),
+                    (1, 1),
+                    "{}: «{include}» no es un ancla bien cerrada",
+                    chapter.display()
+                );
+            }
+            listings += 1;
+        }
+    }
+    assert!(listings > 0, "los capítulos no muestran ningún listado");
+}
+
+#[test]
+fn cada_ancla_se_muestra_en_algun_capitulo() {
+    let chapters: String = files(&root().join("lessons"), "md")
+        .iter()
+        .map(|chapter| fs::read_to_string(chapter).unwrap())
+        .collect();
+    for (path, code) in
+        sources().iter().filter(|(path, _)| path.starts_with(root().join("lessons")))
+    {
+        for anchor in between(code, "// ANCHOR: ", "\n") {
+            let shown = format!("{}:{anchor}}}}}", path.file_name().unwrap().to_string_lossy());
+            assert!(
+                chapters.contains(&shown),
+                "{}: nadie muestra el ancla «{anchor}»",
+                path.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn cada_defecto_de_las_recetas_tiene_su_prueba() {
+    let tests: BTreeSet<String> = sources()
+        .iter()
+        .flat_map(|(_, code)| {
+            between(code, "fn t", "(").into_iter().map(str::to_owned).collect::<Vec<_>>()
+        })
+        .collect();
+    let ids = DEFECTS
+        .iter()
+        .flat_map(|&(lesson, count)| (1..=count).map(move |n| format!("{lesson}_{n:02}_")));
+    let missing: Vec<String> =
+        ids.filter(|id| !tests.iter().any(|test| test.starts_with(id))).collect();
+    assert!(missing.is_empty(), "defectos sin prueba: {missing:?}");
+}
+
+#[test]
+fn cada_paso_de_la_traza_esta_en_su_documentacion() {
+    let documentation = fs::read_to_string(root().join("src/trace.rs")).unwrap();
+    let steps = documentation.lines().find(|line| line.contains("| `what` |")).unwrap();
+    let documented: BTreeSet<&str> = between(steps, "el paso: ", " |")[0]
+        .split(", ")
+        .map(|step| step.trim_matches('`'))
+        .collect();
+    let code = sources();
+    let used: BTreeSet<&str> = code
+        .iter()
+        .filter(|(path, _)| !path.starts_with(root().join("tests")))
+        .flat_map(|(_, code)| between(code, "what = \"", "\""))
+        .collect();
+    assert_eq!(used, documented);
+}
+
+#[test]
+fn cada_orden_del_leeme_nombra_un_programa_que_existe() {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let programs = between(&readme, "cargo run --bin ", "\n");
+    assert!(!programs.is_empty());
+    for program in programs {
+        let name = program.split_whitespace().next().unwrap().trim_end_matches('`');
+        assert!(manifest.contains(&format!("name = \"{name}\"")), "{name}");
+    }
+}

@@ -1,0 +1,119 @@
+//! La conversación con un servidor: una dirección, un acta y quienes hablan con él.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::failure::Failure;
+use crate::limits;
+use crate::peer::Peer;
+use crate::transcript::Transcript;
+use crate::waiting::DEFAULT_LIMIT;
+use crate::wording;
+
+/// Una conversación con un servidor, con cuantos participantes haga falta.
+///
+/// Cada participante es una conexión TCP con nombre, y todos comparten un [`Transcript`]: cuando
+/// algo no es lo esperado, el [`Failure`] lo enseña entero.
+///
+/// ```no_run
+/// # use harness::{Conversation, Failure};
+/// # fn main() -> Result<(), Failure> {
+/// # let address = "127.0.0.1:8800".parse().unwrap();
+/// let echo = Conversation::with(address);
+/// let mut client = echo.peer("cliente 1")?;
+/// client.send("hola")?;
+/// client.half_close()?;
+/// client.expect("hola")?;
+/// client.expect_end()
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Conversation {
+    address: SocketAddr,
+    limit: Duration,
+    transcript: Transcript,
+}
+
+impl Conversation {
+    /// Una conversación en bytes con quien escuche en `address`: el eco, la web.
+    pub fn with(address: SocketAddr) -> Self {
+        Self::new(address, false)
+    }
+
+    /// Una conversación en marcos (4 bytes de longitud y texto): el chat.
+    ///
+    /// Solo cambia cómo se escriben los bytes en los informes; todo participante puede enviar y
+    /// esperar cualquier cosa.
+    pub fn in_frames(address: SocketAddr) -> Self {
+        Self::new(address, true)
+    }
+
+    fn new(address: SocketAddr, in_frames: bool) -> Self {
+        Self { address, limit: DEFAULT_LIMIT, transcript: Transcript::new(address, in_frames) }
+    }
+
+    /// Cuánto puede durar cada paso de quienes se conecten desde ahora ([`DEFAULT_LIMIT`] si no).
+    pub fn limit(self, limit: Duration) -> Self {
+        Self { limit, ..self }
+    }
+
+    /// La dirección del servidor.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// El acta de lo ocurrido hasta ahora.
+    pub fn transcript(&self) -> &Transcript {
+        &self.transcript
+    }
+
+    /// Conecta a alguien más.
+    pub fn peer(&self, name: &str) -> Result<Peer, Failure> {
+        self.connect(name, None)
+    }
+
+    /// Conecta a alguien cuyo búfer de recepción es pequeño (`SO_RCVBUF`, en bytes; socket(7)).
+    ///
+    /// Si además no lee, al servidor se le acaba pronto el sitio donde escribir. El núcleo duplica
+    /// el valor y no admite menos de unos 2 KiB.
+    pub fn peer_with_receive_buffer(&self, name: &str, bytes: usize) -> Result<Peer, Failure> {
+        self.connect(name, Some(bytes))
+    }
+
+    /// Conecta a `count` participantes a la vez: `cliente 1`, `cliente 2`…
+    ///
+    /// Antes sube hasta donde se pueda el límite de descriptores de este proceso.
+    pub fn peers(&self, name: &str, count: usize) -> Result<Vec<Peer>, Failure> {
+        limits::raise_descriptor_limit();
+        (1..=count).map(|number| self.peer(&format!("{name} {number}"))).collect()
+    }
+
+    fn connect(&self, name: &str, receive_buffer: Option<usize>) -> Result<Peer, Failure> {
+        let socket = self
+            .open_socket(receive_buffer)
+            .map_err(|error| self.could_not_connect(name, &error))?;
+        Peer::new(name, socket.into(), self.limit, self.transcript.clone())
+    }
+
+    fn open_socket(&self, receive_buffer: Option<usize>) -> io::Result<Socket> {
+        let domain = Domain::for_address(self.address);
+        let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+        if let Some(bytes) = receive_buffer {
+            // Antes de conectar: el tamaño de la ventana se acuerda en el saludo (tcp(7)).
+            socket.set_recv_buffer_size(bytes)?;
+        }
+        // Cada `send` sale tal cual: los trozos del guion no deben juntarse aquí.
+        socket.set_tcp_nodelay(true)?;
+        socket.connect_timeout(&self.address.into(), self.limit)?;
+        Ok(socket)
+    }
+
+    fn could_not_connect(&self, name: &str, error: &io::Error) -> Failure {
+        let why = wording::os_error(error);
+        let headline = format!("«{name}» no pudo conectarse con {}: {why}.", self.address);
+        self.transcript.attach_to(Failure::new(headline), None)
+    }
+}

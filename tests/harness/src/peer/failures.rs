@@ -1,0 +1,115 @@
+//! Lo que dice un participante cuando no recibe lo que esperaba.
+
+use std::time::Duration;
+
+use super::Peer;
+use crate::comparison::{Comparison, Ending, Side};
+use crate::failure::Failure;
+use crate::frame;
+use crate::sending::Unfinished;
+use crate::wording;
+
+impl Peer {
+    pub(super) fn could_not_send(&mut self, count: usize, unfinished: &Unfinished) -> Failure {
+        self.read_aftermath();
+        self.failure(format!(
+            "«{}» no pudo enviar {}: {}.",
+            self.name,
+            wording::bytes(count),
+            unfinished.why()
+        ))
+    }
+
+    pub(super) fn got_other_bytes(&mut self, expected: &[u8]) -> Failure {
+        self.read_aftermath();
+        let comparison = Comparison {
+            expected: Some(Side::bytes(expected)),
+            got: Side::bytes(self.inbox.pending()),
+            ending: None,
+        };
+        let lines = comparison.render();
+        self.failure(format!("«{}» recibió otros bytes.", self.name)).comparing(lines)
+    }
+
+    pub(super) fn got_another_frame(&mut self, expected: &str, got: &str) -> Failure {
+        self.read_aftermath();
+        let comparison = Comparison {
+            expected: Some(Side::frame(expected.as_bytes())),
+            got: Side::frame(got.as_bytes()),
+            ending: None,
+        };
+        self.failure(format!("«{}» recibió otro marco.", self.name)).comparing(comparison.render())
+    }
+
+    /// Lo esperado no llegó, o no entero.
+    pub(super) fn cut_short(
+        &mut self,
+        what: &str,
+        expected: Option<Side<'_>>,
+        ending: Ending,
+    ) -> Failure {
+        let comparison =
+            Comparison { expected, got: Side::bytes(self.inbox.pending()), ending: Some(ending) };
+        let lines = comparison.render();
+        let name = &self.name;
+        let headline = match ending {
+            Ending::End => format!("«{name}» esperaba {what}, y el servidor terminó la conexión."),
+            Ending::Reset => {
+                format!("«{name}» esperaba {what}, y el servidor reinició la conexión (RST).")
+            }
+            Ending::Silence(limit) => format!(
+                "«{name}» esperaba {what}, y se acabó la espera ({}).",
+                wording::duration(limit)
+            ),
+        };
+        self.failure(headline).comparing(lines)
+    }
+
+    pub(super) fn something_extra(&mut self, what: &str) -> Failure {
+        self.read_aftermath();
+        let headline = format!(
+            "«{}» {what}, y llegaron {}.",
+            self.name,
+            wording::bytes(self.inbox.pending().len())
+        );
+        self.failure(headline)
+    }
+
+    pub(super) fn still_open(&mut self, limit: Duration) -> Failure {
+        let headline = format!(
+            "«{}» esperaba el fin de la conexión, y en {} no llegó.",
+            self.name,
+            wording::duration(limit)
+        );
+        self.failure(headline)
+    }
+
+    pub(super) fn bad_response(&mut self, why: &str) -> Failure {
+        self.read_aftermath();
+        let headline = format!(
+            "«{}» esperaba una respuesta HTTP/1.1, y lo que llegó no lo es: {why}.",
+            self.name
+        );
+        self.failure(headline)
+    }
+
+    pub(super) fn impossible_length(&mut self, length: u32) -> Failure {
+        self.read_aftermath();
+        let failure = self.failure(format!(
+            "«{}» recibió la cabecera de un marco de {}: el máximo son {}.",
+            self.name,
+            wording::bytes(length as usize),
+            wording::bytes(frame::MAX_TEXT)
+        ));
+        let swapped = length.swap_bytes() as usize;
+        if swapped <= frame::MAX_TEXT {
+            failure.hint(format!(
+                "al revés serían {}; la longitud va en orden de red, el byte de más peso primero \
+                 (`to_be_bytes`).",
+                wording::bytes(swapped)
+            ))
+        } else {
+            failure
+        }
+    }
+}

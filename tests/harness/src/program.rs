@@ -1,0 +1,197 @@
+//! Programas: arrancarlos, esperar a que escuchen, leer lo que escriben y saber dónde se atascan.
+
+mod output;
+mod procfs;
+mod running;
+mod terminal;
+
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+pub use output::Stream;
+pub use running::{Exit, Running, Server};
+
+use running::Pipes;
+
+use crate::failure::Failure;
+use crate::waiting::DEFAULT_LIMIT;
+use crate::wording;
+use terminal::Terminal;
+
+/// Un programa que se va a arrancar, con todo lo que hace falta para ello.
+///
+/// Su entrada estándar es una tubería que queda abierta mientras no se cierre, como la de quien
+/// tiene el teclado delante y no escribe nada. Lo que escribe se lee siempre, aunque nadie lo
+/// mire: nunca se queda bloqueado por eso.
+///
+/// ```no_run
+/// # use harness::{Failure, Program};
+/// # use std::time::Duration;
+/// # fn main() -> Result<(), Failure> {
+/// let server = Program::new("target/debug/aplic_02_03")
+///     .args(["--name", "servidor", "--port", "0"])
+///     .descriptor_limit(32)
+///     .start()?;
+/// println!("{}", server.address());
+/// server.signal(harness::Signal::SIGTERM)?;
+/// assert_eq!(server.wait(Duration::from_secs(5))?.code, Some(0));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Program {
+    path: PathBuf,
+    args: Vec<OsString>,
+    env: Vec<(OsString, OsString)>,
+    preparations: Vec<String>,
+    stdin: Stdin,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Stdin {
+    Piped,
+    Null,
+    Terminal,
+}
+
+impl Program {
+    /// El ejecutable que hay en `path`.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            args: Vec::new(),
+            env: Vec::new(),
+            preparations: Vec::new(),
+            stdin: Stdin::Piped,
+        }
+    }
+
+    /// Añade un argumento.
+    pub fn arg(mut self, arg: impl Into<OsString>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// Añade varios argumentos.
+    pub fn args<Arg: Into<OsString>>(mut self, args: impl IntoIterator<Item = Arg>) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Define una variable de entorno.
+    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.env.push((name.into(), value.into()));
+        self
+    }
+
+    /// Cuántos descriptores de archivo puede tener abiertos (`ulimit -n`; getrlimit(2)).
+    pub fn descriptor_limit(self, count: u64) -> Self {
+        self.preparation(format!("ulimit -n {count}"))
+    }
+
+    /// Cuánta memoria puede reservar, en KiB (`ulimit -v`; getrlimit(2)).
+    ///
+    /// Con poca, crear un hilo falla: cada uno reserva su pila.
+    pub fn address_space_limit(self, kibibytes: u64) -> Self {
+        self.preparation(format!("ulimit -v {kibibytes}"))
+    }
+
+    /// Sin entrada estándar: `/dev/null`.
+    pub fn without_stdin(mut self) -> Self {
+        self.stdin = Stdin::Null;
+        self
+    }
+
+    /// Con un terminal de ese tamaño en vez de tuberías (pty(7)).
+    ///
+    /// Todo lo que dibuja aparece como salida estándar, sin interpretar. No es su terminal de
+    /// control: Ctrl-C no envía la señal, hay que usar [`Running::signal`].
+    pub fn on_terminal(mut self, columns: u16, rows: u16) -> Self {
+        self.stdin = Stdin::Terminal;
+        // Cambiar el tamaño desde aquí es un ioctl, y exigiría `unsafe`.
+        self.preparation(format!("stty cols {columns} rows {rows}"))
+    }
+
+    /// Lo arranca y espera a que diga dónde escucha.
+    ///
+    /// Su primera línea en la salida estándar ha de ser `Escuchando en DIRECCIÓN:PUERTO`.
+    pub fn start(self) -> Result<Server, Failure> {
+        Server::new(self.spawn()?, DEFAULT_LIMIT)
+    }
+
+    /// Lo arranca sin esperar nada: para programas que no son servidores.
+    pub fn spawn(self) -> Result<Running, Failure> {
+        let name = self.name();
+        let mut command = self.command();
+        let result = match self.stdin {
+            Stdin::Piped => spawn_with_pipes(&name, &mut command, Stdio::piped()),
+            Stdin::Null => spawn_with_pipes(&name, &mut command, Stdio::null()),
+            Stdin::Terminal => spawn_on_terminal(&name, &mut command),
+        };
+        result.map_err(|error| {
+            let why = wording::os_error(&error);
+            Failure::new(format!("No se pudo arrancar «{name}»: {why}."))
+        })
+    }
+
+    /// Lo arranca, le escribe `stdin`, cierra su entrada y espera a que termine.
+    pub fn run_to_end(self, stdin: impl AsRef<[u8]>, limit: Duration) -> Result<Exit, Failure> {
+        let running = self.spawn()?;
+        running.write_stdin(stdin);
+        running.close_stdin();
+        running.wait(limit)
+    }
+
+    fn preparation(mut self, command: String) -> Self {
+        self.preparations.push(command);
+        self
+    }
+
+    fn name(&self) -> String {
+        let name = self.path.file_name().unwrap_or(self.path.as_os_str());
+        name.to_string_lossy().into_owned()
+    }
+
+    /// Con preparativos, pasa por un `sh` que los hace y se convierte (`exec`) en el programa: el
+    /// número de proceso es el mismo. Hacerlos aquí, entre fork y exec, exigiría `unsafe`.
+    fn command(&self) -> Command {
+        let mut command = if self.preparations.is_empty() {
+            Command::new(&self.path)
+        } else {
+            let script = format!("{} && exec \"$@\"", self.preparations.join(" && "));
+            let mut shell = Command::new("sh");
+            shell.arg("-c").arg(script).arg("sh").arg(&self.path);
+            shell
+        };
+        command.args(&self.args).envs(self.env.iter().cloned());
+        command
+    }
+}
+
+fn spawn_with_pipes(name: &str, command: &mut Command, stdin: Stdio) -> io::Result<Running> {
+    let mut child = command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let pipes = Pipes {
+        stdin: child.stdin.take().map(|pipe| Box::new(pipe) as _),
+        stdout: child.stdout.take().map(|pipe| Box::new(pipe) as _),
+        stderr: child.stderr.take().map(|pipe| Box::new(pipe) as _),
+    };
+    Running::new(name, child, pipes)
+}
+
+fn spawn_on_terminal(name: &str, command: &mut Command) -> io::Result<Running> {
+    let terminal = Terminal::open()?;
+    let child = command
+        .stdin(terminal.program_side()?)
+        .stdout(terminal.program_side()?)
+        .stderr(terminal.program_side()?)
+        .spawn()?;
+    let pipes = Pipes {
+        stdin: Some(Box::new(terminal.our_side()?)),
+        stdout: Some(Box::new(terminal.our_side()?)),
+        stderr: None,
+    };
+    Running::new(name, child, pipes)
+}

@@ -1,0 +1,172 @@
+//! Lo que el núcleo cuenta de un proceso en `/proc` (proc(5)).
+
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use nix::unistd::{SysconfVar, sysconf};
+
+/// Procesador consumido en modo usuario y en modo núcleo, con la resolución del reloj del núcleo
+/// (10 ms casi siempre).
+pub(super) fn cpu_time(pid: u32) -> io::Result<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let ticks = cpu_ticks(&stat).ok_or(ErrorKind::InvalidData)?;
+    let per_second = match sysconf(SysconfVar::CLK_TCK) {
+        Ok(Some(value)) => u64::try_from(value).unwrap_or(100),
+        _ => 100,
+    };
+    Ok(Duration::from_micros(ticks * 1_000_000 / per_second))
+}
+
+/// Los campos 14 y 15, `utime` y `stime`.
+fn cpu_ticks(stat: &str) -> Option<u64> {
+    // El nombre, entre paréntesis, puede contener espacios y paréntesis: se cuenta desde su final.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut fields = fields.split_whitespace().skip(11);
+    let user: u64 = fields.next()?.parse().ok()?;
+    let system: u64 = fields.next()?.parse().ok()?;
+    Some(user + system)
+}
+
+/// Cuántos descriptores de archivo tiene abiertos.
+pub(super) fn open_descriptors(pid: u32) -> io::Result<usize> {
+    Ok(fs::read_dir(format!("/proc/{pid}/fd"))?.count())
+}
+
+/// Los nombres de sus hilos, en orden de creación. El núcleo los corta a 15 bytes.
+pub(super) fn thread_names(pid: u32) -> io::Result<Vec<String>> {
+    let threads = threads(pid)?;
+    Ok(threads.iter().filter_map(|thread| thread.name().ok()).collect())
+}
+
+/// Qué hace cada hilo ahora mismo, hasta donde el núcleo quiera contarlo.
+pub(super) fn thread_activities(pid: u32) -> io::Result<Vec<String>> {
+    Ok(threads(pid)?.iter().map(Thread::activity).collect())
+}
+
+struct Thread {
+    pid: u32,
+    tid: u32,
+}
+
+fn threads(pid: u32) -> io::Result<Vec<Thread>> {
+    let mut tids: Vec<u32> = fs::read_dir(format!("/proc/{pid}/task"))?
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .collect();
+    tids.sort_unstable();
+    Ok(tids.into_iter().map(|tid| Thread { pid, tid }).collect())
+}
+
+impl Thread {
+    fn read(&self, file: &str) -> io::Result<String> {
+        let path: PathBuf = format!("/proc/{}/task/{}/{file}", self.pid, self.tid).into();
+        Ok(fs::read_to_string(path)?.trim_end().to_owned())
+    }
+
+    fn name(&self) -> io::Result<String> {
+        self.read("comm")
+    }
+
+    fn activity(&self) -> String {
+        let name = self.name().unwrap_or_default();
+        let doing = self
+            .system_call()
+            .or_else(|| self.kernel_function())
+            .unwrap_or_else(|| "no se sabe qué hace".to_owned());
+        format!("hilo «{name}» ({}): {doing}", self.tid)
+    }
+
+    /// De `/proc/PID/task/TID/syscall`: `running`, o el número de la llamada y sus argumentos.
+    fn system_call(&self) -> Option<String> {
+        let line = self.read("syscall").ok()?;
+        if line == "running" {
+            return Some("en marcha, gastando procesador".to_owned());
+        }
+        let mut fields = line.split_whitespace();
+        let number: i64 = fields.next()?.parse().ok()?;
+        let call = SystemCall::numbered(number)?;
+        let descriptor = fields
+            .next()
+            .filter(|_| call.takes_descriptor)
+            .and_then(|argument| u64::from_str_radix(argument.trim_start_matches("0x"), 16).ok());
+        Some(match descriptor {
+            Some(number) => format!("en {}, descriptor {}", call.name, self.descriptor(number)),
+            None => format!("en {}", call.name),
+        })
+    }
+
+    fn descriptor(&self, number: u64) -> String {
+        match fs::read_link(format!("/proc/{}/fd/{number}", self.pid)) {
+            Ok(target) => format!("{number} ({})", target.display()),
+            Err(_) => number.to_string(),
+        }
+    }
+
+    /// De `/proc/PID/task/TID/wchan`: la función del núcleo en la que duerme.
+    fn kernel_function(&self) -> Option<String> {
+        let function = self.read("wchan").ok()?;
+        (!function.is_empty() && function != "0").then(|| format!("duerme en {function} (núcleo)"))
+    }
+}
+
+struct SystemCall {
+    name: &'static str,
+    takes_descriptor: bool,
+}
+
+impl SystemCall {
+    /// Las llamadas en las que un programa de este curso puede quedarse esperando.
+    fn numbered(number: i64) -> Option<Self> {
+        let (name, takes_descriptor) = match (std::env::consts::ARCH, number) {
+            ("x86_64", 0) | ("aarch64", 63) => ("read(2)", true),
+            ("x86_64", 1) | ("aarch64", 64) => ("write(2)", true),
+            ("x86_64", 19) | ("aarch64", 65) => ("readv(2)", true),
+            ("x86_64", 20) | ("aarch64", 66) => ("writev(2)", true),
+            ("x86_64", 42) | ("aarch64", 203) => ("connect(2)", true),
+            ("x86_64", 43) | ("aarch64", 202) => ("accept(2)", true),
+            ("x86_64", 288) | ("aarch64", 242) => ("accept4(2)", true),
+            ("x86_64", 44) | ("aarch64", 206) => ("sendto(2)", true),
+            ("x86_64", 45) | ("aarch64", 207) => ("recvfrom(2)", true),
+            ("x86_64", 46) | ("aarch64", 211) => ("sendmsg(2)", true),
+            ("x86_64", 47) | ("aarch64", 212) => ("recvmsg(2)", true),
+            ("x86_64", 232) => ("epoll_wait(2)", true),
+            ("x86_64", 281) | ("aarch64", 22) => ("epoll_pwait(2)", true),
+            (_, 441) => ("epoll_pwait2(2)", true),
+            ("x86_64", 7) => ("poll(2)", false),
+            ("x86_64", 271) | ("aarch64", 73) => ("ppoll(2)", false),
+            ("x86_64", 23) => ("select(2)", false),
+            ("x86_64", 270) | ("aarch64", 72) => ("pselect(2)", false),
+            ("x86_64", 202) | ("aarch64", 98) => ("futex(2): espera un cerrojo u otro hilo", false),
+            ("x86_64", 35) | ("aarch64", 101) => ("nanosleep(2)", false),
+            ("x86_64", 230) | ("aarch64", 115) => ("clock_nanosleep(2)", false),
+            ("x86_64", 61) | ("aarch64", 260) => ("wait4(2): espera a otro proceso", false),
+            ("x86_64", 34) => ("pause(2)", false),
+            ("x86_64", 130) | ("aarch64", 133) => ("sigsuspend(2)", false),
+            ("x86_64", 128) | ("aarch64", 137) => ("sigtimedwait(2)", false),
+            (_, 426) => ("io_uring_enter(2)", true),
+            _ => return None,
+        };
+        Some(Self { name, takes_descriptor })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process;
+
+    #[test]
+    fn el_nombre_con_paréntesis_no_descoloca_los_campos() {
+        let stat = "7 (a) b (c) S 1 7 7 0 -1 0 1 2 3 4 25 17 0 0 20 0 1";
+        assert_eq!(cpu_ticks(stat), Some(42));
+    }
+
+    #[test]
+    fn este_mismo_proceso_tiene_hilos_y_descriptores() {
+        let pid = process::id();
+        assert!(open_descriptors(pid).unwrap() >= 3);
+        assert!(!thread_names(pid).unwrap().is_empty());
+        assert!(cpu_time(pid).is_ok());
+    }
+}

@@ -1,0 +1,375 @@
+//! Un programa en marcha.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+use std::ops::Deref;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, ExitStatus};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::output::{Missing, Output, Stream};
+use super::procfs;
+use crate::failure::Failure;
+use crate::waiting::{self, poll};
+use crate::wording;
+
+/// Con qué empieza la primera línea de todo servidor del curso.
+const LISTENING: &str = "Escuchando en ";
+/// Lo que se espera, al terminar un programa, a que acabe de llegar lo que escribió.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Un programa en marcha. Al soltarlo (`drop`) se mata y se recoge.
+///
+/// Todos sus métodos toman `&self`: sirve desde varios hilos.
+#[derive(Debug)]
+pub struct Running {
+    name: String,
+    pid: u32,
+    child: Mutex<Child>,
+    stdin: Mutex<Option<Sender<Vec<u8>>>>,
+    stdout: Output,
+    stderr: Output,
+}
+
+/// Nuestro lado de las tres tuberías de un programa.
+pub(super) struct Pipes {
+    pub(super) stdin: Option<Box<dyn Write + Send>>,
+    pub(super) stdout: Option<Box<dyn Read + Send>>,
+    pub(super) stderr: Option<Box<dyn Read + Send>>,
+}
+
+/// Cómo terminó un programa, y todo lo que escribió.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exit {
+    /// El código de salida; `None` si lo mató una señal.
+    pub code: Option<i32>,
+    /// La señal que lo mató, si fue una señal.
+    pub signal: Option<Signal>,
+    /// Lo que escribió en la salida estándar (lo que no sea UTF-8, como U+FFFD).
+    pub stdout: String,
+    /// Lo que escribió en la salida de errores.
+    pub stderr: String,
+}
+
+impl Running {
+    pub(super) fn new(name: &str, child: Child, pipes: Pipes) -> io::Result<Self> {
+        let drain = |pipe: Option<Box<dyn Read + Send>>| match pipe {
+            Some(pipe) => Output::drain(pipe),
+            None => Ok(Output::ended()),
+        };
+        Ok(Self {
+            name: name.to_owned(),
+            pid: child.id(),
+            child: Mutex::new(child),
+            stdin: Mutex::new(pipes.stdin.map(spawn_typist).transpose()?),
+            stdout: drain(pipes.stdout)?,
+            stderr: drain(pipes.stderr)?,
+        })
+    }
+
+    /// Su número de proceso.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    // ---- Su entrada y sus salidas ----------------------------------------------------------
+
+    /// Le escribe en la entrada estándar, sin esperar a que lo lea.
+    pub fn write_stdin(&self, text: impl AsRef<[u8]>) {
+        if let Some(typist) = &*lock(&self.stdin) {
+            // Si el programa ya no lee, no hay a quién decírselo.
+            let _ = typist.send(text.as_ref().to_vec());
+        }
+    }
+
+    /// Cierra su entrada estándar, después de lo que ya se le haya escrito.
+    ///
+    /// En un terminal esto no se nota: allí el final es teclear Ctrl-D (`"\x04"`).
+    pub fn close_stdin(&self) {
+        lock(&self.stdin).take();
+    }
+
+    /// Lo que ha escrito hasta ahora en la salida estándar.
+    pub fn stdout(&self) -> String {
+        self.stdout.text()
+    }
+
+    /// Lo que ha escrito hasta ahora en la salida de errores.
+    pub fn stderr(&self) -> String {
+        self.stderr.text()
+    }
+
+    /// Espera a que haya una línea entera que contenga `substring`, y la devuelve.
+    ///
+    /// Mira todas desde el comienzo: también las que ya estaban.
+    pub fn wait_for_line(
+        &self,
+        stream: Stream,
+        substring: &str,
+        limit: Duration,
+    ) -> Result<String, Failure> {
+        let find = |text: &str| {
+            let mut lines = text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
+            lines.find(|line| line.contains(substring)).map(str::to_owned)
+        };
+        let what = format!("una línea con «{substring}» en {stream}");
+        self.wait_for(stream, &what, limit, find)
+    }
+
+    /// Espera a que aparezca `substring`, aunque su línea no haya acabado (un `> ` que invita a
+    /// escribir, por ejemplo).
+    pub fn wait_for_text(
+        &self,
+        stream: Stream,
+        substring: &str,
+        limit: Duration,
+    ) -> Result<(), Failure> {
+        let what = format!("«{}» en {stream}", substring.escape_debug());
+        self.wait_for(stream, &what, limit, |text| text.contains(substring).then_some(()))
+    }
+
+    fn wait_for<T>(
+        &self,
+        stream: Stream,
+        what: &str,
+        limit: Duration,
+        find: impl Fn(&str) -> Option<T>,
+    ) -> Result<T, Failure> {
+        let output = match stream {
+            Stream::Stdout => &self.stdout,
+            Stream::Stderr => &self.stderr,
+        };
+        output.wait_for(limit, find).map_err(|missing| {
+            let name = &self.name;
+            self.explain(Failure::new(match missing {
+                Missing::Ended => format!("Se esperaba {what}, y «{name}» terminó antes."),
+                Missing::TimedOut => format!(
+                    "Se esperaba {what}, y «{name}» no lo escribió en {}.",
+                    wording::duration(limit)
+                ),
+            }))
+        })
+    }
+
+    // ---- Su vida ---------------------------------------------------------------------------
+
+    /// Le envía una señal (kill(2)).
+    pub fn signal(&self, signal: Signal) -> Result<(), Failure> {
+        let mut child = lock(&self.child);
+        // Con el cerrojo tomado nadie lo recoge, y su número no puede ser ya el de otro.
+        if child.try_wait()?.is_some() {
+            drop(child);
+            let headline = format!("«{}» ya había terminado al enviarle {signal}.", self.name);
+            return Err(self.explain(Failure::new(headline)));
+        }
+        kill(self.as_nix_pid(), signal).map_err(io::Error::from)?;
+        Ok(())
+    }
+
+    /// Si sigue en marcha.
+    pub fn is_alive(&self) -> bool {
+        self.status().is_none()
+    }
+
+    /// Espera a que termine.
+    pub fn wait(&self, limit: Duration) -> Result<Exit, Failure> {
+        let status = poll(limit, || self.status()).ok_or_else(|| {
+            self.explain(Failure::new(format!(
+                "Se esperaba que «{}» terminara, y en {} no lo hizo.",
+                self.name,
+                wording::duration(limit)
+            )))
+        })?;
+        self.hear_last_words();
+        Ok(Exit {
+            code: status.code(),
+            signal: status.signal().and_then(|number| Signal::try_from(number).ok()),
+            stdout: self.stdout.text(),
+            stderr: self.stderr.text(),
+        })
+    }
+
+    fn status(&self) -> Option<ExitStatus> {
+        lock(&self.child).try_wait().ok().flatten()
+    }
+
+    fn as_nix_pid(&self) -> Pid {
+        // PID_MAX_LIMIT es 2²²: siempre cabe.
+        Pid::from_raw(i32::try_from(self.pid).unwrap_or(i32::MAX))
+    }
+
+    // ---- Lo que el núcleo cuenta de él -----------------------------------------------------
+
+    /// El procesador que ha gastado, en modo usuario y en modo núcleo (de 10 en 10 ms).
+    pub fn cpu_time(&self) -> Result<Duration, Failure> {
+        self.ask_kernel(procfs::cpu_time)
+    }
+
+    /// Cuántos descriptores de archivo tiene abiertos.
+    pub fn open_descriptors(&self) -> Result<usize, Failure> {
+        self.ask_kernel(procfs::open_descriptors)
+    }
+
+    /// Los nombres de sus hilos, en orden de creación (el núcleo los corta a 15 bytes).
+    pub fn threads(&self) -> Result<Vec<String>, Failure> {
+        self.ask_kernel(procfs::thread_names)
+    }
+
+    fn ask_kernel<T>(&self, question: impl Fn(u32) -> io::Result<T>) -> Result<T, Failure> {
+        question(self.pid).map_err(|_| {
+            let headline = format!("El núcleo ya no sabe nada de «{}».", self.name);
+            self.explain(Failure::new(headline))
+        })
+    }
+
+    // ---- Cuando algo no sale ---------------------------------------------------------------
+
+    /// Como [`eventually`](crate::eventually), y si no se cumple, cuenta además qué hacía el
+    /// programa.
+    pub fn eventually(
+        &self,
+        what: &str,
+        limit: Duration,
+        condition: impl FnMut() -> bool,
+    ) -> Result<(), Failure> {
+        waiting::eventually(what, limit, condition).map_err(|failure| self.explain(failure))
+    }
+
+    /// Añade a un fallo qué hacía el programa: en qué llamada está cada hilo, y qué ha escrito.
+    pub fn explain(&self, failure: Failure) -> Failure {
+        let doing = format!("Qué hacía «{}» (proceso {})", self.name, self.pid);
+        failure
+            .section(doing, self.activities())
+            .section("Lo último de su salida estándar", self.stdout.last_lines())
+            .section("Lo último de su salida de errores", self.stderr.last_lines())
+    }
+
+    fn activities(&self) -> Vec<String> {
+        // Quien acaba de cerrar su salida puede tardar un instante en terminar del todo.
+        let patience = if self.stdout.has_ended() { LAST_WORDS } else { Duration::ZERO };
+        match poll(patience, || self.status()) {
+            Some(status) => {
+                self.hear_last_words();
+                vec![describe(status)]
+            }
+            None => procfs::thread_activities(self.pid).unwrap_or_default(),
+        }
+    }
+
+    /// Espera a que acabe de llegar lo que escribió antes de terminar.
+    fn hear_last_words(&self) {
+        self.stdout.wait_for_end(LAST_WORDS);
+        self.stderr.wait_for_end(LAST_WORDS);
+    }
+}
+
+fn describe(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("había terminado, con código {code}"),
+        (None, Some(number)) => match Signal::try_from(number) {
+            Ok(signal) => format!("lo había matado {signal}"),
+            Err(_) => format!("lo había matado la señal {number}"),
+        },
+        (None, None) => "había terminado".to_owned(),
+    }
+}
+
+/// Quien escribe en la entrada del programa: otro hilo, porque él puede no leerla nunca.
+fn spawn_typist(mut pipe: Box<dyn Write + Send>) -> io::Result<Sender<Vec<u8>>> {
+    let (sender, receiver): (_, Receiver<Vec<u8>>) = channel();
+    thread::Builder::new().name("escribe a un programa".to_owned()).spawn(move || {
+        for text in receiver {
+            if pipe.write_all(&text).and_then(|()| pipe.flush()).is_err() {
+                break;
+            }
+        }
+    })?;
+    Ok(sender)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let child = self.child.get_mut().unwrap_or_else(PoisonError::into_inner);
+        // Si ya había terminado, matarlo no hace nada y esperarlo no espera.
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+}
+
+/// Un [`Running`] que ya escucha: se usa como él, y además tiene dirección.
+#[derive(Debug)]
+pub struct Server {
+    running: Running,
+    address: SocketAddr,
+}
+
+impl Server {
+    pub(super) fn new(running: Running, limit: Duration) -> Result<Self, Failure> {
+        let what = "la línea «Escuchando en …» en la salida estándar";
+        let first_line = running.wait_for(Stream::Stdout, what, limit, |text| {
+            text.split_once('\n').map(|(line, _)| line.to_owned())
+        })?;
+        match listening_address(&first_line) {
+            Some(address) => Ok(Self { running, address }),
+            None => Err(running.explain(Failure::new(format!(
+                "La primera línea de «{}» debía ser «{LISTENING}DIRECCIÓN:PUERTO», y fue \
+                 «{first_line}».",
+                running.name
+            )))),
+        }
+    }
+
+    /// Dónde escucha, según él mismo.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+fn listening_address(line: &str) -> Option<SocketAddr> {
+    line.strip_prefix(LISTENING)?.parse().ok()
+}
+
+impl Deref for Server {
+    type Target = Running;
+
+    fn deref(&self) -> &Running {
+        &self.running
+    }
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.code, self.signal) {
+            (Some(code), _) => writeln!(f, "código de salida: {code}")?,
+            (None, Some(signal)) => writeln!(f, "lo mató {signal}")?,
+            (None, None) => writeln!(f, "terminó sin código")?,
+        }
+        writeln!(f, "--- salida estándar\n{}", self.stdout)?;
+        write!(f, "--- salida de errores\n{}", self.stderr)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn la_dirección_puede_ser_de_las_dos_familias() {
+        let port = |line| listening_address(line).map(|address| address.port());
+        assert_eq!(port("Escuchando en 127.0.0.1:8800"), Some(8800));
+        assert_eq!(port("Escuchando en [::1]:8800"), Some(8800));
+        assert_eq!(port("Listening on 127.0.0.1:8800"), None);
+        assert_eq!(port("Escuchando en localhost:8800"), None);
+    }
+}

@@ -1,0 +1,203 @@
+//! Una respuesta HTTP/1.1 (RFC 9112), leída sin perdonar nada.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Más encabezados que estos no los manda nadie en este curso.
+const MAX_HEADERS: usize = 64;
+
+/// Lo que contestó el servidor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Response {
+    /// El código: 200, 404, 431…
+    pub status: u16,
+    /// La frase que acompaña al código.
+    pub reason: String,
+    /// Los encabezados, en su orden y con sus mayúsculas.
+    pub headers: Vec<(String, String)>,
+    /// El cuerpo, ya completo.
+    pub body: Vec<u8>,
+}
+
+impl Response {
+    /// El valor del primer encabezado con ese nombre, sin distinguir mayúsculas.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(header, _)| header.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// Si anuncia que esta conexión se cierra (RFC 9112, sección 9.6).
+    pub fn announces_close(&self) -> bool {
+        self.header("Connection").is_some_and(|value| {
+            value.split(',').any(|option| option.trim().eq_ignore_ascii_case("close"))
+        })
+    }
+
+    /// El instante de `Date`, si está y tiene la forma IMF-fixdate (RFC 9110, sección 5.6.7).
+    pub fn date(&self) -> Option<SystemTime> {
+        imf_fixdate(self.header("Date")?)
+    }
+}
+
+/// Dónde termina el cuerpo (RFC 9112, sección 6.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Framing {
+    Length(usize),
+    UntilEnd,
+}
+
+/// La cabecera de una respuesta, y cuántos bytes ocupa.
+#[derive(Debug)]
+pub(crate) struct Head {
+    pub(crate) response: Response,
+    pub(crate) length: usize,
+}
+
+/// La cabecera que hay al comienzo de esos bytes; `Ok(None)` si aún no ha llegado entera.
+pub(crate) fn parse_head(bytes: &[u8]) -> Result<Option<Head>, String> {
+    let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+    let mut parsed = httparse::Response::new(&mut headers);
+    let length = match parsed.parse(bytes) {
+        Ok(httparse::Status::Complete(length)) => length,
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Err(error) => return Err(explain(error).to_owned()),
+    };
+    if parsed.version != Some(1) {
+        return Err("la versión no es HTTP/1.1".to_owned());
+    }
+    let response = Response {
+        status: parsed.code.unwrap_or_default(),
+        reason: parsed.reason.unwrap_or_default().to_owned(),
+        headers: parsed
+            .headers
+            .iter()
+            .map(|header| {
+                let value = String::from_utf8_lossy(header.value).into_owned();
+                (header.name.to_owned(), value)
+            })
+            .collect(),
+        body: Vec::new(),
+    };
+    Ok(Some(Head { response, length }))
+}
+
+fn explain(error: httparse::Error) -> &'static str {
+    match error {
+        httparse::Error::Version => "no empieza por HTTP/1.1",
+        httparse::Error::Status => "el código no son tres cifras",
+        httparse::Error::HeaderName => "el nombre de un encabezado tiene un carácter prohibido",
+        httparse::Error::HeaderValue => "el valor de un encabezado tiene un carácter prohibido",
+        httparse::Error::NewLine => "hay un retorno de carro sin su salto de línea",
+        httparse::Error::TooManyHeaders => "tiene demasiados encabezados",
+        httparse::Error::Token => "tiene un carácter donde no puede ir",
+    }
+}
+
+impl Head {
+    /// Dónde acaba el cuerpo de esta respuesta a una petición que no era HEAD.
+    pub(crate) fn framing(&self) -> Result<Framing, String> {
+        let response = &self.response;
+        if matches!(response.status, 100..=199 | 204 | 304) {
+            return Ok(Framing::Length(0));
+        }
+        if response.header("Transfer-Encoding").is_some() {
+            return Err("lleva Transfer-Encoding, y aquí se pide Content-Length".to_owned());
+        }
+        match response.header("Content-Length") {
+            None => Ok(Framing::UntilEnd),
+            Some(value) => value
+                .parse()
+                .map(Framing::Length)
+                .map_err(|_| format!("su Content-Length no es un número: «{value}»")),
+        }
+    }
+}
+
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+/// El 1 de enero de 1970 fue jueves.
+const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+
+/// `Sun, 06 Nov 1994 08:49:37 GMT`, con su día de la semana comprobado.
+fn imf_fixdate(text: &str) -> Option<SystemTime> {
+    let (weekday, rest) = text.split_once(", ")?;
+    let [day, month, year, time, "GMT"] = *rest.split(' ').collect::<Vec<_>>() else {
+        return None;
+    };
+    let [hour, minute, second] = *time.split(':').collect::<Vec<_>>() else {
+        return None;
+    };
+    let month = MONTHS.iter().position(|name| *name == month)? as u64 + 1;
+    let days = days_since_epoch(digits(year, 4)?, month, digits(day, 2)?)?;
+    if WEEKDAYS[usize::try_from(days % 7).ok()?] != weekday {
+        return None;
+    }
+    let [hour, minute, second] = [digits(hour, 2)?, digits(minute, 2)?, digits(second, 2)?];
+    // El segundo 60 es legal: así se escriben los intercalares.
+    let is_a_time = hour < 24 && minute < 60 && second <= 60;
+    let seconds = ((days * 24 + hour) * 60 + minute) * 60 + second;
+    is_a_time.then(|| UNIX_EPOCH + Duration::from_secs(seconds))
+}
+
+fn digits(text: &str, count: usize) -> Option<u64> {
+    let only_digits = text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
+    only_digits.then(|| text.parse().ok())?
+}
+
+/// Los días desde 1970 de una fecha del calendario gregoriano.
+fn days_since_epoch(year: u64, month: u64, day: u64) -> Option<u64> {
+    const DAYS_BEFORE: [u64; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let leaps_before = |year: u64| (year - 1) / 4 - (year - 1) / 100 + (year - 1) / 400;
+    if year < 1970 || day == 0 {
+        return None;
+    }
+    let months = DAYS_BEFORE[usize::try_from(month).ok()?.checked_sub(1)?];
+    let leap_day = u64::from(leap && month > 2);
+    Some(
+        (year - 1970) * 365 + leaps_before(year) - leaps_before(1970) + months + leap_day + day - 1,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(text: &str) -> Option<u64> {
+        let date = imf_fixdate(text)?;
+        date.duration_since(UNIX_EPOCH).ok().map(|span| span.as_secs())
+    }
+
+    #[test]
+    fn la_fecha_del_rfc_es_la_que_dice_el_rfc() {
+        assert_eq!(seconds("Sun, 06 Nov 1994 08:49:37 GMT"), Some(784_111_777));
+        assert_eq!(seconds("Thu, 29 Feb 2024 00:00:00 GMT"), Some(1_709_164_800));
+    }
+
+    #[test]
+    fn una_fecha_mal_escrita_no_es_una_fecha() {
+        for wrong in [
+            "Mon, 06 Nov 1994 08:49:37 GMT",
+            "Sun, 6 Nov 1994 08:49:37 GMT",
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sun Nov  6 08:49:37 1994",
+            "Mon, 1 Apr 2013 01:01:01 GMT",
+            "",
+        ] {
+            assert_eq!(seconds(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn la_cabecera_se_lee_entera_o_no_se_lee() {
+        let bytes = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: Close\r\n\r\nhola";
+        assert!(parse_head(&bytes[..30]).unwrap().is_none());
+        let head = parse_head(bytes).unwrap().unwrap();
+        assert_eq!(head.length, bytes.len() - 4);
+        assert_eq!(head.framing(), Ok(Framing::Length(4)));
+        assert!(head.response.announces_close());
+        assert_eq!(head.response.header("content-length"), Some("4"));
+        assert!(parse_head(b"hola\r\n\r\n").is_err());
+    }
+}

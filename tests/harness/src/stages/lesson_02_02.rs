@@ -1,0 +1,215 @@
+//! Lección 02_02, el eco (RFC 862): todo byte vuelve igual y en orden, hasta que el cliente cierra
+//! su sentido; entonces cierra el servidor.
+
+use std::time::Duration;
+
+use crate::conversation::Conversation;
+use crate::failure::Failure;
+use crate::numbered_lines;
+use crate::peer::Peer;
+use crate::stage::Stage;
+
+/// Lo que separa dos envíos para que el servidor los lea por separado.
+const PAUSE: Duration = Duration::from_millis(100);
+/// Más de lo que cabe entre todos los búferes del núcleo en una conexión.
+const LARGE: usize = 16 * 1024 * 1024;
+
+pub(crate) const STAGES: &[Stage] = &[
+    stage(
+        1,
+        "acepta y responde",
+        "el servidor acepta la conexión y devuelve lo que recibe en cuanto lo recibe, tantas veces \
+         como le escriban.",
+        answers,
+    ),
+    stage(
+        2,
+        "lecturas parciales",
+        "un mensaje puede llegar en varios trozos: una lectura no es un mensaje. Hay que seguir \
+         leyendo hasta que read(2) devuelva 0.",
+        partial_reads,
+    ),
+    stage(
+        3,
+        "los bytes exactos",
+        "vuelven los mismos bytes, sean texto o no: nada de convertirlos en cadenas, ni de \
+         pararse en el cero o en el fin de línea.",
+        exact_bytes,
+    ),
+    stage(
+        4,
+        "el final, en orden",
+        "cuando el cliente cierra su sentido (FIN), primero vuelve todo lo pendiente y después \
+         cierra el servidor; ni antes ni nunca. Cerrar con bytes sin leer reinicia la conexión.",
+        orderly_end,
+    ),
+    stage(
+        5,
+        "un mensaje más grande que los búferes",
+        "write(2) puede aceptar menos de lo que se le da: hay que repetirlo con el resto \
+         (`write_all`), sin dejar de leer para siempre.",
+        large_message,
+    ),
+    stage(
+        6,
+        "muchos a la vez, y algunos callados",
+        "un cliente que calla no puede hacer esperar a los demás: a cada uno se le atiende por su \
+         lado.",
+        many_at_once,
+    ),
+    stage(
+        7,
+        "un reinicio no molesta a los demás",
+        "ECONNRESET y EPIPE son el final de un cliente, no el del servidor.",
+        resets,
+    ),
+    stage(
+        8,
+        "doscientos a la vez",
+        "las conexiones se aceptan según llegan, aunque ninguna termine.",
+        two_hundred,
+    ),
+    stage(
+        9,
+        "mil a la vez",
+        "con un hilo por cliente, mil hilos: que sus pilas sean pequeñas y que la cola de \
+         listen(2) sea larga.",
+        one_thousand,
+    ),
+];
+
+const fn stage(
+    number: usize,
+    title: &'static str,
+    purpose: &'static str,
+    check: fn(&Conversation) -> Result<(), Failure>,
+) -> Stage {
+    Stage { lesson: "02_02", number, title, purpose, check }
+}
+
+fn answers(echo: &Conversation) -> Result<(), Failure> {
+    let mut client = echo.peer("cliente")?;
+    for message in ["hola\n", "¿sigues ahí?\n"] {
+        client.send(message)?;
+        client.expect(message)?;
+    }
+    leave(client)
+}
+
+fn partial_reads(echo: &Conversation) -> Result<(), Failure> {
+    let mut client = echo.peer("cliente")?;
+    client.send("ho")?;
+    client.pause(PAUSE);
+    client.send("la")?;
+    client.half_close()?;
+    client.expect("hola")?;
+    client.expect_end()
+}
+
+fn exact_bytes(echo: &Conversation) -> Result<(), Failure> {
+    let every_byte: Vec<u8> = (0..=255).collect();
+    let mut client = echo.peer("cliente")?;
+    client.send(&every_byte)?;
+    client.expect(&every_byte)?;
+    client.send("á\r\n\n")?;
+    client.expect("á\r\n\n")?;
+    leave(client)
+}
+
+fn orderly_end(echo: &Conversation) -> Result<(), Failure> {
+    let mut silent = echo.peer("quien no dice nada")?;
+    silent.half_close()?;
+    silent.expect_end()?;
+
+    let message = numbered_lines(3000);
+    let mut client = echo.peer("cliente")?;
+    client.send(&message)?;
+    client.half_close()?;
+    client.expect(&message)?;
+    client.expect_end()
+}
+
+fn large_message(echo: &Conversation) -> Result<(), Failure> {
+    let message = numbered_lines(LARGE);
+    let mut client = echo.peer("cliente")?;
+    let sending = client.send_meanwhile(message.as_slice())?;
+    client.expect(&message)?;
+    sending.finish()?;
+    leave(client)
+}
+
+fn many_at_once(echo: &Conversation) -> Result<(), Failure> {
+    let mut silent = echo.peers("callado", 5)?;
+    let mut talkers = echo.peers("cliente", 20)?;
+    silent.extend(echo.peers("otro callado", 5)?);
+    speak_together(&mut talkers)?;
+    for peer in talkers.into_iter().chain(silent) {
+        say_and_leave(peer)?;
+    }
+    Ok(())
+}
+
+fn resets(echo: &Conversation) -> Result<(), Failure> {
+    let mut witness = echo.peer("testigo")?;
+    echo.peer("quien reinicia al llegar")?.reset()?;
+    let mut rude = echo.peer("quien reinicia a medias")?;
+    rude.send(numbered_lines(100_000))?;
+    rude.reset()?;
+    echo.peer("quien cierra al llegar")?.close();
+
+    witness.send("sigo aquí\n")?;
+    witness.expect("sigo aquí\n")?;
+    say_and_leave(echo.peer("quien llega después")?)?;
+    leave(witness)
+}
+
+fn two_hundred(echo: &Conversation) -> Result<(), Failure> {
+    simultaneous(echo, 200)
+}
+
+fn one_thousand(echo: &Conversation) -> Result<(), Failure> {
+    simultaneous(echo, 1000)
+}
+
+fn simultaneous(echo: &Conversation, count: usize) -> Result<(), Failure> {
+    let mut peers = echo.peers("cliente", count)?;
+    speak_together(&mut peers)?;
+    for peer in &mut peers {
+        peer.half_close()?;
+    }
+    for peer in &mut peers {
+        peer.expect_end()?;
+    }
+    Ok(())
+}
+
+/// Todos hablan antes de que nadie escuche, y escuchan en el orden contrario: solo sale bien si el
+/// servidor los atiende a la vez.
+fn speak_together(peers: &mut [Peer]) -> Result<(), Failure> {
+    for peer in &mut *peers {
+        let message = greeting(peer);
+        peer.send(message)?;
+    }
+    for peer in peers.iter_mut().rev() {
+        let message = greeting(peer);
+        peer.expect(message)?;
+    }
+    Ok(())
+}
+
+fn greeting(peer: &Peer) -> String {
+    format!("hola, soy {}\n", peer.name())
+}
+
+fn say_and_leave(mut peer: Peer) -> Result<(), Failure> {
+    let message = format!("adiós, soy {}\n", peer.name());
+    peer.send(&message)?;
+    peer.half_close()?;
+    peer.expect(&message)?;
+    peer.expect_end()
+}
+
+fn leave(mut peer: Peer) -> Result<(), Failure> {
+    peer.half_close()?;
+    peer.expect_end()
+}

@@ -1,0 +1,543 @@
+//! Lección 02_03, el chat.
+//!
+//! Contrato: marcos de 4 bytes de longitud (orden de red) y texto UTF-8, de 65 536 bytes como
+//! mucho. El primero del cliente es `NAME: ana`; el servidor contesta `CLIENT: 127.0.0.1`, o
+//! `ERROR: <por qué>` y cierra.
+
+use std::time::Duration;
+
+use crate::chat::{
+    expect_dismissal, expect_error, expect_refusal, expect_welcome, join, joined, leave, left, said,
+};
+use crate::conversation::Conversation;
+use crate::failure::Failure;
+use crate::frame;
+use crate::limits::raise_descriptor_limit;
+use crate::peer::Peer;
+use crate::stage::Stage;
+
+/// Un búfer de recepción pequeño, para que a quien no lee se le llene pronto.
+const SMALL_BUFFER: usize = 4096;
+/// Entre todos, más de lo que el núcleo puede guardar para quien no lee.
+const FLOOD: usize = 160;
+const LONG_TEXT: usize = 60_000;
+/// Lo que separa dos envíos para que el servidor los lea por separado.
+const PAUSE: Duration = Duration::from_millis(100);
+
+pub(crate) const STAGES: &[Stage] = &[
+    stage(
+        1,
+        "el saludo",
+        "el primer marco del cliente es «NAME: …», y el servidor contesta «CLIENT: » y la IP desde \
+         la que lo ve conectado.",
+        greeting,
+    ),
+    stage(
+        2,
+        "avisos y difusión",
+        "a todos los demás, y solo a ellos: quién llega y cuántos son ya, qué dice cada cual y \
+         quién se va, con los textos exactos.",
+        notices,
+    ),
+    stage(
+        3,
+        "marcos byte a byte",
+        "ni la cabecera ni el cuerpo tienen por qué llegar enteros: se guarda lo leído y se espera \
+         al resto sin bloquear a nadie.",
+        byte_by_byte,
+    ),
+    stage(
+        4,
+        "marcos juntos y a medias",
+        "una lectura puede traer dos marcos, o uno y medio: se procesan todos los enteros y se \
+         guarda lo que sobra.",
+        several_at_once,
+    ),
+    stage(
+        5,
+        "el mismo orden para todos",
+        "todos ven los mismos mensajes en el mismo orden; quien llega se anuncia antes de su primer \
+         mensaje, y quien se va, después del último. Nadie se oye a sí mismo.",
+        order,
+    ),
+    stage(
+        6,
+        "nombres inválidos",
+        "de 1 a 32 caracteres, sin invisibles ni de control, sin @[]<>#, sin espacios en los \
+         extremos, y «servidor» ya está cogido. A lo demás, «ERROR: …» y cierre.",
+        invalid_names,
+    ),
+    stage(
+        7,
+        "nombres repetidos",
+        "no puede haber dos iguales a la vez, sin distinguir mayúsculas; al irse uno, su nombre \
+         queda libre.",
+        repeated_names,
+    ),
+    stage(
+        8,
+        "longitudes hostiles",
+        "la longitud se comprueba antes de reservar ni un byte: nadie manda cuatro gigas porque lo \
+         diga una cabecera.",
+        hostile_lengths,
+    ),
+    stage(
+        9,
+        "lo que no es texto",
+        "un marco que no es UTF-8 es cosa de quien lo envía: se le contesta o se le despide, y los \
+         demás no se enteran.",
+        not_text,
+    ),
+    stage(
+        10,
+        "el final a medio marco",
+        "cero bytes leídos son el final del cliente, aunque faltara medio marco.",
+        end_in_mid_frame,
+    ),
+    stage(
+        11,
+        "conexiones calladas",
+        "quien se conecta y no dice su nombre no puede parar a los demás: el saludo es un estado \
+         más de su conexión.",
+        silent_connections,
+    ),
+    stage(
+        12,
+        "reinicios y cierres de golpe",
+        "un RST se lleva por delante a quien lo envía y a nadie más.",
+        resets,
+    ),
+    stage(
+        13,
+        "caracteres de control",
+        "salvo el tabulador, se cambian por U+FFFD: una secuencia de escape no debe llegar al \
+         terminal de otro.",
+        control_characters,
+    ),
+    stage(
+        14,
+        "quien no lee no frena a nadie",
+        "el servidor no se bloquea escribiendo: guarda lo pendiente con un límite, y a quien lo \
+         pasa lo despide.",
+        slow_reader,
+    ),
+    stage(15, "doscientos clientes", "todos entran, todos oyen y todos se van.", two_hundred),
+];
+
+const fn stage(
+    number: usize,
+    title: &'static str,
+    purpose: &'static str,
+    check: fn(&Conversation) -> Result<(), Failure>,
+) -> Stage {
+    Stage { lesson: "02_03", number, title, purpose, check }
+}
+
+fn greeting(chat: &Conversation) -> Result<(), Failure> {
+    leave(join(chat, "ana")?)?;
+    leave(join(chat, "José Ñandú")?)?;
+    // 32 caracteres, que son 64 bytes.
+    leave(join(chat, &"ñ".repeat(32))?)
+}
+
+fn notices(chat: &Conversation) -> Result<(), Failure> {
+    let mut ana = join(chat, "ana")?;
+    let mut beto = join(chat, "beto")?;
+    ana.expect_frame(joined(2, &beto))?;
+    ana.send_frame("hola")?;
+    beto.expect_frame(said(&ana, "hola"))?;
+    beto.send_frame("¿qué tal? 🙂")?;
+    ana.expect_frame(said(&beto, "¿qué tal? 🙂"))?;
+
+    let mut carla = join(chat, "carla")?;
+    let arrival = joined(3, &carla);
+    ana.expect_frame(&arrival)?;
+    beto.expect_frame(&arrival)?;
+    carla.send_frame("buenas")?;
+    ana.expect_frame(said(&carla, "buenas"))?;
+    beto.expect_frame(said(&carla, "buenas"))?;
+
+    let farewell = left(&ana);
+    leave(ana)?;
+    beto.expect_frame(&farewell)?;
+    carla.expect_frame(&farewell)?;
+    say_goodbye(beto, vec![carla])
+}
+
+fn byte_by_byte(chat: &Conversation) -> Result<(), Failure> {
+    let mut ana = join(chat, "ana")?;
+    let mut beto = chat.peer("beto")?;
+    beto.send_in_pieces(frame::encode("NAME: beto"), 1)?;
+    expect_welcome(&mut beto)?;
+    ana.expect_frame(joined(2, &beto))?;
+    beto.send_in_pieces(frame::encode("¡poco a poco!"), 1)?;
+    ana.expect_frame(said(&beto, "¡poco a poco!"))?;
+    say_goodbye(ana, vec![beto])
+}
+
+fn several_at_once(chat: &Conversation) -> Result<(), Failure> {
+    let mut ana = join(chat, "ana")?;
+    let mut beto = chat.peer("beto")?;
+    let third = frame::encode("tres");
+    let (half, rest) = third.split_at(6);
+    // El nombre y dos mensajes y medio, de un golpe.
+    let together =
+        [frame::encode("NAME: beto"), frame::encode("uno"), frame::encode("dos"), half.to_vec()];
+    beto.send(together.concat())?;
+    expect_welcome(&mut beto)?;
+    ana.expect_frame(joined(2, &beto))?;
+    ana.expect_frame(said(&beto, "uno"))?;
+    ana.expect_frame(said(&beto, "dos"))?;
+    beto.pause(PAUSE);
+    beto.send(rest)?;
+    ana.expect_frame(said(&beto, "tres"))?;
+    // Uno solo que no cabe en una lectura.
+    let text = "x".repeat(LONG_TEXT);
+    beto.send_frame(&text)?;
+    ana.expect_frame(said(&beto, &text))?;
+    say_goodbye(ana, vec![beto])
+}
+
+/// Cuántos mensajes envía cada uno en la etapa del orden.
+const EACH: usize = 15;
+
+fn order(chat: &Conversation) -> Result<(), Failure> {
+    let mut witness = join(chat, "testigo")?;
+    let mut other = join(chat, "otra testigo")?;
+    witness.expect_frame(joined(2, &other))?;
+    let mut speakers: Vec<Peer> = Vec::new();
+    for (index, name) in ["ana", "beto", "carla"].into_iter().enumerate() {
+        let speaker = join(chat, name)?;
+        let arrival = joined(index + 3, &speaker);
+        witness.expect_frame(&arrival)?;
+        other.expect_frame(&arrival)?;
+        for earlier in &mut speakers {
+            earlier.expect_frame(&arrival)?;
+        }
+        speakers.push(speaker);
+    }
+    for number in 1..=EACH {
+        for speaker in &mut speakers {
+            speaker.send_frame(format!("mensaje {number}"))?;
+        }
+    }
+    let seen = collect(&mut witness, EACH * speakers.len())?;
+    for speaker in &speakers {
+        expect_own_order(&mut witness, &seen, speaker)?;
+    }
+    for message in &seen {
+        other.expect_frame(message)?;
+    }
+    for speaker in &mut speakers {
+        let own = said(speaker, "");
+        for message in seen.iter().filter(|message| !message.starts_with(&own)) {
+            speaker.expect_frame(message)?;
+        }
+    }
+    comes_speaks_and_goes(chat, &mut witness, &mut other, &mut speakers)?;
+    speakers.push(other);
+    say_goodbye(witness, speakers)
+}
+
+fn collect(peer: &mut Peer, count: usize) -> Result<Vec<String>, Failure> {
+    (0..count).map(|_| peer.next_frame()).collect()
+}
+
+/// Entre lo que vio el testigo, los mensajes de cada cual van en el orden en que los envió.
+fn expect_own_order(witness: &mut Peer, seen: &[String], speaker: &Peer) -> Result<(), Failure> {
+    let own = said(speaker, "");
+    let got: Vec<&String> = seen.iter().filter(|text| text.starts_with(&own)).collect();
+    let expected: Vec<String> =
+        (1..=EACH).map(|number| said(speaker, &format!("mensaje {number}"))).collect();
+    if got.iter().copied().eq(&expected) {
+        return Ok(());
+    }
+    let headline = format!("Los mensajes de «{}» no llegaron en su orden.", speaker.name());
+    let got: Vec<&str> = got.into_iter().map(String::as_str).collect();
+    Err(witness.mismatch(headline, expected.join("\n"), got.join("\n")))
+}
+
+/// Alguien dice su nombre, un mensaje y adiós de un solo golpe: se ve en ese orden.
+fn comes_speaks_and_goes(
+    chat: &Conversation,
+    witness: &mut Peer,
+    other: &mut Peer,
+    speakers: &mut [Peer],
+) -> Result<(), Failure> {
+    let mut hasty = chat.peer("felipe")?;
+    hasty.send([frame::encode("NAME: felipe"), frame::encode("¡adiós!")].concat())?;
+    hasty.half_close()?;
+    let expected = [joined(speakers.len() + 3, &hasty), said(&hasty, "¡adiós!"), left(&hasty)];
+    for peer in [witness, other].into_iter().chain(speakers) {
+        for text in &expected {
+            peer.expect_frame(text)?;
+        }
+    }
+    expect_welcome(&mut hasty)?;
+    hasty.expect_end()
+}
+
+fn invalid_names(chat: &Conversation) -> Result<(), Failure> {
+    let mut ana = join(chat, "ana")?;
+    let too_long = "x".repeat(33);
+    let names = [
+        "",
+        " ",
+        " beto",
+        "beto ",
+        &too_long,
+        "be\u{7}to",
+        "be\nto",
+        "be\u{1b}[31mto",
+        "be\u{200b}to",
+        "be\u{feff}to",
+        "be\u{202e}to",
+        "be\u{2066}to",
+        "be@to",
+        "be[to",
+        "be]to",
+        "be<to",
+        "be>to",
+        "be#to",
+        "servidor",
+        "Servidor",
+        "SERVIDOR",
+    ];
+    for (index, name) in names.into_iter().enumerate() {
+        let mut intruder = chat.peer(&format!("intruso {}", index + 1))?;
+        intruder.send_frame(format!("NAME: {name}"))?;
+        expect_refusal(&mut intruder)?;
+    }
+    let mut rude = chat.peer("quien no se presenta")?;
+    rude.send_frame("hola")?;
+    expect_refusal(&mut rude)?;
+    // Si alguno hubiera entrado, ana lo vería antes que a beto.
+    let beto = join(chat, "beto")?;
+    ana.expect_frame(joined(2, &beto))?;
+    say_goodbye(ana, vec![beto])
+}
+
+fn repeated_names(chat: &Conversation) -> Result<(), Failure> {
+    let mut begona = join(chat, "Begoña")?;
+    for name in ["Begoña", "begoña", "BEGOÑA"] {
+        let mut double = chat.peer(&format!("otra «{name}»"))?;
+        double.send_frame(format!("NAME: {name}"))?;
+        expect_refusal(&mut double)?;
+    }
+    let beto = join(chat, "beto")?;
+    begona.expect_frame(joined(2, &beto))?;
+    let farewell = left(&beto);
+    leave(beto)?;
+    begona.expect_frame(farewell)?;
+    let beto = join(chat, "Beto")?;
+    begona.expect_frame(joined(2, &beto))?;
+    say_goodbye(begona, vec![beto])
+}
+
+fn hostile_lengths(chat: &Conversation) -> Result<(), Failure> {
+    let mut ana = join(chat, "ana")?;
+    for length in [u32::MAX, 65_537, 0x8000_0000] {
+        let mut stranger = chat.peer(&format!("desconocido de {length} bytes"))?;
+        stranger.send(length.to_be_bytes())?;
+        expect_dismissal(&mut stranger)?;
+
+        let mut beto = join(chat, "beto")?;
+        ana.expect_frame(joined(2, &beto))?;
+        beto.send(length.to_be_bytes())?;
+        expect_dismissal(&mut beto)?;
+        ana.expect_frame(left(&beto))?;
+    }
+    empty_frame(chat, &mut ana)?;
+    leave(ana)
+}
+
+/// Un marco de longitud cero no es un error ni un mensaje: lo que no puede es tirar el servidor.
+fn empty_frame(chat: &Conversation, witness: &mut Peer) -> Result<(), Failure> {
+    let mut beto = join(chat, "beto")?;
+    witness.expect_frame(joined(2, &beto))?;
+    beto.send_frame("")?;
+    beto.half_close()?;
+    let text = witness.next_frame()?;
+    if text == said(&beto, "") {
+        witness.expect_frame(left(&beto))?;
+    } else if text != left(&beto) {
+        let headline = "Tras un marco vacío y el final, se esperaba el aviso de la salida.";
+        return Err(witness.mismatch(headline, left(&beto), text));
+    }
+    beto.drain()
+}
+
+fn not_text(chat: &Conversation) -> Result<(), Failure> {
+    let mut ana = join(chat, "ana")?;
+    let mut stranger = chat.peer("desconocido")?;
+    stranger.send_frame(b"NAME: \xff\xfe")?;
+    expect_dismissal(&mut stranger)?;
+
+    let mut beto = join(chat, "beto")?;
+    ana.expect_frame(joined(2, &beto))?;
+    beto.send_frame(b"\xc3\x28 \xff")?;
+    if let Some(answer) = beto.next_frame_or_end()? {
+        expect_error(&mut beto, &answer)?;
+    }
+    let farewell = left(&beto);
+    beto.close();
+    ana.expect_frame(farewell)?;
+    leave(ana)
+}
+
+fn end_in_mid_frame(chat: &Conversation) -> Result<(), Failure> {
+    let mut ana = join(chat, "ana")?;
+    let whole = frame::encode("esto no acaba");
+    for cut in [2, 4, 9] {
+        let mut beto = join(chat, "beto")?;
+        ana.expect_frame(joined(2, &beto))?;
+        beto.send(&whole[..cut])?;
+        beto.half_close()?;
+        ana.expect_frame(left(&beto))?;
+        beto.drain()?;
+
+        let mut stranger = chat.peer("quien no acaba su nombre")?;
+        stranger.send(&frame::encode("NAME: nadie")[..cut])?;
+        stranger.half_close()?;
+        stranger.drain()?;
+    }
+    leave(ana)
+}
+
+fn silent_connections(chat: &Conversation) -> Result<(), Failure> {
+    let mut silent = chat.peers("callado", 5)?;
+    let mut ana = join(chat, "ana")?;
+    for (peer, piece) in silent.iter_mut().zip(1..) {
+        // Unos con la cabecera a medias, otros con el nombre a medias.
+        peer.send(&frame::encode("NAME: nadie")[..2 * piece])?;
+    }
+    silent.extend(chat.peers("mudo", 5)?);
+    let mut beto = join(chat, "beto")?;
+    ana.expect_frame(joined(2, &beto))?;
+    beto.send_frame("nadie me para")?;
+    ana.expect_frame(said(&beto, "nadie me para"))?;
+    for peer in silent {
+        peer.close();
+    }
+    // Quien no llegó a entrar no se despide.
+    ana.send_frame("ni a mí")?;
+    beto.expect_frame(said(&ana, "ni a mí"))?;
+    say_goodbye(ana, vec![beto])
+}
+
+fn resets(chat: &Conversation) -> Result<(), Failure> {
+    let mut ana = join(chat, "ana")?;
+    let mut beto = join(chat, "beto")?;
+    ana.expect_frame(joined(2, &beto))?;
+
+    chat.peer("quien cierra al llegar")?.close();
+    chat.peer("quien reinicia al llegar")?.reset()?;
+    let carla = join(chat, "carla")?;
+    let (arrival, farewell) = (joined(3, &carla), left(&carla));
+    carla.reset()?;
+    for peer in [&mut ana, &mut beto] {
+        peer.expect_frame(&arrival)?;
+        peer.expect_frame(&farewell)?;
+    }
+    ana.send_frame("seguimos")?;
+    beto.expect_frame(said(&ana, "seguimos"))?;
+    beto.send_frame("seguimos")?;
+    ana.expect_frame(said(&beto, "seguimos"))?;
+    say_goodbye(ana, vec![beto])
+}
+
+fn control_characters(chat: &Conversation) -> Result<(), Failure> {
+    let mut ana = join(chat, "ana")?;
+    let mut beto = join(chat, "beto")?;
+    ana.expect_frame(joined(2, &beto))?;
+    for (sent, seen) in [
+        ("\u{1b}[2Jborrado", "\u{fffd}[2Jborrado"),
+        ("una\ttabla", "una\ttabla"),
+        ("\u{7}\u{8}\u{7f}", "\u{fffd}\u{fffd}\u{fffd}"),
+        ("dos\nlíneas\r", "dos\u{fffd}líneas\u{fffd}"),
+        // El CSI de un solo carácter, que también es de control.
+        ("\u{9b}31mrojo", "\u{fffd}31mrojo"),
+    ] {
+        beto.send_frame(sent)?;
+        ana.expect_frame(said(&beto, seen))?;
+    }
+    say_goodbye(ana, vec![beto])
+}
+
+fn slow_reader(chat: &Conversation) -> Result<(), Failure> {
+    let mut ana = join(chat, "ana")?;
+    let mut slow = chat.peer_with_receive_buffer("lento", SMALL_BUFFER)?;
+    slow.send_frame("NAME: lento")?;
+    expect_welcome(&mut slow)?;
+    ana.expect_frame(joined(2, &slow))?;
+    let mut beto = join(chat, "beto")?;
+    ana.expect_frame(joined(3, &beto))?;
+
+    let text = "x".repeat(LONG_TEXT);
+    let message = said(&ana, &text);
+    let farewell = left(&slow);
+    let mut dismissed = false;
+    for _ in 0..FLOOD {
+        ana.send_frame(&text)?;
+        let mut seen = beto.next_frame()?;
+        if !dismissed && seen == farewell {
+            dismissed = true;
+            seen = beto.next_frame()?;
+        }
+        if seen != message {
+            return Err(beto.mismatch("«beto» recibió otro marco.", &message, seen));
+        }
+    }
+    if !dismissed {
+        slow.close();
+        beto.expect_frame(&farewell)?;
+    }
+    ana.expect_frame(&farewell)?;
+    say_goodbye(ana, vec![beto])
+}
+
+fn two_hundred(chat: &Conversation) -> Result<(), Failure> {
+    const COUNT: usize = 200;
+    raise_descriptor_limit();
+    let mut peers = (1..=COUNT)
+        .map(|number| join(chat, &format!("cliente-{number}")))
+        .collect::<Result<Vec<_>, _>>()?;
+    let arrivals: Vec<String> =
+        peers.iter().zip(1..).map(|(peer, count)| joined(count, peer)).collect();
+    for (index, peer) in peers.iter_mut().enumerate() {
+        // Cada cual ve llegar a los que llegaron después, y con su cuenta.
+        for arrival in &arrivals[index + 1..] {
+            peer.expect_frame(arrival)?;
+        }
+    }
+    let (speaker, listeners) = peers.split_at_mut(1);
+    speaker[0].send_frame("¿se me oye?")?;
+    let message = said(&speaker[0], "¿se me oye?");
+    for listener in listeners {
+        listener.expect_frame(&message)?;
+    }
+    let witness = peers.remove(0);
+    say_goodbye(witness, peers)
+}
+
+/// Los demás se van, el testigo ve que se han ido todos, y se va el último.
+///
+/// Así la etapa siguiente encuentra el servidor vacío: los que quedaran contarían en sus avisos.
+fn say_goodbye(mut witness: Peer, others: Vec<Peer>) -> Result<(), Failure> {
+    let mut farewells: Vec<String> = others.iter().map(left).collect();
+    drop(others);
+    while !farewells.is_empty() {
+        let text = witness.next_frame()?;
+        match farewells.iter().position(|farewell| *farewell == text) {
+            Some(index) => drop(farewells.swap_remove(index)),
+            None => {
+                return Err(witness.mismatch(
+                    "Solo se esperaban avisos de salida.",
+                    farewells[0].as_str(),
+                    text,
+                ));
+            }
+        }
+    }
+    leave(witness)
+}

@@ -1,0 +1,447 @@
+//! Lección 02_04, el servidor web: HTTP/1.1 (RFC 9112) con una sola página.
+
+use std::time::{Duration, SystemTime};
+
+use crate::conversation::Conversation;
+use crate::failure::Failure;
+use crate::peer::Peer;
+use crate::response::Response;
+use crate::stage::Stage;
+
+/// Lo que contesta a todo GET: 25 caracteres, contando el salto de línea, que son 26 bytes.
+const BODY: &str = "¡Hola desde EpollServer!\n";
+const GET: &str = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+const HEAD: &str = "HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+const GET_AND_CLOSE: &str = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+/// Cuánto puede apartarse `Date` de la hora de esta máquina.
+const CLOCK_SKEW: Duration = Duration::from_secs(5);
+/// Un búfer de recepción pequeño, para que a quien no lee se le llene pronto.
+const SMALL_BUFFER: usize = 4096;
+/// Sus respuestas ocupan más de lo que el núcleo puede guardar para quien no lee.
+const FLOOD: usize = 30_000;
+
+pub(crate) const STAGES: &[Stage] = &[
+    stage(
+        1,
+        "responde a un GET",
+        "200 y el cuerpo exacto, sea cual sea la ruta, y sin un salto de línea de más delante.",
+        answers,
+    ),
+    stage(
+        2,
+        "los encabezados",
+        "Content-Type con su juego de caracteres, Content-Length en bytes (26, no 25: la «¡» ocupa \
+         dos) y la fecha de hoy en formato IMF-fixdate.",
+        headers,
+    ),
+    stage(
+        3,
+        "la conexión persiste",
+        "en HTTP/1.1 la conexión sigue abierta tras cada respuesta, salvo que se diga lo contrario.",
+        keep_alive,
+    ),
+    stage(
+        4,
+        "peticiones encadenadas",
+        "el cliente no tiene por qué esperar la respuesta para enviar la siguiente petición: en una \
+         lectura pueden venir varias, y se contestan todas y en orden.",
+        pipelining,
+    ),
+    stage(
+        5,
+        "más peticiones que búfer",
+        "una petición puede quedar partida entre dos lecturas: lo que sobra se guarda.",
+        long_pipeline,
+    ),
+    stage(
+        6,
+        "byte a byte",
+        "la línea vacía que acaba la cabecera puede llegar en cuatro lecturas.",
+        byte_by_byte,
+    ),
+    stage(
+        7,
+        "HEAD",
+        "los mismos encabezados que GET y ningún cuerpo: si lo hubiera, el cliente lo tomaría por \
+         el comienzo de la respuesta siguiente.",
+        head,
+    ),
+    stage(
+        8,
+        "el cuerpo no es la petición siguiente",
+        "un cuerpo se consume entero o se rechaza y se cierra; si se leyera como otra petición, \
+         cualquiera podría colar una (contrabando de peticiones).",
+        bodies,
+    ),
+    stage(
+        9,
+        "el cuerpo por trozos tampoco",
+        "Transfer-Encoding: chunked también es un cuerpo, y manda sobre Content-Length (RFC 9112, \
+         sección 6.3).",
+        chunked_bodies,
+    ),
+    stage(
+        10,
+        "peticiones inválidas",
+        "cada error, su código (400, 505…), y después se cierra: lo que siga ya no se entiende.",
+        bad_requests,
+    ),
+    stage(
+        11,
+        "una cabecera sin final",
+        "más de 8 KiB es un 431, y ha de llegar aunque el cliente siga enviando: se cierra el \
+         propio sentido y se descarta lo que llegue, porque cerrar sin leer reinicia la conexión.",
+        endless_head,
+    ),
+    stage(
+        12,
+        "cuándo se cierra",
+        "HTTP/1.0 y «Connection: close» cierran tras la respuesta.",
+        closing,
+    ),
+    stage(
+        13,
+        "cierres y reinicios",
+        "cero bytes leídos, EPOLLHUP y ECONNRESET son el final de un cliente, no el del servidor.",
+        resets,
+    ),
+    stage(
+        14,
+        "quien no lee no frena a nadie",
+        "con la salida llena se deja de leer a ese cliente y se atiende a los demás; cuando vuelve \
+         a leer, recibe todo lo suyo.",
+        slow_reader,
+    ),
+    stage(
+        15,
+        "mil a la vez",
+        "mil conexiones abiertas, y todas reciben su respuesta.",
+        one_thousand,
+    ),
+];
+
+const fn stage(
+    number: usize,
+    title: &'static str,
+    purpose: &'static str,
+    check: fn(&Conversation) -> Result<(), Failure>,
+) -> Stage {
+    Stage { lesson: "02_04", number, title, purpose, check }
+}
+
+fn answers(web: &Conversation) -> Result<(), Failure> {
+    for target in ["/", "/lo/que/sea?x=1&y=%C3%B1", "http://localhost/"] {
+        let mut client = web.peer("cliente")?;
+        client.send(format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n"))?;
+        expect_page(&mut client)?;
+    }
+    let mut client = web.peer("cliente")?;
+    client.send("GET / HTTP/1.1\r\naccept:*/*\r\nhOsT:\t localhost  \r\nX-Vacio:\r\n\r\n")?;
+    expect_page(&mut client)?;
+    finish(client)
+}
+
+fn headers(web: &Conversation) -> Result<(), Failure> {
+    let mut client = web.peer("cliente")?;
+    client.send(GET)?;
+    let page = expect_page(&mut client)?;
+    for (name, expected) in
+        [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", "26")]
+    {
+        let got = page.header(name).unwrap_or_default();
+        if got != expected {
+            let headline = format!("El encabezado {name} no es el del contrato.");
+            return Err(client.mismatch(headline, expected, got));
+        }
+    }
+    let Some(date) = page.date() else {
+        return Err(match page.header("Date") {
+            None => client.failure("A la respuesta le falta el encabezado Date."),
+            Some(date) => {
+                client.failure(format!("El encabezado Date no es una fecha IMF-fixdate: «{date}»."))
+            }
+        });
+    };
+    let now = SystemTime::now();
+    if date > now + CLOCK_SKEW || date < now - CLOCK_SKEW {
+        let date = page.header("Date").unwrap_or_default();
+        return Err(client.failure(format!("El encabezado Date no dice la hora: «{date}».")));
+    }
+    Ok(())
+}
+
+fn keep_alive(web: &Conversation) -> Result<(), Failure> {
+    let mut client = web.peer("cliente")?;
+    for _ in 0..5 {
+        client.send(GET)?;
+        let page = expect_page(&mut client)?;
+        if page.announces_close() {
+            return Err(client.failure("El servidor anuncia que cierra, y nadie se lo ha pedido."));
+        }
+    }
+    finish(client)
+}
+
+fn pipelining(web: &Conversation) -> Result<(), Failure> {
+    let mut client = web.peer("cliente")?;
+    // HEAD no lleva cuerpo: si las respuestas vinieran en otro orden, no se entenderían.
+    client.send([GET, HEAD].concat().repeat(8))?;
+    for _ in 0..8 {
+        expect_page(&mut client)?;
+        expect_headers_only(&mut client)?;
+    }
+    finish(client)
+}
+
+fn long_pipeline(web: &Conversation) -> Result<(), Failure> {
+    const COUNT: usize = 500;
+    let mut client = web.peer("cliente")?;
+    let sending = client.send_meanwhile(GET.repeat(COUNT))?;
+    for _ in 0..COUNT {
+        expect_page(&mut client)?;
+    }
+    sending.finish()?;
+    finish(client)
+}
+
+fn byte_by_byte(web: &Conversation) -> Result<(), Failure> {
+    let mut client = web.peer("cliente")?;
+    client.send_in_pieces(GET, 1)?;
+    expect_page(&mut client)?;
+    finish(client)
+}
+
+fn head(web: &Conversation) -> Result<(), Failure> {
+    let mut client = web.peer("cliente")?;
+    client.send(HEAD)?;
+    expect_headers_only(&mut client)?;
+    client.send(GET)?;
+    expect_page(&mut client)?;
+    finish(client)
+}
+
+/// Una petición falsa, dentro de un cuerpo.
+const STOWAWAY: &str = "GET /intrusa HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+fn bodies(web: &Conversation) -> Result<(), Failure> {
+    for method in ["POST", "PUT", "DELETE", "GET"] {
+        let request = format!(
+            "{method} / HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{STOWAWAY}",
+            STOWAWAY.len()
+        );
+        expect_answered_once(web.peer(&format!("cliente {method}"))?, &request)?;
+    }
+    Ok(())
+}
+
+fn chunked_bodies(web: &Conversation) -> Result<(), Failure> {
+    let chunks = format!("5\r\nhola,\r\n{:X};a=b\r\n{STOWAWAY}\r\n0\r\n\r\n", STOWAWAY.len());
+    let headers = "POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n";
+    expect_answered_once(web.peer("por trozos")?, &format!("{headers}\r\n{chunks}"))?;
+    let ambiguous = format!("{headers}Content-Length: 5\r\n\r\n{chunks}");
+    expect_answered_once(web.peer("con dos longitudes")?, &ambiguous)?;
+    // Sin longitud no se sabe dónde acaba el cuerpo: se conteste lo que se conteste, se cierra.
+    let mut lost = web.peer("con un trozo sin longitud")?;
+    lost.send(format!("{headers}\r\nxyz\r\n{STOWAWAY}"))?;
+    lost.expect_response()?;
+    lost.expect_end_or_reset()
+}
+
+/// Se contesta una vez y la conexión sigue sirviendo, o se contesta y se cierra; pero lo que iba
+/// en el cuerpo no se contesta nunca.
+fn expect_answered_once(mut client: Peer, request: &str) -> Result<(), Failure> {
+    client.send(request)?;
+    let answer = client.expect_response()?;
+    if answer.announces_close() {
+        return client.expect_end_or_reset();
+    }
+    client.try_send(GET_AND_CLOSE);
+    match client.next_response_or_end()? {
+        Some(page) => {
+            check_page(&mut client, page)?;
+            client.expect_end()
+        }
+        None if answer.status >= 400 => Ok(()),
+        None => Err(client.failure(
+            "El servidor contestó como si la conexión siguiera, y la cerró sin anunciarlo.",
+        )),
+    }
+}
+
+fn bad_requests(web: &Conversation) -> Result<(), Failure> {
+    let cases: [(&str, &[u8], &[u16]); 10] = [
+        ("basura", b"hola\r\n\r\n", &[400]),
+        ("basura larga", b"esto no es HTTP en absoluto\r\n\r\n", &[400, 505]),
+        ("binario", b"\xff\xfe\x00\x01\r\n\r\n", &[400]),
+        ("ruta binaria", b"GET /\x00 HTTP/1.1\r\nHost: a\r\n\r\n", &[400]),
+        ("sin Host", b"GET / HTTP/1.1\r\n\r\n", &[400]),
+        ("dos Host", b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", &[400]),
+        ("HTTP/3.0", b"GET / HTTP/3.0\r\nHost: a\r\n\r\n", &[505]),
+        ("espacio antes de los dos puntos", b"GET / HTTP/1.1\r\nHost : a\r\n\r\n", &[400]),
+        (
+            "longitud que no es un número",
+            b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +5\r\n\r\nhola\n",
+            &[400],
+        ),
+        (
+            "dos longitudes",
+            b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhola\n",
+            &[400],
+        ),
+    ];
+    for (name, request, statuses) in cases {
+        let mut client = web.peer(name)?;
+        client.send(request)?;
+        expect_status(&mut client, statuses)?;
+        client.expect_end_or_reset()?;
+    }
+    let mut client = web.peer("quien llega después")?;
+    client.send(GET)?;
+    expect_page(&mut client)?;
+    finish(client)
+}
+
+fn endless_head(web: &Conversation) -> Result<(), Failure> {
+    let mut client = web.peer("quien no acaba")?;
+    let mut request = b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Relleno: ".to_vec();
+    request.resize(9 * 1024, b'x');
+    client.send(&request)?;
+    for _ in 0..8 {
+        client.try_send(b"x".repeat(16 * 1024));
+    }
+    expect_status(&mut client, &[431])?;
+    // En orden: un RST puede destruir la respuesta antes de que el cliente la lea.
+    client.expect_end()?;
+
+    let mut client = web.peer("quien no cabe")?;
+    client.send([&request, b"\r\n\r\n".as_slice()].concat())?;
+    expect_status(&mut client, &[431])?;
+    client.expect_end()?;
+
+    // Justo por debajo del límite, sí.
+    let mut client = web.peer("quien cabe")?;
+    request.truncate(8 * 1024 - 64);
+    client.send([&request, b"\r\n\r\n".as_slice()].concat())?;
+    expect_page(&mut client)?;
+    finish(client)
+}
+
+fn closing(web: &Conversation) -> Result<(), Failure> {
+    for (name, request) in [
+        ("HTTP/1.0", "GET / HTTP/1.0\r\n\r\n"),
+        ("close", GET_AND_CLOSE),
+        ("Close", "GET / HTTP/1.1\r\nHost: a\r\nconnection: Close\r\n\r\n"),
+    ] {
+        let mut client = web.peer(name)?;
+        client.send(request)?;
+        expect_page(&mut client)?;
+        client.expect_end()?;
+    }
+    // Quien cierra su sentido tras preguntar espera aún la respuesta.
+    let mut client = web.peer("quien ya no preguntará más")?;
+    client.send(GET)?;
+    client.half_close()?;
+    expect_page(&mut client)?;
+    client.expect_end()
+}
+
+fn resets(web: &Conversation) -> Result<(), Failure> {
+    let mut witness = web.peer("testigo")?;
+    witness.send(GET)?;
+    expect_page(&mut witness)?;
+    for round in 1..=5 {
+        web.peer(&format!("quien cierra al llegar {round}"))?.close();
+        web.peer(&format!("quien reinicia al llegar {round}"))?.reset()?;
+        let mut rude = web.peer(&format!("quien reinicia a medias {round}"))?;
+        rude.send(&GET[..20])?;
+        rude.reset()?;
+        let mut rude = web.peer(&format!("quien reinicia con respuestas en camino {round}"))?;
+        rude.send(GET.repeat(100))?;
+        rude.reset()?;
+    }
+    witness.send(GET)?;
+    expect_page(&mut witness)?;
+    finish(witness)?;
+    let mut late = web.peer("quien llega después")?;
+    late.send(GET)?;
+    expect_page(&mut late)?;
+    finish(late)
+}
+
+fn slow_reader(web: &Conversation) -> Result<(), Failure> {
+    let mut slow = web.peer_with_receive_buffer("lento", SMALL_BUFFER)?;
+    let sending = slow.send_meanwhile("GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(FLOOD))?;
+    for number in 1..=10 {
+        let mut client = web.peer(&format!("cliente {number}"))?;
+        client.send(GET)?;
+        expect_page(&mut client)?;
+        finish(client)?;
+    }
+    for _ in 0..FLOOD {
+        expect_page(&mut slow)?;
+    }
+    sending.finish()?;
+    finish(slow)
+}
+
+fn one_thousand(web: &Conversation) -> Result<(), Failure> {
+    let mut clients = web.peers("cliente", 1000)?;
+    for client in &mut clients {
+        client.send(GET)?;
+    }
+    for client in clients.iter_mut().rev() {
+        expect_page(client)?;
+    }
+    // Siguen abiertas: se pregunta otra vez por las mismas.
+    for client in &mut clients {
+        client.send(GET_AND_CLOSE)?;
+    }
+    for client in &mut clients {
+        expect_page(client)?;
+        client.expect_end()?;
+    }
+    Ok(())
+}
+
+// ---- El contrato, en piezas ----------------------------------------------------------------
+
+fn expect_page(client: &mut Peer) -> Result<Response, Failure> {
+    let page = client.expect_response()?;
+    check_page(client, page)
+}
+
+fn check_page(client: &mut Peer, page: Response) -> Result<Response, Failure> {
+    check_status(client, &page, &[200])?;
+    if page.body != BODY.as_bytes() {
+        let headline = format!("«{}» recibió otro cuerpo.", client.name());
+        return Err(client.mismatch(headline, BODY, &page.body));
+    }
+    Ok(page)
+}
+
+/// Lo que se contesta a HEAD: los encabezados de la página, y nada más.
+fn expect_headers_only(client: &mut Peer) -> Result<(), Failure> {
+    let answer = client.expect_response_to_head()?;
+    check_status(client, &answer, &[200])
+}
+
+/// Una respuesta con uno de esos códigos.
+fn expect_status(client: &mut Peer, accepted: &[u16]) -> Result<(), Failure> {
+    let answer = client.expect_response()?;
+    check_status(client, &answer, accepted)
+}
+
+fn check_status(client: &mut Peer, answer: &Response, accepted: &[u16]) -> Result<(), Failure> {
+    if accepted.contains(&answer.status) {
+        return Ok(());
+    }
+    let expected: Vec<String> = accepted.iter().map(ToString::to_string).collect();
+    let headline = format!("«{}» esperaba otro código.", client.name());
+    Err(client.mismatch(headline, expected.join(" o "), answer.status.to_string()))
+}
+
+/// Acaba en orden: cierra su sentido y no llega nada más.
+fn finish(mut client: Peer) -> Result<(), Failure> {
+    client.half_close()?;
+    client.expect_end()
+}

@@ -1,0 +1,288 @@
+//! El acta de una conversación: quién hizo qué y cuándo, en el orden en que ocurrió.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::failure::Failure;
+use crate::readable::{self, FrameView};
+use crate::replay;
+use crate::wording;
+
+/// Con más sucesos que estos, el informe se queda con los de su protagonista.
+const WHOLE_REPORT: usize = 60;
+/// Y si aun así son muchos, con los primeros y los últimos.
+const FIRST_EVENTS: usize = 15;
+const LAST_EVENTS: usize = 30;
+
+/// El acta que comparten todos los participantes de una [`Conversation`](crate::Conversation).
+///
+/// Su [`Display`](fmt::Display) es el que aparece en los informes: una línea por suceso, con los
+/// milisegundos desde el comienzo, quién, `→` al servidor o `←` del servidor, y los bytes.
+#[derive(Debug, Clone)]
+pub struct Transcript(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    address: SocketAddr,
+    in_frames: bool,
+    started: Instant,
+    log: Mutex<Log>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    pub(crate) names: Vec<String>,
+    pub(crate) events: Vec<Event>,
+}
+
+/// Qué lugar ocupa un participante en la lista de nombres.
+pub(crate) type PeerId = usize;
+
+#[derive(Debug)]
+pub(crate) struct Event {
+    pub(crate) at: Duration,
+    pub(crate) peer: PeerId,
+    pub(crate) what: What,
+}
+
+#[derive(Debug)]
+pub(crate) enum What {
+    Connected(SocketAddr),
+    Sent(Delivery),
+    Paused(Duration),
+    HalfClosed,
+    Closed,
+    Reset,
+    Received(Vec<u8>),
+    Ended,
+    WasReset,
+    Silence(Duration),
+}
+
+/// Un envío: lo que se quiso enviar, cuánto salió y de qué manera.
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) sent: usize,
+    pub(crate) manner: Manner,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Manner {
+    AtOnce,
+    /// En trozos de tantos bytes.
+    InPieces(usize),
+    /// Desde otro hilo: cuánto salió, solo lo sabe él.
+    Meanwhile,
+}
+
+impl Delivery {
+    /// Lo que hay que decir de él, además de sus bytes.
+    fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        match self.manner {
+            Manner::AtOnce => {}
+            Manner::InPieces(size) => notes.push(format!("en trozos de {}:", wording::bytes(size))),
+            Manner::Meanwhile => notes.push("mientras ocurre lo que sigue:".to_owned()),
+        }
+        if self.sent < self.bytes.len() {
+            let (sent, all) = (wording::grouped(self.sent), wording::bytes(self.bytes.len()));
+            notes.push(format!("solo {sent} de {all}: el servidor no admitió más"));
+        }
+        notes
+    }
+}
+
+impl Transcript {
+    pub(crate) fn new(address: SocketAddr, in_frames: bool) -> Self {
+        Self(Arc::new(Shared {
+            address,
+            in_frames,
+            started: Instant::now(),
+            log: Mutex::default(),
+        }))
+    }
+
+    pub(crate) fn introduce(&self, name: &str) -> PeerId {
+        let mut log = self.log();
+        log.names.push(name.to_owned());
+        log.names.len() - 1
+    }
+
+    pub(crate) fn record(&self, peer: PeerId, what: What) {
+        let at = self.0.started.elapsed();
+        self.log().events.push(Event { at, peer, what });
+    }
+
+    /// Un fallo con la conversación, vista por quien la protagoniza, y la forma de repetirla.
+    pub(crate) fn failure(&self, headline: impl Into<String>, protagonist: PeerId) -> Failure {
+        self.attach_to(Failure::new(headline), Some(protagonist)).replayed_by(replay::commands(
+            &self.log(),
+            self.0.address,
+            protagonist,
+        ))
+    }
+
+    /// Añade a un fallo el acta de la conversación.
+    pub(crate) fn attach_to(&self, failure: Failure, protagonist: Option<PeerId>) -> Failure {
+        let title = format!(
+            "La conversación con {} (ms desde el comienzo; → al servidor, ← del servidor)",
+            self.0.address
+        );
+        failure.section(title, self.lines(protagonist))
+    }
+
+    fn log(&self) -> MutexGuard<'_, Log> {
+        // Si una prueba entró en pánico con el cerrojo tomado, el acta sigue siendo útil.
+        self.0.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lines(&self, protagonist: Option<PeerId>) -> Vec<String> {
+        let log = self.log();
+        let mut views: Vec<Views> = log.names.iter().map(|_| Views::default()).collect();
+        let focus = protagonist.filter(|_| log.events.len() > WHOLE_REPORT);
+        let mut entries = Vec::new();
+        for event in &log.events {
+            let contents = self.describe(&event.what, &mut views[event.peer]);
+            if focus.is_none_or(|peer| peer == event.peer) {
+                entries.push((event, contents));
+            }
+        }
+        let others = log.events.len() - entries.len();
+        let width = entries
+            .iter()
+            .map(|(event, _)| log.names[event.peer].chars().count())
+            .max()
+            .unwrap_or(0);
+        let entries = entries
+            .into_iter()
+            .map(|(event, contents)| entry(event, &log.names[event.peer], width, &contents));
+        let mut lines = abbreviated(entries.collect());
+        if others > 0 {
+            lines.push(format!(
+                "(y {} de los demás participantes)",
+                wording::quantity(others, "suceso", "sucesos")
+            ));
+        }
+        lines
+    }
+
+    fn describe(&self, what: &What, views: &mut Views) -> Vec<String> {
+        let shown = |bytes: &[u8], view: &mut FrameView| {
+            if self.0.in_frames { view.describe(bytes) } else { readable::quoted_lines(bytes) }
+        };
+        match what {
+            What::Sent(delivery) => {
+                let sent = &delivery.bytes[..delivery.sent];
+                [delivery.notes(), shown(sent, &mut views.sent)].concat()
+            }
+            What::Received(bytes) => shown(bytes, &mut views.received),
+            What::Connected(local) => vec![format!("se conecta desde {local}")],
+            What::Paused(span) => vec![format!("pausa de {}", wording::duration(*span))],
+            What::HalfClosed => vec!["cierra su sentido (FIN) y sigue leyendo".to_owned()],
+            What::Closed => vec!["cierra".to_owned()],
+            What::Reset => vec!["reinicia la conexión (RST)".to_owned()],
+            What::Ended => vec!["fin de la conexión (FIN)".to_owned()],
+            What::WasReset => vec!["reinicio de la conexión (RST)".to_owned()],
+            What::Silence(span) => vec![format!("nada en {}", wording::duration(*span))],
+        }
+    }
+}
+
+/// Lo que se lleva visto de cada sentido de una conexión.
+#[derive(Default)]
+struct Views {
+    sent: FrameView,
+    received: FrameView,
+}
+
+impl What {
+    fn arrow(&self) -> char {
+        match self {
+            Self::Sent(_) => '→',
+            Self::Received(_) | Self::Ended | Self::WasReset => '←',
+            _ => '·',
+        }
+    }
+}
+
+/// Un suceso: la primera línea con su momento y su nombre, las demás debajo del contenido.
+fn entry(event: &Event, name: &str, width: usize, contents: &[String]) -> Vec<String> {
+    let lead = format!("{:>6}  {name:<width$}  {}  ", event.at.as_millis(), event.what.arrow());
+    let blank = " ".repeat(lead.chars().count());
+    contents
+        .iter()
+        .enumerate()
+        .map(|(index, line)| format!("{}{line}", if index == 0 { &lead } else { &blank }))
+        .collect()
+}
+
+fn abbreviated(mut entries: Vec<Vec<String>>) -> Vec<String> {
+    let count = entries.len();
+    if count > WHOLE_REPORT {
+        let skipped = count - FIRST_EVENTS - LAST_EVENTS;
+        let note = format!("  … {} más …", wording::quantity(skipped, "suceso", "sucesos"));
+        entries.splice(FIRST_EVENTS..count - LAST_EVENTS, [vec![note]]);
+    }
+    entries.concat()
+}
+
+impl fmt::Display for Transcript {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for line in self.lines(None) {
+            writeln!(f, "{line}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(text: &str) -> What {
+        let bytes = text.as_bytes().to_vec();
+        What::Sent(Delivery { sent: bytes.len(), bytes, manner: Manner::AtOnce })
+    }
+
+    fn without_moments(lines: &[String]) -> Vec<&str> {
+        lines.iter().map(|line| line[6..].trim_start()).collect()
+    }
+
+    #[test]
+    fn los_nombres_se_alinean_y_los_marcos_siguen_por_donde_iban() {
+        let transcript = Transcript::new(([127, 0, 0, 1], 1).into(), true);
+        let ana = transcript.introduce("ana");
+        let beto = transcript.introduce("beto");
+        transcript.record(ana, sent("\0\0\0\x04ho"));
+        transcript.record(beto, What::Paused(Duration::from_secs(2)));
+        transcript.record(ana, sent("la"));
+        assert_eq!(
+            without_moments(&transcript.lines(None)),
+            [
+                r#"ana   →  [comienzo de un marco de 4 bytes] "ho""#,
+                "beto  ·  pausa de 2 s",
+                r#"ana   →  [final del marco de 4 bytes] "la""#,
+            ]
+        );
+    }
+
+    #[test]
+    fn si_hay_demasiados_sucesos_quedan_los_del_protagonista() {
+        let transcript = Transcript::new(([127, 0, 0, 1], 1).into(), false);
+        for number in 1..=100 {
+            let peer = transcript.introduce(&format!("cliente {number}"));
+            transcript.record(peer, sent("hola"));
+            transcript.record(peer, What::Received(b"hola".to_vec()));
+        }
+        let lines = transcript.lines(Some(41));
+        assert_eq!(lines.len(), 3);
+        assert!(lines[0].ends_with(r#"cliente 42  →  "hola""#));
+        assert_eq!(lines[2], "(y 198 sucesos de los demás participantes)");
+        let everything = transcript.lines(None);
+        assert_eq!(everything.len(), FIRST_EVENTS + 1 + LAST_EVENTS);
+        assert_eq!(everything[FIRST_EVENTS], "  … 155 sucesos más …");
+    }
+}

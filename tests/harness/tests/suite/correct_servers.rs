@@ -1,0 +1,64 @@
+//! Un servidor correcto pasa todas las etapas de su lección, y la lista de etapas es esta.
+
+use std::net::{Ipv6Addr, SocketAddr};
+
+use harness::{Conversation, Failure, stages};
+
+use crate::servers::{chat, echo, web};
+
+fn passes_every_stage(lesson: &str, address: SocketAddr) -> Result<(), Failure> {
+    for stage in stages(lesson) {
+        stage.run(address)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn un_eco_correcto_pasa_todas_sus_etapas() -> Result<(), Failure> {
+    passes_every_stage("02_02", echo::correct())
+}
+
+#[test]
+fn también_por_ipv6() -> Result<(), Failure> {
+    let Ok(address) = echo::correct_on(Ipv6Addr::LOCALHOST.into()) else {
+        eprintln!("Esta máquina no tiene IPv6: aquí no se comprueba.");
+        return Ok(());
+    };
+    stages("02_02")[1].run(address)?;
+    let mut client = Conversation::with(address).peer("cliente")?;
+    client.send("hola")?;
+    let replay = client.failure("Un ejemplo.").replay();
+    let expected = format!("(printf 'hola'; sleep 2) | nc -N ::1 {}", address.port());
+    assert_eq!(replay, Some(expected));
+    Ok(())
+}
+
+#[test]
+fn un_chat_correcto_pasa_todas_sus_etapas() -> Result<(), Failure> {
+    passes_every_stage("02_03", chat::with(chat::Fault::None))
+}
+
+#[test]
+fn una_web_correcta_pasa_todas_sus_etapas() -> Result<(), Failure> {
+    passes_every_stage("02_04", web::with(web::Fault::None))
+}
+
+#[test]
+fn las_etapas_van_numeradas_y_una_lección_desconocida_no_tiene() {
+    for lesson in ["02_02", "02_03", "02_04"] {
+        for (stage, number) in stages(lesson).iter().zip(1..) {
+            assert_eq!((stage.lesson, stage.number), (lesson, number));
+        }
+    }
+    assert!(stages("02_99").is_empty());
+}
+
+#[test]
+fn la_lista_de_etapas() {
+    let list: Vec<String> = ["02_02", "02_03", "02_04"]
+        .into_iter()
+        .flat_map(stages)
+        .map(|stage| format!("{} {stage}", stage.lesson))
+        .collect();
+    insta::assert_snapshot!(list.join("\n"));
+}

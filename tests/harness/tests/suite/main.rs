@@ -1,0 +1,11 @@
+//! El arnés, puesto a prueba: con servidores correctos, con servidores equivocados a propósito y
+//! con programas que se atascan.
+
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "aquí todo es prueba")]
+
+mod correct_servers;
+mod normalised;
+mod programs;
+mod replays;
+mod servers;
+mod wrong_servers;

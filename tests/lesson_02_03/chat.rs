@@ -1,0 +1,107 @@
+//! Un servidor en marcha y quienes hablan con él, byte a byte.
+
+use harness::{Conversation, Failure, Peer, Program, Server};
+
+use crate::{Outcome, activity, server};
+
+/// Un servidor de chat y la conversación con él.
+pub(crate) struct Chat {
+    pub(crate) server: Server,
+    conversation: Conversation,
+}
+
+impl Chat {
+    pub(crate) fn open() -> Result<Chat, Failure> {
+        Chat::with(server())
+    }
+
+    pub(crate) fn with(program: Program) -> Result<Chat, Failure> {
+        let server = program.start()?;
+        let conversation = Conversation::in_frames(server.address());
+        Ok(Chat { server, conversation })
+    }
+
+    /// Alguien que se conecta y no ha dicho nada.
+    pub(crate) fn stranger(&self, name: &str) -> Result<Peer, Failure> {
+        self.conversation.peer(name)
+    }
+
+    /// Muchos que se conectan y no han dicho nada.
+    pub(crate) fn strangers(&self, count: usize) -> Result<Vec<Peer>, Failure> {
+        self.conversation.peers("silencioso", count)
+    }
+
+    /// Alguien que entra en el chat.
+    pub(crate) fn member(&self, name: &str) -> Result<Peer, Failure> {
+        let mut peer = self.stranger(name)?;
+        enter(&mut peer, name)?;
+        Ok(peer)
+    }
+
+    /// Alguien que entra en el chat con un búfer de recepción de tantos bytes.
+    pub(crate) fn slow_member(&self, name: &str, buffer: usize) -> Result<Peer, Failure> {
+        let mut peer = self.conversation.peer_with_receive_buffer(name, buffer)?;
+        enter(&mut peer, name)?;
+        Ok(peer)
+    }
+
+    /// Varios que entran, en ese orden, en un chat vacío; cada uno ya oyó llegar a los demás.
+    pub(crate) fn members<const N: usize>(&self, names: [&str; N]) -> Result<[Peer; N], Failure> {
+        let mut inside: Vec<Peer> = Vec::new();
+        for (others, name) in names.into_iter().enumerate() {
+            let newcomer = self.member(name)?;
+            for peer in &mut inside {
+                peer.expect_frame(joined(others + 1, name))?;
+            }
+            inside.push(newcomer);
+        }
+        inside.try_into().map_err(|_| Failure::new("No entraron todos."))
+    }
+
+    /// Espera a que el servidor haya atendido todo lo enviado.
+    pub(crate) fn settles(&self) -> Outcome {
+        activity::settles(&self.server)
+    }
+}
+
+/// Dice su nombre y lo dejan entrar.
+pub(crate) fn enter(peer: &mut Peer, name: &str) -> Outcome {
+    peer.send_frame(format!("NAME: {name}"))?;
+    peer.expect_frame(format!("CLIENT: {}", peer.local_ip()))
+}
+
+pub(crate) fn joined(count: usize, name: &str) -> String {
+    format!("(Conectado: nuevo cliente ({count}) desde {name}@127.0.0.1)")
+}
+
+pub(crate) fn said(name: &str, text: &str) -> String {
+    format!("#[{name}@127.0.0.1]>> {text}")
+}
+
+pub(crate) fn left(name: &str) -> String {
+    format!("(Desconectado: cliente {name}@127.0.0.1)")
+}
+
+/// Lee hasta oír `text`; lo demás que oiga antes no importa.
+pub(crate) fn hears(peer: &mut Peer, text: &str) -> Outcome {
+    while peer.next_frame()? != text {}
+    Ok(())
+}
+
+/// Lo que llega hasta el final de la conexión.
+pub(crate) fn everything(peer: &mut Peer) -> Result<Vec<String>, Failure> {
+    let mut heard = Vec::new();
+    while let Some(text) = peer.next_frame_or_end()? {
+        heard.push(text);
+    }
+    Ok(heard)
+}
+
+/// `one` y `other` se oyen entre sí, a la primera.
+pub(crate) fn talk(one: &mut Peer, other: &mut Peer) -> Outcome {
+    let names = [one.name().to_owned(), other.name().to_owned()];
+    one.send_frame("¿estás?")?;
+    other.expect_frame(said(&names[0], "¿estás?"))?;
+    other.send_frame("estoy")?;
+    one.expect_frame(said(&names[1], "estoy"))
+}

@@ -1,0 +1,225 @@
+//! Ver por dentro: `-v`, `--trace`, y cuántas llamadas hacen falta para un mensaje.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process;
+use std::time::{Duration, Instant};
+
+use harness::{Failure, Signal, Stream, frame};
+use serde_json::Value;
+
+use crate::chat::{Chat, enter, joined, left, said};
+use crate::host::Host;
+use crate::{LIMIT, Outcome, activity, client, photograph, server};
+
+/// Un archivo de traza, que se borra al soltarlo.
+struct Trace(PathBuf);
+
+impl Trace {
+    fn new(name: &str) -> Trace {
+        Trace(env::temp_dir().join(format!("lesson_02_03_{name}_{}.jsonl", process::id())))
+    }
+
+    fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Los pasos anotados hasta ahora.
+    fn steps(&self) -> Result<Vec<Value>, Failure> {
+        let text = fs::read_to_string(&self.0)?;
+        let parse = |line: &str| {
+            serde_json::from_str(line)
+                .map_err(|error| Failure::new(format!("No es JSON ({error}): {line}")))
+        };
+        text.lines().map(parse).collect()
+    }
+
+    /// Los de un cliente.
+    fn steps_of(&self, client: u64) -> Result<Vec<Value>, Failure> {
+        let mut steps = self.steps()?;
+        steps.retain(|step| step["client"] == client);
+        Ok(steps)
+    }
+}
+
+impl Drop for Trace {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+fn what(step: &Value) -> &str {
+    step["what"].as_str().unwrap_or_default()
+}
+
+/// Los bytes de cada paso de esa clase.
+fn bytes(steps: &[Value], kind: &str) -> Vec<u64> {
+    let steps = steps.iter().filter(|step| what(step) == kind);
+    steps.filter_map(|step| step["bytes"].as_u64()).collect()
+}
+
+#[test]
+fn la_traza_cuenta_la_vida_de_un_descriptor() -> Outcome {
+    let trace = Trace::new("vida");
+    let chat = Chat::with(server().arg("--trace").arg(trace.path()))?;
+    let mut ana = chat.member("ana")?;
+    let mut beto = chat.member("beto")?;
+    ana.expect_frame(joined(2, "beto"))?;
+    beto.send_frame("hola")?;
+    ana.expect_frame(said("beto", "hola"))?;
+    ana.send_frame("adiós")?;
+    beto.expect_frame(said("ana", "adiós"))?;
+    beto.half_close()?;
+    beto.expect_end()?;
+    ana.expect_frame(left("beto"))?;
+    chat.server.signal(Signal::SIGTERM)?;
+    assert_eq!(chat.server.wait(LIMIT)?.code, Some(0));
+
+    let steps = trace.steps()?;
+    let mut before = 0;
+    for step in &steps {
+        let us = step["us"].as_u64().ok_or_else(|| Failure::new(format!("Sin «us»: {step}")))?;
+        assert!(us >= before, "el tiempo retrocede: {step}");
+        before = us;
+        assert_eq!(step["thread"], "main", "{step}");
+        assert!(!what(step).is_empty(), "{step}");
+        assert!(step["message"].is_null(), "las frases son para -v: {step}");
+    }
+    assert_eq!(what(&steps[0]), "listen");
+    assert_eq!(steps.last().map(what), Some("stop"));
+
+    let beto = trace.steps_of(2)?;
+    let story: Vec<&str> = beto.iter().map(what).collect();
+    let expected =
+        ["accept", "ready", "read", "write", "ready", "read", "write", "ready", "read", "close"];
+    assert_eq!(story, expected);
+    assert!(beto.iter().all(|step| step["fd"] == beto[0]["fd"] && step["fd"].is_u64()));
+    let length = |text: &str| (frame::HEADER + text.len()) as u64;
+    assert_eq!(bytes(&beto, "read"), [length("NAME: beto"), length("hola"), 0]);
+    let sent = [length("CLIENT: 127.0.0.1"), length(&said("ana", "adiós"))];
+    assert_eq!(bytes(&beto, "write"), sent);
+    assert_eq!(beto.last().map(|step| &step["result"]), Some(&Value::from("se fue")));
+    Ok(())
+}
+
+#[test]
+fn la_traza_habla_espanol_tambien_de_los_errores() -> Outcome {
+    let trace = Trace::new("errores");
+    let chat = Chat::with(server().arg("--trace").arg(trace.path()))?;
+    let mut ana = chat.member("ana")?;
+    let beto = chat.member("beto")?;
+    ana.expect_frame(joined(2, "beto"))?;
+    beto.reset()?;
+    ana.expect_frame(left("beto"))?;
+    let beto = trace.steps_of(2)?;
+    for kind in ["read", "close"] {
+        let step = beto.iter().rfind(|step| what(step) == kind);
+        let result = step.map_or(&Value::Null, |step| &step["result"]);
+        assert_eq!(result, "el otro extremo cortó la conexión", "{kind}: {step:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn t3_21_la_longitud_y_el_texto_salen_en_una_sola_escritura() -> Outcome {
+    let trace = Trace::new("t3_21_servidor");
+    let chat = Chat::with(server().arg("--trace").arg(trace.path()))?;
+    let [mut ana, mut beto] = chat.members(["ana", "beto"])?;
+    // Con la cabecera y el texto por separado, y sin TCP_NODELAY, cada ida y vuelta pasaría por
+    // el ACK retardado: 40 ms por mensaje.
+    let started = Instant::now();
+    for _ in 0..100 {
+        ana.send_frame("ida")?;
+        beto.expect_frame(said("ana", "ida"))?;
+        beto.send_frame("vuelta")?;
+        ana.expect_frame(said("beto", "vuelta"))?;
+    }
+    let elapsed = started.elapsed();
+    assert!(elapsed < Duration::from_secs(2), "cien idas y vueltas tardaron {elapsed:?}");
+    chat.settles()?;
+    let writes = bytes(&trace.steps_of(2)?, "write");
+    let length = |text: &str| (frame::HEADER + text.len()) as u64;
+    let mut expected = vec![length("CLIENT: 127.0.0.1")];
+    expected.extend([length(&said("ana", "ida")); 100]);
+    assert_eq!(writes, expected);
+
+    let trace = Trace::new("t3_21_cliente");
+    let host = Host::open()?;
+    let program = client("ana", host.address()?).arg("--trace").arg(trace.path()).spawn()?;
+    let mut guest = host.guest("ana")?;
+    program.write_stdin("hola\n");
+    assert_eq!(guest.next_frame()?.as_deref(), Some("hola"));
+    activity::settles(&program)?;
+    assert_eq!(bytes(&trace.steps()?, "write"), [length("NAME: ana"), length("hola")]);
+    Ok(())
+}
+
+#[test]
+fn con_v_cada_paso_es_una_frase() -> Outcome {
+    let chat = Chat::with(server().arg("-v"))?;
+    let mut ana = chat.stranger("ana")?;
+    chat.server.wait_for_line(Stream::Stderr, "cliente 1", LIMIT)?;
+    chat.settles()?;
+    enter(&mut ana, "ana")?;
+    chat.settles()?;
+    let mut beto = chat.member("beto")?;
+    ana.expect_frame(joined(2, "beto"))?;
+    chat.settles()?;
+    beto.send_frame("hola")?;
+    ana.expect_frame(said("beto", "hola"))?;
+    chat.settles()?;
+    beto.half_close()?;
+    beto.expect_end()?;
+    ana.expect_frame(left("beto"))?;
+    chat.settles()?;
+    ana.send(b"\xff\xff\xff\xff")?;
+    ana.next_frame()?;
+    ana.expect_end()?;
+    chat.settles()?;
+    drop(ana);
+    chat.settles()?;
+    chat.server.close_stdin();
+    chat.settles()?;
+    chat.server.signal(Signal::SIGTERM)?;
+    let exit = chat.server.wait(LIMIT)?;
+    assert_eq!(exit.code, Some(0));
+    photograph("paso_a_paso", &normalized(&exit.stderr));
+    Ok(())
+}
+
+/// Sin los tiempos, y con los puertos y los descriptores numerados según aparecen.
+fn normalized(text: &str) -> String {
+    let sentences = text.split_inclusive('\n').filter_map(|line| line.split_once(']'));
+    let text: String = sentences.flat_map(|(_, said)| ["[segundos]", said]).collect();
+    let text = replace_numbers(&text, &["127.0.0.1:"], |_| "PUERTO".to_owned());
+    let mut seen = Vec::new();
+    replace_numbers(&text, &["(", "listo: ", "descriptor "], |number| {
+        let known = seen.iter().position(|other| other == number);
+        let order = known.unwrap_or_else(|| {
+            seen.push(number.to_owned());
+            seen.len() - 1
+        });
+        format!("D{}", order + 1)
+    })
+}
+
+/// Cambia cada número que venga justo detrás de una de esas marcas.
+fn replace_numbers(
+    text: &str,
+    marks: &[&str],
+    mut replacement: impl FnMut(&str) -> String,
+) -> String {
+    let mut result = String::new();
+    for piece in text.split_inclusive(|c: char| !c.is_ascii_digit()) {
+        // Cada trozo son las cifras que hubiera, y un carácter que no lo es.
+        let digits = piece.trim_end_matches(|c: char| !c.is_ascii_digit());
+        if !digits.is_empty() && marks.iter().any(|mark| result.ends_with(mark)) {
+            result += &replacement(digits);
+            result += &piece[digits.len()..];
+        } else {
+            result += piece;
+        }
+    }
+    result
+}

@@ -1,0 +1,193 @@
+//! Vida del servidor: anuncia, atiende, sigue sin teclado y termina cuando se le pide.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::process::{Child, Command, Stdio};
+
+use harness::{Conversation, Failure, Signal, Stream};
+
+use crate::activity::sleeps_through;
+use crate::chat::{Chat, enter, joined, talk};
+use crate::{LESSON, LIMIT, NOTHING_TO_DO, Outcome, lesson, server};
+
+#[test]
+fn t3_16_las_dos_senales_terminan_en_orden_y_sin_quejas() -> Outcome {
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        let chat = Chat::open()?;
+        let [mut ana, mut beto] = chat.members(["ana", "beto"])?;
+        let mut stranger = chat.stranger("sin nombre")?;
+        stranger.send(b"\x00\x00")?;
+        chat.settles()?;
+        chat.server.signal(signal)?;
+        let exit = chat.server.wait(LIMIT)?;
+        assert_eq!((exit.code, exit.stderr.as_str()), (Some(0), ""), "tras {signal}");
+        ana.expect_end()?;
+        beto.expect_end()?;
+        stranger.expect_end()?;
+    }
+    Ok(())
+}
+
+#[test]
+fn t3_17_el_servidor_sigue_cuando_se_acaba_su_entrada() -> Outcome {
+    let chat = Chat::open()?;
+    let [mut ana, mut beto] = chat.members(["ana", "beto"])?;
+    chat.server.close_stdin();
+    talk(&mut ana, &mut beto)?;
+    // Una entrada terminada está siempre lista para leer: vigilarla sería no dormir nunca.
+    sleeps_through(&chat.server, NOTHING_TO_DO)?;
+    talk(&mut ana, &mut beto)?;
+
+    let chat = Chat::with(server().without_stdin())?;
+    let [mut ana, mut beto] = chat.members(["ana", "beto"])?;
+    sleeps_through(&chat.server, NOTHING_TO_DO)?;
+    talk(&mut ana, &mut beto)
+}
+
+#[test]
+fn escribir_salir_termina_y_lo_demas_se_explica() -> Outcome {
+    let chat = Chat::open()?;
+    let mut ana = chat.member("ana")?;
+    chat.server.write_stdin("\nadiós\u{1b}[2J\nsal");
+    let answer = chat.server.wait_for_line(Stream::Stdout, "No conozco", LIMIT)?;
+    assert_eq!(answer, "No conozco «adiós\u{FFFD}[2J»; para terminar, escribe «salir».");
+    chat.server.write_stdin("ir\n");
+    let exit = chat.server.wait(LIMIT)?;
+    assert_eq!((exit.code, exit.stderr.as_str()), (Some(0), ""));
+    ana.expect_end()
+}
+
+#[test]
+fn t3_22_dice_que_escucha_cuando_ya_es_verdad() -> Outcome {
+    for _ in 0..20 {
+        // `open` lee la primera línea; que la conexión se acepte no depende de la suerte.
+        let chat = Chat::open()?;
+        chat.member("ana")?;
+        let expected = format!("Escuchando en {}\n", chat.server.address());
+        assert!(chat.server.stdout().starts_with(&expected), "{}", chat.server.stdout());
+    }
+    // Y si no puede escuchar, no lo dice.
+    let busy = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let port = busy.local_addr()?.port().to_string();
+    let exit = lesson().args(["--name", "servidor", "--port", &port]).run_to_end("", LIMIT)?;
+    assert_eq!((exit.code, exit.stdout.as_str()), (Some(1), ""));
+    Ok(())
+}
+
+#[test]
+fn se_puede_volver_a_arrancar_en_el_mismo_puerto() -> Outcome {
+    let chat = Chat::open()?;
+    let mut ana = chat.member("ana")?;
+    let port = chat.server.address().port().to_string();
+    // Cierra primero el servidor: la conexión queda en TIME_WAIT de su lado.
+    chat.server.signal(Signal::SIGTERM)?;
+    chat.server.wait(LIMIT)?;
+    ana.expect_end()?;
+    ana.close();
+    let again = Chat::with(lesson().args(["--name", "servidor", "--port", &port]))?;
+    again.member("ana")?;
+    Ok(())
+}
+
+#[test]
+fn escucha_en_ipv6_y_por_nombre() -> Outcome {
+    let named = Chat::with(server().args(["--host", "localhost"]))?;
+    assert!(named.server.address().ip().is_loopback());
+    named.member("ana")?;
+
+    if TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_err() {
+        // Un núcleo sin IPv6, como el de algunos contenedores: no hay más que probar.
+        return Ok(());
+    }
+    let chat = Chat::with(server().args(["--host", "::1"]))?;
+    assert_eq!(chat.server.address().ip(), Ipv6Addr::LOCALHOST);
+    let mut ana = chat.stranger("ana")?;
+    ana.send_frame("NAME: ana")?;
+    ana.expect_frame("CLIENT: ::1")?;
+    let mut beto = chat.member("beto")?;
+    ana.expect_frame("(Conectado: nuevo cliente (2) desde beto@::1)")?;
+    beto.send_frame("hola")?;
+    ana.expect_frame("#[beto@::1]>> hola")?;
+
+    // En `::` se oye a las dos familias, y a cada cual se le llama por su dirección.
+    let chat = Chat::with(server().args(["--host", "::"]))?;
+    let port = chat.server.address().port();
+    for ip in [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()] {
+        let conversation = Conversation::in_frames(SocketAddr::new(ip, port));
+        enter(&mut conversation.peer("ana")?, "ana")?;
+        chat.settles()?;
+    }
+    Ok(())
+}
+
+/// Un extremo de escritura cuyo lector ya no está: escribir en él es EPIPE.
+fn broken_pipe() -> io::Result<Stdio> {
+    let (_, writer) = io::pipe()?;
+    Ok(writer.into())
+}
+
+/// Un proceso que se mata al soltarlo.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn una_salida_cerrada_no_es_un_panico() -> Outcome {
+    let usages: [&[&str]; 4] =
+        [&["--help"], &["--version"], &["--nmae"], &["--name", "servidor", "--port", "0"]];
+    for arguments in usages {
+        let child = Command::new(LESSON)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(broken_pipe()?)
+            .stderr(broken_pipe()?)
+            .spawn()?;
+        let mut child = Killed(child);
+        let mut status = None;
+        harness::eventually("el programa termine", LIMIT, || {
+            status = child.0.try_wait().ok().flatten();
+            status.is_some()
+        })?;
+        // Un pánico saldría con 101.
+        let code = status.and_then(|status| status.code());
+        assert!(matches!(code, Some(0..=2)), "{arguments:?}: {code:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn quien_lee_solo_la_primera_linea_no_termina_el_servidor() -> Outcome {
+    let child = Command::new(LESSON)
+        .args(["--name", "servidor", "--port", "0"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut child = Killed(child);
+    let address = first_line_only(&mut child.0)?;
+    let conversation = Conversation::in_frames(address);
+    let mut ana = conversation.peer("ana")?;
+    enter(&mut ana, "ana")?;
+
+    // Ya no tiene a quién contestar, y eso no es asunto de quienes conversan.
+    if let Some(stdin) = &mut child.0.stdin {
+        stdin.write_all("hola\n¿hay alguien?\n".as_bytes())?;
+    }
+    let mut beto = conversation.peer("beto")?;
+    enter(&mut beto, "beto")?;
+    ana.expect_frame(joined(2, "beto"))?;
+    talk(&mut ana, &mut beto)
+}
+
+/// Como `head -1`: lee la primera línea y se va.
+fn first_line_only(child: &mut Child) -> Result<SocketAddr, Failure> {
+    let stdout = child.stdout.take().ok_or_else(|| Failure::new("No hay salida que leer."))?;
+    let mut line = String::new();
+    BufReader::new(stdout).read_line(&mut line)?;
+    let address = line.trim_end().strip_prefix("Escuchando en ").unwrap_or_default();
+    address.parse().map_err(|_| Failure::new(format!("Primera línea: «{line}».")))
+}

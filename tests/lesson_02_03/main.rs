@@ -1,0 +1,64 @@
+//! La lección 02_03 vista desde fuera: el programa de verdad, sus sockets, su terminal.
+//!
+//! Cada prueba `t3_NN_…` cita el defecto de las recetas clásicas que el programa no debe tener.
+
+mod activity;
+mod chat;
+mod client;
+mod closing;
+mod descriptors;
+mod frames;
+mod host;
+mod inside;
+mod life;
+mod login;
+mod order;
+mod screen;
+mod slow_readers;
+mod stages;
+mod terminal;
+mod usage;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use harness::{Failure, Program};
+
+type Outcome = Result<(), Failure>;
+
+/// El programa de la lección.
+const LESSON: &str = env!("CARGO_BIN_EXE_aplic_02_03");
+
+/// Cuánto se espera lo que tiene que ocurrir: de sobra, también en una máquina ocupada.
+const LIMIT: Duration = harness::DEFAULT_LIMIT;
+
+/// Cuánto se observa a quien no tiene nada que hacer.
+const NOTHING_TO_DO: Duration = Duration::from_millis(300);
+
+fn lesson() -> Program {
+    Program::new(LESSON)
+}
+
+/// El servidor, en un puerto que elige el núcleo.
+fn server() -> Program {
+    lesson().args(["--name", "servidor", "--port", "0"])
+}
+
+/// El cliente `name` del servidor que escucha en `address`.
+fn client(name: &str, address: SocketAddr) -> Program {
+    lesson().args(client_arguments(name, address))
+}
+
+fn client_arguments(name: &str, address: SocketAddr) -> Vec<String> {
+    let (host, port) = (address.ip().to_string(), address.port().to_string());
+    ["--name", name, "--host", &host, "--port", &port].map(str::to_owned).into()
+}
+
+/// Compara `text` con la foto `name` de `tests/snapshots`, la carpeta de todas las lecciones.
+fn photograph(name: &str, text: &str) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("../snapshots");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(format!("lesson_02_03__{name}"), text));
+}

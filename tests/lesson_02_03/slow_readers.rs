@@ -1,0 +1,182 @@
+//! Quien no lee, o lee despacio: ni detiene a los demás ni gasta procesador.
+
+use harness::{Failure, Peer, Signal, frame};
+
+use crate::activity::{memory, sleeps_through};
+use crate::chat::{Chat, everything, hears, joined, left, said, talk};
+use crate::{LIMIT, NOTHING_TO_DO, Outcome};
+
+/// Un búfer de recepción pequeño: lo que no cabe en él se le acumula al servidor.
+const SMALL: usize = 16 * 1024;
+
+/// Lo último que recibe quien no leyó.
+const EVICTED: &str = "ERROR: no lees tus mensajes y no caben más";
+
+#[test]
+fn t3_10_un_cliente_ocioso_no_cuesta_nada() -> Outcome {
+    let chat = Chat::open()?;
+    let ana = chat.member("ana")?;
+    sleeps_through(&chat.server, NOTHING_TO_DO)?;
+    let stranger = chat.stranger("sin nombre")?;
+    sleeps_through(&chat.server, NOTHING_TO_DO)?;
+    drop((ana, stranger));
+    Ok(())
+}
+
+#[test]
+fn t3_10_uno_lento_con_bytes_pendientes_no_cuesta_nada() -> Outcome {
+    let chat = Chat::open()?;
+    let mut slow = chat.slow_member("lento", SMALL)?;
+    let mut ana = chat.member("ana")?;
+    let mut carla = chat.member("carla")?;
+    // Hasta que lo que no cabe en el núcleo ocupe memoria del servidor, y no tanta que lo despida.
+    let (before, _) = memory(&chat.server)?;
+    let mut lines = numbered(2000, 9000).into_iter();
+    let mut sent = Vec::new();
+    while memory(&chat.server)?.0 < before + 400 {
+        let line = lines.next().ok_or_else(|| Failure::new("Todo le cupo al núcleo."))?;
+        ana.send_frame(&line)?;
+        carla.expect_frame(said("ana", &line))?;
+        sent.push(line);
+    }
+    sleeps_through(&chat.server, NOTHING_TO_DO)?;
+
+    // Y al lento, en cuanto lee, le llega todo.
+    slow.next_frame()?;
+    slow.next_frame()?;
+    for line in &sent {
+        slow.expect_frame(said("ana", line))?;
+    }
+    ana.expect_frame(joined(3, "carla"))?;
+    talk(&mut ana, &mut slow)
+}
+
+#[test]
+fn t3_11_el_que_no_lee_no_detiene_a_nadie_y_al_final_sabe_por_que_se_va() -> Outcome {
+    let chat = Chat::open()?;
+    let [mut ana, mut carla] = chat.members(["ana", "carla"])?;
+    let mut slow = chat.slow_member("lento", SMALL)?;
+    let lines = numbered(6000, 1000);
+    let sent = talk_until_evicted(&lines, &mut ana, &mut carla)?;
+
+    // Empieza a leer ahora: están todos, en orden, hasta que dejaron de caber; y la razón.
+    let mut heard = everything(&mut slow)?;
+    assert_eq!(heard.pop().as_deref(), Some(EVICTED));
+    assert!(heard.len() > 1000, "se le despidió con solo {} mensajes", heard.len());
+    assert!(heard.len() <= sent);
+    for (heard, line) in heard.iter().zip(&lines) {
+        assert_eq!(*heard, said("ana", line));
+    }
+    hears(&mut ana, &left("lento"))?;
+    talk(&mut ana, &mut carla)
+}
+
+#[test]
+fn t3_11_al_que_ni_asi_lee_se_le_cierra() -> Outcome {
+    let chat = Chat::open()?;
+    let [mut ana, mut carla] = chat.members(["ana", "carla"])?;
+    let before = chat.server.open_descriptors()?;
+    let slow = chat.slow_member("lento", SMALL)?;
+    talk_until_evicted(&numbered(6000, 1000), &mut ana, &mut carla)?;
+    hears(&mut ana, &left("lento"))?;
+    // Mientras se le espera, los demás hablan y el servidor duerme.
+    talk(&mut ana, &mut carla)?;
+    sleeps_through(&chat.server, NOTHING_TO_DO)?;
+    chat.server.eventually("se cerrara la conexión de quien no lee", LIMIT, || {
+        chat.server.open_descriptors().is_ok_and(|count| count == before)
+    })?;
+    drop(slow);
+    talk(&mut ana, &mut carla)
+}
+
+#[test]
+fn t3_11_a_quien_no_le_cupo_un_mensaje_no_le_llegan_los_siguientes() -> Outcome {
+    let chat = Chat::open()?;
+    let [mut ana, mut carla] = chat.members(["ana", "carla"])?;
+    let mut slow = chat.slow_member("lento", SMALL)?;
+    carla.expect_frame(joined(3, "lento"))?;
+    let mut sent = Vec::new();
+    for line in numbered(2000, 9000) {
+        // Uno largo y uno corto a la vez: donde ya no cabe el largo, cabría el corto.
+        let pair = [line, "corto".to_owned()];
+        ana.send(pair.each_ref().map(frame::encode).concat())?;
+        let mut evicted = false;
+        for text in &pair {
+            evicted |= hears_and_slow_left(&mut carla, text)?;
+        }
+        if evicted {
+            break;
+        }
+        sent.extend(pair);
+    }
+    let mut heard = everything(&mut slow)?;
+    assert_eq!(heard.pop().as_deref(), Some(EVICTED));
+    for (index, (heard, line)) in heard.iter().zip(&sent).enumerate() {
+        assert!(*heard == said("ana", line), "falta el mensaje {index}; llegó «{heard:.60}»");
+    }
+    Ok(())
+}
+
+/// Habla, una línea tras otra, hasta que `carla` oye que se fue el lento; cuántas hicieron falta.
+fn talk_until_evicted(
+    lines: &[String],
+    ana: &mut Peer,
+    carla: &mut Peer,
+) -> Result<usize, Failure> {
+    carla.expect_frame(joined(3, "lento"))?;
+    for (count, line) in lines.iter().enumerate() {
+        ana.send_frame(line)?;
+        if hears_and_slow_left(carla, line)? {
+            return Ok(count);
+        }
+    }
+    Err(carla.failure(format!("Nadie despidió al lento en {} mensajes.", lines.len())))
+}
+
+/// Oye lo que dice ana, y si antes se fue el lento.
+fn hears_and_slow_left(carla: &mut Peer, text: &str) -> Result<bool, Failure> {
+    let heard = carla.next_frame()?;
+    if heard == left("lento") {
+        carla.expect_frame(said("ana", text))?;
+        return Ok(true);
+    }
+    assert_eq!(heard, said("ana", text));
+    Ok(false)
+}
+
+fn numbered(count: usize, length: usize) -> Vec<String> {
+    (1..=count).map(|number| format!("{number:05} {}", "x".repeat(length - 6))).collect()
+}
+
+/// Cuántos mensajes cortos envía cada uno: entre tres, algo más de 1 MiB para quien escucha.
+const BURST: usize = 2400;
+
+#[test]
+fn una_rafaga_de_mensajes_cortos_no_despide_a_quien_esta_leyendo() -> Outcome {
+    let chat = Chat::open()?;
+    // Con nombres así, los cinco bytes de un mensaje son 149 para cada uno de los demás.
+    let names = ["😀", "😁", "😂"].map(|face| face.repeat(32));
+    let mut speakers = chat.members(names.each_ref().map(String::as_str))?;
+    let mut reader = chat.member("lectora")?;
+    for speaker in &mut speakers {
+        speaker.expect_frame("(Conectado: nuevo cliente (4) desde lectora@127.0.0.1)")?;
+    }
+    // Parado, el servidor lo encuentra todo a la vez: en un solo turno, en el que nadie ha podido
+    // leer todavía.
+    chat.server.signal(Signal::SIGSTOP)?;
+    for speaker in &mut speakers {
+        speaker.send(frame::encode("x").repeat(BURST))?;
+    }
+    chat.server.signal(Signal::SIGCONT)?;
+    for name in &names {
+        for _ in 0..BURST {
+            reader.expect_frame(said(name, "x"))?;
+        }
+    }
+    for (speaker, own) in speakers.iter_mut().zip(&names) {
+        for name in names.iter().filter(|name| *name != own) {
+            hears(speaker, &said(name, "x"))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,13 @@
+//! Las etapas del arnés, que también calificarán los servidores de los estudiantes.
+
+use crate::{Outcome, server};
+
+#[test]
+fn el_servidor_pasa_todas_las_etapas() -> Outcome {
+    // Una tras otra en el mismo servidor: cada etapa lo deja vacío, y el informe dice cuál falló.
+    let server = server().start()?;
+    for stage in harness::stages("02_03") {
+        server.passes(stage)?;
+    }
+    Ok(())
+}

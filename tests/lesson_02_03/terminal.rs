@@ -1,0 +1,204 @@
+//! El cliente en una terminal (pty(7)): lo que ve quien escribe mientras le llegan mensajes.
+
+use std::fs;
+use std::io;
+
+use harness::{Failure, Program, Running, Signal, Stream};
+
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
+
+use crate::activity::{settles, sleeps_through};
+use crate::host::{Guest, Host};
+use crate::screen::{Screen, shows};
+use crate::{LESSON, LIMIT, NOTHING_TO_DO, Outcome, client, client_arguments, server};
+
+const COLUMNS: usize = 60;
+
+/// Ana, ante una terminal de ese ancho, ya dentro del chat; y el otro extremo de su conexión.
+fn ana_at_terminal(columns: usize) -> Result<(Running, Guest), Failure> {
+    let host = Host::open()?;
+    let width = u16::try_from(columns).unwrap_or(u16::MAX);
+    let ana = client("ana", host.address()?).on_terminal(width, 24).spawn()?;
+    let guest = host.guest("ana")?;
+    ana.wait_for_text(Stream::Stdout, "[ana@127.0.0.1]> ", LIMIT)?;
+    Ok((ana, guest))
+}
+
+#[test]
+fn t3_23_un_mensaje_que_llega_no_estropea_la_linea_a_medio_escribir() -> Outcome {
+    let (ana, mut guest) = ana_at_terminal(COLUMNS)?;
+    shows(&ana, COLUMNS, &["[ana@127.0.0.1]> ▁"])?;
+    ana.write_stdin("hola, be");
+    shows(&ana, COLUMNS, &["[ana@127.0.0.1]> hola, be▁"])?;
+    guest.say("#[beto@127.0.0.1]>> ¿estás?")?;
+    shows(&ana, COLUMNS, &["#[beto@127.0.0.1]>> ¿estás?", "[ana@127.0.0.1]> hola, be▁"])?;
+    guest.say("(Desconectado: cliente carla@127.0.0.1)")?;
+    ana.write_stdin("to\n");
+    // Ni rastro de lo a medio escribir: cada cosa en su línea, y el mensaje entero.
+    assert_eq!(guest.next_frame()?.as_deref(), Some("hola, beto"));
+    shows(
+        &ana,
+        COLUMNS,
+        &[
+            "#[beto@127.0.0.1]>> ¿estás?",
+            "(Desconectado: cliente carla@127.0.0.1)",
+            "[ana@127.0.0.1]> hola, beto",
+            "[ana@127.0.0.1]> ▁",
+        ],
+    )
+}
+
+#[test]
+fn t3_23_se_borra_letra_a_letra_tambien_con_acentos_y_letras_anchas() -> Outcome {
+    let (ana, mut guest) = ana_at_terminal(COLUMNS)?;
+    ana.write_stdin("año 漢字😀");
+    shows(&ana, COLUMNS, &["[ana@127.0.0.1]> año 漢字😀▁"])?;
+    ana.write_stdin("\x7f\x7f");
+    shows(&ana, COLUMNS, &["[ana@127.0.0.1]> año 漢▁"])?;
+    ana.write_stdin("\x7f\x7f\x7f\x7fñ");
+    shows(&ana, COLUMNS, &["[ana@127.0.0.1]> añ▁"])?;
+    // Una letra que llega partida, con un mensaje en medio.
+    ana.write_stdin(b"\xc3");
+    settles(&ana)?;
+    guest.say("hola")?;
+    shows(&ana, COLUMNS, &["hola", "[ana@127.0.0.1]> añ▁"])?;
+    ana.write_stdin(b"\xb3 uno dos\x17\x1b[D\x1b[3~tres\n");
+    assert_eq!(guest.next_frame()?.as_deref(), Some("añó uno tres"));
+    ana.write_stdin("todo esto\x15nada\n");
+    assert_eq!(guest.next_frame()?.as_deref(), Some("nada"));
+    Ok(())
+}
+
+#[test]
+fn t3_23_de_una_linea_mas_ancha_que_la_terminal_se_ve_el_final() -> Outcome {
+    let (ana, mut guest) = ana_at_terminal(30)?;
+    // Quedan 12 columnas para escribir, y una para el cursor.
+    ana.write_stdin("abcdefghijkl");
+    shows(&ana, 30, &["[ana@127.0.0.1]> abcdefghijkl▁"])?;
+    ana.write_stdin("mnñ");
+    shows(&ana, 30, &["[ana@127.0.0.1]> defghijklmnñ▁"])?;
+    guest.say("#[beto@127.0.0.1]>> un mensaje que no cabe en una fila")?;
+    let message = ["#[beto@127.0.0.1]>> un mensaje", " que no cabe en una fila"];
+    shows(&ana, 30, &[message[0], message[1], "[ana@127.0.0.1]> defghijklmnñ▁"])?;
+    ana.write_stdin("\x7f\x7f\x7f");
+    shows(&ana, 30, &[message[0], message[1], "[ana@127.0.0.1]> abcdefghijkl▁"])?;
+    ana.write_stdin("mno\n");
+    assert_eq!(guest.next_frame()?.as_deref(), Some("abcdefghijklmno"));
+    // Una vez enviada, entera.
+    let sent = ["[ana@127.0.0.1]> abcdefghijklm", "no"];
+    shows(&ana, 30, &[message[0], message[1], sent[0], sent[1], "[ana@127.0.0.1]> ▁"])
+}
+
+#[test]
+fn t3_23_varias_lineas_pegadas_de_golpe_son_varios_mensajes() -> Outcome {
+    let (ana, mut guest) = ana_at_terminal(COLUMNS)?;
+    ana.write_stdin("uno\ndos\ntr");
+    assert_eq!(guest.next_frame()?.as_deref(), Some("uno"));
+    assert_eq!(guest.next_frame()?.as_deref(), Some("dos"));
+    shows(
+        &ana,
+        COLUMNS,
+        &["[ana@127.0.0.1]> uno", "[ana@127.0.0.1]> dos", "[ana@127.0.0.1]> tr▁"],
+    )?;
+    sleeps_through(&ana, NOTHING_TO_DO)
+}
+
+#[test]
+fn t3_23_ctrl_d_termina_solo_con_la_linea_vacia_y_deja_leer_lo_que_falte() -> Outcome {
+    let (ana, mut guest) = ana_at_terminal(COLUMNS)?;
+    ana.write_stdin("a\x04");
+    shows(&ana, COLUMNS, &["[ana@127.0.0.1]> a▁"])?;
+    ana.write_stdin("\x7f\x04");
+    assert_eq!(guest.next_frame()?, None);
+    sleeps_through(&ana, NOTHING_TO_DO)?;
+    guest.say("hasta luego")?;
+    ana.wait_for_text(Stream::Stdout, "hasta luego", LIMIT)?;
+    drop(guest);
+    let exit = ana.wait(LIMIT)?;
+    assert_eq!(exit.code, Some(0));
+    let screen = Screen::after(&exit.stdout, COLUMNS);
+    // Lo último es lo que llegó; del indicador no queda nada.
+    assert_eq!(screen.lines(), ["hasta luego", "▁"]);
+    Ok(())
+}
+
+/// Una manera de acabar la conversación.
+type Ending = fn(&Running, Guest) -> Outcome;
+
+/// Tres finales, y el código con el que sale el cliente en cada uno.
+const ENDINGS: [(&str, Ending); 3] = [
+    ("0", |shell, mut guest| {
+        shell.write_stdin("\x15\x04");
+        assert_eq!(guest.next_frame()?, None);
+        Ok(())
+    }),
+    ("1", |_, guest| {
+        drop(guest);
+        Ok(())
+    }),
+    ("0", |shell, mut guest| {
+        kill(child_of(shell)?, Signal::SIGTERM).map_err(io::Error::from)?;
+        assert_eq!(guest.next_frame()?, None);
+        Ok(())
+    }),
+];
+
+#[test]
+fn t3_23_la_terminal_queda_como_estaba() -> Outcome {
+    for (code, end) in ENDINGS {
+        let host = Host::open()?;
+        let script = "stty -g; \"$@\"; echo \"salió con $?\"; stty -g";
+        let shell = Program::new("sh").args(["-c", script, "sh", LESSON]);
+        let arguments = client_arguments("ana", host.address()?);
+        let shell = shell.args(arguments).on_terminal(80, 24).spawn()?;
+        let guest = host.guest("ana")?;
+        shell.write_stdin("a medio escribir");
+        shell.wait_for_text(Stream::Stdout, "> a medio escribir", LIMIT)?;
+        end(&shell, guest)?;
+        let exit = shell.wait(LIMIT)?;
+        let lines: Vec<&str> = exit.stdout.lines().collect();
+        assert!(exit.stdout.contains(&format!("salió con {code}")), "{exit}");
+        assert_eq!(lines.first(), lines.last(), "{exit}");
+    }
+    Ok(())
+}
+
+/// El proceso que arrancó ese intérprete de órdenes.
+fn child_of(shell: &Running) -> Result<Pid, Failure> {
+    let parent = format!("PPid:\t{}\n", shell.pid());
+    for entry in fs::read_dir("/proc")? {
+        let entry = entry?;
+        let pid = entry.file_name().to_str().and_then(|name| name.parse().ok());
+        let status = fs::read_to_string(entry.path().join("status")).unwrap_or_default();
+        if let (Some(pid), true) = (pid, status.contains(&parent)) {
+            return Ok(Pid::from_raw(pid));
+        }
+    }
+    Err(shell.explain(Failure::new("El intérprete de órdenes no tiene ningún hijo.")))
+}
+
+#[test]
+fn con_la_salida_redirigida_no_hay_indicador_ni_secuencias() -> Outcome {
+    let host = Host::open()?;
+    let script = "\"$@\" | cat";
+    let shell = Program::new("sh").args(["-c", script, "sh", LESSON]);
+    let ana = shell.args(client_arguments("ana", host.address()?)).on_terminal(80, 24).spawn()?;
+    let mut guest = host.guest("ana")?;
+    guest.say("hola")?;
+    ana.wait_for_line(Stream::Stdout, "hola", LIMIT)?;
+    assert_eq!(ana.stdout(), "hola\r\n");
+    drop(guest);
+    ana.wait(LIMIT)?;
+    Ok(())
+}
+
+#[test]
+fn el_servidor_en_una_terminal_obedece_a_salir() -> Outcome {
+    let server = server().on_terminal(80, 24).spawn()?;
+    server.wait_for_line(Stream::Stdout, "Escuchando en 127.0.0.1:", LIMIT)?;
+    server.wait_for_line(Stream::Stdout, "«salir»", LIMIT)?;
+    server.write_stdin("salir\n");
+    assert_eq!(server.wait(LIMIT)?.code, Some(0));
+    Ok(())
+}

@@ -1,0 +1,170 @@
+//! La ayuda, los errores y los códigos de salida: 0, 1 o 2, y una sola línea en español.
+
+use std::ffi::OsString;
+use std::fmt::Write;
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::ffi::OsStringExt;
+
+use harness::{Exit, Failure, Program};
+
+use crate::tools;
+use crate::web::{PROGRAM, SOON, assert_snapshot};
+
+fn run<Word: Into<OsString>>(words: impl IntoIterator<Item = Word>) -> Result<Exit, Failure> {
+    Program::new(PROGRAM).args(words).run_to_end("", SOON)
+}
+
+/// Termina con ese código, y todo lo que dice es una línea en el error estándar.
+fn complains(exit: &Exit, code: i32) {
+    assert_eq!(exit.code, Some(code), "{exit}");
+    assert_eq!(exit.stdout, "", "{exit}");
+    assert_eq!(exit.stderr.lines().count(), 1, "{exit}");
+    assert!(exit.stderr.starts_with("aplic_02_04: ") && exit.stderr.ends_with('\n'), "{exit}");
+}
+
+#[test]
+fn la_ayuda_esta_en_espanol() -> Result<(), Failure> {
+    let help = run(["--help"])?;
+    assert_eq!((help.code, help.stderr.as_str()), (Some(0), ""), "{help}");
+    assert_eq!(run(["-h"])?, help);
+    assert_snapshot("ayuda", &help.stdout);
+    Ok(())
+}
+
+#[test]
+fn la_version_es_la_del_curso() -> Result<(), Failure> {
+    for option in ["--version", "-V"] {
+        let exit = run([option])?;
+        let version = concat!("aplic_02_04 ", env!("CARGO_PKG_VERSION"), "\n");
+        assert_eq!((exit.code, exit.stdout.as_str()), (Some(0), version), "{exit}");
+    }
+    Ok(())
+}
+
+#[test]
+fn cada_error_de_uso_se_explica_en_una_linea() -> Result<(), Failure> {
+    let mut album = String::new();
+    for words in [
+        "--nada",
+        "--por 80",
+        "-x",
+        "hola",
+        "-- hola",
+        "--port",
+        "--port=",
+        "--port http",
+        "--port 65536",
+        "--port -1",
+        "--port 80.5",
+        "--port 1 --port 2",
+        "--host",
+        "--host a --host b",
+        "--workers 0",
+        "--workers muchos",
+        "--workers 100001",
+        "--workers -1",
+        "--head-timeout 0",
+        "--head-timeout diez",
+        "--idle-timeout -1",
+        "--idle-timeout inf",
+        "--drain-timeout 1e9",
+        "--drain-timeout",
+        "--verbose=3",
+        "-v -v",
+        "--trace",
+        "--help=1",
+    ] {
+        let exit = run(words.split(' '))?;
+        complains(&exit, 2);
+        let _ = write!(album, "$ aplic_02_04 {words}\n{}\n", exit.stderr);
+    }
+    let exit = run([OsString::from("--host"), OsString::from_vec(vec![b'a', 0xff])])?;
+    complains(&exit, 2);
+    let _ = write!(album, "$ aplic_02_04 --host $'a\\xff'\n{}", exit.stderr);
+    assert_snapshot("errores_de_uso", &album);
+    Ok(())
+}
+
+#[test]
+fn lo_que_impide_escuchar_se_explica_en_una_linea() -> Result<(), Failure> {
+    let busy = TcpListener::bind("127.0.0.1:0")?;
+    let port = busy.local_addr()?.port().to_string();
+    let mut album = String::new();
+    for words in [
+        format!("--port {port}"),
+        format!("--port {port} --workers 2"),
+        // De las direcciones que ninguna máquina tiene (RFC 5737).
+        "--port 0 --host 192.0.2.1".to_owned(),
+        "--port 0 --host no-existe.invalid".to_owned(),
+        "--port 0 --host 127.0.0.1:80".to_owned(),
+        "--port 0 --host ".to_owned(),
+    ] {
+        let exit = run(words.split(' '))?;
+        complains(&exit, 1);
+        let session = format!("$ aplic_02_04 {words}\n{}\n", exit.stderr);
+        album += &session.replace(&port, "8080");
+    }
+    assert_snapshot("errores_al_escuchar", &album);
+    Ok(())
+}
+
+#[test]
+fn una_traza_que_no_se_puede_escribir_se_explica_en_una_linea() -> Result<(), Failure> {
+    let mut album = String::new();
+    for file in ["/", "/no/existe/traza", "/dev/null/traza", "/proc/traza"] {
+        let exit = run(["--port", "0", "--trace", file])?;
+        complains(&exit, 1);
+        let _ = write!(album, "$ aplic_02_04 --port 0 --trace {file}\n{}\n", exit.stderr);
+    }
+    assert_snapshot("errores_de_traza", &album);
+    Ok(())
+}
+
+/// Con tan pocos descriptores no se puede ni empezar.
+#[test]
+fn sin_descriptores_para_empezar_se_explica_en_una_linea() -> Result<(), Failure> {
+    let mut explained = 0;
+    for limit in 4..12 {
+        let program = Program::new(PROGRAM).args(["--port", "0", "--workers", "8"]);
+        let exit = program.descriptor_limit(limit).run_to_end("", SOON)?;
+        complains(&exit, 1);
+        explained += usize::from(exit.stderr.contains("no quedan descriptores de archivo"));
+    }
+    assert!(explained > 0);
+    Ok(())
+}
+
+#[test]
+fn un_puerto_privilegiado_se_explica_en_una_linea() -> Result<(), Failure> {
+    let untested = "un puerto privilegiado";
+    let first_free = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start")?;
+    if first_free.trim().parse().unwrap_or(1024) <= 79 {
+        return tools::skip("aquí cualquiera puede usar cualquier puerto", untested);
+    }
+    // El 79, finger, que ya nadie usa.
+    let words = ["--port", "79"];
+    let is_root = fs::read_to_string("/proc/self/status")?.lines().any(|line| {
+        line.strip_prefix("Uid:").is_some_and(|ids| ids.split_whitespace().nth(1) == Some("0"))
+    });
+    let exit = if !is_root {
+        run(words)?
+    } else if tools::available("setpriv", untested)? {
+        let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs"];
+        let bounding = ["--bounding-set=-all", "--inh-caps=-all", "--ambient-caps=-all"];
+        Program::new("setpriv")
+            .args(nobody)
+            .args(bounding)
+            .arg(PROGRAM)
+            .args(words)
+            .run_to_end("", SOON)?
+    } else {
+        return Ok(());
+    };
+    if exit.code == Some(127) || exit.stderr.starts_with("setpriv:") {
+        return tools::skip("«nobody» no puede ejecutar el programa desde su carpeta", untested);
+    }
+    complains(&exit, 1);
+    assert_snapshot("error_de_permiso", &format!("$ aplic_02_04 --port 79\n{}", exit.stderr));
+    Ok(())
+}

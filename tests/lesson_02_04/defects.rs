@@ -1,0 +1,594 @@
+//! Lo que las recetas clásicas hacen mal, y este servidor no: una prueba por cada defecto.
+
+use std::time::{Duration, SystemTime};
+
+use harness::{Failure, Program, Signal, Stream};
+
+use crate::stillness::{peak_memory, stays_asleep};
+use crate::story::{Step, Story};
+use crate::tools;
+use crate::web::{
+    self, BODY, FLOOD, GET, GET_AND_CLOSE, HEAD, SMALL_BUFFER, SOON, ask, conversation,
+    expect_page, expect_status, finish, returns_to, serves_a_latecomer,
+};
+
+/// Cuánto se mira a un servidor que debería estar dormido: el mal que se busca lo despertaría
+/// miles de veces.
+const A_WHILE: Duration = Duration::from_millis(250);
+
+#[test]
+fn t4_01_conectar_y_cerrar_no_deja_ni_un_descriptor_ni_un_bucle_girando() -> Result<(), Failure> {
+    let server = web::server(&[])?;
+    let base = server.open_descriptors()?;
+    let web = conversation(&server);
+    for _ in 0..100 {
+        web.peer("quien llama y se va")?.close();
+    }
+    let mut half = web.peer("quien cierra a media cabecera")?;
+    half.send(&GET[..20])?;
+    half.close();
+    serves_a_latecomer(&server)?;
+    returns_to(&server, base)?;
+    stays_asleep(&server, A_WHILE)
+}
+
+#[test]
+fn t4_01_mil_conexiones_vienen_y_van_y_no_queda_rastro() -> Result<(), Failure> {
+    let server = web::server(&[])?;
+    let base = server.open_descriptors()?;
+    let web = conversation(&server);
+    let mut clients = web.peers("cliente", 1000)?;
+    for client in &mut clients {
+        client.send(GET)?;
+    }
+    for client in &mut clients {
+        expect_page(client)?;
+    }
+    let open = server.open_descriptors()?;
+    assert_eq!(open, base + 1000, "las mil están abiertas a la vez");
+    drop(clients);
+    serves_a_latecomer(&server)?;
+    returns_to(&server, base)?;
+    stays_asleep(&server, A_WHILE)
+}
+
+/// Con el servidor detenido, cada uno hace lo suyo y reinicia: al despertar los encuentra a todos
+/// ya muertos, sin depender de quién corra más.
+#[test]
+fn t4_02_un_reset_solo_acaba_con_quien_lo_envia() -> Result<(), Failure> {
+    let server = web::server(&[])?;
+    let base = server.open_descriptors()?;
+    let web = conversation(&server);
+    let mut witness = web.peer("testigo")?;
+    ask(&mut witness)?;
+    let mut known: Vec<_> =
+        (0..4).map(|_| web.peer("ya aceptado")).collect::<Result<_, Failure>>()?;
+    for client in &mut known {
+        ask(client)?;
+    }
+
+    server.signal(Signal::SIGSTOP)?;
+    let requests = ["", &GET[..20], GET, &GET.repeat(100)];
+    for (request, mut client) in requests.iter().zip(known) {
+        client.send(request)?;
+        client.reset()?;
+        let mut client = web.peer("aún en la cola")?;
+        client.send(request)?;
+        client.reset()?;
+    }
+    server.signal(Signal::SIGCONT)?;
+
+    ask(&mut witness).map_err(|failure| server.explain(failure))?;
+    finish(witness)?;
+    serves_a_latecomer(&server)?;
+    returns_to(&server, base)?;
+    stays_asleep(&server, A_WHILE)
+}
+
+#[test]
+fn t4_03_un_byte_que_no_es_texto_no_molesta_a_nadie() -> Result<(), Failure> {
+    let server = web::server(&["-v"])?;
+    let web = conversation(&server);
+    let mut witness = web.peer("testigo")?;
+    ask(&mut witness)?;
+
+    let mut client = web.peer("en la ruta")?;
+    client.send(b"GET /\xff HTTP/1.1\r\nHost: a\r\n\r\n")?;
+    expect_status(&mut client, 400)?;
+    client.expect_end()?;
+
+    // En el valor de un campo es legal, aunque anticuado (RFC 9110 §5.5).
+    let mut client = web.peer("en un campo")?;
+    client.send(b"GET / HTTP/1.1\r\nHost: a\r\nX: \xff\xc3\xb1\r\n\r\n")?;
+    expect_page(&mut client)?;
+    client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n\xff\xfe")?;
+    expect_status(&mut client, 405)?;
+    ask(&mut client)?;
+
+    let mut client = web.peer("sin más")?;
+    client.send(b"\xff\xff\r\n\r\n")?;
+    expect_status(&mut client, 400)?;
+
+    ask(&mut witness).map_err(|failure| server.explain(failure))
+}
+
+#[test]
+fn t4_04_sin_descriptores_sirve_a_los_que_ya_estan_y_acepta_en_cuanto_se_va_uno()
+-> Result<(), Failure> {
+    let (server, story) = Story::of("t4_04", web::program().descriptor_limit(32))?;
+    let base = server.open_descriptors()?;
+    let web = conversation(&server);
+    let mut clients = web.peers("cliente", 40)?;
+    story.wait_for(&server, "que se deja de aceptar", |step| step.what() == "pause")?;
+    let accepted = story.steps()?.iter().filter(|step| is_accepted(step)).count();
+    let mut waiting = clients.split_off(accepted);
+
+    // Los de dentro son atendidos, los de fuera esperan, y el servidor duerme: de vez en cuando
+    // prueba suerte, pero no gira.
+    for client in &mut clients {
+        ask(client).map_err(|failure| server.explain(failure))?;
+    }
+    for client in &mut waiting {
+        client.send(GET)?;
+    }
+    let wakes = || story.steps().map(|steps| steps.iter().filter(|step| step.is_wake()).count());
+    let before = wakes()?;
+    waiting[0].expect_nothing_for(A_WHILE)?;
+    let woken = wakes()? - before;
+    assert!(woken <= 4, "con el socket que escucha siempre «listo», despertó {woken} veces");
+
+    // Cada uno que se va deja sitio al siguiente, sin esperar a ningún plazo.
+    for mut next in waiting {
+        finish(clients.remove(0))?;
+        expect_page(&mut next).map_err(|failure| server.explain(failure))?;
+        clients.push(next);
+    }
+    let steps = story.steps()?;
+    for (place, _) in steps.iter().enumerate().filter(|(_, step)| step.what() == "close") {
+        let mut meanwhile = steps[place..].iter().take_while(|step| !is_accepted(step));
+        assert!(!meanwhile.any(is_timeout), "para volver a aceptar esperó a que venciera un plazo");
+    }
+    drop(clients);
+    returns_to(&server, base)?;
+    serves_a_latecomer(&server)
+}
+
+/// Alguien entró. Sin descriptores libres, `accept` también se cuenta, pero sin cliente.
+fn is_accepted(step: &Step) -> bool {
+    step.what() == "accept" && step.client().is_some()
+}
+
+/// Despertó porque venció un plazo, sin nada listo.
+fn is_timeout(step: &Step) -> bool {
+    step.is_wake() && step.number("result") == Some(0)
+}
+
+#[test]
+fn t4_05_el_cuerpo_empieza_tras_la_linea_vacia_y_mide_lo_que_dice_content_length()
+-> Result<(), Failure> {
+    let server = web::server(&[])?;
+    let mut client = conversation(&server).peer("cliente")?;
+    client.send(GET)?;
+    let page = expect_page(&mut client)?;
+    assert_eq!(page.body.first(), "¡".as_bytes().first(), "el cuerpo empieza por «¡»");
+    assert_eq!(page.header("Content-Length"), Some("26"));
+    assert_eq!((BODY.len(), BODY.chars().count()), (26, 25), "26 bytes, 25 caracteres");
+    // Y detrás no hay nada más.
+    finish(client)
+}
+
+#[test]
+fn t4_06_la_conexion_sigue_abierta_y_cada_peticion_encadenada_tiene_su_respuesta()
+-> Result<(), Failure> {
+    let server = web::server(&[])?;
+    let mut client = conversation(&server).peer("cliente")?;
+    for count in [16, 500] {
+        // HEAD intercalado: si las respuestas vinieran en otro orden, no se entenderían.
+        let sending = client.send_meanwhile([GET, HEAD].concat().repeat(count / 2))?;
+        for _ in 0..count / 2 {
+            let page = expect_page(&mut client)?;
+            assert!(!page.announces_close(), "nadie pidió cerrar");
+            let head = client.expect_response_to_head()?;
+            assert_eq!(head.status, 200);
+        }
+        sending.finish()?;
+    }
+    ask(&mut client)?;
+    finish(client)
+}
+
+#[test]
+fn t4_07_no_cualquier_cosa_con_dos_saltos_de_linea_es_una_peticion() -> Result<(), Failure> {
+    let server = web::server(&[])?;
+    let web = conversation(&server);
+    for (request, status) in [
+        ("hola\n\n", 400),
+        ("\u{1f600}\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\n\r\n", 400),
+        ("GET / HTTP/9.9\r\nHost: a\r\n\r\n", 505),
+    ] {
+        let mut client = web.peer(request)?;
+        client.send(request)?;
+        assert!(expect_status(&mut client, status)?.announces_close(), "{request}");
+        client.expect_end()?;
+    }
+    let mut client = web.peer("POST")?;
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nhola")?;
+    let answer = expect_status(&mut client, 405)?;
+    assert_eq!(answer.header("Allow"), Some("GET, HEAD"));
+    // HEAD dice la longitud que tendría el cuerpo, y no lo envía.
+    client.send([HEAD, GET].concat())?;
+    assert_eq!(client.expect_response_to_head()?.header("Content-Length"), Some("26"));
+    expect_page(&mut client)?;
+    finish(client)
+}
+
+#[test]
+fn t4_08_la_fecha_es_la_de_ahora_y_tiene_la_forma_de_la_rfc() -> Result<(), Failure> {
+    let server = web::server(&[])?;
+    let mut client = conversation(&server).peer("cliente")?;
+    for request in [GET, "GET / HTTP/0.1\r\n\r\n"] {
+        client.send(request)?;
+        let answer = client.expect_response()?;
+        let Some(date) = answer.date() else {
+            return Err(client.failure("La respuesta no trae una fecha IMF-fixdate."));
+        };
+        let now = SystemTime::now();
+        // Cuenta segundos enteros: siempre va un poco por detrás, y nunca por delante.
+        let behind = now.duration_since(date).unwrap_or(Duration::MAX);
+        assert!(behind < Duration::from_secs(2), "la fecha se aparta {behind:?} de la hora");
+    }
+    Ok(())
+}
+
+#[test]
+fn t4_08_la_fecha_avanza_con_el_reloj() -> Result<(), Failure> {
+    let server = web::server(&[])?;
+    let mut client = conversation(&server).peer("cliente")?;
+    let mut date = || {
+        client.send(GET)?;
+        expect_page(&mut client).map(|page| page.date())
+    };
+    let first = date()?;
+    let mut failure = None;
+    server.eventually("cambie la fecha", SOON, || match date() {
+        Ok(now) => now > first,
+        Err(error) => {
+            failure = Some(error);
+            true
+        }
+    })?;
+    failure.map_or(Ok(()), Err)
+}
+
+#[test]
+fn t4_09_de_una_cabecera_sin_fin_no_se_guardan_mas_de_8_kib() -> Result<(), Failure> {
+    const MIB: u64 = 1024;
+    let server = web::server(&[])?;
+    let mut client = conversation(&server).peer("quien no acaba nunca")?;
+    ask(&mut client)?;
+    let before = peak_memory(&server)?;
+    let sending = client.send_meanwhile(vec![b'x'; 3 * 1024 * 1024])?;
+    let answer = expect_status(&mut client, 431)?;
+    assert!(answer.announces_close());
+    client.expect_end()?;
+    sending.finish()?;
+    let grown = peak_memory(&server)? - before;
+    assert!(grown < MIB, "leer 3 MiB le costó {grown} KiB de memoria");
+    serves_a_latecomer(&server)
+}
+
+#[test]
+fn t4_09_una_cabecera_de_8192_bytes_pasa_y_una_de_8193_no() -> Result<(), Failure> {
+    let server = web::server(&[])?;
+    let web = conversation(&server);
+    let head = |length: usize| {
+        let (start, end) = ("GET / HTTP/1.1\r\nHost: a\r\nX: ", "\r\n\r\n");
+        let filler = "x".repeat(length - start.len() - end.len());
+        [start, &filler, end].concat()
+    };
+    let mut client = web.peer("justa")?;
+    client.send(head(8192))?;
+    expect_page(&mut client)?;
+    // Entera de una vez o a trozos, y con otra petición pegada delante y detrás.
+    client.send_in_pieces(head(8192), 100)?;
+    expect_page(&mut client)?;
+    client.send([GET, &head(8192), GET].concat())?;
+    for _ in 0..3 {
+        expect_page(&mut client)?;
+    }
+    finish(client)?;
+
+    let mut client = web.peer("larga")?;
+    client.send(head(8193))?;
+    expect_status(&mut client, 431)?;
+    client.expect_end()
+}
+
+#[test]
+fn t4_10_un_byte_de_vez_en_cuando_no_compra_mas_tiempo() -> Result<(), Failure> {
+    let server = web::server(&["--head-timeout", "0.2", "--idle-timeout", "0.3"])?;
+    let web = conversation(&server);
+    let base = server.open_descriptors()?;
+    let start = "GET / HTTP/1.1\r\nHost: localhost\r\nX: ";
+    let upload = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10000\r\n\r\n";
+    for (name, start) in [("cabecera con goteo", start), ("cuerpo con goteo", upload)] {
+        let mut client = web.peer(name)?;
+        client.send(start)?;
+        // Un byte cada 20 ms, durante mucho más de lo que dura el plazo.
+        let drops = (0..250).take_while(|_| {
+            client.try_send("x");
+            client.expect_nothing_for(Duration::from_millis(20)).is_ok()
+        });
+        assert!(drops.count() < 250, "{name}: cada byte le dio más tiempo");
+        let answer = expect_status(&mut client, 408)?;
+        assert!(answer.announces_close());
+    }
+    let mut silent = web.peer("quien no dice nada")?;
+    silent.expect_end()?;
+    let mut client = web.peer("quien ya no pide más")?;
+    ask(&mut client)?;
+    client.expect_end()?;
+    // Y todos se van del todo, también quien no cierra su lado tras la despedida.
+    returns_to(&server, base)?;
+    stays_asleep(&server, A_WHILE)
+}
+
+#[test]
+fn t4_11_la_respuesta_llega_entera_aunque_el_cliente_siga_enviando() -> Result<(), Failure> {
+    const SIZE: usize = 3 * 1024 * 1024;
+    let server = web::server(&[])?;
+    let web = conversation(&server);
+    let sized = format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {SIZE}\r\n\r\n");
+    let chunked = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let chunks = format!("10000\r\n{}\r\n", "x".repeat(0x10000)).repeat(SIZE / 0x10000);
+    for (name, request) in [
+        ("con su longitud", sized + &"x".repeat(SIZE)),
+        ("a trozos", format!("{chunked}{chunks}0\r\n\r\n")),
+        ("basura", "x\n\n".to_owned() + &"x".repeat(SIZE)),
+    ] {
+        let mut client = web.peer(name)?;
+        let sending = client.send_meanwhile(request)?;
+        let answer = client.expect_response()?;
+        assert!([400, 413].contains(&answer.status), "{name}: {}", answer.status);
+        assert!(answer.announces_close() && !answer.body.is_empty(), "{name}");
+        // El fin llega en orden, y no un reset que habría podido destruir la respuesta.
+        client.expect_end()?;
+        sending.finish()?;
+    }
+    Ok(())
+}
+
+#[test]
+fn t4_12_despedirse_de_quien_ya_no_esta_no_es_un_problema() -> Result<(), Failure> {
+    let server = web::server(&[])?;
+    let base = server.open_descriptors()?;
+    let web = conversation(&server);
+    let mut clients: Vec<_> =
+        (0..20).map(|_| web.peer("con prisa")).collect::<Result<_, Failure>>()?;
+    ask(&mut clients[19])?;
+    server.signal(Signal::SIGSTOP)?;
+    for (number, client) in clients.iter_mut().enumerate() {
+        // Peticiones tras las que el servidor quiere despedirse.
+        client.send([GET_AND_CLOSE, "x\n\n", "GET / HTTP/1.0\r\n\r\n"][number % 3])?;
+    }
+    for client in clients {
+        client.reset()?;
+    }
+    server.signal(Signal::SIGCONT)?;
+    serves_a_latecomer(&server)?;
+    returns_to(&server, base)?;
+
+    // Y quien corta cuando el servidor ya se ha despedido y espera su cierre.
+    let mut client = web.peer("sin modales")?;
+    client.send(GET_AND_CLOSE)?;
+    expect_page(&mut client)?;
+    client.expect_end()?;
+    client.reset()?;
+    serves_a_latecomer(&server)?;
+    returns_to(&server, base)?;
+    stays_asleep(&server, A_WHILE)
+}
+
+/// Con la salida atascada solo se espera EPOLLOUT; lo que llega tras el reset es EPOLLERR.
+#[test]
+fn t4_13_un_error_en_quien_no_lee_lo_despide_y_no_deja_el_bucle_girando() -> Result<(), Failure> {
+    let (server, story) = Story::server("t4_13", &[])?;
+    let base = server.open_descriptors()?;
+    let web = conversation(&server);
+    let mut slow = web.peer_with_receive_buffer("quien no lee", SMALL_BUFFER)?;
+    let sending = slow.send_meanwhile(GET.repeat(FLOOD))?;
+    story.wait_for(&server, "que se espera a poder escribir", |step| {
+        step.what() == "modify" && step.text("result") == "EPOLLOUT"
+    })?;
+    stays_asleep(&server, A_WHILE)?;
+    // Se corta el envío y queda mucho sin leer: al soltarlo, el núcleo envía un reset.
+    drop(sending);
+    slow.reset()?;
+    returns_to(&server, base)?;
+    serves_a_latecomer(&server)?;
+    stays_asleep(&server, A_WHILE)?;
+    let ready = story.of_client(0)?.into_iter().rfind(|step| step.what() == "ready");
+    let names = ready.as_ref().map_or("", |step| step.text("result"));
+    assert!(names.contains("EPOLLERR") || names.contains("EPOLLHUP"), "lo último fue «{names}»");
+    Ok(())
+}
+
+/// Mientras el servidor no puede aceptar, la cola es del núcleo.
+#[test]
+fn t4_14_quinientas_conexiones_a_la_vez_caben_en_la_cola() -> Result<(), Failure> {
+    let allowed = std::fs::read_to_string("/proc/sys/net/core/somaxconn")?;
+    let count = allowed.trim().parse().unwrap_or(128).min(500);
+    let server = web::server(&[])?;
+    let web = conversation(&server);
+    server.signal(Signal::SIGSTOP)?;
+    // Con una cola corta, el núcleo descarta las que no caben y estas no llegan a conectarse.
+    let mut clients = web.peers("cliente", count)?;
+    server.signal(Signal::SIGCONT)?;
+    for client in &mut clients {
+        client.send(GET)?;
+    }
+    for client in &mut clients {
+        expect_page(client)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn t4_15_quien_recibe_el_descriptor_de_otro_no_hereda_nada_suyo() -> Result<(), Failure> {
+    let (server, story) = Story::server("t4_15", &[])?;
+    let left = |client: u64| {
+        story.wait_for(&server, "que se cierra la conexión", move |step| {
+            step.what() == "close" && step.client() == Some(client)
+        })
+    };
+    let web = conversation(&server);
+
+    let mut first = web.peer("media cabecera")?;
+    first.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n")?;
+    first.reset()?;
+    left(0)?;
+
+    let mut second = web.peer("medio cuerpo")?;
+    second.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nhola")?;
+    second.close();
+    left(1)?;
+
+    let mut third = web.peer_with_receive_buffer("salida atascada", SMALL_BUFFER)?;
+    let sending = third.send_meanwhile(GET.repeat(FLOOD))?;
+    story.wait_for(&server, "que se espera a poder escribir", |step| step.what() == "modify")?;
+    drop(sending);
+    third.reset()?;
+    left(2)?;
+
+    let mut fourth = web.peer("despedida")?;
+    fourth.send(GET_AND_CLOSE)?;
+    expect_page(&mut fourth)?;
+    fourth.expect_end()?;
+    fourth.close();
+    left(3)?;
+
+    // Lo primero que recibe el último es la respuesta a lo que él pide.
+    let mut last = web.peer("heredero")?;
+    ask(&mut last)?;
+    ask(&mut last)?;
+    finish(last)?;
+
+    let steps = story.steps()?;
+    let accepted: Vec<_> = steps.iter().filter(|step| step.what() == "accept").collect();
+    let clients: Vec<_> = accepted.iter().filter_map(|step| step.client()).collect();
+    assert_eq!(clients, [0, 1, 2, 3, 4], "un identificador no se repite");
+    let first = accepted[0].number("fd");
+    assert!(accepted.iter().all(|step| step.number("fd") == first), "y aquí el descriptor, sí");
+    Ok(())
+}
+
+#[test]
+fn t4_16_al_terminar_llega_entero_lo_que_se_estaba_enviando() -> Result<(), Failure> {
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        let (server, story) = Story::server(&format!("t4_16_{signal}"), &[])?;
+        let web = conversation(&server);
+        let mut idle = web.peer("quien no espera nada")?;
+        ask(&mut idle)?;
+        let mut slow = web.peer_with_receive_buffer("lento", SMALL_BUFFER)?;
+        let sending = slow.send_meanwhile(GET.repeat(FLOOD))?;
+        story.wait_for(&server, "que se espera a poder escribir", |step| {
+            step.what() == "modify" && step.text("result") == "EPOLLOUT"
+        })?;
+        for _ in 0..10 {
+            expect_page(&mut slow)?;
+        }
+
+        server.signal(signal)?;
+        idle.expect_end()?;
+        // Nadie más entra, aunque todavía no haya terminado.
+        assert!(web.peer("quien llega tarde").is_err(), "aceptó a alguien mientras terminaba");
+        assert!(server.is_alive(), "aún debe respuestas a «lento»");
+        let mut received: usize = 10;
+        while let Some(page) = slow.next_response_or_end()? {
+            assert_eq!(page.body, BODY.as_bytes());
+            received += 1;
+        }
+        slow.expect_end()?;
+        drop((sending, slow));
+
+        let exit = server.wait(SOON)?;
+        assert_eq!(exit.code, Some(0), "{exit}");
+        assert_eq!(exit.stderr, "");
+        let written: u64 = story
+            .of_client(1)?
+            .iter()
+            .filter(|step| step.what() == "write")
+            .filter_map(|step| step.number("bytes"))
+            .sum();
+        let page = written / received as u64;
+        assert_eq!(page * received as u64, written, "todo lo escrito ha llegado");
+    }
+    Ok(())
+}
+
+#[test]
+fn t4_17_cada_conexion_lleva_tcp_nodelay() -> Result<(), Failure> {
+    let untested = "TCP_NODELAY desde fuera (`src/net.rs` lo comprueba por dentro)";
+    if !tools::available("strace", untested)? {
+        return Ok(());
+    }
+    let server = web::server(&[])?;
+    let strace = Program::new("strace")
+        .args(["-e", "trace=accept4,setsockopt", "-p", &server.pid().to_string()])
+        .spawn()?;
+    if strace.wait_for_text(Stream::Stderr, "attached", SOON).is_err() {
+        return tools::skip("strace no puede observar otro proceso", untested);
+    }
+    let mut client = conversation(&server).peer("cliente")?;
+    ask(&mut client)?;
+    // `accept4(5, …) = 7`, y después `setsockopt(7, …)`.
+    let accepted = strace.wait_for_line(Stream::Stderr, "accept4(", SOON)?;
+    let fd = accepted.rsplit(' ').next().unwrap_or_default();
+    let option = format!("setsockopt({fd}, SOL_TCP, TCP_NODELAY, [1], 4) = 0");
+    strace.wait_for_text(Stream::Stderr, &option, SOON)
+}
+
+#[test]
+fn t4_18_sin_nada_que_hacer_no_despierta() -> Result<(), Failure> {
+    let (server, story) = Story::server("t4_18", &[])?;
+    stays_asleep(&server, A_WHILE)?;
+
+    // Tampoco con clientes que no piden nada, los haya atendido o no.
+    let web = conversation(&server);
+    let mut clients = web.peers("ocioso", 20)?;
+    for client in clients.iter_mut().take(10) {
+        ask(client)?;
+    }
+    serves_a_latecomer(&server)?;
+    stays_asleep(&server, A_WHILE)?;
+    drop(clients);
+    assert!(!story.steps()?.iter().any(is_timeout), "despertó sin que hubiera nada listo");
+    Ok(())
+}
+
+#[test]
+fn t4_18_despierta_una_vez_cuando_vence_el_plazo() -> Result<(), Failure> {
+    const IDLE: u64 = 300_000;
+    let (server, story) = Story::server("t4_18_deadline", &["--idle-timeout", "0.3"])?;
+    let mut clients = conversation(&server).peers("ocioso", 2)?;
+    for client in &mut clients {
+        client.expect_end()?;
+    }
+    stays_asleep(&server, A_WHILE)?;
+    for client in 0..2 {
+        let moment = |what: &str| {
+            let steps = story.of_client(client)?;
+            let step = steps.iter().find(|step| step.what() == what);
+            step.and_then(|step| step.number("us")).ok_or_else(|| Failure::new(what))
+        };
+        let waited = moment("timeout")? - moment("accept")?;
+        assert!(waited >= IDLE, "despidió a su cliente a los {waited} µs");
+    }
+    let steps = story.steps()?;
+    let count = |wanted: fn(&Step) -> bool| steps.iter().filter(|step| wanted(step)).count();
+    assert_eq!(count(|step| step.what() == "timeout"), 2);
+    // Una vez por plazo, o una para los dos si vencen en el mismo milisegundo.
+    assert!((1..=2).contains(&count(is_timeout)), "despertó {} veces", count(is_timeout));
+    Ok(())
+}

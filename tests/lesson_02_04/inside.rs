@@ -1,0 +1,213 @@
+//! Lo que cuentan `-v`, para las personas, y `--trace`, para las herramientas.
+
+use std::collections::HashMap;
+
+use harness::{Failure, Signal};
+use serde_json::Value;
+
+use crate::story::{Step, Story};
+use crate::web::{
+    self, FLOOD, GET, SMALL_BUFFER, SOON, ask, assert_snapshot, conversation, expect_page,
+    expect_status, finish,
+};
+
+/// Deja iguales en todas las máquinas los números que cambian: la hora, los puertos y los
+/// descriptores, que dependen de cuántos herede el programa.
+fn steady(line: &str, fds: &[(u64, u64)]) -> String {
+    let sentence = line.split_once("] ").map_or(line, |(_, sentence)| sentence);
+    let mut steady = sentence.to_owned();
+    for (fd, stable) in fds {
+        for (before, after) in [("(", ")"), ("añadido ", ""), ("descriptor ", ""), ("listo: ", "")]
+        {
+            let (old, new) = (format!("{before}{fd}{after}"), format!("{before}<{stable}>{after}"));
+            steady = steady.replace(&old, &new);
+        }
+    }
+    match steady.split_once("127.0.0.1:") {
+        Some((before, after)) => {
+            let rest = after.trim_start_matches(|digit: char| digit.is_ascii_digit());
+            format!("{before}127.0.0.1:50000{rest}")
+        }
+        None => steady,
+    }
+    .replace(['<', '>'], "")
+}
+
+#[test]
+fn con_v_se_explica_cada_paso_de_una_peticion() -> Result<(), Failure> {
+    let (server, story) = Story::server("verbose", &["-v"])?;
+    let mut client = conversation(&server).peer("cliente")?;
+    ask(&mut client)?;
+    finish(client)?;
+    server.signal(Signal::SIGTERM)?;
+    let exit = server.wait(SOON)?;
+    assert_eq!(exit.code, Some(0), "{exit}");
+    let steps = story.steps()?;
+    let fd = |what| {
+        let step = steps.iter().find(|step| step.what() == what);
+        step.and_then(|step| step.number("fd")).unwrap_or_default()
+    };
+    let fds = [(fd("listen"), 4), (fd("accept"), 6)];
+    let lines: Vec<_> = exit.stderr.lines().map(|line| steady(line, &fds)).collect();
+    assert_snapshot("sesion_explicada", &lines.join("\n"));
+    Ok(())
+}
+
+#[test]
+fn cada_linea_empieza_por_los_segundos_desde_el_arranque() -> Result<(), Failure> {
+    let server = web::server(&["-v"])?;
+    ask(&mut conversation(&server).peer("cliente")?)?;
+    let mut last = 0.0;
+    for line in server.stderr().lines() {
+        let seconds = line.strip_prefix('[').and_then(|line| line.split_once("] "));
+        let seconds = seconds.and_then(|(seconds, _)| seconds.trim().parse().ok());
+        let seconds: f64 = seconds.ok_or_else(|| Failure::new(line))?;
+        assert!(seconds >= last, "{line}");
+        last = seconds;
+    }
+    assert!(last > 0.0, "no explicó nada");
+    Ok(())
+}
+
+#[test]
+fn sin_pedirlo_no_se_explica_nada() -> Result<(), Failure> {
+    let server = web::server(&[])?;
+    let mut client = conversation(&server).peer("cliente")?;
+    client.send("hola\r\n\r\n")?;
+    expect_status(&mut client, 400)?;
+    server.signal(Signal::SIGTERM)?;
+    drop(client);
+    let exit = server.wait(SOON)?;
+    assert_eq!((exit.code, exit.stderr.as_str()), (Some(0), ""));
+    assert_eq!(exit.stdout.lines().count(), 1, "solo dice dónde escucha: {exit}");
+    Ok(())
+}
+
+#[test]
+fn la_traza_permite_seguir_a_un_cliente_de_principio_a_fin() -> Result<(), Failure> {
+    let (server, story) = Story::server("client", &[])?;
+    let mut client = conversation(&server).peer("cliente")?;
+    ask(&mut client)?;
+    finish(client)?;
+    server.signal(Signal::SIGTERM)?;
+    server.wait(SOON)?;
+
+    let life = story.of_client(0)?;
+    let told: Vec<_> = life
+        .iter()
+        .map(|step| match step.number("bytes") {
+            Some(bytes) => format!("{} {bytes}", step.what()),
+            None => format!("{} {}", step.what(), step.text("result")).trim_end().to_owned(),
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "accept",
+            "register EPOLLIN",
+            "ready EPOLLIN",
+            "read 35",
+            "write 143",
+            "ready EPOLLIN",
+            "read 0",
+            "close el cliente se fue",
+        ]
+    );
+    let fd = life[0].number("fd");
+    assert!(fd.is_some() && life.iter().all(|step| step.number("fd") == fd));
+    Ok(())
+}
+
+#[test]
+fn cada_linea_de_la_traza_cumple_su_formato() -> Result<(), Failure> {
+    let options = ["--workers", "2", "--idle-timeout", "0.2", "-v"];
+    let (server, story) = Story::server("format", &options)?;
+    let web = conversation(&server);
+    for request in [GET, "hola\r\n\r\n", "GET / HT"] {
+        let mut client = web.peer("cliente")?;
+        client.send(request)?;
+        client.expect_response()?;
+    }
+    web.peer("quien no dice nada")?.expect_end()?;
+    web.peer("quien reinicia")?.reset()?;
+    server.signal(Signal::SIGTERM)?;
+    let exit = server.wait(SOON)?;
+
+    let steps = story.steps()?;
+    // Una línea por paso, aquí y en `-v`.
+    assert_eq!(steps.len(), exit.stderr.lines().count());
+    let mut clocks: HashMap<String, u64> = HashMap::new();
+    for step in &steps {
+        let us = step.number("us").ok_or_else(|| Failure::new(format!("sin «us»: {step:?}")))?;
+        assert!(!step.what().is_empty() && !step.text("thread").is_empty(), "{step:?}");
+        let clock = clocks.entry(step.text("thread").to_owned()).or_default();
+        assert!(us >= *clock, "el tiempo no retrocede dentro de un hilo: {step:?}");
+        *clock = us;
+        for name in ["fd", "client", "bytes"] {
+            assert!(step.field(name).is_none_or(Value::is_u64), "{name}: {step:?}");
+        }
+        let result = step.field("result");
+        assert!(result.is_none_or(|value| value.is_string() || value.is_u64()), "{step:?}");
+        // Los textos van tal cual, sin comillas dentro de las comillas, y ninguno está en inglés.
+        assert!(!step.text("result").contains('"'), "{step:?}");
+        assert!(!step.text("result").contains("os error"), "{step:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn la_traza_muestra_la_contrapresion() -> Result<(), Failure> {
+    let (server, story) = Story::server("backpressure", &[])?;
+    let mut slow = conversation(&server).peer_with_receive_buffer("lento", SMALL_BUFFER)?;
+    let sending = slow.send_meanwhile(GET.repeat(FLOOD))?;
+    let asks_for = |name: &'static str| {
+        move |step: &Step| step.what() == "modify" && step.text("result") == name
+    };
+    story.wait_for(&server, "que se espera a poder escribir", asks_for("EPOLLOUT"))?;
+    for _ in 0..FLOOD {
+        expect_page(&mut slow)?;
+    }
+    sending.finish()?;
+    finish(slow)?;
+    let life = story.of_client(0)?;
+    let modified: Vec<_> = life
+        .iter()
+        .filter(|step| step.what() == "modify")
+        .map(|step| step.text("result"))
+        .collect();
+    // Va y vuelve: mientras no puede escribir, no lee; y al revés.
+    assert!(modified.len() >= 2 && modified.len() % 2 == 0, "{modified:?}");
+    for pair in modified.chunks(2) {
+        assert_eq!(pair, ["EPOLLOUT", "EPOLLIN"]);
+    }
+    let place = |wanted: &dyn Fn(&Step) -> bool| life.iter().position(wanted).unwrap_or_default();
+    let blocked = place(&asks_for("EPOLLOUT"));
+    let released = place(&asks_for("EPOLLIN"));
+    let meanwhile: Vec<_> = life[blocked..released].iter().map(Step::what).collect();
+    assert!(!meanwhile.contains(&"read"), "siguió leyendo: {meanwhile:?}");
+    assert!(meanwhile.contains(&"ready") && meanwhile.contains(&"write"), "{meanwhile:?}");
+    Ok(())
+}
+
+#[test]
+fn una_peticion_rechazada_cuenta_la_razon_y_la_despedida() -> Result<(), Failure> {
+    let (server, story) = Story::server("refused", &["-v"])?;
+    let mut client = conversation(&server).peer("cliente")?;
+    client.send("hola\r\n\r\n")?;
+    expect_status(&mut client, 400)?;
+    client.expect_end()?;
+    finish(client)?;
+    server.signal(Signal::SIGTERM)?;
+    let exit = server.wait(SOON)?;
+    let sentence = "respuesta 400: la cabecera no cumple la sintaxis de HTTP/1.1";
+    assert!(exit.stderr.contains(sentence), "{exit}");
+    let life: Vec<_> = story.of_client(0)?.iter().map(|step| step.what().to_owned()).collect();
+    assert_eq!(
+        life,
+        [
+            "accept", "register", "ready", "read", "refuse", "write", "shutdown", "ready", "read",
+            "close"
+        ]
+    );
+    Ok(())
+}

@@ -1,0 +1,32 @@
+//! La web de la lección 02_04, por fuera: todo pasa por el programa de verdad y por sus sockets.
+//!
+//! | módulo | qué comprueba |
+//! |---|---|
+//! | [`stages`] | las etapas del arnés, las mismas que pasarán los servidores de los estudiantes |
+//! | [`defects`] | un defecto de las recetas clásicas, una prueba: `t4_01` … `t4_18` |
+//! | [`answers`] | lo que se responde a una petición bien escrita, byte a byte |
+//! | [`refusals`] | lo que se responde a las demás, y el contrabando de peticiones |
+//! | [`splits`] | que cortar las peticiones por donde sea no cambia nada |
+//! | [`patience`] | los plazos, y terminar en orden |
+//! | [`workers`] | varios bucles en un puerto |
+//! | [`curl`] | un cliente que no hemos escrito nosotros |
+//! | [`command_line`] | la ayuda, los errores y los códigos de salida |
+//! | [`inside`] | lo que cuentan `-v` y `--trace` |
+//!
+//! Los demás son herramientas: [`web`] (arrancar el servidor y hablar con él), [`stillness`]
+//! (¿está dormido?), [`story`] (leer la traza) y [`tools`] (programas que quizá no estén).
+
+mod answers;
+mod command_line;
+mod curl;
+mod defects;
+mod inside;
+mod patience;
+mod refusals;
+mod splits;
+mod stages;
+mod stillness;
+mod story;
+mod tools;
+mod web;
+mod workers;

@@ -1,0 +1,174 @@
+//! Los plazos, y terminar en orden.
+
+use std::time::{Duration, Instant};
+
+use harness::{Failure, Signal};
+
+use crate::stillness::stays_asleep;
+use crate::story::{Step, Story};
+use crate::web::{
+    self, FLOOD, GET, GET_AND_CLOSE, SMALL_BUFFER, SOON, ask, conversation, expect_page,
+    expect_status, finish, returns_to,
+};
+
+/// El plazo de la cabecera es para la cabecera: quien la envió a tiempo, aunque fuera en dos
+/// trozos, tiene para su cuerpo el otro.
+#[test]
+fn el_plazo_del_cuerpo_no_depende_de_como_llegara_la_cabecera() -> Result<(), Failure> {
+    let server = web::server(&["--head-timeout", "0.4", "--idle-timeout", "60"])?;
+    let head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n";
+    for cut in [0, 10] {
+        let mut client = conversation(&server).peer("sin prisa con el cuerpo")?;
+        client.send(&head[..cut])?;
+        client.pause(Duration::from_millis(30));
+        client.send(&head[cut..])?;
+        client.expect_nothing_for(Duration::from_millis(600))?;
+        client.send("hola")?;
+        expect_status(&mut client, 405)?;
+        finish(client)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn las_lineas_vacias_no_son_actividad() -> Result<(), Failure> {
+    let server = web::server(&["--idle-timeout", "0.3", "--head-timeout", "0.3"])?;
+    // Enteras, y con sus dos bytes por separado.
+    for blank in [&["\r\n"][..], &["\r", "\n"]] {
+        let mut client = conversation(&server).peer("quien no dice nada")?;
+        let blanks = blank.iter().cycle().take(250).take_while(|piece| {
+            client.try_send(piece);
+            client.expect_nothing_for(Duration::from_millis(20)).is_ok()
+        });
+        assert!(blanks.count() < 250, "cada línea vacía le dio más tiempo");
+        client.expect_end_or_reset()?;
+    }
+    Ok(())
+}
+
+#[test]
+fn cada_peticion_renueva_el_plazo() -> Result<(), Failure> {
+    let (server, story) = Story::server("renewal", &["--idle-timeout", "0.4"])?;
+    let mut client = conversation(&server).peer("quien pide de vez en cuando")?;
+    for _ in 0..8 {
+        ask(&mut client)?;
+        client.pause(Duration::from_millis(100));
+    }
+    client.expect_end()?;
+    let steps = story.of_client(0)?;
+    let moment = |what: &str| {
+        let step = steps.iter().rfind(|step| step.what() == what);
+        step.and_then(|step| step.number("us")).unwrap_or_default()
+    };
+    let waited = moment("timeout").saturating_sub(moment("write"));
+    assert!(waited >= 400_000, "lo despidió {waited} µs después de la última respuesta");
+    Ok(())
+}
+
+#[test]
+fn quien_no_recoge_su_respuesta_es_despedido() -> Result<(), Failure> {
+    let (server, story) = Story::server("not_reading", &["--idle-timeout", "0.3"])?;
+    let base = server.open_descriptors()?;
+    let web = conversation(&server);
+    let mut slow = web.peer_with_receive_buffer("quien no lee", SMALL_BUFFER)?;
+    let sending = slow.send_meanwhile(GET.repeat(FLOOD))?;
+    story.wait_for(&server, "que despide a quien no lee", |step| {
+        step.what() == "close" && step.text("result") == "no lee su respuesta"
+    })?;
+    returns_to(&server, base)?;
+    drop(sending);
+    Ok(())
+}
+
+/// El plazo de la cabecera es para quien tiene que enviar; aquí quien debe es el servidor, aunque
+/// la última lectura dejara una cabecera a medias.
+#[test]
+fn quien_lee_despacio_no_paga_el_plazo_de_la_cabecera() -> Result<(), Failure> {
+    let options = ["--head-timeout", "0.5", "--idle-timeout", "60"];
+    let (server, story) = Story::server("slow_reading", &options)?;
+    let web = conversation(&server);
+    let mut slow = web.peer_with_receive_buffer("lento", SMALL_BUFFER)?;
+    let sending = slow.send_meanwhile(GET.repeat(FLOOD))?;
+    story.wait_for(&server, "que se espera a poder escribir", |step| {
+        step.what() == "modify" && step.text("result") == "EPOLLOUT"
+    })?;
+    slow.pause(Duration::from_millis(800));
+    for _ in 0..FLOOD {
+        expect_page(&mut slow)?;
+    }
+    sending.finish()?;
+    finish(slow)
+}
+
+/// Tras la despedida se espera a que el otro cierre, pero no para siempre.
+#[test]
+fn quien_no_cierra_tras_la_despedida_se_va_igualmente() -> Result<(), Failure> {
+    let server = web::server(&[])?;
+    let base = server.open_descriptors()?;
+    let mut client = conversation(&server).peer("quien no cuelga")?;
+    client.send(GET_AND_CLOSE)?;
+    expect_page(&mut client)?;
+    client.expect_end()?;
+    returns_to(&server, base)?;
+    stays_asleep(&server, Duration::from_millis(100))
+}
+
+#[test]
+fn con_todos_ociosos_termina_en_el_acto() -> Result<(), Failure> {
+    for (signal, options) in
+        [(Signal::SIGINT, &["--workers", "1"]), (Signal::SIGTERM, &["--workers", "3"])]
+    {
+        let server = web::server(options)?;
+        let web = conversation(&server);
+        let mut clients = web.peers("ocioso", 10)?;
+        for client in clients.iter_mut().take(5) {
+            ask(client)?;
+        }
+        server.signal(signal)?;
+        for client in &mut clients {
+            client.expect_end_or_reset()?;
+        }
+        let exit = server.wait(SOON)?;
+        assert_eq!((exit.code, exit.stderr.as_str()), (Some(0), ""), "{signal}: {exit}");
+        assert!(web.peer("quien llega tarde").is_err());
+    }
+    Ok(())
+}
+
+/// Quien recoge lo suyo poco a poco alarga su plazo, pero no el del servidor.
+#[test]
+fn el_plazo_para_terminar_se_cumple_aunque_alguien_lea_despacio() -> Result<(), Failure> {
+    let options = ["--drain-timeout", "0.5", "--idle-timeout", "600"];
+    let (server, story) = Story::server("drain_timeout", &options)?;
+    let web = conversation(&server);
+    let mut slow = web.peer_with_receive_buffer("lento", SMALL_BUFFER)?;
+    let sending = slow.send_meanwhile(GET.repeat(FLOOD))?;
+    story.wait_for(&server, "que se espera a poder escribir", |step| {
+        step.what() == "modify" && step.text("result") == "EPOLLOUT"
+    })?;
+    server.signal(Signal::SIGTERM)?;
+    story.wait_for(&server, "la parada", |step| step.what() == "stop")?;
+    // Lee hasta que el servidor puede escribir otra vez, y ahí se queda.
+    let writes = || {
+        let steps = story.of_client(0)?;
+        Ok::<_, Failure>(steps.iter().filter(|step| step.what() == "write").count())
+    };
+    let before = writes()?;
+    let started = Instant::now();
+    while writes()? == before && server.is_alive() && started.elapsed() < SOON {
+        for _ in 0..100 {
+            if slow.next_response_or_end()?.is_none() {
+                break;
+            }
+        }
+    }
+    let exit = server.wait(SOON)?;
+    assert_eq!(exit.code, Some(0), "{exit}");
+    drop(sending);
+    let steps = story.steps()?;
+    let moment = |step: Option<&Step>| step.and_then(|step| step.number("us")).unwrap_or_default();
+    let taken = moment(steps.last()) - moment(steps.iter().find(|step| step.what() == "stop"));
+    // Solo la espera tras la despedida serían dos segundos.
+    assert!((500_000..1_900_000).contains(&taken), "tardó {taken} µs en terminar");
+    Ok(())
+}

@@ -1,0 +1,25 @@
+//! Las etapas del arnés contra el programa de la lección.
+
+use harness::{Failure, stages};
+
+use crate::web;
+
+fn pass_all(options: &[&str]) -> Result<(), Failure> {
+    let server = web::server(options)?;
+    let stages = stages("02_04");
+    assert!(!stages.is_empty(), "el arnés no tiene etapas para esta lección");
+    for stage in stages {
+        server.passes(stage)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn con_un_bucle_pasa_todas_las_etapas() -> Result<(), Failure> {
+    pass_all(&[])
+}
+
+#[test]
+fn con_dos_bucles_pasa_todas_las_etapas() -> Result<(), Failure> {
+    pass_all(&["--workers", "2"])
+}

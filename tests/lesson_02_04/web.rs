@@ -1,0 +1,130 @@
+//! Arrancar el servidor y hablar con él.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use harness::{Conversation, Failure, Peer, Program, Response, Server};
+
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_aplic_02_04");
+
+pub(crate) const GET: &str = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+pub(crate) const HEAD: &str = "HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+pub(crate) const GET_AND_CLOSE: &str =
+    "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+/// La línea del contrato: 25 caracteres, 26 bytes.
+pub(crate) const BODY: &str = "¡Hola desde EpollServer!\n";
+
+/// Para lo que ha de ocurrir en cuanto el servidor tenga el procesador un momento.
+pub(crate) const SOON: Duration = Duration::from_secs(10);
+
+/// Un búfer de recepción pequeño: a quien no lee se le llena enseguida.
+pub(crate) const SMALL_BUFFER: usize = 4096;
+
+/// Más respuestas de las que el núcleo guarda para quien no lee (`net.ipv4.tcp_wmem`).
+pub(crate) const FLOOD: usize = 40_000;
+
+/// El programa, en un puerto que elige el núcleo.
+pub(crate) fn program() -> Program {
+    Program::new(PROGRAM).args(["--port", "0"])
+}
+
+/// El servidor, ya escuchando.
+pub(crate) fn server(options: &[&str]) -> Result<Server, Failure> {
+    program().args(options).start()
+}
+
+pub(crate) fn conversation(server: &Server) -> Conversation {
+    Conversation::with(server.address()).limit(SOON)
+}
+
+/// La línea de la lección, con un 200.
+pub(crate) fn expect_page(client: &mut Peer) -> Result<Response, Failure> {
+    let page = expect_status(client, 200)?;
+    if page.body != BODY.as_bytes() {
+        return Err(client.mismatch("No es la línea de la lección.", BODY, &page.body));
+    }
+    Ok(page)
+}
+
+/// Una respuesta con ese código.
+pub(crate) fn expect_status(client: &mut Peer, status: u16) -> Result<Response, Failure> {
+    let answer = client.expect_response()?;
+    if answer.status != status {
+        let headline = format!("«{}» esperaba un {status}.", client.name());
+        return Err(client.mismatch(headline, status.to_string(), answer.status.to_string()));
+    }
+    Ok(answer)
+}
+
+/// Pide la página y la recibe: el servidor sigue en pie.
+pub(crate) fn ask(client: &mut Peer) -> Result<(), Failure> {
+    client.send(GET)?;
+    expect_page(client).map(drop)
+}
+
+/// Se despide en orden, y no llega nada más.
+pub(crate) fn finish(mut client: Peer) -> Result<(), Failure> {
+    client.half_close()?;
+    client.expect_end()
+}
+
+/// Alguien llega después de todos los demás y es atendido con normalidad.
+///
+/// El núcleo entrega las conexiones en orden: cuando este recibe su respuesta, el servidor ya ha
+/// aceptado a cuantos llegaron antes (si tiene un solo bucle).
+pub(crate) fn serves_a_latecomer(server: &Server) -> Result<(), Failure> {
+    let mut late = conversation(server).peer("quien llega después")?;
+    ask(&mut late).and_then(|()| finish(late)).map_err(|failure| server.explain(failure))
+}
+
+/// El servidor vuelve a tener `base` descriptores abiertos: soltó los de quienes se fueron.
+pub(crate) fn returns_to(server: &Server, base: usize) -> Result<(), Failure> {
+    let what = format!("el servidor vuelva a tener {base} descriptores abiertos");
+    server.eventually(&what, SOON, || server.open_descriptors().is_ok_and(|open| open == base))
+}
+
+/// Envía esos bytes, cierra su sentido y devuelve todo lo que llega hasta el fin.
+pub(crate) fn exchange(address: SocketAddr, request: &[u8]) -> Result<Vec<u8>, Failure> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(SOON))?;
+    stream.set_write_timeout(Some(SOON))?;
+    stream.write_all(request)?;
+    stream.shutdown(Shutdown::Write)?;
+    let mut received = Vec::new();
+    stream.read_to_end(&mut received)?;
+    Ok(received)
+}
+
+/// Lo que pone `Date` en todas las respuestas que se van a comparar.
+pub(crate) const SOME_DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+
+/// Lo mismo, con todas las fechas iguales.
+pub(crate) fn without_dates(received: &[u8]) -> String {
+    let text = String::from_utf8_lossy(received);
+    let mut pieces = text.split("\r\nDate: ");
+    let first = pieces.next().unwrap_or_default().to_owned();
+    pieces.fold(first, |text, piece| {
+        let rest = piece.get(SOME_DATE.len()..).unwrap_or_default();
+        format!("{text}\r\nDate: {SOME_DATE}{rest}")
+    })
+}
+
+/// Con los finales de línea a la vista, para leerlo en una captura.
+pub(crate) fn visible(text: &str) -> String {
+    text.split_inclusive('\n')
+        .map(|line| match line.strip_suffix('\n') {
+            Some(line) => format!("{}\\n\n", line.replace('\r', "\\r")),
+            None => line.replace('\r', "\\r"),
+        })
+        .collect()
+}
+
+/// Compara con la captura `tests/snapshots/lesson_02_04__NOMBRE.snap`.
+pub(crate) fn assert_snapshot(name: &str, text: &str) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("../snapshots");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(format!("lesson_02_04__{name}"), text));
+}

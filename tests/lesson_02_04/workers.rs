@@ -1,0 +1,96 @@
+//! Varios bucles en un puerto, y un puerto para un solo servidor.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::SocketAddr;
+
+use harness::{Failure, Signal};
+
+use crate::story::Story;
+use crate::web::{self, SOON, ask, conversation, expect_page};
+
+/// Cuántos sockets escuchan en ese puerto de 127.0.0.1 (proc(5), `/proc/net/tcp`).
+fn listeners(address: SocketAddr) -> Result<usize, Failure> {
+    let local = format!("0100007F:{:04X}", address.port());
+    let table = fs::read_to_string("/proc/net/tcp")?;
+    let listening = |line: &&str| {
+        let mut fields = line.split_whitespace().skip(1);
+        // El estado 0A es LISTEN.
+        fields.next() == Some(&local) && fields.nth(1) == Some("0A")
+    };
+    Ok(table.lines().filter(listening).count())
+}
+
+#[test]
+fn cuatro_bucles_son_cuatro_sockets_que_escuchan_y_cuatro_hilos() -> Result<(), Failure> {
+    let server = web::server(&["--workers", "4"])?;
+    assert_eq!(listeners(server.address())?, 4);
+    server.eventually("haya cuatro hilos", SOON, || {
+        let threads = server.threads().unwrap_or_default();
+        threads == ["aplic_02_04", "epoll-2", "epoll-3", "epoll-4"]
+    })?;
+
+    let alone = web::server(&[])?;
+    assert_eq!(listeners(alone.address())?, 1);
+    assert_eq!(alone.threads()?, ["aplic_02_04"]);
+    Ok(())
+}
+
+/// El reparto lo hace el núcleo según la dirección de cada cliente: con cien, es imposible en la
+/// práctica que alguno de los cuatro se quede sin ninguno.
+#[test]
+fn los_clientes_se_reparten_entre_los_bucles() -> Result<(), Failure> {
+    let (server, story) = Story::server("workers", &["--workers", "4"])?;
+    let mut clients = conversation(&server).peers("cliente", 100)?;
+    for client in &mut clients {
+        client.send(web::GET)?;
+    }
+    for client in &mut clients {
+        expect_page(client)?;
+    }
+    let steps = story.steps()?;
+    let who = |what: &'static str| {
+        let steps = steps.iter().filter(move |step| step.what() == what);
+        steps.map(|step| step.text("thread")).collect::<BTreeSet<_>>()
+    };
+    let everyone = BTreeSet::from(["main", "epoll-2", "epoll-3", "epoll-4"]);
+    assert_eq!(who("accept"), everyone);
+    assert_eq!(who("write"), everyone);
+    Ok(())
+}
+
+#[test]
+fn la_parada_los_termina_a_todos() -> Result<(), Failure> {
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        let server = web::server(&["--workers", "4"])?;
+        let mut clients = conversation(&server).peers("cliente", 30)?;
+        for client in &mut clients {
+            ask(client)?;
+        }
+        server.signal(signal)?;
+        let exit = server.wait(SOON)?;
+        assert_eq!((exit.code, exit.stderr.as_str()), (Some(0), ""), "{exit}");
+        assert_eq!(listeners(server.address())?, 0);
+    }
+    Ok(())
+}
+
+/// Con SO_REUSEPORT, el núcleo dejaría que dos servidores arrancados por descuido se repartieran
+/// los clientes. El puerto es de uno, tenga los bucles que tenga.
+#[test]
+fn dos_servidores_nunca_comparten_un_puerto_por_descuido() -> Result<(), Failure> {
+    for first in ["1", "3"] {
+        let server = web::server(&["--workers", first])?;
+        let port = server.address().port().to_string();
+        for second in ["1", "3"] {
+            let exit = harness::Program::new(web::PROGRAM)
+                .args(["--port", &port, "--workers", second])
+                .run_to_end("", SOON)?;
+            assert_eq!(exit.code, Some(1), "con {first} bucles y después con {second}: {exit}");
+            let problem = format!("otro programa ya escucha en 127.0.0.1:{port}");
+            assert!(exit.stderr.contains(&problem), "{exit}");
+        }
+        ask(&mut conversation(&server).peer("cliente")?)?;
+    }
+    Ok(())
+}
