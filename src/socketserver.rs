@@ -117,6 +117,7 @@ const CLIENT_TIMEOUT: Duration = Duration::from_secs(60);
 /// Sin descriptores y sin avisos, cuánto se tarda en volver a probar.
 const RETRY: Duration = Duration::from_secs(1);
 
+// ANCHOR: mixin
 /// Un hilo por cliente: el equivalente de `ThreadingMixIn`.
 ///
 /// Los hilos se llaman `cliente-1`, `cliente-2`… por orden de llegada.
@@ -133,6 +134,7 @@ pub struct ThreadingMixIn {
     /// final de la entrada, pero acaban por su cuenta.
     pub block_on_close: bool,
 }
+// ANCHOR_END: mixin
 
 impl Default for ThreadingMixIn {
     /// 1024 hilos, pilas de 128 KiB, y se les espera.
@@ -353,6 +355,7 @@ where
         }
     }
 
+    // ANCHOR: wait
     /// Duerme hasta que haya algo que mirar; dice si es un cliente.
     fn wait(&mut self, deadline: Option<Instant>) -> io::Result<bool> {
         let accepting = self.accepting();
@@ -376,6 +379,7 @@ where
         }
         Ok(client)
     }
+    // ANCHOR_END: wait
 
     /// Si se puede aceptar ahora: hay hilos libres y descriptores.
     fn accepting(&mut self) -> bool {
@@ -437,6 +441,7 @@ where
         }
     }
 
+    // ANCHOR: start_thread
     fn start_thread(&mut self, mixin: ThreadingMixIn, request: &Arc<Request>) {
         let client = request.client();
         let (service, theirs) = (self.service.clone(), Arc::clone(request));
@@ -454,6 +459,7 @@ where
             }
         }
     }
+    // ANCHOR_END: start_thread
 }
 
 impl<F> TcpServer<F> {
@@ -531,6 +537,7 @@ where
     F: Fn() -> H,
     H: RequestHandler,
 {
+    // ANCHOR: attend
     /// Atiende a un cliente de principio a fin, en el hilo que la llama.
     fn attend(&self, request: Arc<Request>) {
         let Some(admission) = request.server().admit(&request) else {
@@ -549,6 +556,7 @@ where
         drop(request);
         drop(admission);
     }
+    // ANCHOR_END: attend
 
     fn finish_request(&self, request: &Request) -> Result<(), Failure> {
         request.set_timeout(self.client_timeout)?;

@@ -105,6 +105,8 @@ enum CloseReason {
     Silent,
     /// El nombre no vale, y por qué.
     Refused(String),
+    /// Se le despidió, y ni así cerró a tiempo su lado.
+    Overstayed,
 }
 
 impl CloseReason {
@@ -124,6 +126,7 @@ impl fmt::Display for CloseReason {
             CloseReason::NotReading => f.write_str("no lees tus mensajes y no caben más"),
             CloseReason::Silent => f.write_str("no dijiste tu nombre a tiempo"),
             CloseReason::Refused(why) => f.write_str(why),
+            CloseReason::Overstayed => f.write_str("se le dejó de esperar"),
         }
     }
 }

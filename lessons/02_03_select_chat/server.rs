@@ -183,7 +183,6 @@ impl ChatServer {
     }
     // ANCHOR_END: wait
 
-    // ANCHOR: sort_out
     /// Pregunta por cada descriptor si quedó en los conjuntos.
     fn sort_out(&self, reading: &FdSet<'_>, writing: &FdSet<'_>) -> Ready {
         let among = |set: &FdSet<'_>| -> Vec<ClientId> {
@@ -204,7 +203,6 @@ impl ChatServer {
             writable: among(writing),
         }
     }
-    // ANCHOR_END: sort_out
 
     /// Lo que falta hasta el plazo más próximo; sin plazos, `select` duerme sin límite.
     fn timeout(&self) -> Option<TimeVal> {
@@ -499,7 +497,7 @@ impl Client {
             let reason = if matches!(self.state, State::Login { .. }) {
                 CloseReason::Silent
             } else {
-                CloseReason::NotReading
+                CloseReason::Overstayed
             };
             self.closing.get_or_insert(reason);
         }

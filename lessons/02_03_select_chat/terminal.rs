@@ -22,6 +22,9 @@ const ERASE: &str = "\r\x1b[K";
 /// Columnas que se suponen si la terminal no lo dice.
 const COLUMNS: usize = 80;
 
+/// Columnas que quedan siempre para escribir, aunque el indicador no quepa entero.
+const WRITING: usize = 10;
+
 /// Lo que la persona terminó de escribir.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Typed {
@@ -177,8 +180,9 @@ impl Terminal {
     /// Todo en una escritura: lo que va antes, el indicador y la línea a medio escribir.
     fn draw(&self, before: &str) -> io::Result<()> {
         let columns = terminal_size::terminal_size().map_or(COLUMNS, |(width, _)| width.0.into());
-        let room = columns.saturating_sub(self.prompt.width() + 1);
-        emit(&format!("{before}{}{}", self.prompt, tail(&self.editor.line, room)))
+        let prompt = tail(&self.prompt, columns.saturating_sub(WRITING + 1));
+        let room = columns.saturating_sub(prompt.width() + 1);
+        emit(&format!("{before}{prompt}{}", tail(&self.editor.line, room)))
     }
 }
 

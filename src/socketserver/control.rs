@@ -137,12 +137,14 @@ impl Control {
         std::mem::take(&mut self.lock().finished)
     }
 
-    /// Cierra la puerta y despierta a los manejadores; si `wait`, espera a que terminen con
-    /// sus sockets, insistiendo si hace falta.
+    /// Cierra la puerta y despierta a los manejadores, si `shutdown` no lo hizo ya; si `wait`,
+    /// espera a que terminen con sus sockets, insistiendo si hace falta.
     pub(super) fn dismiss(&self, wait: bool) {
         let mut state = self.lock();
         state.closing = true;
-        state.interrupt(Shutdown::Read);
+        if !state.requested {
+            state.interrupt(Shutdown::Read);
+        }
         if wait {
             drop(self.insist_while(state, |state| !state.attended.is_empty()));
         }

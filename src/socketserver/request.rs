@@ -122,8 +122,8 @@ impl Request {
     /// Cierre ordenado (`shutdown_request` de Python): dice «no enviaré más» y, si el cliente
     /// pudo dejar algo sin leer, lo lee y lo descarta antes de cerrar.
     ///
-    /// `close` con bytes sin leer envía RST en vez de FIN (RFC 9293, 3.6.1), y un RST borra
-    /// del otro lado la respuesta que aún no se leyó.
+    /// `close` con bytes sin leer envía RST en vez de FIN (RFC 9293, 3.6.1): se pierde lo que
+    /// quedara por enviar, y el otro lado puede perder lo que aún no leyó (RFC 9112, 9.6).
     pub(super) fn close(&self) {
         let (fd, client) = (self.raw_fd(), self.client.0);
         debug!(
@@ -231,7 +231,7 @@ fn retry(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
 
 fn received(bytes: usize) -> String {
     match bytes {
-        0 => "0 bytes, el cliente ya no enviará más".to_owned(),
+        0 => "0 bytes, el final de la entrada".to_owned(),
         _ => format!("{bytes} bytes"),
     }
 }

@@ -45,10 +45,11 @@ pub(crate) fn sleeps_through(running: &Running, span: Duration) -> Outcome {
     }
 }
 
-/// Espera a que el proceso haya atendido todo lo que le llegó y vuelva a dormir.
+/// Espera a que el proceso haya atendido lo que le llegó y vuelva a dormir.
 ///
-/// Por loopback, lo enviado ya está en el otro socket cuando `send(2)` vuelve: quien tenga algo
-/// que leer ya no consta como dormido.
+/// Por loopback, lo enviado suele estar ya en el otro socket cuando `send(2)` vuelve, y quien
+/// tiene algo que leer no consta como dormido. Con la máquina ocupada, el núcleo puede dejarlo
+/// para luego: sirve para separar dos pasos, no para dar el primero por hecho.
 pub(crate) fn settles(running: &Running) -> Outcome {
     sleeps_through(running, NAP)
 }

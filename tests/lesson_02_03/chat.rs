@@ -1,8 +1,14 @@
 //! Un servidor en marcha y quienes hablan con él, byte a byte.
 
-use harness::{Conversation, Failure, Peer, Program, Server};
+use std::thread;
+use std::time::Duration;
 
-use crate::{Outcome, activity, server};
+use harness::{Conversation, Failure, Peer, Program, Server, Signal};
+
+use crate::{LIMIT, Outcome, activity, server};
+
+/// Lo que se deja al núcleo para que entregue lo que se envió a un servidor detenido.
+const DELIVERY: Duration = Duration::from_millis(20);
 
 /// Un servidor de chat y la conversación con él.
 pub(crate) struct Chat {
@@ -58,9 +64,26 @@ impl Chat {
         inside.try_into().map_err(|_| Failure::new("No entraron todos."))
     }
 
-    /// Espera a que el servidor haya atendido todo lo enviado.
+    /// Separa dos pasos: espera a que el servidor haya atendido lo enviado.
     pub(crate) fn settles(&self) -> Outcome {
         activity::settles(&self.server)
+    }
+
+    /// Detiene el servidor mientras ocurre `script`, para que después lo encuentre todo a la vez.
+    pub(crate) fn while_stopped(&self, script: impl FnOnce() -> Outcome) -> Outcome {
+        self.server.signal(Signal::SIGSTOP)?;
+        script()?;
+        thread::sleep(DELIVERY);
+        self.server.signal(Signal::SIGCONT)
+    }
+
+    /// Espera a que el servidor tenga abiertos exactamente tantos descriptores.
+    pub(crate) fn holds(&self, descriptors: usize) -> Outcome {
+        self.server.eventually(
+            &format!("el servidor tuviera abiertos {descriptors} descriptores"),
+            LIMIT,
+            || self.server.open_descriptors().is_ok_and(|count| count == descriptors),
+        )
     }
 }
 

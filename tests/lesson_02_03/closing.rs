@@ -1,21 +1,20 @@
 //! Las despedidas: cada cual se va una vez, se avisa una vez y no arrastra a nadie.
 
-use harness::{Peer, Signal, frame};
+use harness::{Peer, frame};
 
 use crate::chat::{Chat, joined, left, said, talk};
-use crate::{LIMIT, NOTHING_TO_DO, Outcome, activity};
+use crate::{NOTHING_TO_DO, Outcome, activity};
 
 #[test]
 fn t3_12_el_reset_de_quien_recibe_no_se_le_cobra_a_quien_habla() -> Outcome {
     let chat = Chat::open()?;
     // El que se corta, antes y después de quien habla en el orden de llegada.
     let [first, mut ana, last, mut carla] = chat.members(["primero", "ana", "ultimo", "carla"])?;
-    // Parado, el servidor encuentra a la vez el mensaje y los dos resets.
-    chat.server.signal(Signal::SIGSTOP)?;
-    ana.send([frame::encode("uno"), frame::encode("dos")].concat())?;
-    first.reset()?;
-    last.reset()?;
-    chat.server.signal(Signal::SIGCONT)?;
+    chat.while_stopped(|| {
+        ana.send([frame::encode("uno"), frame::encode("dos")].concat())?;
+        first.reset()?;
+        last.reset()
+    })?;
 
     carla.expect_frame(said("ana", "uno"))?;
     carla.expect_frame(said("ana", "dos"))?;
@@ -72,11 +71,7 @@ fn t3_13_se_vaya_como_se_vaya_hay_un_aviso_una_cuenta_y_un_cierre() -> Outcome {
         for witness in [&mut ana, &mut beto] {
             witness.expect_frame(left("carla"))?;
         }
-        chat.server.eventually(
-            &format!("al irse {how} se cerrara su descriptor"),
-            LIMIT,
-            || chat.server.open_descriptors().is_ok_and(|count| count == before),
-        )?;
+        chat.holds(before).map_err(|failure| failure.within(format!("Al irse {how}.")))?;
     }
     // Ningún aviso llegó dos veces: lo siguiente que oyen es esto.
     talk(&mut ana, &mut beto)?;
@@ -88,11 +83,10 @@ fn el_mensaje_y_la_despedida_que_llegan_juntos_se_cuentan_en_orden() -> Outcome 
     let chat = Chat::open()?;
     let mut ana = chat.member("ana")?;
     let mut beto = chat.stranger("beto")?;
-    chat.server.signal(Signal::SIGSTOP)?;
-    let all = ["NAME: beto", "hola", "adiós"].map(frame::encode).concat();
-    beto.send(all)?;
-    beto.half_close()?;
-    chat.server.signal(Signal::SIGCONT)?;
+    chat.while_stopped(|| {
+        beto.send(["NAME: beto", "hola", "adiós"].map(frame::encode).concat())?;
+        beto.half_close()
+    })?;
     ana.expect_frame(joined(2, "beto"))?;
     ana.expect_frame(said("beto", "hola"))?;
     ana.expect_frame(said("beto", "adiós"))?;
@@ -104,15 +98,18 @@ fn el_mensaje_y_la_despedida_que_llegan_juntos_se_cuentan_en_orden() -> Outcome 
 #[test]
 fn quien_cierra_solo_su_lado_recibe_lo_que_ya_era_para_el() -> Outcome {
     let chat = Chat::open()?;
-    let [mut ana, mut beto] = chat.members(["ana", "beto"])?;
+    let [mut ana, mut carla, mut beto] = chat.members(["ana", "carla", "beto"])?;
     let lines: Vec<String> =
         (1..=300).map(|number| format!("{number} {}", "x".repeat(900))).collect();
     for line in &lines {
         ana.send_frame(line)?;
     }
-    chat.settles()?;
+    // Cuando carla oye la última, todas están ya en la cola de beto.
+    for line in &lines {
+        carla.expect_frame(said("ana", line))?;
+    }
     beto.half_close()?;
-    ana.expect_frame(left("beto"))?;
+    carla.expect_frame(left("beto"))?;
     for line in &lines {
         beto.expect_frame(said("ana", line))?;
     }

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::chat::{Chat, enter, joined, left, said};
 use crate::host::Host;
-use crate::{LIMIT, Outcome, activity, client, photograph, server};
+use crate::{LIMIT, Outcome, client, photograph, server};
 
 /// Un archivo de traza, que se borra al soltarlo.
 struct Trace(PathBuf);
@@ -137,7 +137,6 @@ fn t3_21_la_longitud_y_el_texto_salen_en_una_sola_escritura() -> Outcome {
     }
     let elapsed = started.elapsed();
     assert!(elapsed < Duration::from_secs(2), "cien idas y vueltas tardaron {elapsed:?}");
-    chat.settles()?;
     let writes = bytes(&trace.steps_of(2)?, "write");
     let length = |text: &str| (frame::HEADER + text.len()) as u64;
     let mut expected = vec![length("CLIENT: 127.0.0.1")];
@@ -150,7 +149,8 @@ fn t3_21_la_longitud_y_el_texto_salen_en_una_sola_escritura() -> Outcome {
     let mut guest = host.guest("ana")?;
     program.write_stdin("hola\n");
     assert_eq!(guest.next_frame()?.as_deref(), Some("hola"));
-    activity::settles(&program)?;
+    drop(guest);
+    program.wait(LIMIT)?;
     assert_eq!(bytes(&trace.steps()?, "write"), [length("NAME: ana"), length("hola")]);
     Ok(())
 }
@@ -158,33 +158,56 @@ fn t3_21_la_longitud_y_el_texto_salen_en_una_sola_escritura() -> Outcome {
 #[test]
 fn con_v_cada_paso_es_una_frase() -> Outcome {
     let chat = Chat::with(server().arg("-v"))?;
+    // Lo dice él mismo: así cada paso empieza cuando el anterior ha terminado.
+    let falls_asleep = |times: usize| {
+        let count = || chat.server.stderr().matches("a dormir").count();
+        chat.server.eventually(&format!("durmiera {times} veces"), LIMIT, || count() == times)
+    };
+    falls_asleep(1)?;
     let mut ana = chat.stranger("ana")?;
-    chat.server.wait_for_line(Stream::Stderr, "cliente 1", LIMIT)?;
-    chat.settles()?;
+    falls_asleep(2)?;
     enter(&mut ana, "ana")?;
-    chat.settles()?;
+    falls_asleep(3)?;
     let mut beto = chat.member("beto")?;
     ana.expect_frame(joined(2, "beto"))?;
-    chat.settles()?;
+    falls_asleep(5)?;
     beto.send_frame("hola")?;
     ana.expect_frame(said("beto", "hola"))?;
-    chat.settles()?;
+    falls_asleep(6)?;
     beto.half_close()?;
-    beto.expect_end()?;
     ana.expect_frame(left("beto"))?;
-    chat.settles()?;
+    falls_asleep(7)?;
     ana.send(b"\xff\xff\xff\xff")?;
     ana.next_frame()?;
     ana.expect_end()?;
-    chat.settles()?;
+    falls_asleep(8)?;
     drop(ana);
-    chat.settles()?;
+    falls_asleep(9)?;
     chat.server.close_stdin();
-    chat.settles()?;
+    falls_asleep(10)?;
     chat.server.signal(Signal::SIGTERM)?;
     let exit = chat.server.wait(LIMIT)?;
     assert_eq!(exit.code, Some(0));
     photograph("paso_a_paso", &normalized(&exit.stderr));
+    Ok(())
+}
+
+#[test]
+fn con_v_se_sabe_por_que_se_va_cada_uno() -> Outcome {
+    let chat = Chat::with(server().arg("-v"))?;
+    let mut rude = chat.stranger("maleducado")?;
+    rude.send_frame("hola")?;
+    rude.next_frame()?;
+    rude.expect_end()?;
+    chat.stranger("cortado")?.reset()?;
+    // El maleducado ya leyó por qué, y no cierra: se le deja de esperar.
+    for why in [
+        "cliente 1: se le despide: el primer mensaje debe ser «NAME: » y tu nombre",
+        "cliente 2: el otro extremo cortó la conexión",
+        "cliente 1: se le dejó de esperar",
+    ] {
+        chat.server.wait_for_line(Stream::Stderr, why, LIMIT)?;
+    }
     Ok(())
 }
 

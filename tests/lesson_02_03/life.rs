@@ -1,14 +1,17 @@
 //! Vida del servidor: anuncia, atiende, sigue sin teclado y termina cuando se le pide.
 
+use std::ffi::OsStr;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
+use std::thread;
 
 use harness::{Conversation, Failure, Signal, Stream};
 
 use crate::activity::sleeps_through;
 use crate::chat::{Chat, enter, joined, talk};
-use crate::{LESSON, LIMIT, NOTHING_TO_DO, Outcome, lesson, server};
+use crate::host::Host;
+use crate::{LESSON, LIMIT, NOTHING_TO_DO, Outcome, client_arguments, lesson, server};
 
 #[test]
 fn t3_16_las_dos_senales_terminan_en_orden_y_sin_quejas() -> Outcome {
@@ -112,10 +115,9 @@ fn escucha_en_ipv6_y_por_nombre() -> Outcome {
     // En `::` se oye a las dos familias, y a cada cual se le llama por su dirección.
     let chat = Chat::with(server().args(["--host", "::"]))?;
     let port = chat.server.address().port();
-    for ip in [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()] {
+    for (name, ip) in [("ana", Ipv4Addr::LOCALHOST.into()), ("beto", Ipv6Addr::LOCALHOST.into())] {
         let conversation = Conversation::in_frames(SocketAddr::new(ip, port));
-        enter(&mut conversation.peer("ana")?, "ana")?;
-        chat.settles()?;
+        enter(&mut conversation.peer(name)?, name)?;
     }
     Ok(())
 }
@@ -136,28 +138,37 @@ impl Drop for Killed {
     }
 }
 
+/// Ejecuta el programa sin nadie que lea lo que escribe, y devuelve su código de salida.
+fn code_unread(arguments: &[impl AsRef<OsStr>]) -> Result<Option<i32>, Failure> {
+    let child = Command::new(LESSON)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(broken_pipe()?)
+        .stderr(broken_pipe()?)
+        .spawn()?;
+    let mut child = Killed(child);
+    let mut status = None;
+    harness::eventually("el programa termine", LIMIT, || {
+        status = child.0.try_wait().ok().flatten();
+        status.is_some()
+    })?;
+    Ok(status.and_then(|status| status.code()))
+}
+
 #[test]
 fn una_salida_cerrada_no_es_un_panico() -> Outcome {
-    let usages: [&[&str]; 4] =
-        [&["--help"], &["--version"], &["--nmae"], &["--name", "servidor", "--port", "0"]];
-    for arguments in usages {
-        let child = Command::new(LESSON)
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(broken_pipe()?)
-            .stderr(broken_pipe()?)
-            .spawn()?;
-        let mut child = Killed(child);
-        let mut status = None;
-        harness::eventually("el programa termine", LIMIT, || {
-            status = child.0.try_wait().ok().flatten();
-            status.is_some()
-        })?;
-        // Un pánico saldría con 101.
-        let code = status.and_then(|status| status.code());
-        assert!(matches!(code, Some(0..=2)), "{arguments:?}: {code:?}");
-    }
-    Ok(())
+    // Un pánico saldría con 101.
+    assert_eq!(code_unread(&["--help"])?, Some(0));
+    assert_eq!(code_unread(&["--version"])?, Some(0));
+    assert_eq!(code_unread(&["--nmae"])?, Some(2));
+    // Un servidor que no puede decir dónde escucha no sirve a nadie.
+    assert_eq!(code_unread(&["--name", "servidor", "--port", "0"])?, Some(1));
+
+    let host = Host::open()?;
+    let arguments = client_arguments("ana", host.address()?);
+    let speaker = thread::spawn(move || host.guest("ana")?.say("¿me lees?"));
+    assert_eq!(code_unread(&arguments)?, Some(1));
+    speaker.join().map_err(|_| Failure::new("El servidor de mentira falló."))?
 }
 
 #[test]

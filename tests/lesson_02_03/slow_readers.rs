@@ -1,10 +1,10 @@
 //! Quien no lee, o lee despacio: ni detiene a los demás ni gasta procesador.
 
-use harness::{Failure, Peer, Signal, frame};
+use harness::{Failure, Peer, frame};
 
 use crate::activity::{memory, sleeps_through};
 use crate::chat::{Chat, everything, hears, joined, left, said, talk};
-use crate::{LIMIT, NOTHING_TO_DO, Outcome};
+use crate::{NOTHING_TO_DO, Outcome};
 
 /// Un búfer de recepción pequeño: lo que no cabe en él se le acumula al servidor.
 const SMALL: usize = 16 * 1024;
@@ -82,9 +82,7 @@ fn t3_11_al_que_ni_asi_lee_se_le_cierra() -> Outcome {
     // Mientras se le espera, los demás hablan y el servidor duerme.
     talk(&mut ana, &mut carla)?;
     sleeps_through(&chat.server, NOTHING_TO_DO)?;
-    chat.server.eventually("se cerrara la conexión de quien no lee", LIMIT, || {
-        chat.server.open_descriptors().is_ok_and(|count| count == before)
-    })?;
+    chat.holds(before)?;
     drop(slow);
     talk(&mut ana, &mut carla)
 }
@@ -161,13 +159,11 @@ fn una_rafaga_de_mensajes_cortos_no_despide_a_quien_esta_leyendo() -> Outcome {
     for speaker in &mut speakers {
         speaker.expect_frame("(Conectado: nuevo cliente (4) desde lectora@127.0.0.1)")?;
     }
-    // Parado, el servidor lo encuentra todo a la vez: en un solo turno, en el que nadie ha podido
-    // leer todavía.
-    chat.server.signal(Signal::SIGSTOP)?;
-    for speaker in &mut speakers {
-        speaker.send(frame::encode("x").repeat(BURST))?;
-    }
-    chat.server.signal(Signal::SIGCONT)?;
+    // El servidor lo encuentra todo en una sola vuelta, en la que nadie ha podido leer todavía.
+    chat.while_stopped(|| {
+        let burst = frame::encode("x").repeat(BURST);
+        speakers.iter_mut().try_for_each(|speaker| speaker.send(&burst))
+    })?;
     for name in &names {
         for _ in 0..BURST {
             reader.expect_frame(said(name, "x"))?;

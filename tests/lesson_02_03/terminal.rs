@@ -21,7 +21,7 @@ fn ana_at_terminal(columns: usize) -> Result<(Running, Guest), Failure> {
     let width = u16::try_from(columns).unwrap_or(u16::MAX);
     let ana = client("ana", host.address()?).on_terminal(width, 24).spawn()?;
     let guest = host.guest("ana")?;
-    ana.wait_for_text(Stream::Stdout, "[ana@127.0.0.1]> ", LIMIT)?;
+    ana.wait_for_text(Stream::Stdout, ".1]> ", LIMIT)?;
     Ok((ana, guest))
 }
 
@@ -88,6 +88,16 @@ fn t3_23_de_una_linea_mas_ancha_que_la_terminal_se_ve_el_final() -> Outcome {
     // Una vez enviada, entera.
     let sent = ["[ana@127.0.0.1]> abcdefghijklm", "no"];
     shows(&ana, 30, &[message[0], message[1], sent[0], sent[1], "[ana@127.0.0.1]> ▁"])
+}
+
+#[test]
+fn t3_23_en_una_terminal_mas_estrecha_que_el_indicador_tambien_cabe_en_una_fila() -> Outcome {
+    let (ana, mut guest) = ana_at_terminal(16)?;
+    shows(&ana, 16, &[".1]> ▁"])?;
+    ana.write_stdin("¡hola, beto!");
+    shows(&ana, 16, &[".1]> ola, beto!▁"])?;
+    guest.say("buenas")?;
+    shows(&ana, 16, &["buenas", ".1]> ola, beto!▁"])
 }
 
 #[test]

