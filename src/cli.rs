@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Args, CommandFactory, Parser};
+use nix::errno::Errno;
 
 use crate::trace;
 
@@ -80,6 +81,10 @@ impl Trouble {
                 "usa --host 127.0.0.1, o --host 0.0.0.0 para todas las que tiene",
             ),
             _ if is_unresolved(error) => Trouble::unresolved(host),
+            _ if error.raw_os_error() == Some(Errno::EMFILE as i32) => Trouble::new(
+                format!("no se puede escuchar en {place}: {}", reason(error)),
+                "pide menos, o sube el límite con ulimit -n",
+            ),
             _ => Trouble::new(
                 format!("no se puede escuchar en {place}: {}", reason(error)),
                 "revisa --host y --port",
@@ -136,7 +141,7 @@ fn start_with<A: Arguments>(
     words: impl IntoIterator<Item = OsString>,
     run: impl FnOnce(A) -> Result<(), Trouble>,
 ) -> ExitCode {
-    let arguments = match A::try_parse_from(words) {
+    let arguments = match parse::<A>(words) {
         Ok(arguments) => arguments,
         Err(error) => return explain_usage::<A>(&error),
     };
@@ -147,6 +152,12 @@ fn start_with<A: Arguments>(
             ExitCode::FAILURE
         }
     }
+}
+
+/// `--port -1` es un puerto que no vale, y no una opción llamada `-1`.
+fn parse<A: Arguments>(words: impl IntoIterator<Item = OsString>) -> Result<A, clap::Error> {
+    let command = A::command().allow_negative_numbers(true);
+    A::from_arg_matches(&command.try_get_matches_from(words)?)
 }
 
 fn start_trace(common: &Common) -> Result<(), Trouble> {
@@ -219,7 +230,9 @@ pub fn reason(error: &io::Error) -> String {
 
 fn numbered_reason(error: &io::Error) -> String {
     match error.raw_os_error() {
-        Some(24) => "no quedan descriptores de archivo (ulimit -n)".to_owned(),
+        Some(number) if number == Errno::EMFILE as i32 => {
+            "no quedan descriptores de archivo (ulimit -n)".to_owned()
+        }
         Some(number) => format!("error {number} del sistema (míralo en errno(3))"),
         None => error.to_string(),
     }
@@ -261,6 +274,7 @@ fn usage_problem(error: &clap::Error) -> String {
     let argument = context(ContextKind::InvalidArg);
     let value = context(ContextKind::InvalidValue);
     match error.kind() {
+        ErrorKind::UnknownArgument if !argument.starts_with('-') => format!("sobra «{argument}»"),
         ErrorKind::UnknownArgument => match context(ContextKind::SuggestedArg) {
             similar if similar.is_empty() => format!("no existe la opción «{argument}»"),
             similar => format!("no existe la opción «{argument}»; ¿querías decir «{similar}»?"),
@@ -286,11 +300,13 @@ fn usage_problem(error: &clap::Error) -> String {
 }
 
 fn context_text(value: &ContextValue) -> String {
-    match value {
+    let text = match value {
         ContextValue::String(text) => text.clone(),
         ContextValue::Strings(texts) => texts.join(", "),
         other => other.to_string(),
-    }
+    };
+    // Lo que se escribió en la línea de órdenes vuelve a la terminal: que no le dé órdenes.
+    text.replace(char::is_control, "\u{FFFD}")
 }
 
 /// Valida un puerto.

@@ -10,6 +10,8 @@ use std::os::fd::{AsRawFd, RawFd};
 
 use tracing::debug;
 
+use crate::trace::counted;
+
 /// Identifica a un cliente mientras vive el programa.
 ///
 /// No es el número del descriptor: el núcleo da al siguiente cliente el número más bajo que
@@ -96,7 +98,14 @@ impl<S: Read + Write + AsRawFd> Connection<S> {
                 Ok(Fill::End)
             }
             Ok(bytes) => {
-                debug!(what = "read", fd, client, bytes, "read({fd}): {bytes} bytes");
+                debug!(
+                    what = "read",
+                    fd,
+                    client,
+                    bytes,
+                    "read({fd}): {}",
+                    counted(bytes, "byte", "bytes")
+                );
                 self.input.push(&scratch[..bytes]);
                 Ok(Fill::Bytes(bytes))
             }

@@ -55,12 +55,10 @@ pub fn start(verbose: bool, trace: Option<&Path>) -> io::Result<()> {
         .map_err(|error: TryInitError| io::Error::other(error))
 }
 
-/// Cuántos descriptores listos, para las frases: «1 listo», «2 listos».
-pub fn ready(count: impl TryInto<usize>) -> String {
-    match count.try_into().unwrap_or(usize::MAX) {
-        1 => "1 listo".to_owned(),
-        count => format!("{count} listos"),
-    }
+/// Una cantidad con su nombre, para las frases: «1 listo», «2 listos».
+pub fn counted(count: impl TryInto<usize>, one: &str, many: &str) -> String {
+    let count = count.try_into().unwrap_or(usize::MAX);
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 /// La frase de cada paso, en el error estándar.

@@ -1,4 +1,5 @@
 //! Lo que el texto promete del código, comprobado contra el código.
+#![allow(clippy::unwrap_used, reason = "todo este archivo es una prueba")]
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -8,7 +8,7 @@ use multiplexacion::cli::Trouble;
 use multiplexacion::connection::ClientId;
 use multiplexacion::frame::MAX_TEXT;
 use multiplexacion::stop::Stop;
-use multiplexacion::trace;
+use multiplexacion::trace::counted;
 use nix::errno::Errno;
 use nix::sys::select::{FdSet, select};
 use tracing::debug;
@@ -125,7 +125,12 @@ impl ChatClient {
             writing.insert(socket);
         }
         match select(None, &mut reading, &mut writing, None, None) {
-            Ok(count) => debug!(what = "wait", result = count, "select: {}", trace::ready(count)),
+            Ok(count) => debug!(
+                what = "wait",
+                result = count,
+                "select: {}",
+                counted(count, "listo", "listos")
+            ),
             Err(Errno::EINTR) => return Ok(Ready::default()),
             Err(error) => return Err(error.into()),
         }

@@ -11,7 +11,7 @@ use multiplexacion::connection::ClientId;
 use multiplexacion::frame::{self, FrameError, MAX_TEXT};
 use multiplexacion::net::{self, Accept};
 use multiplexacion::stop::Stop;
-use multiplexacion::trace;
+use multiplexacion::trace::counted;
 use nix::errno::Errno;
 use nix::sys::select::{FD_SETSIZE, FdSet, select};
 use nix::sys::time::{TimeVal, TimeValLike};
@@ -171,10 +171,19 @@ impl ChatServer {
                 writing.insert(client.conn.stream().as_fd());
             }
         }
-        debug!(what = "wait", "select: a dormir, con {}", people(self.clients.len()));
+        debug!(
+            what = "wait",
+            "select: a dormir, con {}",
+            counted(self.clients.len(), "cliente", "clientes")
+        );
         let mut timeout = self.timeout();
         match select(None, &mut reading, &mut writing, None, timeout.as_mut()) {
-            Ok(count) => debug!(what = "wait", result = count, "select: {}", trace::ready(count)),
+            Ok(count) => debug!(
+                what = "wait",
+                result = count,
+                "select: {}",
+                counted(count, "listo", "listos")
+            ),
             // Otra señal, como la de reanudar tras Ctrl-Z (signal(7)): nadie está listo.
             Err(Errno::EINTR) => return Ok(Ready::default()),
             Err(error) => return Err(error.into()),
@@ -516,11 +525,6 @@ impl Client {
         }
         matches!(reason, CloseReason::Left) && self.conn.wants_write()
     }
-}
-
-/// Cuántos clientes, para las frases.
-fn people(count: usize) -> String {
-    if count == 1 { "1 cliente".to_owned() } else { format!("{count} clientes") }
 }
 
 /// A un cliente cuyo descriptor no cabe se le dice, y se cierra.

@@ -11,7 +11,7 @@ use multiplexacion::cli;
 use multiplexacion::connection::ClientId;
 use multiplexacion::net::{self, Accept, BACKLOG};
 use multiplexacion::stop::Stop;
-use multiplexacion::trace;
+use multiplexacion::trace::counted;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -49,15 +49,21 @@ struct Entry {
     alarm: Instant,
 }
 
+/// Lo que se lleva de todos los clientes a la vez.
+struct Watch {
+    epoll: Epoll,
+    deadlines: Deadlines,
+    /// A quién hay que cerrar al final de la vuelta.
+    closing: Vec<ClientId>,
+}
+
 /// Un servidor web en un solo hilo.
 pub(crate) struct EpollServer {
-    epoll: Epoll,
+    watch: Watch,
     listener: Option<TcpListener>,
     stop: Arc<Stop>,
     clients: HashMap<ClientId, Entry>,
     next_id: u64,
-    deadlines: Deadlines,
-    closing: Vec<ClientId>,
     paused_until: Option<Instant>,
     drain: Duration,
     desk: Desk,
@@ -108,13 +114,11 @@ impl EpollServer {
             "epoll_ctl: añadido {fd}, el socket que escucha, para EPOLLIN"
         );
         Ok(EpollServer {
-            epoll,
+            watch: Watch { epoll, deadlines: Deadlines::default(), closing: Vec::new() },
             listener: Some(listener),
             stop,
             clients: HashMap::new(),
-            next_id: 0,
-            deadlines: Deadlines::default(),
-            closing: Vec::new(),
+            next_id: 1,
             paused_until: None,
             drain: settings.drain,
             desk: Desk::new(settings.patience),
@@ -156,30 +160,31 @@ impl EpollServer {
         let timeout = self.timeout();
         debug!(
             what = "wait",
-            fd = self.epoll.0.as_raw_fd(),
-            "epoll_wait: a dormir; clientes: {}",
-            self.clients.len()
+            fd = self.watch.epoll.0.as_raw_fd(),
+            "epoll_wait: a dormir, con {}",
+            counted(self.clients.len(), "cliente", "clientes")
         );
-        let ready = match self.epoll.wait(events, timeout) {
+        let ready = match self.watch.epoll.wait(events, timeout) {
             Ok(ready) => ready,
             // Otra señal, como la de reanudar tras Ctrl-Z (signal(7)).
             Err(Errno::EINTR) => 0,
             Err(error) => return Err(error.into()),
         };
         self.desk.now = Instant::now();
-        debug!(what = "wait", result = ready, "epoll_wait: {}", trace::ready(ready));
+        debug!(what = "wait", result = ready, "epoll_wait: {}", counted(ready, "listo", "listos"));
         Ok(ready)
     }
     // ANCHOR_END: wait
 
     fn timeout(&self) -> EpollTimeout {
-        let Some(next) = [self.deadlines.next(), self.paused_until].into_iter().flatten().min()
+        let Some(next) =
+            [self.watch.deadlines.next(), self.paused_until].into_iter().flatten().min()
         else {
             return EpollTimeout::NONE;
         };
         // epoll cuenta milisegundos enteros. Hacia arriba: despertar antes de la hora sería
         // despertar para nada.
-        let left = next.saturating_duration_since(Instant::now()) + Duration::from_micros(999);
+        let left = next.saturating_duration_since(self.desk.now) + Duration::from_micros(999);
         EpollTimeout::try_from(left).unwrap_or(EpollTimeout::MAX)
     }
 
@@ -214,7 +219,7 @@ impl EpollServer {
             client = id.0,
             "accept: cliente {id} desde {address}, descriptor {fd}"
         );
-        self.epoll.add(&stream, EpollEvent::new(interest, id.0))?;
+        self.watch.epoll.add(&stream, EpollEvent::new(interest, id.0))?;
         debug!(
             what = "register",
             fd,
@@ -224,7 +229,7 @@ impl EpollServer {
         );
         let client = Client::new(stream, id, &self.desk);
         let alarm = client.deadline();
-        self.deadlines.arm(alarm, id);
+        self.watch.deadlines.arm(alarm, id);
         self.clients.insert(id, Entry { client, interest, alarm });
         Ok(())
     }
@@ -234,7 +239,8 @@ impl EpollServer {
     /// Algo pasó en la conexión de un cliente. Lo que le ocurra se queda en él: aquí solo
     /// fallan las llamadas sobre el propio epoll.
     fn on_client(&mut self, id: ClientId, events: EpollFlags) -> io::Result<()> {
-        let Some(Entry { client, .. }) = self.clients.get_mut(&id) else { return Ok(()) };
+        let Some(entry) = self.clients.get_mut(&id) else { return Ok(()) };
+        let client = &mut entry.client;
         let fd = client.conn().raw_fd();
         debug!(
             what = "ready",
@@ -261,47 +267,13 @@ impl EpollServer {
         if events.contains(EpollFlags::EPOLLOUT) {
             client.on_writable(&mut self.desk);
         }
-        self.follow_up(id)
+        entry.follow_up(id, &mut self.watch)
     }
     // ANCHOR_END: on_client
 
-    // ANCHOR: follow_up
-    /// Pone al día lo que epoll y las alarmas saben de un cliente que acaba de moverse.
-    fn follow_up(&mut self, id: ClientId) -> io::Result<()> {
-        let Some(entry) = self.clients.get_mut(&id) else { return Ok(()) };
-        if entry.client.closing().is_some() {
-            self.closing.push(id);
-            return Ok(());
-        }
-        if entry.client.deadline() < entry.alarm {
-            self.deadlines.disarm(entry.alarm, id);
-            entry.alarm = entry.client.deadline();
-            self.deadlines.arm(entry.alarm, id);
-        }
-        // Leer o escribir, una cosa a la vez: mientras un cliente no recoja lo que pidió, no
-        // se le lee más. Es la contrapresión: él mismo se frena.
-        let conn = entry.client.conn();
-        let interest = if conn.wants_write() { EpollFlags::EPOLLOUT } else { EpollFlags::EPOLLIN };
-        if interest != entry.interest {
-            entry.interest = interest;
-            self.epoll.modify(conn.stream(), &mut EpollEvent::new(interest, id.0))?;
-            debug!(
-                what = "modify",
-                fd = conn.raw_fd(),
-                client = id.0,
-                result = names(interest),
-                "epoll_ctl: {} pasa a {}",
-                conn.raw_fd(),
-                names(interest)
-            );
-        }
-        Ok(())
-    }
-    // ANCHOR_END: follow_up
-
     /// Despide a quien agotó su plazo. Una alarma temprana solo se vuelve a poner.
     fn ring_alarms(&mut self) -> io::Result<()> {
-        while let Some(id) = self.deadlines.pop_due(self.desk.now) {
+        while let Some(id) = self.watch.deadlines.pop_due(self.desk.now) {
             let Some(entry) = self.clients.get_mut(&id) else { continue };
             if entry.client.deadline() <= self.desk.now {
                 let fd = entry.client.conn().raw_fd();
@@ -311,9 +283,9 @@ impl EpollServer {
             // Para quien se cierra no hay más alarmas: su plazo ya pasó, y sonarían sin fin.
             if entry.client.closing().is_none() {
                 entry.alarm = entry.client.deadline();
-                self.deadlines.arm(entry.alarm, id);
+                self.watch.deadlines.arm(entry.alarm, id);
             }
-            self.follow_up(id)?;
+            entry.follow_up(id, &mut self.watch)?;
         }
         Ok(())
     }
@@ -322,9 +294,9 @@ impl EpollServer {
     /// El único lugar que cierra conexiones: soltar la entrada cierra el descriptor, y el
     /// núcleo lo borra de epoll (epoll(7)).
     fn reap(&mut self) -> io::Result<()> {
-        for id in std::mem::take(&mut self.closing) {
+        for id in std::mem::take(&mut self.watch.closing) {
             let Some(entry) = self.clients.remove(&id) else { continue };
-            self.deadlines.disarm(entry.alarm, id);
+            self.watch.deadlines.disarm(entry.alarm, id);
             let fd = entry.client.conn().raw_fd();
             let reason = entry.client.closing().unwrap_or(&CloseReason::Left);
             debug!(what = "close", fd, client = id.0, result = %reason, "close({fd}): cliente {id}: {reason}");
@@ -338,7 +310,7 @@ impl EpollServer {
     /// atenderlo: se deja de vigilar hasta que se vaya un cliente, o un momento.
     fn pause(&mut self) -> io::Result<()> {
         let Some(listener) = &self.listener else { return Ok(()) };
-        self.epoll.delete(listener)?;
+        self.watch.epoll.delete(listener)?;
         self.paused_until = Some(self.desk.now + PAUSE);
         debug!(
             what = "pause",
@@ -354,7 +326,7 @@ impl EpollServer {
         };
         if when <= self.desk.now {
             self.paused_until = None;
-            self.epoll.add(listener, EpollEvent::new(EpollFlags::EPOLLIN, LISTENER))?;
+            self.watch.epoll.add(listener, EpollEvent::new(EpollFlags::EPOLLIN, LISTENER))?;
             debug!(what = "resume", fd = listener.as_raw_fd(), "se vuelve a aceptar");
         }
         Ok(())
@@ -366,21 +338,53 @@ impl EpollServer {
     fn on_stop(&mut self) -> io::Result<()> {
         debug!(what = "stop", "parada pedida: se deja de aceptar");
         // La señal sigue «lista» para siempre: si se siguiera vigilando, no se dormiría más.
-        self.epoll.delete(&*self.stop)?;
+        self.watch.epoll.delete(&*self.stop)?;
         self.listener = None;
         self.paused_until = None;
         let limit = self.desk.now + self.drain;
         self.desk.closing_time = Some(limit);
-        let everyone: Vec<ClientId> = self.clients.keys().copied().collect();
-        for id in everyone {
-            if let Some(entry) = self.clients.get_mut(&id) {
-                entry.client.on_stop(limit);
-            }
-            self.follow_up(id)?;
+        for (id, entry) in &mut self.clients {
+            entry.client.on_stop(limit);
+            entry.follow_up(*id, &mut self.watch)?;
         }
         Ok(())
     }
     // ANCHOR_END: on_stop
+}
+
+impl Entry {
+    // ANCHOR: follow_up
+    /// Pone al día lo que epoll y las alarmas saben de un cliente que acaba de moverse.
+    fn follow_up(&mut self, id: ClientId, watch: &mut Watch) -> io::Result<()> {
+        if self.client.closing().is_some() {
+            watch.closing.push(id);
+            return Ok(());
+        }
+        if self.client.deadline() < self.alarm {
+            watch.deadlines.disarm(self.alarm, id);
+            self.alarm = self.client.deadline();
+            watch.deadlines.arm(self.alarm, id);
+        }
+        // Leer o escribir, una cosa a la vez: mientras un cliente no recoja lo que pidió, no
+        // se le lee más. Es la contrapresión: él mismo se frena.
+        let conn = self.client.conn();
+        let interest = if conn.wants_write() { EpollFlags::EPOLLOUT } else { EpollFlags::EPOLLIN };
+        if interest != self.interest {
+            self.interest = interest;
+            watch.epoll.modify(conn.stream(), &mut EpollEvent::new(interest, id.0))?;
+            debug!(
+                what = "modify",
+                fd = conn.raw_fd(),
+                client = id.0,
+                result = names(interest),
+                "epoll_ctl: {} pasa a {}",
+                conn.raw_fd(),
+                names(interest)
+            );
+        }
+        Ok(())
+    }
+    // ANCHOR_END: follow_up
 }
 
 /// Los nombres de los eventos, como en epoll_ctl(2).

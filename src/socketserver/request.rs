@@ -11,6 +11,7 @@ use tracing::debug;
 use super::control::Control;
 use crate::cli;
 use crate::connection::ClientId;
+use crate::trace::counted;
 
 /// Cuánto se espera, al cerrar, a que el cliente termine de enviar y cierre su lado.
 const LINGER: Duration = Duration::from_secs(2);
@@ -232,6 +233,6 @@ fn retry(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
 fn received(bytes: usize) -> String {
     match bytes {
         0 => "0 bytes, el final de la entrada".to_owned(),
-        _ => format!("{bytes} bytes"),
+        _ => counted(bytes, "byte", "bytes"),
     }
 }

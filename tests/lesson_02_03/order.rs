@@ -78,21 +78,21 @@ fn hablando_todos_a_la_vez_todos_oyen_lo_mismo() -> Outcome {
     while all.len() < scripts.len() * EACH {
         all.push(witness.next_frame()?);
     }
+    let said_by_others = |name: &str| -> Vec<&str> {
+        let own = said(name, "");
+        all.iter().map(String::as_str).filter(|line| !line.starts_with(&own)).collect()
+    };
     dora.half_close()?;
-    let dora_heard = everything(&mut dora)?;
+    assert_eq!(everything(&mut dora)?, said_by_others("dora"), "lo que oyó dora");
     witness.expect_frame(left("dora"))?;
     for (name, program) in &people {
         program.close_stdin();
         let exit = program.wait(LIMIT)?;
         assert_eq!(exit.code, Some(0), "{exit}");
         let heard: Vec<&str> = exit.stdout.lines().filter(|line| line.starts_with('#')).collect();
-        let own = said(name, "");
-        let expected: Vec<&String> = all.iter().filter(|line| !line.starts_with(&own)).collect();
-        assert_eq!(heard, expected, "lo que oyó {name}");
+        assert_eq!(heard, said_by_others(name), "lo que oyó {name}");
         witness.expect_frame(left(name))?;
     }
-    let expected: Vec<&String> = all.iter().filter(|l| !l.starts_with(&said("dora", ""))).collect();
-    assert_eq!(dora_heard.iter().collect::<Vec<_>>(), expected);
     for (name, script) in &scripts {
         let spoke = said(name, "");
         let spoken = all.iter().filter_map(|line| line.strip_prefix(&spoke));

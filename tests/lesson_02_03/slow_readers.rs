@@ -26,29 +26,48 @@ fn t3_10_un_cliente_ocioso_no_cuesta_nada() -> Outcome {
 #[test]
 fn t3_10_uno_lento_con_bytes_pendientes_no_cuesta_nada() -> Outcome {
     let chat = Chat::open()?;
+    let [mut ana, mut carla] = chat.members(["ana", "carla"])?;
     let mut slow = chat.slow_member("lento", SMALL)?;
-    let mut ana = chat.member("ana")?;
-    let mut carla = chat.member("carla")?;
-    // Hasta que lo que no cabe en el núcleo ocupe memoria del servidor, y no tanta que lo despida.
-    let (before, _) = memory(&chat.server)?;
-    let mut lines = numbered(2000, 9000).into_iter();
-    let mut sent = Vec::new();
-    while memory(&chat.server)?.0 < before + 400 {
-        let line = lines.next().ok_or_else(|| Failure::new("Todo le cupo al núcleo."))?;
-        ana.send_frame(&line)?;
-        carla.expect_frame(said("ana", &line))?;
-        sent.push(line);
-    }
+    let lines = leave_pending(&chat, &mut ana, &mut carla)?;
     sleeps_through(&chat.server, NOTHING_TO_DO)?;
 
     // Y al lento, en cuanto lee, le llega todo.
-    slow.next_frame()?;
-    slow.next_frame()?;
-    for line in &sent {
+    for line in &lines {
         slow.expect_frame(said("ana", line))?;
     }
-    ana.expect_frame(joined(3, "carla"))?;
+    ana.expect_frame(joined(3, "lento"))?;
     talk(&mut ana, &mut slow)
+}
+
+#[test]
+fn quien_cierra_su_lado_recibe_lo_que_ya_era_para_el() -> Outcome {
+    let chat = Chat::open()?;
+    let [mut ana, mut carla] = chat.members(["ana", "carla"])?;
+    let mut slow = chat.slow_member("lento", SMALL)?;
+    let lines = leave_pending(&chat, &mut ana, &mut carla)?;
+    slow.half_close()?;
+    carla.expect_frame(left("lento"))?;
+    for line in &lines {
+        slow.expect_frame(said("ana", line))?;
+    }
+    slow.expect_end()
+}
+
+/// Habla hasta que al servidor le quede algo por entregar al lento, y no tanto que lo despida.
+fn leave_pending(chat: &Chat, ana: &mut Peer, carla: &mut Peer) -> Result<Vec<String>, Failure> {
+    carla.expect_frame(joined(3, "lento"))?;
+    let (before, _) = memory(&chat.server)?;
+    let mut sent = Vec::new();
+    for line in numbered(2000, 9000) {
+        ana.send_frame(&line)?;
+        carla.expect_frame(said("ana", &line))?;
+        sent.push(line);
+        // Lo que no cabe en el núcleo ocupa memoria suya.
+        if memory(&chat.server)?.0 > before + 400 {
+            return Ok(sent);
+        }
+    }
+    Err(carla.failure("Todo le cupo al núcleo."))
 }
 
 #[test]

@@ -416,7 +416,7 @@ fn t4_13_un_error_en_quien_no_lee_lo_despide_y_no_deja_el_bucle_girando() -> Res
     returns_to(&server, base)?;
     serves_a_latecomer(&server)?;
     stays_asleep(&server, A_WHILE)?;
-    let ready = story.of_client(0)?.into_iter().rfind(|step| step.what() == "ready");
+    let ready = story.of_client(1)?.into_iter().rfind(|step| step.what() == "ready");
     let names = ready.as_ref().map_or("", |step| step.text("result"));
     assert!(names.contains("EPOLLERR") || names.contains("EPOLLHUP"), "lo último fue «{names}»");
     Ok(())
@@ -455,26 +455,26 @@ fn t4_15_quien_recibe_el_descriptor_de_otro_no_hereda_nada_suyo() -> Result<(), 
     let mut first = web.peer("media cabecera")?;
     first.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n")?;
     first.reset()?;
-    left(0)?;
+    left(1)?;
 
     let mut second = web.peer("medio cuerpo")?;
     second.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nhola")?;
     second.close();
-    left(1)?;
+    left(2)?;
 
     let mut third = web.peer_with_receive_buffer("salida atascada", SMALL_BUFFER)?;
     let sending = third.send_meanwhile(GET.repeat(FLOOD))?;
     story.wait_for(&server, "que se espera a poder escribir", |step| step.what() == "modify")?;
     drop(sending);
     third.reset()?;
-    left(2)?;
+    left(3)?;
 
     let mut fourth = web.peer("despedida")?;
     fourth.send(GET_AND_CLOSE)?;
     expect_page(&mut fourth)?;
     fourth.expect_end()?;
     fourth.close();
-    left(3)?;
+    left(4)?;
 
     // Lo primero que recibe el último es la respuesta a lo que él pide.
     let mut last = web.peer("heredero")?;
@@ -485,7 +485,7 @@ fn t4_15_quien_recibe_el_descriptor_de_otro_no_hereda_nada_suyo() -> Result<(), 
     let steps = story.steps()?;
     let accepted: Vec<_> = steps.iter().filter(|step| step.what() == "accept").collect();
     let clients: Vec<_> = accepted.iter().filter_map(|step| step.client()).collect();
-    assert_eq!(clients, [0, 1, 2, 3, 4], "un identificador no se repite");
+    assert_eq!(clients, [1, 2, 3, 4, 5], "un identificador no se repite");
     let first = accepted[0].number("fd");
     assert!(accepted.iter().all(|step| step.number("fd") == first), "y aquí el descriptor, sí");
     Ok(())
@@ -524,7 +524,7 @@ fn t4_16_al_terminar_llega_entero_lo_que_se_estaba_enviando() -> Result<(), Fail
         assert_eq!(exit.code, Some(0), "{exit}");
         assert_eq!(exit.stderr, "");
         let written: u64 = story
-            .of_client(1)?
+            .of_client(2)?
             .iter()
             .filter(|step| step.what() == "write")
             .filter_map(|step| step.number("bytes"))
@@ -583,7 +583,7 @@ fn t4_18_despierta_una_vez_cuando_vence_el_plazo() -> Result<(), Failure> {
         client.expect_end()?;
     }
     stays_asleep(&server, A_WHILE)?;
-    for client in 0..2 {
+    for client in 1..3 {
         let moment = |what: &str| {
             let steps = story.of_client(client)?;
             let step = steps.iter().find(|step| step.what() == what);

@@ -94,7 +94,7 @@ fn la_traza_permite_seguir_a_un_cliente_de_principio_a_fin() -> Result<(), Failu
     server.signal(Signal::SIGTERM)?;
     server.wait(SOON)?;
 
-    let life = story.of_client(0)?;
+    let life = story.of_client(1)?;
     let told: Vec<_> = life
         .iter()
         .map(|step| match step.number("bytes") {
@@ -172,7 +172,7 @@ fn la_traza_muestra_la_contrapresion() -> Result<(), Failure> {
     }
     sending.finish()?;
     finish(slow)?;
-    let life = story.of_client(0)?;
+    let life = story.of_client(1)?;
     let modified: Vec<_> = life
         .iter()
         .filter(|step| step.what() == "modify")
@@ -204,7 +204,7 @@ fn una_peticion_rechazada_cuenta_la_razon_y_la_despedida() -> Result<(), Failure
     let exit = server.wait(SOON)?;
     let sentence = "respuesta 400: la cabecera no cumple la sintaxis de HTTP/1.1";
     assert!(exit.stderr.contains(sentence), "{exit}");
-    let life: Vec<_> = story.of_client(0)?.iter().map(|step| step.what().to_owned()).collect();
+    let life: Vec<_> = story.of_client(1)?.iter().map(|step| step.what().to_owned()).collect();
     assert_eq!(
         life,
         [

@@ -55,7 +55,7 @@ fn cada_peticion_renueva_el_plazo() -> Result<(), Failure> {
         client.pause(Duration::from_millis(250));
     }
     client.expect_end()?;
-    let steps = story.of_client(0)?;
+    let steps = story.of_client(1)?;
     let moment = |what: &str| {
         let step = steps.iter().rfind(|step| step.what() == what);
         step.and_then(|step| step.number("us")).unwrap_or_default()
@@ -144,7 +144,7 @@ fn el_plazo_para_terminar_se_cumple_aunque_alguien_no_cuelgue() -> Result<(), Fa
     let (server, story) = Story::server("drain_timeout", &options)?;
     let web = conversation(&server);
     let mut clients = Vec::new();
-    for (client, name) in (0..2).zip(["quien no lee", "quien no cuelga"]) {
+    for (client, name) in (1..3).zip(["quien no lee", "quien no cuelga"]) {
         let mut slow = web.peer_with_receive_buffer(name, SMALL_BUFFER)?;
         let sending = slow.send_meanwhile(GET.repeat(FLOOD))?;
         story.wait_for(&server, "que se espera a poder escribir", move |step| {
