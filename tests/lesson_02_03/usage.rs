@@ -30,7 +30,8 @@ fn session(arguments: &[&str], code: i32) -> Result<String, Failure> {
     let typed: String = words.collect();
     let exit = run(lesson().args(arguments.iter().copied()))?;
     let answer = complaint(&exit, code).map_err(|failure| failure.within(typed.clone()))?;
-    Ok(format!("$ aplic_02_03{typed}\n{answer}"))
+    // Lo que se teclea como escape se escribe aquí como tal: la instantánea es texto.
+    Ok(format!("$ aplic_02_03{}\n{answer}", typed.replace('\u{1b}', "\\e")))
 }
 
 #[test]
@@ -47,7 +48,7 @@ fn la_ayuda_esta_en_espanol() -> Outcome {
 #[test]
 fn cada_error_de_uso_tiene_su_linea() -> Outcome {
     let long = "x".repeat(33);
-    let usages: [&[&str]; 19] = [
+    let usages: [&[&str]; 20] = [
         &[],
         &["--port", "8800"],
         &["--name"],
@@ -56,6 +57,7 @@ fn cada_error_de_uso_tiene_su_linea() -> Outcome {
         &["--name", "ana@casa"],
         &["--name", " ana"],
         &["--name", "a\u{200b}na"],
+        &["--name", "a\u{1b}[2J"],
         &["--name", &long],
         &["--name", "ana", "--name", "beto"],
         &["--nmae", "ana"],
