@@ -165,7 +165,7 @@ impl<S: Read + Write + AsRawFd> Connection<S> {
                     fd, client, bytes, "write({fd}): {bytes} de {pending} bytes"
                 );
                 self.output.pop(bytes);
-                // Una escritura corta dice lo mismo que EAGAIN: el búfer del núcleo se llenó.
+                // Una escritura parcial dice lo mismo que EAGAIN: el búfer del núcleo se llenó.
                 self.blocked = bytes < pending;
                 Ok(())
             }

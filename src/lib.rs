@@ -11,7 +11,7 @@
 //! | 02_04, web con `epoll` | [`connection`], [`http`] |
 //! | las tres | [`stop`] (Ctrl-C como un descriptor más), [`cli`] (órdenes y errores en español), [`trace`] (`-v` y `--trace`) |
 //!
-//! Las flechas van en un solo sentido: las lecciones usan estos módulos y ninguno de ellos
+//! Las dependencias van en un solo sentido: las lecciones usan estos módulos y ninguno de ellos
 //! conoce una lección.
 
 pub mod cli;

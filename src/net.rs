@@ -73,8 +73,8 @@ pub fn accept(listener: &TcpListener) -> io::Result<Accept> {
         Ok(accepted) => accepted,
         Err(error) => return refusal(error),
     };
-    // Sin Nagle: una respuesta pequeña no espera a que confirmen la anterior (tcp(7)). Si el
-    // cliente ya se fue, la opción falla; su primera lectura lo contará mejor.
+    // Sin la demora de Nagle: una respuesta pequeña no espera a que confirmen la anterior
+    // (tcp(7)). Si el cliente ya se fue, la opción falla; su primera lectura lo contará mejor.
     let _ = stream.set_nodelay(true);
     Ok(Accept::Client(stream, address))
 }

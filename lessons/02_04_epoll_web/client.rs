@@ -123,7 +123,7 @@ pub(crate) enum CloseReason {
     Left,
     /// Ya tiene la última respuesta que iba a recibir.
     Served,
-    /// El socket falló: un reset, casi siempre.
+    /// El socket falló: un reinicio de la conexión, casi siempre.
     Broken(io::Error),
     /// No hizo nada durante demasiado tiempo.
     Idle,
@@ -367,9 +367,9 @@ impl Client {
     // ANCHOR_END: send
 
     // ANCHOR: say_goodbye
-    /// Cerrar de golpe con bytes sin leer provoca un reset, y el reset puede destruir la
-    /// respuesta antes de que el otro la lea (RFC 9112 §9.6). Así que se cierra solo nuestro
-    /// lado, y se sigue leyendo un rato.
+    /// Cerrar de golpe con bytes sin leer provoca un reinicio de la conexión, que puede
+    /// destruir la respuesta antes de que el otro la lea (RFC 9112 §9.6). Así que se cierra
+    /// solo nuestro lado, y se sigue leyendo un rato.
     fn say_goodbye(&mut self, desk: &Desk) {
         self.conn.consume(usize::MAX);
         self.stage = Stage::Lingering;
