@@ -28,7 +28,7 @@ pub struct Common {
     #[arg(long, value_name = "DIRECCIÓN", default_value = "127.0.0.1", hide_default_value = true)]
     pub host: String,
 
-    /// Explica cada paso en el error estándar
+    /// Explica cada paso en la salida de errores
     #[arg(short, long)]
     pub verbose: bool,
 
@@ -192,7 +192,7 @@ pub fn announce(address: std::net::SocketAddr) -> io::Result<()> {
 }
 
 fn complain(line: &str) {
-    // Si ni siquiera hay error estándar, queda el código de salida.
+    // Si ni siquiera hay salida de errores, queda el código de salida.
     let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 

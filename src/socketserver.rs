@@ -274,7 +274,7 @@ where
     }
 
     /// Qué hacer cuando no se pudo atender a un cliente. Si no se dice otra cosa, escribe una
-    /// línea en el error estándar. Puede llamarse desde varios hilos a la vez.
+    /// línea en la salida de errores. Puede llamarse desde varios hilos a la vez.
     pub fn handle_error(
         mut self,
         handle: impl Fn(&Request, &Failure) + Send + Sync + 'static,
@@ -568,7 +568,7 @@ where
 fn print_error(request: &Request, failure: &Failure) {
     use std::io::Write;
     let line = format!("no se pudo atender a {}: {failure}\n", request.client_address());
-    // Si ni siquiera hay error estándar, no queda a quién contárselo.
+    // Si ni siquiera hay salida de errores, no queda a quién contárselo.
     let _ = io::stderr().write_all(line.as_bytes());
 }
 

@@ -1,7 +1,7 @@
 //! Ver por dentro: `-v` para las personas, `--trace ARCHIVO` para las herramientas.
 //!
 //! Las lecciones describen cada paso con un evento de `tracing`, de nivel `DEBUG`: una frase
-//! en español y unos campos. `-v` escribe la frase en el error estándar, precedida de los
+//! en español y unos campos. `-v` escribe la frase en la salida de errores, precedida de los
 //! segundos desde el arranque; `--trace` escribe los campos. Apagados, cada evento cuesta una
 //! comparación.
 //!
@@ -61,7 +61,7 @@ pub fn counted(count: impl TryInto<usize>, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
-/// La frase de cada paso, en el error estándar.
+/// La frase de cada paso, en la salida de errores.
 struct Sentences {
     origin: Instant,
 }
@@ -72,7 +72,7 @@ impl<S: Subscriber> Layer<S> for Sentences {
         event.record(&mut sentence);
         let seconds = self.origin.elapsed().as_secs_f64();
         let line = format!("[{seconds:11.6}] {}\n", sentence.0);
-        // Si el error estándar se ha cerrado no queda a quién contárselo.
+        // Si la salida de errores se ha cerrado no queda a quién contárselo.
         let _ = io::stderr().write_all(line.as_bytes());
     }
 }

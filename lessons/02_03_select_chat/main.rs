@@ -95,7 +95,7 @@ enum CloseReason {
     Left,
     /// El otro extremo cerró a mitad de un mensaje.
     CutShort,
-    /// El socket falló: un reset, casi siempre.
+    /// El socket falló: un reinicio de la conexión, casi siempre.
     Broken(io::Error),
     /// Lo que llegó, o lo que se quería enviar, no es un mensaje.
     BadFrame(FrameError),
@@ -131,7 +131,7 @@ impl fmt::Display for CloseReason {
     }
 }
 
-/// `select` guarda los descriptores en un mapa de FD_SETSIZE bits, 1.024: de los que no caben no
+/// `select` guarda los descriptores en un mapa de FD_SETSIZE bits, 1024: de los que no caben no
 /// puede hablar. En C, anotarlos es escribir fuera del mapa; en `nix`, un pánico (select(2)).
 fn fits_in_a_set(descriptor: impl AsFd) -> bool {
     usize::try_from(descriptor.as_fd().as_raw_fd()).is_ok_and(|fd| fd < FD_SETSIZE)
@@ -163,7 +163,7 @@ fn must_fit_in_a_set(descriptor: impl AsFd) -> Result<(), Trouble> {
     disable_version_flag = true
 )]
 struct Arguments {
-    /// Quién eres; «servidor» es el servidor
+    /// Quién eres; con «servidor», este programa es el servidor
     #[arg(long, value_name = "NOMBRE", value_parser = protocol::role)]
     name: protocol::Role,
 

@@ -55,7 +55,7 @@ pub(crate) fn check_name(name: &str) -> Result<(), &'static str> {
     } else if name.trim() != name {
         Err("el nombre no puede empezar ni acabar con espacios")
     } else if same_name(name, SERVER) {
-        Err("«servidor» es el servidor")
+        Err("ese nombre está reservado para el servidor")
     } else {
         Ok(())
     }

@@ -488,7 +488,7 @@ impl Client {
     }
 
     /// Escribe lo que quepa; si ya se lo llevó todo y se le estaba despidiendo, cierra nuestro
-    /// lado. Cerrar los dos de golpe, con algo suyo sin leer, provocaría un reset que podría
+    /// lado. Cerrar los dos de golpe, con algo suyo sin leer, provocaría un reinicio que podría
     /// destruir lo que aún no ha leído.
     fn flush(&mut self) {
         if let Err(error) = self.conn.flush() {
@@ -534,7 +534,7 @@ fn turn_away(conn: &Channel) {
         format!("{ERROR}el chat está lleno: select no pasa del descriptor {}", FD_SETSIZE - 1);
     let mut stream = conn.stream();
     // Recién aceptado, su búfer está vacío: el aviso cabe. Lo que ya hubiera enviado se lee
-    // para que el cierre no sea un reset.
+    // para que el cierre no reinicie la conexión.
     let _ = stream.write(&frame::encode(&why).unwrap_or_default());
     let _ = stream.shutdown(Shutdown::Write);
     let _ = stream.read(&mut [0; 1024]);

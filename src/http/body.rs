@@ -102,7 +102,7 @@ impl Chunk {
                     Ok(2)
                 }
                 [] | [b'\r'] => Ok(0),
-                _ => Err(bad("a los datos de un trozo les sigue un fin de línea")),
+                _ => Err(bad("tras los datos de un trozo debe venir un fin de línea")),
             },
             Chunk::Trailer => self.read_trailer(bytes),
             Chunk::Done => Ok(0),

@@ -214,7 +214,7 @@ impl Fields {
     fn add_encoding(&mut self, value: &[u8]) -> Result<(), Refusal> {
         if self.chunked || !value.eq_ignore_ascii_case(b"chunked") {
             let status = Status::NOT_IMPLEMENTED;
-            return Err(Refusal { status, reason: "el único Transfer-Encoding es chunked" });
+            return Err(Refusal { status, reason: "solo se admite Transfer-Encoding: chunked" });
         }
         self.chunked = true;
         Ok(())

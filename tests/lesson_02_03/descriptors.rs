@@ -113,7 +113,7 @@ fn t3_15_al_que_no_cabe_en_select_se_le_dice_y_los_demas_siguen() -> Outcome {
 fn t3_15_con_demasiados_descriptores_heredados_se_explica() -> Outcome {
     let chat = Chat::open()?;
     let port = chat.server.address().port().to_string();
-    // 1.100 abiertos antes de empezar: cualquier socket suyo queda por encima de 1.023.
+    // 1100 abiertos antes de empezar: cualquier socket suyo queda por encima de 1023.
     let script =
         "for ((fd = 3; fd < 1100; fd++)); do eval \"exec $fd</dev/null\"; done; exec \"$@\"";
     for arguments in [["servidor", "0"], ["ana", &port]] {

@@ -178,7 +178,7 @@ fn t3_08_anunciar_mucho_no_reserva_memoria() -> Outcome {
     }
     chat.settles()?;
     let (now_reserved, now_resident) = memory(&chat.server)?;
-    // Guardar lo anunciado, solo por los 65.536, serían 3.200 KiB.
+    // Guardar lo anunciado, solo por los 65 536, serían 3200 KiB.
     let growth = (now_reserved - reserved).max(now_resident.saturating_sub(resident));
     assert!(growth < 1024, "cien longitudes anunciadas ocuparon {growth} KiB");
     drop(ana);

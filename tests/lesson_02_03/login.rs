@@ -93,8 +93,8 @@ fn t3_20_un_nombre_que_engana_no_entra() -> Outcome {
         ("#beto", "el nombre no puede llevar ninguno de @ [ ] < > #"),
         (" beto", "el nombre no puede empezar ni acabar con espacios"),
         ("beto ", "el nombre no puede empezar ni acabar con espacios"),
-        ("servidor", "«servidor» es el servidor"),
-        ("SerVidor", "«servidor» es el servidor"),
+        ("servidor", "ese nombre está reservado para el servidor"),
+        ("SerVidor", "ese nombre está reservado para el servidor"),
         ("Ana", "ese nombre ya está en uso"),
         ("aNA", "ese nombre ya está en uso"),
     ];

@@ -16,7 +16,7 @@ fn run<Word: Into<OsString>>(words: impl IntoIterator<Item = Word>) -> Result<Ex
     Program::new(PROGRAM).args(words).run_to_end("", SOON * 3)
 }
 
-/// Termina con ese código, y todo lo que dice es una línea en el error estándar.
+/// Termina con ese código, y todo lo que dice es una línea en la salida de errores.
 fn complains(exit: &Exit, code: i32) {
     assert_eq!(exit.code, Some(code), "{exit}");
     assert_eq!(exit.stdout, "", "{exit}");

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use harness::Failure;
 
-/// Si se puede usar `tool`. Si no, lo dice en el error estándar: una prueba que no prueba nada
+/// Si se puede usar `tool`. Si no, lo dice en la salida de errores: una prueba que no prueba nada
 /// no debe pasar en silencio.
 ///
 /// En la integración continua (variable `CI`), que instala lo que hace falta, es un fallo.

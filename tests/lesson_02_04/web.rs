@@ -84,7 +84,7 @@ pub(crate) fn returns_to(server: &Server, base: usize) -> Result<(), Failure> {
     server.eventually(&what, SOON, || server.open_descriptors().is_ok_and(|open| open == base))
 }
 
-/// Envía esos bytes, cierra su sentido y devuelve todo lo que llega hasta el fin.
+/// Envía esos bytes, cierra su lado y devuelve todo lo que llega hasta el fin.
 pub(crate) fn exchange(address: SocketAddr, request: &[u8]) -> Result<Vec<u8>, Failure> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(SOON))?;

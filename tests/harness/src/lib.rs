@@ -46,7 +46,7 @@
 //!        0  cliente  →  "ho"
 //!      100  cliente  ·  pausa de 100 ms
 //!      100  cliente  →  "la"
-//!      100  cliente  ·  cierra su sentido (FIN) y sigue leyendo
+//!      100  cliente  ·  cierra su lado (FIN) y sigue leyendo
 //!      100  cliente  ←  "ho"
 //!      100  cliente  ←  fin de la conexión (FIN)
 //!

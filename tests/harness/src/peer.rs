@@ -129,7 +129,7 @@ impl Peer {
         thread::sleep(span);
     }
 
-    /// Cierra su sentido (shutdown(2), `SHUT_WR`) y sigue escuchando.
+    /// Cierra su lado (shutdown(2), `SHUT_WR`) y sigue escuchando.
     ///
     /// Que el servidor haya cerrado ya no es un fallo: lo dirá el paso siguiente, si importa.
     pub fn half_close(&mut self) -> Result<(), Failure> {
@@ -138,7 +138,7 @@ impl Peer {
         match result {
             Err(error) if error.kind() != ErrorKind::NotConnected => {
                 let why = wording::os_error(&error);
-                Err(self.failure(format!("«{}» no pudo cerrar su sentido: {why}.", self.name)))
+                Err(self.failure(format!("«{}» no pudo cerrar su lado: {why}.", self.name)))
             }
             _ => Ok(()),
         }

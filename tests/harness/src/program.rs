@@ -105,7 +105,7 @@ impl Program {
         self
     }
 
-    /// Con un terminal de ese tamaño en vez de tuberías (pty(7)).
+    /// Con una terminal de ese tamaño en vez de tuberías (pty(7)).
     ///
     /// Todo lo que dibuja aparece como salida estándar, sin interpretar. No es su terminal de
     /// control: Ctrl-C no envía la señal, hay que usar [`Running::signal`].

@@ -14,7 +14,7 @@ use crate::wording;
 const REACTION: Duration = Duration::from_millis(200);
 /// Lo que se deja entre dos trozos de un envío, para que no viajen juntos.
 const BETWEEN_PIECES: Duration = Duration::from_millis(50);
-/// Lo que se sigue escuchando al final si la prueba no cerró su sentido.
+/// Lo que se sigue escuchando al final si la prueba no cerró su lado.
 const LINGER: Duration = Duration::from_secs(2);
 /// Más participantes que estos no caben en una terminal.
 const MAX_PEERS: usize = 6;

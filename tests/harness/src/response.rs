@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Más encabezados que estos no los manda nadie en este curso.
+/// Más campos que estos no los manda nadie en este curso.
 const MAX_HEADERS: usize = 64;
 
 /// Lo que contestó el servidor.
@@ -12,14 +12,14 @@ pub struct Response {
     pub status: u16,
     /// La frase que acompaña al código.
     pub reason: String,
-    /// Los encabezados, en su orden y con sus mayúsculas.
+    /// Los campos de la cabecera, en su orden y con sus mayúsculas.
     pub headers: Vec<(String, String)>,
     /// El cuerpo, ya completo.
     pub body: Vec<u8>,
 }
 
 impl Response {
-    /// El valor del primer encabezado con ese nombre, sin distinguir mayúsculas.
+    /// El valor del primer campo con ese nombre, sin distinguir mayúsculas.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .iter()
@@ -86,10 +86,10 @@ fn explain(error: httparse::Error) -> &'static str {
     match error {
         httparse::Error::Version => "no empieza por HTTP/1.1",
         httparse::Error::Status => "el código no son tres cifras",
-        httparse::Error::HeaderName => "el nombre de un encabezado tiene un carácter prohibido",
-        httparse::Error::HeaderValue => "el valor de un encabezado tiene un carácter prohibido",
+        httparse::Error::HeaderName => "el nombre de un campo tiene un carácter prohibido",
+        httparse::Error::HeaderValue => "el valor de un campo tiene un carácter prohibido",
         httparse::Error::NewLine => "hay un retorno de carro sin su salto de línea",
-        httparse::Error::TooManyHeaders => "tiene demasiados encabezados",
+        httparse::Error::TooManyHeaders => "tiene demasiados campos",
         httparse::Error::Token => "tiene un carácter donde no puede ir",
     }
 }

@@ -181,7 +181,7 @@ impl Transcript {
             What::Received(bytes) => shown(bytes, &mut views.received),
             What::Connected(local) => vec![format!("se conecta desde {local}")],
             What::Paused(span) => vec![format!("pausa de {}", wording::duration(*span))],
-            What::HalfClosed => vec!["cierra su sentido (FIN) y sigue leyendo".to_owned()],
+            What::HalfClosed => vec!["cierra su lado (FIN) y sigue leyendo".to_owned()],
             What::Closed => vec!["cierra".to_owned()],
             What::Reset => vec!["reinicia la conexión (RST)".to_owned()],
             What::Ended => vec!["fin de la conexión (FIN)".to_owned()],

@@ -91,7 +91,7 @@ impl Running {
 
     /// Cierra su entrada estándar, después de lo que ya se le haya escrito.
     ///
-    /// En un terminal esto no se nota: allí el final es teclear Ctrl-D (`"\x04"`).
+    /// En una terminal esto no se nota: allí el final es teclear Ctrl-D (`"\x04"`).
     pub fn close_stdin(&self) {
         lock(&self.stdin).take();
     }

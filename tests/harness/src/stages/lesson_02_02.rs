@@ -1,5 +1,5 @@
 //! Lección 02_02, el eco (RFC 862): todo byte vuelve igual y en orden, hasta que el cliente cierra
-//! su sentido; entonces cierra el servidor.
+//! su lado; entonces cierra el servidor.
 
 use std::time::Duration;
 
@@ -33,21 +33,21 @@ pub(crate) const STAGES: &[Stage] = &[
         3,
         "los bytes exactos",
         "vuelven los mismos bytes, sean texto o no: nada de convertirlos en cadenas, ni de \
-         pararse en el cero o en el fin de línea.",
+         pararse en el byte cero o en el fin de línea.",
         exact_bytes,
     ),
     stage(
         4,
         "el final, en orden",
-        "cuando el cliente cierra su sentido (FIN), primero vuelve todo lo pendiente y después \
+        "cuando el cliente cierra su lado (FIN), primero vuelve todo lo pendiente y después \
          cierra el servidor; ni antes ni nunca. Cerrar con bytes sin leer reinicia la conexión.",
         orderly_end,
     ),
     stage(
         5,
         "un mensaje más grande que los búferes",
-        "write(2) puede aceptar menos de lo que se le da: hay que repetirlo con el resto \
-         (`write_all`), sin dejar de leer para siempre.",
+        "write(2) puede aceptar menos de lo que se le da: hay que insistir con el resto \
+         (`write_all`) y después seguir leyendo.",
         large_message,
     ),
     stage(

@@ -64,7 +64,7 @@ pub(crate) const STAGES: &[Stage] = &[
         6,
         "nombres inválidos",
         "de 1 a 32 caracteres, sin invisibles ni de control, sin @[]<>#, sin espacios en los \
-         extremos, y «servidor» ya está cogido. A lo demás, «ERROR: …» y cierre.",
+         extremos, y «servidor» está reservado. A lo demás, «ERROR: …» y cierre.",
         invalid_names,
     ),
     stage(
@@ -77,7 +77,7 @@ pub(crate) const STAGES: &[Stage] = &[
     stage(
         8,
         "longitudes hostiles",
-        "la longitud se comprueba antes de reservar ni un byte: nadie manda cuatro gigas porque lo \
+        "la longitud se comprueba antes de reservar ni un byte: no se reservan cuatro gigas porque lo \
          diga una cabecera.",
         hostile_lengths,
     ),

@@ -29,7 +29,7 @@ pub(crate) const STAGES: &[Stage] = &[
     ),
     stage(
         2,
-        "los encabezados",
+        "los campos de la cabecera",
         "Content-Type con su juego de caracteres, Content-Length en bytes (26, no 25: la «¡» ocupa \
          dos) y la fecha de hoy en formato IMF-fixdate.",
         headers,
@@ -62,7 +62,7 @@ pub(crate) const STAGES: &[Stage] = &[
     stage(
         7,
         "HEAD",
-        "los mismos encabezados que GET y ningún cuerpo: si lo hubiera, el cliente lo tomaría por \
+        "los mismos campos que GET y ningún cuerpo: si lo hubiera, el cliente lo tomaría por \
          el comienzo de la respuesta siguiente.",
         head,
     ),
@@ -90,7 +90,7 @@ pub(crate) const STAGES: &[Stage] = &[
         11,
         "una cabecera sin final",
         "más de 8 KiB es un 431, y ha de llegar aunque el cliente siga enviando: se cierra el \
-         propio sentido y se descarta lo que llegue, porque cerrar sin leer reinicia la conexión.",
+         propio lado y se descarta lo que llegue, porque cerrar sin leer reinicia la conexión.",
         endless_head,
     ),
     stage(
@@ -150,22 +150,22 @@ fn headers(web: &Conversation) -> Result<(), Failure> {
     {
         let got = page.header(name).unwrap_or_default();
         if got != expected {
-            let headline = format!("El encabezado {name} no es el del contrato.");
+            let headline = format!("El campo {name} no es el del contrato.");
             return Err(client.mismatch(headline, expected, got));
         }
     }
     let Some(date) = page.date() else {
         return Err(match page.header("Date") {
-            None => client.failure("A la respuesta le falta el encabezado Date."),
+            None => client.failure("A la respuesta le falta el campo Date."),
             Some(date) => {
-                client.failure(format!("El encabezado Date no es una fecha IMF-fixdate: «{date}»."))
+                client.failure(format!("El campo Date no es una fecha IMF-fixdate: «{date}»."))
             }
         });
     };
     let now = SystemTime::now();
     if date > now + CLOCK_SKEW || date < now - CLOCK_SKEW {
         let date = page.header("Date").unwrap_or_default();
-        return Err(client.failure(format!("El encabezado Date no dice la hora: «{date}».")));
+        return Err(client.failure(format!("El campo Date no dice la hora: «{date}».")));
     }
     Ok(())
 }
@@ -337,7 +337,7 @@ fn closing(web: &Conversation) -> Result<(), Failure> {
         expect_page(&mut client)?;
         client.expect_end()?;
     }
-    // Quien cierra su sentido tras preguntar espera aún la respuesta.
+    // Quien cierra su lado tras preguntar espera aún la respuesta.
     let mut client = web.peer("quien ya no preguntará más")?;
     client.send(GET)?;
     client.half_close()?;
@@ -419,7 +419,7 @@ fn check_page(client: &mut Peer, page: Response) -> Result<Response, Failure> {
     Ok(page)
 }
 
-/// Lo que se contesta a HEAD: los encabezados de la página, y nada más.
+/// Lo que se contesta a HEAD: la cabecera de la página, y nada más.
 fn expect_headers_only(client: &mut Peer) -> Result<(), Failure> {
     let answer = client.expect_response_to_head()?;
     check_status(client, &answer, &[200])
@@ -440,7 +440,7 @@ fn check_status(client: &mut Peer, answer: &Response, accepted: &[u16]) -> Resul
     Err(client.mismatch(headline, expected.join(" o "), answer.status.to_string()))
 }
 
-/// Acaba en orden: cierra su sentido y no llega nada más.
+/// Acaba en orden: cierra su lado y no llega nada más.
 fn finish(mut client: Peer) -> Result<(), Failure> {
     client.half_close()?;
     client.expect_end()

@@ -180,7 +180,7 @@ impl Connection {
         }
     }
 
-    /// Cierra su sentido y descarta lo que llegue: cerrar sin leer reiniciaría la conexión.
+    /// Cierra su lado y descarta lo que llegue: cerrar sin leer reiniciaría la conexión.
     fn linger(&mut self) {
         if self.fault == Fault::ClosesAtOnce {
             // Lo justo para que haya algo sin leer al cerrar.
