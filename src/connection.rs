@@ -157,38 +157,29 @@ impl<S: Read + Write + AsRawFd> Connection<S> {
         if self.blocked || self.output.is_empty() {
             return Ok(());
         }
-        let (fd, client, pending) = (self.raw_fd(), self.id.0, self.output.len());
-        match self.stream.write(self.output.bytes()) {
-            Ok(bytes) => {
-                debug!(
-                    what = "write",
-                    fd, client, bytes, "write({fd}): {bytes} de {pending} bytes"
-                );
-                self.output.pop(bytes);
-                // Una escritura parcial dice lo mismo que EAGAIN: el búfer del núcleo se llenó.
-                self.blocked = bytes < pending;
-                Ok(())
-            }
-            Err(error) if not_now(&error) => {
-                debug!(
-                    what = "write",
-                    fd,
-                    client,
-                    bytes = 0,
-                    result = "EAGAIN",
-                    "write({fd}): el búfer del núcleo está lleno; quedan {pending} bytes"
-                );
-                self.blocked = true;
-                Ok(())
-            }
-            Err(error) => {
-                let why = crate::cli::reason(&error);
-                debug!(what = "write", fd, client, result = why, "write({fd}): {why}");
-                Err(error)
-            }
-        }
+        let written = write(&mut self.stream, self.id, self.output.bytes())?;
+        self.output.pop(written);
+        // Una escritura parcial dice lo mismo que EAGAIN: el búfer del núcleo se llenó.
+        self.blocked = self.wants_write();
+        Ok(())
     }
     // ANCHOR_END: flush
+
+    /// Envía `bytes`: si no hay nada esperando, los escribe sin pasarlos por la cola, y solo
+    /// guarda en ella los que no quepan. No mira `limits.output`: quien llama pone el límite.
+    ///
+    /// # Errors
+    /// Los de [`flush`](Connection::flush).
+    pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if bytes.is_empty() || self.wants_write() {
+            self.output.push(bytes);
+            return self.flush();
+        }
+        let written = write(&mut self.stream, self.id, bytes)?;
+        self.output.push(&bytes[written..]);
+        self.blocked = self.wants_write();
+        Ok(())
+    }
 
     /// El núcleo avisó de que vuelve a haber sitio: la próxima [`flush`](Connection::flush)
     /// lo intentará.
@@ -210,6 +201,33 @@ impl<S: Read + Write + AsRawFd> Connection<S> {
     /// Quién es.
     pub fn id(&self) -> ClientId {
         self.id
+    }
+}
+
+/// Una escritura: cuántos bytes admitió el núcleo, quizá ninguno.
+fn write<S: Write + AsRawFd>(stream: &mut S, id: ClientId, bytes: &[u8]) -> io::Result<usize> {
+    let (fd, client, pending) = (stream.as_raw_fd(), id.0, bytes.len());
+    match stream.write(bytes) {
+        Ok(bytes) => {
+            debug!(what = "write", fd, client, bytes, "write({fd}): {bytes} de {pending} bytes");
+            Ok(bytes)
+        }
+        Err(error) if not_now(&error) => {
+            debug!(
+                what = "write",
+                fd,
+                client,
+                bytes = 0,
+                result = "EAGAIN",
+                "write({fd}): el búfer del núcleo está lleno; quedan {pending} bytes"
+            );
+            Ok(0)
+        }
+        Err(error) => {
+            let why = crate::cli::reason(&error);
+            debug!(what = "write", fd, client, result = why, "write({fd}): {why}");
+            Err(error)
+        }
     }
 }
 
@@ -351,6 +369,22 @@ mod tests {
         conn.flush().unwrap();
         assert_eq!(conn.stream().written, b"abcdef");
         assert!(!conn.wants_write());
+    }
+
+    #[test]
+    fn lo_que_se_envia_pasa_por_la_cola_solo_si_no_cabe() {
+        let room = vec![100, 3, 100].into();
+        let mut conn = connection(Script { room, ..Script::default() });
+        conn.send(b"abc").unwrap();
+        assert!(!conn.wants_write());
+        assert_eq!(conn.output.bytes.capacity(), 0);
+        conn.send(b"defghi").unwrap();
+        assert!(conn.wants_write());
+        conn.send(b"jkl").unwrap();
+        assert_eq!(conn.stream().written, b"abcdef", "lo que espera va delante");
+        conn.writable();
+        conn.send(b"").unwrap();
+        assert_eq!(conn.stream().written, b"abcdefghijkl");
     }
 
     #[test]

@@ -42,6 +42,8 @@ pub(crate) struct Desk {
     pub(crate) patience: Patience,
     /// Cuándo termina el servidor, si ya se le pidió: ningún plazo llega más allá.
     pub(crate) closing_time: Option<Instant>,
+    /// Donde se juntan las respuestas de una lectura, para que salgan en una escritura.
+    outbox: Vec<u8>,
     answer: Vec<u8>,
     answer_expires: Instant,
 }
@@ -50,8 +52,15 @@ impl Desk {
     pub(crate) fn new(patience: Patience) -> Desk {
         let now = Instant::now();
         let scratch = vec![0; http::MAX_HEAD].into_boxed_slice();
-        let closing_time = None;
-        Desk { now, scratch, patience, closing_time, answer: Vec::new(), answer_expires: now }
+        Desk {
+            now,
+            scratch,
+            patience,
+            closing_time: None,
+            outbox: Vec::new(),
+            answer: Vec::new(),
+            answer_expires: now,
+        }
     }
 
     /// Hasta cuándo se espera algo para lo que se da tanta paciencia.
@@ -60,14 +69,19 @@ impl Desk {
         self.closing_time.map_or(when, |limit| when.min(limit))
     }
 
-    /// La respuesta de la lección, ya codificada. Solo cambia su fecha, una vez por segundo.
-    fn answer(&mut self) -> &[u8] {
+    /// Añade una respuesta a las que van a salir. La de la lección se guarda ya codificada:
+    /// solo cambia su fecha, una vez por segundo.
+    fn answer(&mut self, reply: Reply) {
+        if reply != Reply::OK {
+            self.outbox.extend_from_slice(&reply.encode(SystemTime::now()));
+            return;
+        }
         if self.now >= self.answer_expires {
             let clock = SystemTime::now();
             self.answer = Reply::OK.encode(clock);
             self.answer_expires = self.now + left_of_the_second(clock);
         }
-        &self.answer
+        self.outbox.extend_from_slice(&self.answer);
     }
 }
 
@@ -220,7 +234,7 @@ impl Client {
             self.closing = Some(CloseReason::Idle);
         } else {
             let reason = "la petición no llegó entera a tiempo";
-            self.refuse(&Refusal { status: Status::REQUEST_TIMEOUT, reason });
+            self.refuse(&Refusal { status: Status::REQUEST_TIMEOUT, reason }, desk);
             self.send(desk);
         }
     }
@@ -253,7 +267,7 @@ impl Client {
             match progress {
                 Ok(true) => advanced = true,
                 Ok(false) => return advanced,
-                Err(refusal) => self.refuse(&refusal),
+                Err(refusal) => self.refuse(&refusal, desk),
             }
         }
     }
@@ -301,25 +315,14 @@ impl Client {
                 return Ok(false);
             }
         }
-        self.queue(reply, desk);
+        desk.answer(reply);
         let close = reply.persistence == Persistence::Close;
         self.stage = if close { Stage::Farewell } else { Stage::Head { scanned: 0 } };
         Ok(true)
     }
 
-    fn queue(&mut self, reply: Reply, desk: &mut Desk) {
-        let queued = if reply == Reply::OK {
-            self.conn.queue(desk.answer())
-        } else {
-            self.conn.queue(&reply.encode(SystemTime::now()))
-        };
-        if queued.is_err() {
-            self.closing = Some(CloseReason::NotReading);
-        }
-    }
-
     /// Responde con la razón y se despide.
-    fn refuse(&mut self, refusal: &Refusal) {
+    fn refuse(&mut self, refusal: &Refusal, desk: &mut Desk) {
         let Refusal { status, reason } = *refusal;
         debug!(
             what = "refuse",
@@ -331,7 +334,7 @@ impl Client {
         let body = format!("Petición rechazada: {reason}.\n");
         let persistence = Persistence::Close;
         let response = Response { status, body: &body, with_body: true, persistence };
-        self.conn.queue_last(&response.encode(SystemTime::now()));
+        desk.outbox.extend_from_slice(&response.encode(SystemTime::now()));
         self.stage = Stage::Farewell;
     }
 
@@ -354,8 +357,10 @@ impl Client {
 
     // ANCHOR: send
     /// Escribe lo que quepa y, si ya salió la última respuesta, cierra.
-    fn send(&mut self, desk: &Desk) {
-        if let Err(error) = self.conn.flush() {
+    fn send(&mut self, desk: &mut Desk) {
+        let sent = self.conn.send(&desk.outbox);
+        desk.outbox.clear();
+        if let Err(error) = sent {
             self.closing = Some(CloseReason::Broken(error));
         } else if self.conn.wants_write() {
             // Ahora es el otro quien tiene que leer, haya enviado ya lo que haya enviado.

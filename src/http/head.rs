@@ -188,8 +188,10 @@ impl Fields {
 
     fn add_host(&mut self, value: &[u8]) -> Result<(), Refusal> {
         self.hosts += 1;
-        let valid = value.iter().all(|byte| byte.is_ascii_graphic() && !b"/?#@,\\".contains(byte));
-        if valid { Ok(()) } else { Err(bad("el valor de Host no es válido")) }
+        let allowed = |byte: &u8| {
+            byte.is_ascii_graphic() && !matches!(byte, b'/' | b'?' | b'#' | b'@' | b',' | b'\\')
+        };
+        if value.iter().all(allowed) { Ok(()) } else { Err(bad("el valor de Host no es válido")) }
     }
 
     fn add_connection(&mut self, value: &[u8]) {
