@@ -256,7 +256,7 @@ impl Client {
         let mut advanced = false;
         loop {
             let progress = match &mut self.stage {
-                Stage::Head { .. } => self.read_head(),
+                Stage::Head { .. } => self.read_head(desk),
                 Stage::Body { .. } => self.skip_body(desk),
                 Stage::Farewell => Ok(false),
                 Stage::Lingering => {
@@ -273,7 +273,7 @@ impl Client {
     }
 
     /// Busca una cabecera entera. Devuelve si la encontró.
-    fn read_head(&mut self) -> Result<bool, Refusal> {
+    fn read_head(&mut self, desk: &mut Desk) -> Result<bool, Refusal> {
         let Stage::Head { scanned } = &mut self.stage else { return Ok(false) };
         let blank = http::leading_blank(self.conn.input());
         if blank > 0 {
@@ -290,35 +290,38 @@ impl Client {
         };
         let request = http::parse_head(&input[..end])?;
         self.conn.consume(request.head_length);
-        self.stage = if request.expects_continue && !request.body.is_done() {
+        let mut reply = Reply { method: request.method, persistence: request.persistence };
+        if request.body.is_done() {
+            self.answer(reply, desk);
+        } else if request.expects_continue {
             // Quien pregunta antes de enviar el cuerpo ya tiene su respuesta; si lo enviará o
             // no, no se sabe: por eso se cierra (RFC 9110 §10.1.1).
-            let reply = Reply { method: request.method, persistence: Persistence::Close };
-            Stage::Body { body: Body::Sized(0), reply }
+            reply.persistence = Persistence::Close;
+            self.answer(reply, desk);
         } else {
-            let reply = Reply { method: request.method, persistence: request.persistence };
-            Stage::Body { body: request.body, reply }
-        };
+            self.stage = Stage::Body { body: request.body, reply };
+        }
         Ok(true)
     }
 
-    /// Descarta lo que haya llegado del cuerpo y, cuando no falta nada, encola la respuesta.
-    /// Devuelve si acabó.
+    /// Descarta lo que haya llegado del cuerpo y, cuando no falta nada, responde. Devuelve si
+    /// acabó.
     fn skip_body(&mut self, desk: &mut Desk) -> Result<bool, Refusal> {
         let Stage::Body { body, reply } = &mut self.stage else { return Ok(false) };
         let reply = *reply;
-        if !body.is_done() {
-            let used = body.skip(self.conn.input())?;
-            let done = body.is_done();
-            self.conn.consume(used);
-            if !done {
-                return Ok(false);
-            }
+        let used = body.skip(self.conn.input())?;
+        let done = body.is_done();
+        self.conn.consume(used);
+        if done {
+            self.answer(reply, desk);
         }
+        Ok(done)
+    }
+
+    fn answer(&mut self, reply: Reply, desk: &mut Desk) {
         desk.answer(reply);
         let close = reply.persistence == Persistence::Close;
         self.stage = if close { Stage::Farewell } else { Stage::Head { scanned: 0 } };
-        Ok(true)
     }
 
     /// Responde con la razón y se despide.
