@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn un_puerto_cabe_en_dieciseis_bits() {
+    fn un_puerto_cabe_en_dieciséis_bits() {
         assert_eq!(port("65535"), Ok(65_535));
         for wrong in ["65536", "-1", "http", ""] {
             assert!(port(wrong).is_err(), "{wrong}");

@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn lo_recibido_nunca_pasa_del_limite() {
+    fn lo_recibido_nunca_pasa_del_límite() {
         let arriving = vec![vec![7; 200]].into();
         let mut conn = connection(Script { arriving, ..Script::default() });
         let mut scratch = [0; 50];
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn tras_una_escritura_corta_no_insiste_hasta_que_el_nucleo_avisa() {
+    fn tras_una_escritura_corta_no_insiste_hasta_que_el_núcleo_avisa() {
         let room = vec![3, 100].into();
         let mut conn = connection(Script { room, ..Script::default() });
         conn.queue(b"abcdef").unwrap();
@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn lo_que_se_envia_pasa_por_la_cola_solo_si_no_cabe() {
+    fn lo_que_se_envía_pasa_por_la_cola_solo_si_no_cabe() {
         let room = vec![100, 3, 100].into();
         let mut conn = connection(Script { room, ..Script::default() });
         conn.send(b"abc").unwrap();
@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn una_conexion_ociosa_no_guarda_memoria() {
+    fn una_conexión_ociosa_no_guarda_memoria() {
         let mut conn =
             connection(Script { arriving: vec![vec![7; 40]].into(), ..Script::default() });
         conn.fill(&mut [0; 64]).unwrap();

@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn un_marco_vacio_es_un_texto_vacio() {
+    fn un_marco_vacío_es_un_texto_vacío() {
         assert_eq!(decode(&[0; 4]), Ok(Some(("", 4))));
     }
 
@@ -131,7 +131,7 @@ mod tests {
         }
 
         #[test]
-        fn ningunos_bytes_provocan_un_panico(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn ningunos_bytes_provocan_un_pánico(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = decode(&bytes);
         }
     }

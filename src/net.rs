@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn t4_17_cada_conexion_aceptada_lleva_tcp_nodelay() {
+    fn t4_17_cada_conexión_aceptada_lleva_tcp_nodelay() {
         let listener = local();
         let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let Accept::Client(stream, _) = accept(&listener).unwrap() else {
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn sin_clientes_un_socket_no_bloqueante_esta_vacio() {
+    fn sin_clientes_un_socket_no_bloqueante_está_vacío() {
         let listener = local();
         listener.set_nonblocking(true).unwrap();
         assert!(matches!(accept(&listener).unwrap(), Accept::Empty));
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn un_descriptor_que_no_es_un_socket_si_es_un_error() {
+    fn un_descriptor_que_no_es_un_socket_sí_es_un_error() {
         let broken = io::Error::from_raw_os_error(Errno::ENOTSOCK as i32);
         assert!(refusal(broken).is_err());
     }

@@ -40,7 +40,7 @@ fn between<'a>(text: &'a str, start: &str, end: &str) -> Vec<&'a str> {
 }
 
 #[test]
-fn cada_listado_de_los_capitulos_existe() {
+fn cada_listado_de_los_capítulos_existe() {
     let mut listings = 0;
     for chapter in
         files(&root().join("lessons"), "md").into_iter().chain(files(&root().join("book"), "md"))
@@ -69,7 +69,7 @@ fn cada_listado_de_los_capitulos_existe() {
 }
 
 #[test]
-fn cada_ancla_se_muestra_en_algun_capitulo() {
+fn cada_ancla_se_muestra_en_algún_capítulo() {
     let chapters: String = files(&root().join("lessons"), "md")
         .iter()
         .map(|chapter| fs::read_to_string(chapter).unwrap())
@@ -105,7 +105,7 @@ fn cada_defecto_de_las_recetas_tiene_su_prueba() {
 }
 
 #[test]
-fn cada_paso_de_la_traza_esta_en_su_documentacion() {
+fn cada_paso_de_la_traza_está_en_su_documentación() {
     let documentation = fs::read_to_string(root().join("src/trace.rs")).unwrap();
     let steps = documentation.lines().find(|line| line.contains("| `what` |")).unwrap();
     let documented: BTreeSet<&str> = between(steps, "el paso: ", " |")[0]
@@ -122,7 +122,7 @@ fn cada_paso_de_la_traza_esta_en_su_documentacion() {
 }
 
 #[test]
-fn cada_orden_del_leeme_nombra_un_programa_que_existe() {
+fn cada_orden_del_léeme_nombra_un_programa_que_existe() {
     let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
     let programs = between(&readme, "cargo run --bin ", "\n");

@@ -85,7 +85,7 @@ fn t2_02_tres_mil_bytes_vuelven_todos_y_el_cierre_es_en_orden() -> Outcome {
 }
 
 #[test]
-fn t2_03_vuelven_los_bytes_y_no_su_representacion() -> Outcome {
+fn t2_03_vuelven_los_bytes_y_no_su_representación() -> Outcome {
     let server = serving(&[])?;
     let mut client = Conversation::with(server.address()).peer("cliente")?;
     for message in [&b"\xc3\xa9"[..], b"\xff\x00\r\n", b"\x1b[2J"] {
@@ -115,7 +115,7 @@ fn t2_04_quien_cierra_su_lado_lee_la_respuesta_hasta_el_final() -> Outcome {
 }
 
 #[test]
-fn t2_05_los_silenciosos_no_ocupan_mas_hilos_que_el_tope_ni_mas_tiempo_que_su_plazo() -> Outcome {
+fn t2_05_los_silenciosos_no_ocupan_más_hilos_que_el_tope_ni_más_tiempo_que_su_plazo() -> Outcome {
     let server = serving(&["--max-threads", "4", "--timeout", "0.2"])?;
     let mut silent = Conversation::with(server.address()).peers("silencioso", 12)?;
     server.eventually("cuatro hilos atendieran", LIMIT, || busy_threads(&server) == 4)?;
@@ -191,7 +191,7 @@ fn t2_08_cincuenta_conexiones_de_golpe_no_esperan_un_segundo() -> Outcome {
 }
 
 #[test]
-fn t2_09_todos_los_clientes_de_prueba_estan_dentro_de_handle_a_la_vez() -> Outcome {
+fn t2_09_todos_los_clientes_de_prueba_están_dentro_de_handle_a_la_vez() -> Outcome {
     for clients in ["1", "3", "40"] {
         let exit = run(&["--clients", clients])?;
         assert_eq!(exit.code, Some(0), "{exit}");
@@ -310,7 +310,7 @@ fn virtual_memory(server: &Running) -> Result<u64, Failure> {
 }
 
 #[test]
-fn supera_todas_las_etapas_de_la_leccion() -> Outcome {
+fn supera_todas_las_etapas_de_la_lección() -> Outcome {
     raise_descriptor_limit();
     let server = serving(&[])?;
     for stage in stages("02_02") {
@@ -340,7 +340,7 @@ fn mil_clientes_a_la_vez_cuestan_un_hilo_y_un_descriptor_cada_uno() -> Outcome {
 }
 
 #[test]
-fn la_demostracion_tambien_funciona_con_mil_clientes() -> Outcome {
+fn la_demostración_también_funciona_con_mil_clientes() -> Outcome {
     raise_descriptor_limit();
     let exit = run(&["--clients", "1000"])?;
     assert_eq!(exit.code, Some(0), "{}", exit.stderr);
@@ -419,7 +419,7 @@ fn ctrl_c_y_sigterm_terminan_en_orden() -> Outcome {
 }
 
 #[test]
-fn ctrl_c_termina_tambien_la_demostracion() -> Outcome {
+fn ctrl_c_termina_también_la_demostración() -> Outcome {
     // Sin descriptores para aceptarlo, el cliente de prueba esperaría una hora.
     let demonstration = program()
         .args(["--clients", "1", "--timeout", "3600", "-v"])
@@ -507,7 +507,7 @@ fn los_errores_de_uso() -> Outcome {
 }
 
 #[test]
-fn una_maquina_que_no_existe_o_que_no_es_esta() -> Outcome {
+fn una_máquina_que_no_existe_o_que_no_es_esta() -> Outcome {
     let mut report = String::new();
     for host in ["no-existe.invalid", "192.0.2.1"] {
         let exit = run(&["--host", host])?;
@@ -519,7 +519,7 @@ fn una_maquina_que_no_existe_o_que_no_es_esta() -> Outcome {
 }
 
 #[test]
-fn la_demostracion() -> Outcome {
+fn la_demostración() -> Outcome {
     let exit = run(&[])?;
     assert_eq!((exit.code, exit.stderr.as_str()), (Some(0), ""));
     assert!(exit.stdout.starts_with("Escuchando en 127.0.0.1:"), "{exit}");
@@ -528,7 +528,7 @@ fn la_demostracion() -> Outcome {
 }
 
 #[test]
-fn la_sesion_del_capitulo_es_una_demostracion_de_verdad() -> Outcome {
+fn la_sesión_del_capítulo_es_una_demostración_de_verdad() -> Outcome {
     let session = include_str!("../lessons/02_02_threading/sesiones/demostracion.txt");
     let recorded = session.strip_prefix("$ cargo run --bin aplic_02_02\n");
     let recorded = recorded.map(as_if_in_order);

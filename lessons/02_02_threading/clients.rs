@@ -142,7 +142,7 @@ mod tests {
     use multiplexacion::socketserver::{Request, TcpServer};
 
     #[test]
-    fn t2_04_el_cliente_lee_hasta_el_final_un_mensaje_mayor_que_los_buferes() {
+    fn t2_04_el_cliente_lee_hasta_el_final_un_mensaje_mayor_que_los_búferes() {
         let echo = || |mut request: &Request| io::copy(&mut { request }, &mut request).map(|_| ());
         let mut server = TcpServer::bind(([127, 0, 0, 1], 0), echo).unwrap();
         let address = server.server_address();

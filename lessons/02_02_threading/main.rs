@@ -40,7 +40,8 @@ const STACK: usize = 128 * 1024;
     version,
     help_template = cli::HELP_TEMPLATE,
     override_usage = "aplic_02_02 [OPCIONES]",
-    after_help = "Para hablarle tú: aplic_02_02 --serve --port 8802, y en otra terminal nc -N 127.0.0.1 8802",
+    after_help = "Para hablarle tú: cargo run --bin aplic_02_02 -- --serve --port 8802\n\
+                  En otra terminal: nc -N 127.0.0.1 8802",
     disable_help_flag = true,
     disable_version_flag = true
 )]

@@ -89,7 +89,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn t3_18_de_tres_lineas_leidas_de_golpe_salen_tres() {
+    fn t3_18_de_tres_líneas_leídas_de_golpe_salen_tres() {
         let mut lines = Lines::default();
         assert_eq!(lines.push(b"uno\ndos\r\ntres\ncua"), ["uno", "dos", "tres"]);
         assert_eq!(lines.push(b"tro"), [""; 0]);
@@ -99,7 +99,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn cualquier_corte_da_las_mismas_lineas(text in "[añ\n]{0,40}", size in 1_usize..10) {
+        fn cualquier_corte_da_las_mismas_líneas(text in "[añ\n]{0,40}", size in 1_usize..10) {
             let mut lines = Lines::default();
             let mut seen: Vec<String> =
                 text.as_bytes().chunks(size).flat_map(|piece| lines.push(piece)).collect();

@@ -156,8 +156,8 @@ fn must_fit_in_a_set(descriptor: impl AsFd) -> Result<(), Trouble> {
     version,
     help_template = cli::HELP_TEMPLATE,
     override_usage = "aplic_02_03 --name NOMBRE [OPCIONES]",
-    after_help = "En una terminal: aplic_02_03 --name servidor --port 8800\n\
-                  En otra:         aplic_02_03 --name ana --port 8800\n\
+    after_help = "En una terminal: cargo run --bin aplic_02_03 -- --name servidor --port 8800\n\
+                  En otra:         cargo run --bin aplic_02_03 -- --name ana --port 8800\n\
                   Se sale con Ctrl-D o con Ctrl-C.",
     disable_help_flag = true,
     disable_version_flag = true

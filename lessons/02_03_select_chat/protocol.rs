@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn los_nombres_que_enganan_no_valen() {
+    fn los_nombres_que_engañan_no_valen() {
         for name in [
             "",
             " ana",
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn el_tabulador_y_las_letras_quedan_y_lo_demas_se_reemplaza() {
+    fn el_tabulador_y_las_letras_quedan_y_lo_demás_se_reemplaza() {
         assert_eq!(printable("a\tñ"), "a\tñ");
         assert_eq!(printable("\u{1b}[2J\n\u{9b}"), "\u{FFFD}[2J\u{FFFD}\u{FFFD}");
     }

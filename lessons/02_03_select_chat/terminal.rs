@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn intro_entrega_la_linea_y_ctrl_d_solo_termina_si_esta_vacia() {
+    fn intro_entrega_la_línea_y_ctrl_d_solo_termina_si_está_vacía() {
         let mut editor = Editor::default();
         assert_eq!(editor.press(b'a'), Edit::Continue);
         assert_eq!(editor.press(0x04), Edit::Continue);
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn de_una_linea_larga_se_ve_el_final() {
+    fn de_una_línea_larga_se_ve_el_final() {
         assert_eq!(tail("abcdef", 3), "def");
         assert_eq!(tail("abc", 3), "abc");
         assert_eq!(tail("a漢字", 3), "字");
@@ -346,7 +346,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn ninguna_tecla_provoca_un_panico(keys in prop::collection::vec(any::<u8>(), 0..80)) {
+        fn ninguna_tecla_provoca_un_pánico(keys in prop::collection::vec(any::<u8>(), 0..80)) {
             prop_assert!(!line(&keys).contains(|c: char| c.is_control() && c != '\t'));
         }
     }

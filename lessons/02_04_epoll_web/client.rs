@@ -417,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn t4_09_de_una_cabecera_a_medias_se_recuerda_hasta_donde_se_examino() {
+    fn t4_09_de_una_cabecera_a_medias_se_recuerda_hasta_dónde_se_examinó() {
         let (mut client, mut desk, mut browser) = connected();
         for count in 1..=100 {
             browser.write_all(b"x").unwrap();

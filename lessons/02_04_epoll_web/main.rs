@@ -84,7 +84,10 @@ fn serve(arguments: &Arguments) -> Result<(), Trouble> {
     let stop = Arc::new(Stop::on_signals()?);
     let servers = open(arguments, &stop)
         .map_err(|error| Trouble::listening(&arguments.common.host, arguments.port, &error))?;
-    cli::announce(servers[0].address()?)?;
+    let address = servers[0].address()?;
+    cli::announce(address)?;
+    // A quien solo quería la dirección (`| head -1`) no le hace falta lo demás.
+    let _ = cli::say(&format!("Ábrelo en un navegador, http://{address}/; Ctrl-C termina."));
     Ok(run_all(servers)?)
 }
 

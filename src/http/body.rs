@@ -148,7 +148,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn un_cuerpo_chunked_se_salta_entero_y_nada_mas() {
+    fn un_cuerpo_chunked_se_salta_entero_y_nada_más() {
         let bytes = b"4;x=y\r\nhola\r\n0\r\nfin: si\r\n\r\nGET /";
         let mut body = Body::Chunked { next: Chunk::Size, total: 0 };
         let used = body.skip(bytes).unwrap();
@@ -201,7 +201,7 @@ mod tests {
         }
 
         #[test]
-        fn ningunos_bytes_provocan_un_panico(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        fn ningunos_bytes_provocan_un_pánico(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
             let _ = Body::Chunked { next: Chunk::Size, total: 0 }.skip(&bytes);
         }
     }

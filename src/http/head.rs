@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn una_peticion_corriente() {
+    fn una_petición_corriente() {
         let request = parse("GET /a?b=c HTTP/1.1\r\nHost: x:80\r\n\r\nresto").unwrap();
         assert_eq!(request.head_length, 35);
         assert_eq!(request.method, Method::Get);
@@ -268,12 +268,12 @@ mod tests {
     }
 
     #[test]
-    fn a_mano_con_nc_bastan_los_saltos_de_linea() {
+    fn a_mano_con_nc_bastan_los_saltos_de_línea() {
         assert!(parse("GET / HTTP/1.1\nHost: x\n\n").is_ok());
     }
 
     #[test]
-    fn las_lineas_vacias_de_antes_se_saltan() {
+    fn las_líneas_vacías_de_antes_se_saltan() {
         assert_eq!(leading_blank(b"\r\n\nGET"), 3);
         assert_eq!(leading_blank(b"GET"), 0);
         assert_eq!(leading_blank(b"\n\r"), 1, "el LF puede estar por llegar");
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn lo_que_esta_mal_escrito_es_400() {
+    fn lo_que_está_mal_escrito_es_400() {
         for text in [
             "hola\r\n\r\n",
             "GET /\r\n\r\n",
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn cada_otro_rechazo_tiene_su_codigo() {
+    fn cada_otro_rechazo_tiene_su_código() {
         assert_eq!(refused("GET / HTTP/2.0\r\nHost: a\r\n\r\n"), 505);
         assert_eq!(refused("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n"), 501);
         assert_eq!(refused("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9999999\r\n\r\n"), 413);
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn la_conexion_sigue_o_se_cierra_segun_la_version_y_el_campo() {
+    fn la_conexión_sigue_o_se_cierra_según_la_versión_y_el_campo() {
         let persistence = |text: &str| parse(text).unwrap().persistence;
         assert_eq!(persistence("GET / HTTP/1.0\r\n\r\n"), Persistence::Close);
         let explicit = "GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n";
@@ -355,13 +355,13 @@ mod tests {
         }
 
         #[test]
-        fn ningunos_bytes_provocan_un_panico(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        fn ningunos_bytes_provocan_un_pánico(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
             let _ = end_of_head(&bytes, 0);
             let _ = parse_head(&bytes);
         }
 
         #[test]
-        fn ninguna_cabecera_parecida_provoca_un_panico(text in "(GET|POST|X) [/a*:]{1,5} HTTP/[0-9.]{1,3}\r\n([A-Za-z-]{1,18}: ?[ -~]{0,10}\r\n){0,5}\r\n") {
+        fn ninguna_cabecera_parecida_provoca_un_pánico(text in "(GET|POST|X) [/a*:]{1,5} HTTP/[0-9.]{1,3}\r\n([A-Za-z-]{1,18}: ?[ -~]{0,10}\r\n){0,5}\r\n") {
             let _ = parse_head(text.as_bytes());
         }
     }

@@ -159,7 +159,7 @@ fn si_falla_handle_se_llama_igualmente_a_finish() {
 }
 
 #[test]
-fn si_handle_entra_en_panico_se_llama_igualmente_a_finish() {
+fn si_handle_entra_en_pánico_se_llama_igualmente_a_finish() {
     let (steps, errors) = steps_failing_at("pánico");
     assert_eq!(steps, ["setup", "handle", "finish"]);
     assert_eq!(errors.len(), 1);
@@ -168,12 +168,12 @@ fn si_handle_entra_en_panico_se_llama_igualmente_a_finish() {
 }
 
 #[test]
-fn si_falla_setup_no_se_llama_a_nada_mas() {
+fn si_falla_setup_no_se_llama_a_nada_más() {
     assert_eq!(steps_failing_at("setup"), (vec!["setup"], vec!["valor no válido".into()]));
 }
 
 #[test]
-fn un_fallo_de_finish_tambien_se_cuenta() {
+fn un_fallo_de_finish_también_se_cuenta() {
     assert_eq!(steps_failing_at("finish").1, ["valor no válido"]);
 }
 
@@ -207,7 +207,7 @@ fn sin_hilos_se_atiende_a_uno_tras_otro_en_el_hilo_del_servidor() {
 }
 
 #[test]
-fn con_hilos_cada_cliente_tiene_el_suyo_y_se_llama_como_el() {
+fn con_hilos_cada_cliente_tiene_el_suyo_y_se_llama_como_él() {
     let names = || {
         |mut request: &Request| {
             let name = thread::current().name().map(ToOwned::to_owned);
@@ -233,7 +233,7 @@ fn con_hilos_cada_cliente_tiene_el_suyo_y_se_llama_como_el() {
 }
 
 #[test]
-fn t2_05_con_los_hilos_ocupados_el_siguiente_espera_en_la_cola_del_nucleo() {
+fn t2_05_con_los_hilos_ocupados_el_siguiente_espera_en_la_cola_del_núcleo() {
     let mixin = ThreadingMixIn { max_threads: 2, ..Default::default() };
     let server = Background::start(TcpServer::bind(LOCAL, || echo).unwrap().threading(mixin));
     let first = greet(server.address());
@@ -308,7 +308,7 @@ fn t2_06_parar_despierta_a_quien_espera_datos_con_hilos_y_sin_ellos() {
 }
 
 #[test]
-fn al_parar_el_manejador_puede_enviar_lo_ultimo_que_tenga() {
+fn al_parar_el_manejador_puede_enviar_lo_último_que_tenga() {
     let farewell = || {
         |request: &Request| {
             echo(request)?;
@@ -378,7 +378,7 @@ fn si_se_para_antes_de_empezar_termina_en_cuanto_empieza() {
 }
 
 #[test]
-fn despues_de_parar_se_puede_volver_a_servir() {
+fn después_de_parar_se_puede_volver_a_servir() {
     let mut server = TcpServer::bind(LOCAL, || echo).unwrap();
     for _ in 0..3 {
         let control = server.control();
@@ -410,7 +410,7 @@ fn un_manejador_puede_parar_su_servidor() {
 }
 
 #[test]
-fn t2_12_el_testigo_para_el_servidor_tambien_con_un_panico() {
+fn t2_12_el_testigo_para_el_servidor_también_con_un_pánico() {
     let server = Background::start(TcpServer::bind(LOCAL, || echo).unwrap());
     let control = server.control.clone();
     let client = within("el testigo", move || {
@@ -424,7 +424,7 @@ fn t2_12_el_testigo_para_el_servidor_tambien_con_un_panico() {
 }
 
 #[test]
-fn t2_07_al_salir_de_ambito_se_cierra_el_socket_y_se_espera_a_los_hilos() {
+fn t2_07_al_salir_de_ámbito_se_cierra_el_socket_y_se_espera_a_los_hilos() {
     let (note, ended) = mpsc::channel();
     let handler = move || {
         let note = note.clone();
@@ -460,7 +460,7 @@ fn handle_request_avisa_si_no_llega_nadie_y_si_le_piden_parar() {
 }
 
 #[test]
-fn verify_request_decide_a_quien_se_atiende() {
+fn verify_request_decide_a_quién_se_atiende() {
     let mut turn = 0;
     let even = move |_: &Request| {
         turn += 1;
@@ -474,7 +474,7 @@ fn verify_request_decide_a_quien_se_atiende() {
 }
 
 #[test]
-fn un_panico_no_se_lleva_el_servidor_con_hilos_ni_sin_ellos() {
+fn un_pánico_no_se_lleva_el_servidor_con_hilos_ni_sin_ellos() {
     for mixin in [None, Some(ThreadingMixIn::default())] {
         let (note, errors) = failures();
         let handler = || {
@@ -494,7 +494,7 @@ fn un_panico_no_se_lleva_el_servidor_con_hilos_ni_sin_ellos() {
 }
 
 #[test]
-fn un_manejador_que_no_se_puede_crear_cuesta_su_cliente_y_nada_mas() {
+fn un_manejador_que_no_se_puede_crear_cuesta_su_cliente_y_nada_más() {
     fn broken() -> fn(&Request) -> io::Result<()> {
         panic!("no hay con qué");
     }
@@ -519,7 +519,7 @@ fn los_hilos_que_terminan_se_recogen() {
 }
 
 #[test]
-fn la_peticion_se_lee_por_lineas_con_un_bufreader() {
+fn la_petición_se_lee_por_líneas_con_un_bufreader() {
     let lines = || {
         |request: &Request| {
             let (rfile, mut wfile) = (BufReader::new(request), request);
@@ -535,7 +535,7 @@ fn la_peticion_se_lee_por_lineas_con_un_bufreader() {
 }
 
 #[test]
-fn t2_11_ipv6_es_una_direccion_como_las_demas() {
+fn t2_11_ipv6_es_una_dirección_como_las_demás() {
     let Ok(server) = TcpServer::bind((Ipv6Addr::LOCALHOST, 0), || {
         |mut request: &Request| write!(request, "{}", request.client_address().ip())
     }) else {

@@ -13,7 +13,7 @@ use crate::{
 };
 
 #[test]
-fn t3_18_tres_lineas_por_una_tuberia_son_tres_mensajes() -> Outcome {
+fn t3_18_tres_líneas_por_una_tubería_son_tres_mensajes() -> Outcome {
     let chat = Chat::open()?;
     let mut beto = chat.member("beto")?;
     let script = "printf 'uno\\ndos\\ntres\\n' | \"$@\"";
@@ -29,7 +29,7 @@ fn t3_18_tres_lineas_por_una_tuberia_son_tres_mensajes() -> Outcome {
 }
 
 #[test]
-fn t3_18_las_lineas_llegan_como_sea_que_se_escriban() -> Outcome {
+fn t3_18_las_líneas_llegan_como_sea_que_se_escriban() -> Outcome {
     let host = Host::open()?;
     let ana = client("ana", host.address()?).spawn()?;
     // Antes de que la dejen entrar, el teclado espera.
@@ -49,7 +49,7 @@ fn t3_18_las_lineas_llegan_como_sea_que_se_escriban() -> Outcome {
 }
 
 #[test]
-fn t3_19_sin_mas_entrada_ni_da_vueltas_ni_se_va_antes_de_tiempo() -> Outcome {
+fn t3_19_sin_más_entrada_ni_da_vueltas_ni_se_va_antes_de_tiempo() -> Outcome {
     let host = Host::open()?;
     let ana = client("ana", host.address()?).spawn()?;
     ana.write_stdin("hola\n");
@@ -84,7 +84,7 @@ fn t3_19_sin_nada_que_decir_entra_y_se_va() -> Outcome {
 }
 
 #[test]
-fn un_archivo_enorme_se_envia_al_ritmo_de_la_red() -> Outcome {
+fn un_archivo_enorme_se_envía_al_ritmo_de_la_red() -> Outcome {
     let host = Host::open()?;
     let ana = client("ana", host.address()?).spawn()?;
     // 20 MiB, mucho más de lo que cabe en los búferes del núcleo.
@@ -103,7 +103,7 @@ fn un_archivo_enorme_se_envia_al_ritmo_de_la_red() -> Outcome {
 }
 
 #[test]
-fn una_linea_que_no_cabe_en_un_mensaje_se_explica_y_no_se_envia() -> Outcome {
+fn una_línea_que_no_cabe_en_un_mensaje_se_explica_y_no_se_envía() -> Outcome {
     let host = Host::open()?;
     let ana = client("ana", host.address()?).spawn()?;
     let mut guest = host.guest("ana")?;
@@ -137,7 +137,7 @@ fn lo_que_llega_a_trozos_se_escribe_entero_y_sin_controles() -> Outcome {
 }
 
 #[test]
-fn las_dos_senales_terminan_al_cliente_en_orden() -> Outcome {
+fn las_dos_señales_terminan_al_cliente_en_orden() -> Outcome {
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
         let chat = Chat::open()?;
         let mut beto = chat.member("beto")?;
@@ -163,7 +163,7 @@ fn last_words(host: impl FnOnce(&Host) -> Outcome) -> Result<String, Failure> {
 }
 
 #[test]
-fn lo_que_le_haga_el_servidor_se_cuenta_en_una_linea() -> Outcome {
+fn lo_que_le_haga_el_servidor_se_cuenta_en_una_línea() -> Outcome {
     let mut told = String::new();
     told += &last_words(|host| host.arrival("ana").map(drop))?;
     told += &last_words(|host| host.guest("ana").map(drop))?;

@@ -72,7 +72,7 @@ fn announce(members: &mut [Peer], text: &str) -> Outcome {
 const SET_SIZE: usize = 1024;
 
 #[test]
-fn t3_15_al_que_no_cabe_en_select_se_le_dice_y_los_demas_siguen() -> Outcome {
+fn t3_15_al_que_no_cabe_en_select_se_le_dice_y_los_demás_siguen() -> Outcome {
     let arguments = ["--login-timeout", "3600"];
     let chat = Chat::with(server().args(arguments).descriptor_limit(2048))?;
     let [mut ana, mut beto] = chat.members(["ana", "beto"])?;

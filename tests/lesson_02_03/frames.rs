@@ -155,7 +155,7 @@ fn t3_08_una_longitud_hostil_se_rechaza_y_no_molesta_a_nadie() -> Outcome {
 }
 
 #[test]
-fn t3_08_un_marco_vacio_no_dice_nada_pero_no_es_un_nombre() -> Outcome {
+fn t3_08_un_marco_vacío_no_dice_nada_pero_no_es_un_nombre() -> Outcome {
     let chat = Chat::open()?;
     let [mut ana, mut beto] = chat.members(["ana", "beto"])?;
     beto.send([0; 4])?;
@@ -186,7 +186,7 @@ fn t3_08_anunciar_mucho_no_reserva_memoria() -> Outcome {
 }
 
 #[test]
-fn t3_09_lo_que_no_es_texto_es_un_error_para_quien_lo_envia() -> Outcome {
+fn t3_09_lo_que_no_es_texto_es_un_error_para_quien_lo_envía() -> Outcome {
     let chat = Chat::open()?;
     let [mut ana, mut beto] = chat.members(["ana", "beto"])?;
     // `pickle.dumps(42)`, un texto cortado a media letra y bytes que nunca aparecen en UTF-8.
@@ -231,7 +231,7 @@ fn lo_que_no_cabe_con_el_nombre_delante_se_le_dice_a_su_autor_y_sigue_dentro() -
 }
 
 #[test]
-fn el_marco_mas_largo_llega_entero_aunque_venga_en_muchos_trozos() -> Outcome {
+fn el_marco_más_largo_llega_entero_aunque_venga_en_muchos_trozos() -> Outcome {
     let chat = Chat::open()?;
     let [mut ana, mut beto] = chat.members(["ana", "beto"])?;
     let numbers = String::from_utf8_lossy(&harness::numbered_lines(frame::MAX_TEXT)).into_owned();

@@ -104,7 +104,7 @@ fn la_traza_cuenta_la_vida_de_un_descriptor() -> Outcome {
 }
 
 #[test]
-fn la_traza_habla_espanol_tambien_de_los_errores() -> Outcome {
+fn la_traza_habla_español_también_de_los_errores() -> Outcome {
     let trace = Trace::new("errores");
     let chat = Chat::with(server().arg("--trace").arg(trace.path()))?;
     let mut ana = chat.member("ana")?;
@@ -193,7 +193,7 @@ fn con_v_cada_paso_es_una_frase() -> Outcome {
 }
 
 #[test]
-fn con_v_se_sabe_por_que_se_va_cada_uno() -> Outcome {
+fn con_v_se_sabe_por_qué_se_va_cada_uno() -> Outcome {
     let chat = Chat::with(server().arg("-v"))?;
     let mut rude = chat.stranger("maleducado")?;
     rude.send_frame("hola")?;

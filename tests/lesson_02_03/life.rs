@@ -14,7 +14,7 @@ use crate::host::Host;
 use crate::{LESSON, LIMIT, NOTHING_TO_DO, Outcome, client_arguments, lesson, server};
 
 #[test]
-fn t3_16_las_dos_senales_terminan_en_orden_y_sin_quejas() -> Outcome {
+fn t3_16_las_dos_señales_terminan_en_orden_y_sin_quejas() -> Outcome {
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
         let chat = Chat::open()?;
         let [mut ana, mut beto] = chat.members(["ana", "beto"])?;
@@ -48,7 +48,7 @@ fn t3_17_el_servidor_sigue_cuando_se_acaba_su_entrada() -> Outcome {
 }
 
 #[test]
-fn escribir_salir_termina_y_lo_demas_se_explica() -> Outcome {
+fn escribir_salir_termina_y_lo_demás_se_explica() -> Outcome {
     let chat = Chat::open()?;
     let mut ana = chat.member("ana")?;
     chat.server.write_stdin("\nadiós\u{1b}[2J\nsal");
@@ -156,7 +156,7 @@ fn code_unread(arguments: &[impl AsRef<OsStr>]) -> Result<Option<i32>, Failure> 
 }
 
 #[test]
-fn una_salida_cerrada_no_es_un_panico() -> Outcome {
+fn una_salida_cerrada_no_es_un_pánico() -> Outcome {
     // Un pánico saldría con 101.
     assert_eq!(code_unread(&["--help"])?, Some(0));
     assert_eq!(code_unread(&["--version"])?, Some(0));

@@ -22,7 +22,7 @@ fn t3_02_conectarse_y_cerrar_no_termina_el_servidor() -> Outcome {
 }
 
 #[test]
-fn t3_03_quien_no_dice_su_nombre_no_detiene_a_los_demas() -> Outcome {
+fn t3_03_quien_no_dice_su_nombre_no_detiene_a_los_demás() -> Outcome {
     // Con un plazo más largo que el límite de cualquier paso: si el silencioso los detuviera, no
     // se soltarían a tiempo.
     let chat = Chat::with(server().args(["--login-timeout", "3600"]))?;
@@ -76,7 +76,7 @@ fn t3_03_llegar_gota_a_gota_no_alarga_el_plazo() -> Outcome {
 }
 
 #[test]
-fn t3_20_un_nombre_que_engana_no_entra() -> Outcome {
+fn t3_20_un_nombre_que_engaña_no_entra() -> Outcome {
     let chat = Chat::open()?;
     let mut ana = chat.member("Ana")?;
     let long = "ñ".repeat(33);
@@ -153,7 +153,7 @@ fn t3_20_ninguna_secuencia_de_escape_llega_a_otra_pantalla() -> Outcome {
 }
 
 #[test]
-fn los_que_entran_y_los_que_aun_no_se_cuentan_aparte() -> Outcome {
+fn los_que_entran_y_los_que_aún_no_se_cuentan_aparte() -> Outcome {
     let chat = Chat::open()?;
     let mut ana = chat.member("ana")?;
     let mut beto = chat.stranger("beto")?;

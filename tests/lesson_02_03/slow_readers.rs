@@ -40,7 +40,7 @@ fn t3_10_uno_lento_con_bytes_pendientes_no_cuesta_nada() -> Outcome {
 }
 
 #[test]
-fn quien_cierra_su_lado_recibe_lo_que_ya_era_para_el() -> Outcome {
+fn quien_cierra_su_lado_recibe_lo_que_ya_era_para_él() -> Outcome {
     let chat = Chat::open()?;
     let [mut ana, mut carla] = chat.members(["ana", "carla"])?;
     let mut slow = chat.slow_member("lento", SMALL)?;
@@ -71,7 +71,7 @@ fn leave_pending(chat: &Chat, ana: &mut Peer, carla: &mut Peer) -> Result<Vec<St
 }
 
 #[test]
-fn t3_11_el_que_no_lee_no_detiene_a_nadie_y_al_final_sabe_por_que_se_va() -> Outcome {
+fn t3_11_el_que_no_lee_no_detiene_a_nadie_y_al_final_sabe_por_qué_se_va() -> Outcome {
     let chat = Chat::open()?;
     let [mut ana, mut carla] = chat.members(["ana", "carla"])?;
     let mut slow = chat.slow_member("lento", SMALL)?;
@@ -91,7 +91,7 @@ fn t3_11_el_que_no_lee_no_detiene_a_nadie_y_al_final_sabe_por_que_se_va() -> Out
 }
 
 #[test]
-fn t3_11_al_que_ni_asi_lee_se_le_cierra() -> Outcome {
+fn t3_11_al_que_ni_así_lee_se_le_cierra() -> Outcome {
     let chat = Chat::open()?;
     let [mut ana, mut carla] = chat.members(["ana", "carla"])?;
     let before = chat.server.open_descriptors()?;
@@ -169,7 +169,7 @@ fn numbered(count: usize, length: usize) -> Vec<String> {
 const BURST: usize = 2400;
 
 #[test]
-fn una_rafaga_de_mensajes_cortos_no_despide_a_quien_esta_leyendo() -> Outcome {
+fn una_ráfaga_de_mensajes_cortos_no_despide_a_quien_está_leyendo() -> Outcome {
     let chat = Chat::open()?;
     // Con nombres así, los cinco bytes de un mensaje son 149 para cada uno de los demás.
     let names = ["😀", "😁", "😂"].map(|face| face.repeat(32));

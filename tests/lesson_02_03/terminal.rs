@@ -26,7 +26,7 @@ fn ana_at_terminal(columns: usize) -> Result<(Running, Guest), Failure> {
 }
 
 #[test]
-fn t3_23_un_mensaje_que_llega_no_estropea_la_linea_a_medio_escribir() -> Outcome {
+fn t3_23_un_mensaje_que_llega_no_estropea_la_línea_a_medio_escribir() -> Outcome {
     let (ana, mut guest) = ana_at_terminal(COLUMNS)?;
     shows(&ana, COLUMNS, &["[ana@127.0.0.1]> ▁"])?;
     ana.write_stdin("hola, be");
@@ -50,7 +50,7 @@ fn t3_23_un_mensaje_que_llega_no_estropea_la_linea_a_medio_escribir() -> Outcome
 }
 
 #[test]
-fn t3_23_se_borra_letra_a_letra_tambien_con_acentos_y_letras_anchas() -> Outcome {
+fn t3_23_se_borra_letra_a_letra_también_con_acentos_y_letras_anchas() -> Outcome {
     let (ana, mut guest) = ana_at_terminal(COLUMNS)?;
     ana.write_stdin("año 漢字😀");
     shows(&ana, COLUMNS, &["[ana@127.0.0.1]> año 漢字😀▁"])?;
@@ -71,7 +71,7 @@ fn t3_23_se_borra_letra_a_letra_tambien_con_acentos_y_letras_anchas() -> Outcome
 }
 
 #[test]
-fn t3_23_de_una_linea_mas_ancha_que_la_terminal_se_ve_el_final() -> Outcome {
+fn t3_23_de_una_línea_más_ancha_que_la_terminal_se_ve_el_final() -> Outcome {
     let (ana, mut guest) = ana_at_terminal(30)?;
     // Quedan 12 columnas para escribir, y una para el cursor.
     ana.write_stdin("abcdefghijkl");
@@ -91,7 +91,7 @@ fn t3_23_de_una_linea_mas_ancha_que_la_terminal_se_ve_el_final() -> Outcome {
 }
 
 #[test]
-fn t3_23_en_una_terminal_mas_estrecha_que_el_indicador_tambien_cabe_en_una_fila() -> Outcome {
+fn t3_23_en_una_terminal_más_estrecha_que_el_indicador_también_cabe_en_una_fila() -> Outcome {
     let (ana, mut guest) = ana_at_terminal(16)?;
     shows(&ana, 16, &[".1]> ▁"])?;
     ana.write_stdin("¡hola, beto!");
@@ -101,7 +101,7 @@ fn t3_23_en_una_terminal_mas_estrecha_que_el_indicador_tambien_cabe_en_una_fila(
 }
 
 #[test]
-fn t3_23_varias_lineas_pegadas_de_golpe_son_varios_mensajes() -> Outcome {
+fn t3_23_varias_líneas_pegadas_de_golpe_son_varios_mensajes() -> Outcome {
     let (ana, mut guest) = ana_at_terminal(COLUMNS)?;
     ana.write_stdin("uno\ndos\ntr");
     assert_eq!(guest.next_frame()?.as_deref(), Some("uno"));
@@ -115,7 +115,7 @@ fn t3_23_varias_lineas_pegadas_de_golpe_son_varios_mensajes() -> Outcome {
 }
 
 #[test]
-fn t3_23_ctrl_d_termina_solo_con_la_linea_vacia_y_deja_leer_lo_que_falte() -> Outcome {
+fn t3_23_ctrl_d_termina_solo_con_la_línea_vacía_y_deja_leer_lo_que_falte() -> Outcome {
     let (ana, mut guest) = ana_at_terminal(COLUMNS)?;
     ana.write_stdin("a\x04");
     shows(&ana, COLUMNS, &["[ana@127.0.0.1]> a▁"])?;
@@ -137,7 +137,7 @@ fn t3_23_ctrl_d_termina_solo_con_la_linea_vacia_y_deja_leer_lo_que_falte() -> Ou
 }
 
 #[test]
-fn t3_23_tras_una_pausa_y_un_cambio_de_tamano_se_vuelve_a_dibujar() -> Outcome {
+fn t3_23_tras_una_pausa_y_un_cambio_de_tamaño_se_vuelve_a_dibujar() -> Outcome {
     let (ana, mut guest) = ana_at_terminal(COLUMNS)?;
     ana.write_stdin("una línea a medio");
     shows(&ana, COLUMNS, &["[ana@127.0.0.1]> una línea a medio▁"])?;

@@ -35,7 +35,7 @@ fn session(arguments: &[&str], code: i32) -> Result<String, Failure> {
 }
 
 #[test]
-fn la_ayuda_esta_en_espanol() -> Outcome {
+fn la_ayuda_está_en_español() -> Outcome {
     let exit = run(lesson().arg("--help"))?;
     assert_eq!((exit.code, exit.stderr.as_str()), (Some(0), ""));
     photograph("ayuda", &exit.stdout);
@@ -46,7 +46,7 @@ fn la_ayuda_esta_en_espanol() -> Outcome {
 }
 
 #[test]
-fn cada_error_de_uso_tiene_su_linea() -> Outcome {
+fn cada_error_de_uso_tiene_su_línea() -> Outcome {
     let long = "x".repeat(33);
     let usages: [&[&str]; 20] = [
         &[],
@@ -77,7 +77,7 @@ fn cada_error_de_uso_tiene_su_linea() -> Outcome {
 }
 
 #[test]
-fn cada_problema_dice_que_paso_y_que_probar() -> Outcome {
+fn cada_problema_dice_qué_pasó_y_qué_probar() -> Outcome {
     let busy = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let busy_port = busy.local_addr()?.port().to_string();
     let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;

@@ -57,7 +57,7 @@ fn head_recibe_la_misma_cabecera_que_get_y_ningun_cuerpo() -> Result<(), Failure
 }
 
 #[test]
-fn los_metodos_que_no_se_atienden_no_cierran_la_conexion_y_su_cuerpo_se_consume()
+fn los_métodos_que_no_se_atienden_no_cierran_la_conexión_y_su_cuerpo_se_consume()
 -> Result<(), Failure> {
     let server = web::server(&[])?;
     let mut client = conversation(&server).peer("cliente")?;
@@ -94,7 +94,7 @@ fn los_metodos_que_no_se_atienden_no_cierran_la_conexion_y_su_cuerpo_se_consume(
 }
 
 #[test]
-fn un_get_con_cuerpo_se_responde_y_el_cuerpo_no_es_otra_peticion() -> Result<(), Failure> {
+fn un_get_con_cuerpo_se_responde_y_el_cuerpo_no_es_otra_petición() -> Result<(), Failure> {
     let server = web::server(&[])?;
     let mut client = conversation(&server).peer("cliente")?;
     client
@@ -106,7 +106,7 @@ fn un_get_con_cuerpo_se_responde_y_el_cuerpo_no_es_otra_peticion() -> Result<(),
 
 /// Qué se pide, qué dice `Connection` en la respuesta y si después se puede pedir otra vez.
 #[test]
-fn la_conexion_sigue_o_se_cierra_segun_lo_pedido() -> Result<(), Failure> {
+fn la_conexión_sigue_o_se_cierra_según_lo_pedido() -> Result<(), Failure> {
     let server = web::server(&[])?;
     let web = conversation(&server);
     for (request, connection) in [
@@ -135,7 +135,7 @@ fn la_conexion_sigue_o_se_cierra_segun_lo_pedido() -> Result<(), Failure> {
 }
 
 #[test]
-fn tras_pedir_el_cierre_no_se_responde_a_nada_mas() -> Result<(), Failure> {
+fn tras_pedir_el_cierre_no_se_responde_a_nada_más() -> Result<(), Failure> {
     let server = web::server(&[])?;
     let answers = exchange(server.address(), [GET, GET_AND_CLOSE, GET, GET].concat().as_bytes())?;
     assert_eq!(without_dates(&answers).matches("HTTP/1.1 200 OK").count(), 2);
@@ -157,7 +157,7 @@ fn el_destino_puede_tener_cualquiera_de_sus_formas() -> Result<(), Failure> {
 }
 
 #[test]
-fn las_lineas_vacias_de_antes_se_pasan_por_alto() -> Result<(), Failure> {
+fn las_líneas_vacías_de_antes_se_pasan_por_alto() -> Result<(), Failure> {
     let server = web::server(&[])?;
     let mut client = conversation(&server).peer("cliente")?;
     for blank in ["\r\n", "\n", "\r\n\r\n\n\r\n"] {
@@ -172,7 +172,7 @@ fn las_lineas_vacias_de_antes_se_pasan_por_alto() -> Result<(), Failure> {
 
 /// Como lo escribe una persona con `nc`, línea a línea.
 #[test]
-fn a_mano_las_lineas_pueden_acabar_en_un_salto_a_secas() -> Result<(), Failure> {
+fn a_mano_las_líneas_pueden_acabar_en_un_salto_a_secas() -> Result<(), Failure> {
     let server = web::server(&[])?;
     let mut client = conversation(&server).peer("quien teclea")?;
     for _ in 0..2 {

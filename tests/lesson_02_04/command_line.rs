@@ -25,7 +25,7 @@ fn complains(exit: &Exit, code: i32) {
 }
 
 #[test]
-fn la_ayuda_esta_en_espanol() -> Result<(), Failure> {
+fn la_ayuda_está_en_español() -> Result<(), Failure> {
     let help = run(["--help"])?;
     assert_eq!((help.code, help.stderr.as_str()), (Some(0), ""), "{help}");
     assert_eq!(run(["-h"])?, help);
@@ -34,7 +34,7 @@ fn la_ayuda_esta_en_espanol() -> Result<(), Failure> {
 }
 
 #[test]
-fn la_version_es_la_del_curso() -> Result<(), Failure> {
+fn la_versión_es_la_del_curso() -> Result<(), Failure> {
     for option in ["--version", "-V"] {
         let exit = run([option])?;
         let version = concat!("aplic_02_04 ", env!("CARGO_PKG_VERSION"), "\n");
@@ -44,7 +44,7 @@ fn la_version_es_la_del_curso() -> Result<(), Failure> {
 }
 
 #[test]
-fn cada_error_de_uso_se_explica_en_una_linea() -> Result<(), Failure> {
+fn cada_error_de_uso_se_explica_en_una_línea() -> Result<(), Failure> {
     let mut album = String::new();
     for words in [
         "--nada",
@@ -88,7 +88,7 @@ fn cada_error_de_uso_se_explica_en_una_linea() -> Result<(), Failure> {
 }
 
 #[test]
-fn lo_que_impide_escuchar_se_explica_en_una_linea() -> Result<(), Failure> {
+fn lo_que_impide_escuchar_se_explica_en_una_línea() -> Result<(), Failure> {
     let busy = TcpListener::bind("127.0.0.1:0")?;
     let port = busy.local_addr()?.port().to_string();
     let mut album = String::new();
@@ -111,7 +111,7 @@ fn lo_que_impide_escuchar_se_explica_en_una_linea() -> Result<(), Failure> {
 }
 
 #[test]
-fn una_traza_que_no_se_puede_escribir_se_explica_en_una_linea() -> Result<(), Failure> {
+fn una_traza_que_no_se_puede_escribir_se_explica_en_una_línea() -> Result<(), Failure> {
     let mut album = String::new();
     for file in ["/", "/no/existe/traza", "/dev/null/traza"] {
         let exit = run(["--port", "0", "--trace", file])?;
@@ -124,7 +124,7 @@ fn una_traza_que_no_se_puede_escribir_se_explica_en_una_linea() -> Result<(), Fa
 
 /// Con tan pocos descriptores no se puede ni empezar.
 #[test]
-fn sin_descriptores_para_empezar_se_explica_en_una_linea() -> Result<(), Failure> {
+fn sin_descriptores_para_empezar_se_explica_en_una_línea() -> Result<(), Failure> {
     let mut explained = 0;
     for limit in 4..12 {
         let program = Program::new(PROGRAM).args(["--port", "0", "--workers", "8"]);
@@ -137,7 +137,7 @@ fn sin_descriptores_para_empezar_se_explica_en_una_linea() -> Result<(), Failure
 }
 
 #[test]
-fn un_puerto_privilegiado_se_explica_en_una_linea() -> Result<(), Failure> {
+fn un_puerto_privilegiado_se_explica_en_una_línea() -> Result<(), Failure> {
     let untested = "un puerto privilegiado";
     let first_free = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start")?;
     if first_free.trim().parse().unwrap_or(1024) <= 79 {

@@ -42,7 +42,7 @@ fn upload(server: &Server, options: &[&str], body: &[u8]) -> Result<(u16, f64), 
 }
 
 #[test]
-fn curl_recibe_la_pagina() -> Result<(), Failure> {
+fn curl_recibe_la_página() -> Result<(), Failure> {
     let Some(server) = server()? else { return Ok(()) };
     let exit = curl(&["-i", &url(&server)], b"")?;
     assert_eq!((exit.code, exit.stderr.as_str()), (Some(0), ""), "{exit}");
@@ -63,7 +63,7 @@ fn curl_pide_solo_la_cabecera() -> Result<(), Failure> {
 }
 
 #[test]
-fn curl_envia_un_cuerpo_y_se_le_dice_que_no() -> Result<(), Failure> {
+fn curl_envía_un_cuerpo_y_se_le_dice_que_no() -> Result<(), Failure> {
     let Some(server) = server()? else { return Ok(()) };
     assert_eq!(upload(&server, &[], b"hola")?.0, 405);
     assert_eq!(upload(&server, &["-X", "PUT"], b"hola")?.0, 405);
@@ -96,7 +96,7 @@ fn curl_recibe_el_rechazo_aunque_siga_enviando() -> Result<(), Failure> {
 }
 
 #[test]
-fn curl_en_http_1_0_recibe_la_pagina_y_el_cierre() -> Result<(), Failure> {
+fn curl_en_http_1_0_recibe_la_página_y_el_cierre() -> Result<(), Failure> {
     let Some(server) = server()? else { return Ok(()) };
     let exit = curl(&["--http1.0", "-i", &url(&server)], b"")?;
     assert_eq!(exit.code, Some(0), "{exit}");
@@ -106,7 +106,7 @@ fn curl_en_http_1_0_recibe_la_pagina_y_el_cierre() -> Result<(), Failure> {
 }
 
 #[test]
-fn curl_aprovecha_la_conexion_para_la_segunda_pagina() -> Result<(), Failure> {
+fn curl_aprovecha_la_conexión_para_la_segunda_página() -> Result<(), Failure> {
     let Some(server) = server()? else { return Ok(()) };
     let (first, second) = (url(&server), url(&server) + "otra");
     let exit = curl(&["-w", "%{num_connects}\n", &first, &second], b"")?;
@@ -132,7 +132,7 @@ fn curl_habla_http_2_sin_avisar_y_se_le_rechaza_limpiamente() -> Result<(), Fail
 }
 
 #[test]
-fn curl_recibe_la_pagina_por_ipv6() -> Result<(), Failure> {
+fn curl_recibe_la_página_por_ipv6() -> Result<(), Failure> {
     if TcpListener::bind("[::1]:0").is_err() {
         return tools::skip("esta máquina no tiene IPv6", "IPv6");
     }

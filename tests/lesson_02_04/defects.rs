@@ -55,7 +55,7 @@ fn t4_01_mil_conexiones_vienen_y_van_y_no_queda_rastro() -> Result<(), Failure> 
 /// Con el servidor detenido, cada uno hace lo suyo y reinicia: al despertar los encuentra a todos
 /// ya muertos, sin depender de quién corra más.
 #[test]
-fn t4_02_un_reset_solo_acaba_con_quien_lo_envia() -> Result<(), Failure> {
+fn t4_02_un_reset_solo_acaba_con_quien_lo_envía() -> Result<(), Failure> {
     let server = web::server(&[])?;
     let base = server.open_descriptors()?;
     let web = conversation(&server);
@@ -113,7 +113,7 @@ fn t4_03_un_byte_que_no_es_texto_no_molesta_a_nadie() -> Result<(), Failure> {
 }
 
 #[test]
-fn t4_04_sin_descriptores_sirve_a_los_que_ya_estan_y_acepta_en_cuanto_se_va_uno()
+fn t4_04_sin_descriptores_sirve_a_los_que_ya_están_y_acepta_en_cuanto_se_va_uno()
 -> Result<(), Failure> {
     let (server, story) = Story::of("t4_04", web::program().descriptor_limit(32))?;
     let base = server.open_descriptors()?;
@@ -164,7 +164,7 @@ fn is_timeout(step: &Step) -> bool {
 }
 
 #[test]
-fn t4_05_el_cuerpo_empieza_tras_la_linea_vacia_y_mide_lo_que_dice_content_length()
+fn t4_05_el_cuerpo_empieza_tras_la_línea_vacía_y_mide_lo_que_dice_content_length()
 -> Result<(), Failure> {
     let server = web::server(&[])?;
     let mut client = conversation(&server).peer("cliente")?;
@@ -178,7 +178,7 @@ fn t4_05_el_cuerpo_empieza_tras_la_linea_vacia_y_mide_lo_que_dice_content_length
 }
 
 #[test]
-fn t4_06_la_conexion_sigue_abierta_y_cada_peticion_encadenada_tiene_su_respuesta()
+fn t4_06_la_conexión_sigue_abierta_y_cada_petición_encadenada_tiene_su_respuesta()
 -> Result<(), Failure> {
     let server = web::server(&[])?;
     let mut client = conversation(&server).peer("cliente")?;
@@ -198,7 +198,7 @@ fn t4_06_la_conexion_sigue_abierta_y_cada_peticion_encadenada_tiene_su_respuesta
 }
 
 #[test]
-fn t4_07_no_cualquier_cosa_con_dos_saltos_de_linea_es_una_peticion() -> Result<(), Failure> {
+fn t4_07_no_cualquier_cosa_con_dos_saltos_de_línea_es_una_petición() -> Result<(), Failure> {
     let server = web::server(&[])?;
     let web = conversation(&server);
     for (request, status) in [
@@ -262,7 +262,7 @@ fn t4_08_la_fecha_avanza_con_el_reloj() -> Result<(), Failure> {
 }
 
 #[test]
-fn t4_09_de_una_cabecera_sin_fin_no_se_guardan_mas_de_8_kib() -> Result<(), Failure> {
+fn t4_09_de_una_cabecera_sin_fin_no_se_guardan_más_de_8_kib() -> Result<(), Failure> {
     const MIB: u64 = 1024;
     let server = web::server(&[])?;
     let mut client = conversation(&server).peer("quien no acaba nunca")?;
@@ -308,7 +308,7 @@ fn t4_09_una_cabecera_de_8192_bytes_pasa_y_una_de_8193_no() -> Result<(), Failur
 }
 
 #[test]
-fn t4_10_un_byte_de_vez_en_cuando_no_compra_mas_tiempo() -> Result<(), Failure> {
+fn t4_10_un_byte_de_vez_en_cuando_no_compra_más_tiempo() -> Result<(), Failure> {
     let server = web::server(&["--head-timeout", "0.2", "--idle-timeout", "0.3"])?;
     let web = conversation(&server);
     let base = server.open_descriptors()?;
@@ -362,7 +362,7 @@ fn t4_11_la_respuesta_llega_entera_aunque_el_cliente_siga_enviando() -> Result<(
 }
 
 #[test]
-fn t4_12_despedirse_de_quien_ya_no_esta_no_es_un_problema() -> Result<(), Failure> {
+fn t4_12_despedirse_de_quien_ya_no_está_no_es_un_problema() -> Result<(), Failure> {
     let server = web::server(&[])?;
     let base = server.open_descriptors()?;
     let web = conversation(&server);
@@ -536,7 +536,7 @@ fn t4_16_al_terminar_llega_entero_lo_que_se_estaba_enviando() -> Result<(), Fail
 }
 
 #[test]
-fn t4_17_cada_conexion_lleva_tcp_nodelay() -> Result<(), Failure> {
+fn t4_17_cada_conexión_lleva_tcp_nodelay() -> Result<(), Failure> {
     let untested = "TCP_NODELAY desde fuera (`src/net.rs` lo comprueba por dentro)";
     if !tools::available("strace", untested)? {
         return Ok(());

@@ -34,7 +34,7 @@ fn steady(line: &str, fds: &[(u64, u64)]) -> String {
 }
 
 #[test]
-fn con_v_se_explica_cada_paso_de_una_peticion() -> Result<(), Failure> {
+fn con_v_se_explica_cada_paso_de_una_petición() -> Result<(), Failure> {
     let (server, story) = Story::server("verbose", &["-v"])?;
     let mut client = conversation(&server).peer("cliente")?;
     ask(&mut client)?;
@@ -54,7 +54,7 @@ fn con_v_se_explica_cada_paso_de_una_peticion() -> Result<(), Failure> {
 }
 
 #[test]
-fn cada_linea_empieza_por_los_segundos_desde_el_arranque() -> Result<(), Failure> {
+fn cada_línea_empieza_por_los_segundos_desde_el_arranque() -> Result<(), Failure> {
     let server = web::server(&["-v"])?;
     ask(&mut conversation(&server).peer("cliente")?)?;
     server.signal(Signal::SIGTERM)?;
@@ -81,7 +81,12 @@ fn sin_pedirlo_no_se_explica_nada() -> Result<(), Failure> {
     drop(client);
     let exit = server.wait(SOON)?;
     assert_eq!((exit.code, exit.stderr.as_str()), (Some(0), ""));
-    assert_eq!(exit.stdout.lines().count(), 1, "solo dice dónde escucha: {exit}");
+    let address = server.address();
+    let said = format!(
+        "Escuchando en {address}\n\
+         Ábrelo en un navegador, http://{address}/; Ctrl-C termina.\n"
+    );
+    assert_eq!(exit.stdout, said);
     Ok(())
 }
 
@@ -121,7 +126,7 @@ fn la_traza_permite_seguir_a_un_cliente_de_principio_a_fin() -> Result<(), Failu
 }
 
 #[test]
-fn cada_linea_de_la_traza_cumple_su_formato() -> Result<(), Failure> {
+fn cada_línea_de_la_traza_cumple_su_formato() -> Result<(), Failure> {
     let timeouts = ["--head-timeout", "0.2", "--idle-timeout", "0.2"];
     let options = [&["--workers", "2", "-v"][..], &timeouts].concat();
     let (server, story) = Story::server("format", &options)?;
@@ -159,7 +164,7 @@ fn cada_linea_de_la_traza_cumple_su_formato() -> Result<(), Failure> {
 }
 
 #[test]
-fn la_traza_muestra_la_contrapresion() -> Result<(), Failure> {
+fn la_traza_muestra_la_contrapresión() -> Result<(), Failure> {
     let (server, story) = Story::server("backpressure", &[])?;
     let mut slow = conversation(&server).peer_with_receive_buffer("lento", SMALL_BUFFER)?;
     let sending = slow.send_meanwhile(GET.repeat(FLOOD))?;
@@ -193,7 +198,7 @@ fn la_traza_muestra_la_contrapresion() -> Result<(), Failure> {
 }
 
 #[test]
-fn una_peticion_rechazada_cuenta_la_razon_y_la_despedida() -> Result<(), Failure> {
+fn una_petición_rechazada_cuenta_la_razón_y_la_despedida() -> Result<(), Failure> {
     let (server, story) = Story::server("refused", &["-v"])?;
     let mut client = conversation(&server).peer("cliente")?;
     client.send("hola\r\n\r\n")?;

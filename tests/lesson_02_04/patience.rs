@@ -14,7 +14,7 @@ use crate::web::{
 /// El plazo de la cabecera es para la cabecera: quien la envió a tiempo, aunque fuera en dos
 /// trozos, tiene para su cuerpo el otro.
 #[test]
-fn el_plazo_del_cuerpo_no_depende_de_como_llegara_la_cabecera() -> Result<(), Failure> {
+fn el_plazo_del_cuerpo_no_depende_de_cómo_llegara_la_cabecera() -> Result<(), Failure> {
     let server = web::server(&["--head-timeout", "0.4", "--idle-timeout", "60"])?;
     let head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n";
     for cut in [0, 10] {
@@ -31,7 +31,7 @@ fn el_plazo_del_cuerpo_no_depende_de_como_llegara_la_cabecera() -> Result<(), Fa
 }
 
 #[test]
-fn las_lineas_vacias_no_son_actividad() -> Result<(), Failure> {
+fn las_líneas_vacías_no_son_actividad() -> Result<(), Failure> {
     let server = web::server(&["--idle-timeout", "0.3", "--head-timeout", "0.3"])?;
     // Enteras, y con sus dos bytes por separado.
     for blank in [&["\r\n"][..], &["\r", "\n"]] {
@@ -47,7 +47,7 @@ fn las_lineas_vacias_no_son_actividad() -> Result<(), Failure> {
 }
 
 #[test]
-fn cada_peticion_renueva_el_plazo() -> Result<(), Failure> {
+fn cada_petición_renueva_el_plazo() -> Result<(), Failure> {
     let (server, story) = Story::server("renewal", &["--idle-timeout", "0.8"])?;
     let mut client = conversation(&server).peer("quien pide de vez en cuando")?;
     for _ in 0..4 {
