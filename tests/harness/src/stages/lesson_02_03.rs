@@ -118,7 +118,7 @@ pub(crate) const STAGES: &[Stage] = &[
         14,
         "quien no lee no frena a nadie",
         "el servidor no se bloquea escribiendo: guarda lo pendiente con un límite, y a quien lo \
-         pasa lo despide.",
+         supera lo despide.",
         slow_reader,
     ),
     stage(15, "doscientos clientes", "todos entran, todos oyen y todos se van.", two_hundred),
