@@ -19,6 +19,9 @@ use crate::keyboard::Lines;
 /// Vuelve al principio de la línea y la borra (ECMA-48: CR y EL).
 const ERASE: &str = "\r\x1b[K";
 
+/// Lo primero que se ve al entrar.
+const WELCOME: &str = "(Estás en el chat: Intro envía lo que escribas; Ctrl-D termina.)";
+
 /// Columnas que se suponen si la terminal no lo dice.
 const COLUMNS: usize = 80;
 
@@ -143,7 +146,7 @@ impl Terminal {
         let modes = self.modes.insert(Modes::new()?);
         tcsetattr(io::stdin(), SetArg::TCSANOW, &modes.ours)?;
         prompt.clone_into(&mut self.prompt);
-        self.draw(ERASE)
+        self.show(WELCOME)
     }
 
     fn restore(&self) -> io::Result<()> {

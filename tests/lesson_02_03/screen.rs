@@ -5,6 +5,9 @@ use unicode_width::UnicodeWidthChar;
 
 use crate::{LIMIT, Outcome};
 
+/// Lo primero que ve quien entra al chat desde una terminal.
+pub(crate) const WELCOME: &str = "(Estás en el chat: Intro envía lo que escribas; Ctrl-D termina.)";
+
 /// Lo que queda en una terminal después de escribir unos bytes en ella.
 ///
 /// Entiende retorno, salto de línea, «borra hasta el final de la línea» (ECMA-48, EL) y el paso a
@@ -18,9 +21,11 @@ pub(crate) struct Screen {
 }
 
 impl Screen {
+    /// Lo que queda en la pantalla tras esa salida, sin la bienvenida: tiene su propia prueba.
     pub(crate) fn after(output: &str, columns: usize) -> Screen {
+        let output = output.replace(&format!("\r\x1b[K{WELCOME}\r\n"), "");
         let mut screen = Screen { columns, rows: vec![Vec::new()], row: 0, column: 0 };
-        let mut rest = output;
+        let mut rest = output.as_str();
         while let Some(c) = rest.chars().next() {
             if let Some(after) = rest.strip_prefix("\u{1b}[K") {
                 screen.rows[screen.row].truncate(screen.column);

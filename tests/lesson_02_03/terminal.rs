@@ -10,7 +10,7 @@ use nix::unistd::Pid;
 
 use crate::activity::{settles, sleeps_through};
 use crate::host::{Guest, Host};
-use crate::screen::{Screen, shows};
+use crate::screen::{Screen, WELCOME, shows};
 use crate::{LESSON, LIMIT, NOTHING_TO_DO, Outcome, client, client_arguments, server};
 
 const COLUMNS: usize = 60;
@@ -23,6 +23,14 @@ fn ana_at_terminal(columns: usize) -> Result<(Running, Guest), Failure> {
     let guest = host.guest("ana")?;
     ana.wait_for_text(Stream::Stdout, ".1]> ", LIMIT)?;
     Ok((ana, guest))
+}
+
+#[test]
+fn al_entrar_se_dice_cómo_se_usa_y_cómo_se_sale() -> Outcome {
+    let (ana, _guest) = ana_at_terminal(COLUMNS)?;
+    let start = format!("\r\x1b[K{WELCOME}\r\n[ana@127.0.0.1]> ");
+    assert_eq!(ana.stdout(), start);
+    Ok(())
 }
 
 #[test]
