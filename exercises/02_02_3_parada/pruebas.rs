@@ -1,0 +1,98 @@
+//! Las pruebas de 02_02_3_parada.
+
+#[cfg_attr(feature = "soluciones", path = "solucion.rs")]
+#[cfg_attr(
+    not(feature = "soluciones"),
+    path = "ejercicio.rs",
+    allow(
+        dead_code,
+        missing_docs,
+        unused_imports,
+        unused_variables,
+        clippy::all,
+        clippy::pedantic
+    )
+)]
+pub mod ejercicio;
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+use ejercicio::Server;
+use ejercicios::{LIMIT, Outcome, by_hand, ensure, within};
+use harness::{Conversation, Failure, Peer};
+
+#[test]
+fn atiende_a_dos_a_la_vez() -> Outcome {
+    let (_server, clients) = start()?;
+    let mut silent = clients.peer("callado")?;
+    say(&mut clients.peer("hablador")?, "¿hay alguien?\n")?;
+    say(&mut silent, "sí\n")
+}
+
+#[test]
+fn quien_cierra_su_lado_recibe_el_final_aunque_el_servidor_siga() -> Outcome {
+    let (_server, clients) = start()?;
+    let mut client = clients.peer("cliente")?;
+    say(&mut client, "me voy\n")?;
+    client.half_close()?;
+    client.expect_end().map_err(|failure| {
+        failure.hint(
+            "la conexión no se cierra mientras quede abierto un descriptor suyo, y `try_clone` \
+             hace otro: ¿quién lo suelta cuando el cliente se va?",
+        )
+    })
+}
+
+#[test]
+fn se_para_sin_clientes() -> Outcome {
+    let (server, _) = start()?;
+    stop(server, "parar un servidor sin clientes")
+}
+
+#[test]
+fn se_para_con_un_cliente_callado() -> Outcome {
+    let (server, clients) = start()?;
+    let mut silent = clients.peer("callado")?;
+    say(&mut silent, "hola\n")?;
+    stop(server, "parar con un cliente callado dentro")?;
+    silent.expect_end_or_reset()
+}
+
+#[test]
+fn después_de_parar_nadie_escucha() -> Outcome {
+    let (server, clients) = start()?;
+    say(&mut clients.peer("cliente")?, "hola\n")?;
+    stop(server, "parar cuando el único cliente ya se fue")?;
+    ensure(TcpStream::connect(clients.address()).is_err(), || {
+        "`stop` volvió, y aún se puede conectar: el socket que escucha sigue abierto.".to_owned()
+    })
+}
+
+#[test]
+#[ignore = "para usarlo a mano: cargo curso ejecutar 02_02_3_parada"]
+fn ejecutar() -> Outcome {
+    by_hand(|listener| {
+        let server = Server::start(listener)?;
+        thread::sleep(Duration::from_secs(20));
+        server.stop();
+        Ok(())
+    })
+}
+
+fn start() -> Result<(Server, Conversation), Failure> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address: SocketAddr = listener.local_addr()?;
+    let server = within(LIMIT, "arrancar el servidor", move || Server::start(listener))??;
+    Ok((server, Conversation::with(address).limit(LIMIT)))
+}
+
+fn stop(server: Server, what: &str) -> Outcome {
+    within(LIMIT, what, move || server.stop())
+}
+
+fn say(client: &mut Peer, message: &str) -> Outcome {
+    client.send(message)?;
+    client.expect(message)
+}

@@ -1,0 +1,92 @@
+//! Parar, con un cliente callado dentro: la solución.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+
+/// Un servidor de eco en marcha, con un hilo por cliente.
+pub struct Server {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    acceptor: JoinHandle<()>,
+}
+
+/// Lo que comparten los hilos.
+#[derive(Default)]
+struct Shared {
+    stopping: AtomicBool,
+    /// Otra referencia al socket de cada cliente conectado, para poder cortarle.
+    clients: Mutex<HashMap<u64, TcpStream>>,
+}
+
+impl Server {
+    /// Empieza a aceptar clientes, en otro hilo, y vuelve.
+    pub fn start(listener: TcpListener) -> io::Result<Server> {
+        let address = listener.local_addr()?;
+        let shared = Arc::new(Shared::default());
+        let theirs = Arc::clone(&shared);
+        let acceptor = thread::Builder::new()
+            .name("servidor".to_owned())
+            .spawn(move || accept_until_stopped(listener, &theirs))?;
+        Ok(Server { address, shared, acceptor })
+    }
+
+    /// Deja de aceptar, despide a los clientes, espera a todos los hilos y vuelve.
+    pub fn stop(self) {
+        // Primero la bandera, y después el timbre: al despertar, el hilo ya la ve.
+        self.shared.stopping.store(true, Ordering::SeqCst);
+        // Si falla, es que ya nadie escucha, y no hay a quién despertar.
+        drop(TcpStream::connect(self.address));
+        let _ = self.acceptor.join();
+    }
+}
+
+fn accept_until_stopped(listener: TcpListener, shared: &Arc<Shared>) {
+    let mut threads: Vec<JoinHandle<()>> = Vec::new();
+    for id in 0.. {
+        let Ok((stream, _)) = listener.accept() else { break };
+        if shared.stopping.load(Ordering::SeqCst) {
+            break;
+        }
+        // Sin esto, la lista crecería mientras el servidor viviera.
+        threads.retain(|thread| !thread.is_finished());
+        threads.extend(attend_in_thread(id, stream, shared));
+    }
+    // Desde aquí, quien llame encuentra la puerta cerrada.
+    drop(listener);
+    for client in shared.clients().values() {
+        // Despierta a su hilo, esté dentro de `read` o de `write`.
+        let _ = client.shutdown(Shutdown::Both);
+    }
+    for thread in threads {
+        let _ = thread.join();
+    }
+}
+
+/// Da a un cliente su hilo; si no se puede, lo despide al descartar su socket.
+fn attend_in_thread(id: u64, stream: TcpStream, shared: &Arc<Shared>) -> Option<JoinHandle<()>> {
+    let copy = stream.try_clone().ok()?;
+    shared.clients().insert(id, copy);
+    let theirs = Arc::clone(shared);
+    let thread = thread::Builder::new().name(format!("cliente-{}", id + 1)).spawn(move || {
+        // Un cliente que corta no es asunto de nadie más.
+        let _ = echo(&stream);
+        // La conexión no se cierra mientras quede un descriptor suyo: fuera también la copia.
+        theirs.clients().remove(&id);
+    });
+    thread.inspect_err(|_| drop(shared.clients().remove(&id))).ok()
+}
+
+impl Shared {
+    fn clients(&self) -> MutexGuard<'_, HashMap<u64, TcpStream>> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Devuelve a su cliente cada byte que envía, hasta que cierra su lado.
+fn echo(stream: &TcpStream) -> io::Result<u64> {
+    io::copy(&mut &*stream, &mut &*stream)
+}

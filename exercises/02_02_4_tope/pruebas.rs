@@ -1,0 +1,147 @@
+//! Las pruebas de 02_02_4_tope.
+
+#[cfg_attr(feature = "soluciones", path = "solucion.rs")]
+#[cfg_attr(
+    not(feature = "soluciones"),
+    path = "ejercicio.rs",
+    allow(
+        dead_code,
+        missing_docs,
+        unused_imports,
+        unused_variables,
+        clippy::all,
+        clippy::pedantic
+    )
+)]
+pub mod ejercicio;
+
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use ejercicio::{Handler, serve};
+use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure};
+use harness::{Conversation, Peer, eventually};
+
+/// Lo que se deja al servidor para equivocarse.
+const A_WHILE: Duration = Duration::from_millis(150);
+
+#[test]
+fn mientras_hay_sitio_se_atiende_a_la_vez() -> Outcome {
+    with_server(2, &echoes(), |clients, _| {
+        let mut silent = clients.peer("callado")?;
+        say(&mut clients.peer("hablador")?, "¿hay alguien?\n")?;
+        say(&mut silent, "sí\n")
+    })
+}
+
+#[test]
+fn nunca_hay_dentro_más_que_el_tope() -> Outcome {
+    let (inside, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (theirs, their_most) = (Arc::clone(&inside), Arc::clone(&most));
+    let handler: Handler = Arc::new(move |stream: TcpStream| {
+        their_most.fetch_max(theirs.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        let _ = io::copy(&mut &stream, &mut &stream);
+        theirs.fetch_sub(1, Ordering::SeqCst);
+    });
+    with_server(2, &handler, |clients, _| {
+        let mut peers = clients.peers("cliente", 5)?;
+        eventually("entraran dos clientes", LIMIT, || inside.load(Ordering::SeqCst) >= 2)?;
+        peers[4].pause(A_WHILE);
+        for peer in &mut peers {
+            say(peer, "hola\n")?;
+            peer.half_close()?;
+            peer.expect_end()?;
+        }
+        let most = most.load(Ordering::SeqCst);
+        ensure(most <= 2, || {
+            format!("El tope era 2, y llegó a haber {most} clientes dentro de `handler` a la vez.")
+        })
+    })
+}
+
+#[test]
+fn quien_no_cabe_espera_y_entra_cuando_sale_otro() -> Outcome {
+    with_server(1, &echoes(), |clients, _| {
+        let mut first = clients.peer("quien está dentro")?;
+        say(&mut first, "hola\n")?;
+        let mut second = clients.peer("quien espera")?;
+        second.send("¿se puede?\n")?;
+        second.expect_nothing_for(A_WHILE)?;
+        first.half_close()?;
+        first.expect_end()?;
+        second.expect("¿se puede?\n")
+    })
+}
+
+#[test]
+fn un_pánico_también_devuelve_su_sitio() -> Outcome {
+    let handler: Handler = Arc::new(|mut stream: TcpStream| {
+        let mut first = [0];
+        let _ = stream.read(&mut first);
+        assert!(first != *b"!", "un cliente con mala idea (lo provoca la prueba)");
+        let _ = stream.write_all(&first);
+    });
+    with_server(1, &handler, |clients, _| {
+        let mut rude = clients.peer("quien provoca el pánico")?;
+        rude.send("!")?;
+        rude.expect_end_or_reset()?;
+        let mut next = clients.peer("quien llega después")?;
+        say(&mut next, "a").map_err(|failure| {
+            failure.hint("el hilo que entró en pánico ocupaba el único sitio; ¿quién lo devuelve?")
+        })
+    })
+}
+
+#[test]
+fn mientras_espera_sitio_duerme() -> Outcome {
+    with_server(1, &echoes(), |clients, server| {
+        let mut inside = clients.peer("quien está dentro")?;
+        say(&mut inside, "hola\n")?;
+        let mut waiting = clients.peer("quien espera")?;
+        waiting.pause(A_WHILE);
+        let before = server.cpu_time().unwrap_or_default();
+        waiting.pause(3 * A_WHILE);
+        let spent = server.cpu_time().unwrap_or_default().saturating_sub(before);
+        ensure(spent < A_WHILE / 2, || {
+            format!(
+                "Con todo ocupado, el hilo que acepta gastó {} ms de procesador en {} ms: da \
+                 vueltas preguntando si hay sitio. Que duerma hasta que alguien avise.",
+                spent.as_millis(),
+                (3 * A_WHILE).as_millis()
+            )
+        })
+    })
+}
+
+#[test]
+#[ignore = "para usarlo a mano: cargo curso ejecutar 02_02_4_tope"]
+fn ejecutar() -> Outcome {
+    by_hand(|listener| serve(&listener, 2, &echoes()))
+}
+
+/// Pone en marcha `serve` y sigue el guion.
+fn with_server(
+    max_threads: usize,
+    handler: &Handler,
+    script: impl FnOnce(&Conversation, &Task<io::Result<()>>) -> Outcome,
+) -> Outcome {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let clients = Conversation::with(listener.local_addr()?).limit(LIMIT);
+    let handler = Arc::clone(handler);
+    let server = Task::start("aceptar clientes", move || serve(&listener, max_threads, &handler))?;
+    script(&clients, &server).map_err(|failure| server.explain(failure))
+}
+
+fn echoes() -> Handler {
+    Arc::new(|stream: TcpStream| {
+        let _ = io::copy(&mut &stream, &mut &stream);
+    })
+}
+
+fn say(client: &mut Peer, message: &str) -> Outcome {
+    client.send(message)?;
+    client.expect(message)
+}

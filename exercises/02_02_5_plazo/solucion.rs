@@ -1,0 +1,49 @@
+//! Un plazo para quien calla: la solución.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+/// Lo que se dice a quien calla demasiado.
+pub const FAREWELL: &str = "Adiós: llevas demasiado tiempo en silencio.\n";
+
+/// Cómo terminó una conversación.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// El cliente cerró su lado.
+    Closed,
+    /// No envió nada en todo un plazo.
+    Silent,
+    /// No leyó nada en todo un plazo.
+    Deaf,
+}
+
+/// Devuelve al cliente lo que envía, mientras dé noticias al menos cada `patience`.
+pub fn attend(mut stream: &TcpStream, patience: Duration) -> io::Result<End> {
+    // SO_RCVTIMEO y SO_SNDTIMEO valen para cada llamada: cada `read` empieza a contar de nuevo.
+    stream.set_read_timeout(Some(patience))?;
+    stream.set_write_timeout(Some(patience))?;
+    let mut buffer = [0; 4096];
+    loop {
+        let count = match stream.read(&mut buffer) {
+            Ok(0) => return Ok(End::Closed),
+            Ok(count) => count,
+            Err(error) if is_late(&error) => {
+                stream.write_all(FAREWELL.as_bytes())?;
+                return Ok(End::Silent);
+            }
+            Err(error) => return Err(error),
+        };
+        match stream.write_all(&buffer[..count]) {
+            Ok(()) => {}
+            Err(error) if is_late(&error) => return Ok(End::Deaf),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Si lo que pasó es que venció el plazo. En un socket bloqueante, EAGAIN no puede ser otra cosa
+/// (socket(7)).
+fn is_late(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::WouldBlock
+}

@@ -1,0 +1,268 @@
+//! Las pruebas de 02_03_1_enviar: con un socket de verdad y con uno que cuenta las llamadas.
+
+#[cfg_attr(feature = "soluciones", path = "solucion.rs")]
+#[cfg_attr(
+    not(feature = "soluciones"),
+    path = "ejercicio.rs",
+    allow(
+        dead_code,
+        missing_docs,
+        unused_imports,
+        unused_variables,
+        clippy::all,
+        clippy::pedantic
+    )
+)]
+pub mod ejercicio;
+
+use std::fmt::Write as _;
+use std::io::{self, ErrorKind, Write};
+use std::net::TcpListener;
+
+use ejercicio::{HEADER, MAX_TEXT, send};
+use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, within};
+use harness::{Conversation, Failure, frame};
+
+#[test]
+fn la_longitud_va_delante_y_en_orden_de_red() -> Outcome {
+    sends_the_frame_of("hola")
+}
+
+#[test]
+fn la_longitud_cuenta_bytes_y_no_caracteres() -> Outcome {
+    for text in ["año", "¿sí?", "🙂"] {
+        sends_the_frame_of(text)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn un_texto_vacío_también_es_un_marco() -> Outcome {
+    sends_the_frame_of("")
+}
+
+#[test]
+fn una_longitud_de_más_de_un_byte_también_va_en_orden_de_red() -> Outcome {
+    sends_the_frame_of(&"x".repeat(0x01_02))
+}
+
+#[test]
+fn longitud_y_texto_salen_en_una_sola_escritura() -> Outcome {
+    let (outcome, sink) = send_on(Sink::accepting(usize::MAX), "hola")?;
+    succeeded(&outcome)?;
+    ensure(sink.calls == 1, || {
+        format!(
+            "Tu función llamó {} veces a `write` para un solo mensaje. Cada llamada puede salir en \
+             un paquete, y el segundo esperar a que confirmen el primero: prepara el marco entero \
+             y escríbelo de una vez.",
+            sink.calls
+        )
+    })
+}
+
+#[test]
+fn si_la_escritura_se_queda_corta_insiste() -> Outcome {
+    let (outcome, sink) = send_on(Sink::accepting(3).interrupted(), "hola, mundo")?;
+    succeeded(&outcome).map_err(|failure| {
+        failure.hint(
+            "cada `write` acepta 3 bytes como mucho, y a veces la interrumpe una señal \
+             (ErrorKind::Interrupted): hay que repetirla",
+        )
+    })?;
+    let (expected, written) = (frame::encode("hola, mundo"), sink.written);
+    ensure(written == expected, || {
+        format!(
+            "Cada `write` acepta 3 bytes como mucho, y de los {} del marco salieron {}: {}. Hay que \
+             insistir con los que faltan.",
+            expected.len(),
+            written.len(),
+            readable(&written)
+        )
+    })
+}
+
+#[test]
+fn lo_que_pasa_del_máximo_no_se_envía() -> Outcome {
+    sends_the_frame_of(&"x".repeat(MAX_TEXT))?;
+    let (outcome, sink) = send_on(Sink::accepting(usize::MAX), &"x".repeat(MAX_TEXT + 1))?;
+    let kind = outcome.err().map(|error| error.kind());
+    ensure_equal(
+        "el error, con un texto de un byte más que MAX_TEXT",
+        &Some(ErrorKind::InvalidInput),
+        &kind,
+    )?;
+    ensure(sink.written.is_empty(), || {
+        format!(
+            "El texto no cabe en un marco, y aun así salieron {} bytes. Quien los reciba ya no sabrá \
+             dónde empieza el marco siguiente: comprueba antes de escribir.",
+            sink.written.len()
+        )
+    })
+}
+
+#[test]
+fn un_error_de_verdad_se_devuelve() -> Outcome {
+    let (outcome, _) = send_on(Sink::accepting(5).then_broken(), "hola")?;
+    let kind = outcome.err().map(|error| error.kind());
+    ensure_equal("el error, si el otro lado ya no está", &Some(ErrorKind::BrokenPipe), &kind)
+}
+
+#[test]
+fn quien_habla_en_marcos_lo_entiende() -> Outcome {
+    let texts = ["hola", "", "¿qué tal, señora?", "adiós"];
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let conversation = Conversation::in_frames(listener.local_addr()?).limit(LIMIT);
+    let mut client = conversation.peer("cliente")?;
+    let (mut stream, _) = listener.accept()?;
+    let sending = Task::start("enviar cuatro mensajes", move || {
+        texts.iter().try_for_each(|text| send(&mut stream, text))
+    })?;
+    let heard = texts.iter().try_for_each(|text| client.expect_frame(text));
+    heard.and_then(|()| client.expect_end()).map_err(|failure| sending.explain(failure))?;
+    succeeded(&sending.finish(LIMIT)?)
+}
+
+#[test]
+#[ignore = "para usarlo a mano: cargo curso ejecutar 02_03_1_enviar"]
+fn ejecutar() -> Outcome {
+    by_hand(|listener| {
+        loop {
+            let (mut stream, _) = listener.accept()?;
+            for text in ["hola", "¿qué tal?", "adiós"] {
+                send(&mut stream, text)?;
+            }
+        }
+    })
+}
+
+/// Comprueba que `send` escribe el marco de `text`, y si no, explica en qué se diferencia.
+fn sends_the_frame_of(text: &str) -> Outcome {
+    let (outcome, sink) = send_on(Sink::accepting(usize::MAX), text)?;
+    succeeded(&outcome)?;
+    let (expected, written) = (frame::encode(text), sink.written);
+    if written == expected {
+        return Ok(());
+    }
+    let lines = [
+        format!("se esperaba  {}", readable(&expected)),
+        format!("llegó        {}", readable(&written)),
+    ];
+    Err(Failure::new(difference(text, &written)).section("Diferencia", lines))
+}
+
+/// En qué se equivoca lo escrito.
+fn difference(text: &str, written: &[u8]) -> String {
+    let of = if text.chars().count() > 20 {
+        format!("un texto de {} bytes", text.len())
+    } else {
+        format!("«{text}»")
+    };
+    let Some((header, rest)) = written.split_first_chunk::<HEADER>() else {
+        return format!(
+            "Al enviar {of} salieron {} bytes, y un marco tiene al menos los {HEADER} de su \
+             longitud.",
+            written.len()
+        );
+    };
+    let announced = u32::from_be_bytes(*header) as usize;
+    if u32::from_le_bytes(*header) as usize == text.len() && announced != text.len() {
+        return format!(
+            "La longitud de {of} va al revés: en orden de red, el byte más significativo es el \
+             primero."
+        );
+    }
+    if announced == text.chars().count() && announced != text.len() {
+        return format!(
+            "La longitud de {of} dice {announced}, que son sus caracteres; lo que el otro lado tiene \
+             que leer son {} bytes.",
+            text.len()
+        );
+    }
+    if announced != text.len() {
+        return format!("La longitud de {of} dice {announced}, y son {} bytes.", text.len());
+    }
+    format!(
+        "La longitud de {of} está bien, pero detrás debían ir sus {} bytes y van {}.",
+        text.len(),
+        if rest.len() == text.len() { "otros".to_owned() } else { rest.len().to_string() }
+    )
+}
+
+/// `00 00 00 04 "hola"`: los cuatro primeros bytes en hexadecimal, y detrás el texto.
+fn readable(bytes: &[u8]) -> String {
+    const SHOWN: usize = 40;
+    let (header, rest) = bytes.split_at(bytes.len().min(HEADER));
+    let mut text = String::new();
+    for byte in header {
+        let _ = write!(text, "{byte:02x} ");
+    }
+    let start = String::from_utf8_lossy(&rest[..rest.len().min(SHOWN)]);
+    let _ = write!(text, "{start:?}");
+    if rest.len() > SHOWN {
+        let _ = write!(text, "… ({} bytes más)", rest.len() - SHOWN);
+    }
+    text
+}
+
+fn succeeded(outcome: &io::Result<()>) -> Outcome {
+    ensure(outcome.is_ok(), || format!("Debía terminar bien, y tu función devolvió {outcome:?}."))
+}
+
+fn send_on(mut sink: Sink, text: &str) -> Result<(io::Result<()>, Sink), Failure> {
+    let text = text.to_owned();
+    within(LIMIT, "enviar un mensaje", move || (send(&mut sink, &text), sink))
+}
+
+/// Un socket que solo se escribe: guarda lo que recibe, y cuenta las llamadas.
+struct Sink {
+    written: Vec<u8>,
+    calls: usize,
+    /// Bytes que acepta cada llamada, como mucho.
+    most: usize,
+    interrupts: bool,
+    interrupted: bool,
+    breaks: bool,
+}
+
+impl Sink {
+    fn accepting(most: usize) -> Sink {
+        Sink {
+            written: Vec::new(),
+            calls: 0,
+            most,
+            interrupts: false,
+            interrupted: false,
+            breaks: false,
+        }
+    }
+
+    /// Una de cada dos llamadas, interrumpida.
+    fn interrupted(self) -> Sink {
+        Sink { interrupts: true, ..self }
+    }
+
+    /// Tras la primera llamada, el otro lado ya no está.
+    fn then_broken(self) -> Sink {
+        Sink { breaks: true, ..self }
+    }
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.calls += 1;
+        self.interrupted = self.interrupts && !self.interrupted;
+        if self.interrupted {
+            return Err(ErrorKind::Interrupted.into());
+        }
+        if self.breaks && self.calls > 1 {
+            return Err(ErrorKind::BrokenPipe.into());
+        }
+        let count = bytes.len().min(self.most);
+        self.written.extend_from_slice(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,321 @@
+//! Las pruebas de 02_03_2_recibir: con un socket de mentira que corta por donde quiere.
+
+#[cfg_attr(feature = "soluciones", path = "solucion.rs")]
+#[cfg_attr(
+    not(feature = "soluciones"),
+    path = "ejercicio.rs",
+    allow(
+        dead_code,
+        missing_docs,
+        unused_imports,
+        unused_variables,
+        clippy::all,
+        clippy::pedantic
+    )
+)]
+pub mod ejercicio;
+
+use std::collections::VecDeque;
+use std::fs;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::TcpStream;
+
+use ejercicio::{End, MAX_TEXT, Received, receive};
+use ejercicios::{LIMIT, Outcome, by_hand, ensure, ensure_equal, within};
+use harness::{Failure, frame};
+
+/// La longitud que anuncia un marco hostil: 2 GiB menos un byte.
+const HOSTILE: u32 = 0x7FFF_FFFF;
+
+#[test]
+fn un_marco_en_una_lectura() -> Outcome {
+    receives(
+        "cuando llega un marco entero",
+        &mut Line::of([frame::encode("hola")]),
+        &["hola"],
+        None,
+    )
+}
+
+#[test]
+fn dos_marcos_en_una_lectura() -> Outcome {
+    let mut line = Line::of([encode(&["hola", "adiós"])]);
+    receives("cuando llegan dos marcos juntos", &mut line, &["hola", "adiós"], None)
+}
+
+#[test]
+fn lee_una_sola_vez_aunque_falte_algo() -> Outcome {
+    let whole = frame::encode("hola");
+    let mut line = Line::of([whole[..6].to_vec(), whole[6..].to_vec()]);
+    receives("cuando solo ha llegado medio marco", &mut line, &[], None)?;
+    receives("cuando llega la otra mitad", &mut line, &["hola"], None)
+}
+
+#[test]
+fn dos_marcos_y_medio() -> Outcome {
+    let bytes = encode(&["uno", "dos", "tres"]);
+    let middle = bytes.len() - 2;
+    let mut line = Line::of([bytes[..middle].to_vec(), bytes[middle..].to_vec()]);
+    receives("cuando llegan dos marcos y parte de otro", &mut line, &["uno", "dos"], None)?;
+    receives("cuando llega lo que faltaba del tercero", &mut line, &["tres"], None)
+}
+
+#[test]
+fn un_marco_vacío_es_un_mensaje_vacío() -> Outcome {
+    let mut line = Line::of([encode(&["", "hola", ""])]);
+    receives("con dos marcos vacíos y otro en medio", &mut line, &["", "hola", ""], None)
+}
+
+#[test]
+fn cualquier_corte_da_los_mismos_mensajes() -> Outcome {
+    let texts = ["hola", "", "año nuevo", "¿qué?", "adiós 🙂"];
+    let bytes = encode(&texts);
+    for size in 1..=bytes.len() {
+        let mut line = Line::of(bytes.chunks(size).map(<[u8]>::to_vec));
+        let mut got = Vec::new();
+        while !line.is_over() {
+            let received = line.receive(&format!("con los bytes de {size} en {size}"))?;
+            ensure(received.end.is_none(), || {
+                format!(
+                    "Nada ha terminado, y con los bytes de {size} en {size} tu función dice {:?}.",
+                    received.end
+                )
+            })?;
+            got.extend(received.messages);
+        }
+        ensure_equal(
+            &format!("los mensajes, con los bytes de {size} en {size}"),
+            &owned(&texts),
+            &got,
+        )
+        .map_err(|failure| {
+            failure.hint("lo que sobra de una lectura se guarda en `pending` para la siguiente")
+        })?;
+    }
+    Ok(())
+}
+
+#[test]
+fn un_mensaje_mayor_que_el_búfer_llega_entero() -> Outcome {
+    let text = "añ".repeat(MAX_TEXT / 3);
+    let mut line = Line::of([frame::encode(&text)]);
+    let mut got = Vec::new();
+    while !line.is_over() {
+        got.extend(line.receive("con un mensaje largo")?.messages);
+    }
+    ensure(got == [text.as_str()], || {
+        let lengths: Vec<usize> = got.iter().map(String::len).collect();
+        format!(
+            "Se envió un mensaje de {} bytes, y llegaron mensajes de estos tamaños: {lengths:?}.",
+            text.len()
+        )
+    })
+}
+
+#[test]
+fn cerrar_entre_dos_marcos_es_irse() -> Outcome {
+    let mut line = Line::of([frame::encode("hola")]).then_end();
+    receives("cuando llega un marco", &mut line, &["hola"], None)?;
+    receives("cuando el otro lado cierra", &mut line, &[], Some(End::Left))
+}
+
+#[test]
+fn cerrar_a_mitad_de_un_marco_no_lo_es() -> Outcome {
+    for (what, kept) in [("con media longitud", 2), ("con medio texto", 6)] {
+        let mut line = Line::of([frame::encode("hola")[..kept].to_vec()]).then_end();
+        receives("cuando llega parte de un marco", &mut line, &[], None)?;
+        let what = format!("cuando el otro lado cierra {what} pendiente");
+        receives(&what, &mut line, &[], Some(End::CutShort))?;
+    }
+    Ok(())
+}
+
+#[test]
+fn sin_nada_que_leer_no_es_el_final() -> Outcome {
+    for kind in [ErrorKind::WouldBlock, ErrorKind::Interrupted] {
+        let mut line = Line::of([frame::encode("hola")]).after(kind);
+        receives(&format!("si `read` da {kind:?}"), &mut line, &[], None)?;
+        receives("cuando después llega un marco", &mut line, &["hola"], None)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn una_conexión_rota_se_cuenta() -> Outcome {
+    let mut line = Line::of([]).after(ErrorKind::ConnectionReset);
+    let end = Some(End::Broken(ErrorKind::ConnectionReset));
+    receives("si el otro lado corta la conexión", &mut line, &[], end)
+}
+
+#[test]
+fn lo_que_no_es_texto_se_rechaza() -> Outcome {
+    let bytes = [encode(&["hola"]), frame::encode([0xFF, 0xFE]), encode(&["adiós"])].concat();
+    let end = Some(End::NotText);
+    receives("si el segundo marco no es UTF-8", &mut Line::of([bytes]), &["hola"], end)
+}
+
+#[test]
+fn una_longitud_imposible_se_rechaza_sin_esperar() -> Outcome {
+    for length in [MAX_TEXT as u64 + 1, u64::from(HOSTILE), u64::from(u32::MAX)] {
+        let header = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
+        let bytes = [encode(&["hola"]), header.to_vec()].concat();
+        let what = format!("si detrás de un marco llega otro que anuncia {length} bytes");
+        // El que reservara 4 GiB podría llevarse por delante el proceso: la memoria, aparte.
+        if length < u64::from(u32::MAX) {
+            receives_without_reserving(&what, bytes, length)?;
+        } else {
+            receives(&what, &mut Line::of([bytes]), &["hola"], Some(End::TooLong))?;
+        }
+    }
+    let exact = "x".repeat(MAX_TEXT);
+    let mut line = Line::of([frame::encode(&exact)[..4].to_vec()]);
+    receives("si un marco anuncia justo el máximo", &mut line, &[], None)
+}
+
+#[test]
+#[ignore = "para usarlo a mano: cargo curso ejecutar 02_03_2_recibir"]
+fn ejecutar() -> Outcome {
+    by_hand(|listener| {
+        loop {
+            let (mut stream, _) = listener.accept()?;
+            tell_what_arrives(&mut stream)?;
+        }
+    })
+}
+
+fn tell_what_arrives(stream: &mut TcpStream) -> io::Result<()> {
+    let mut out = io::stdout();
+    writeln!(out, "Llega alguien.")?;
+    let mut pending = Vec::new();
+    loop {
+        let received = receive(stream, &mut pending);
+        writeln!(out, "{received:?}, y en `pending` quedan {} bytes", pending.len())?;
+        if received.end.is_some() {
+            return Ok(());
+        }
+    }
+}
+
+/// Llama una vez a `receive` y comprueba lo que da.
+fn receives(what: &str, line: &mut Line, messages: &[&str], end: Option<End>) -> Outcome {
+    let got = line.receive(what)?;
+    let expected = Received { messages: owned(messages), end };
+    ensure_equal(&format!("lo que devuelve tu función {what}"), &expected, &got)
+}
+
+/// Como [`receives`], y además mira cuánto creció el proceso.
+fn receives_without_reserving(what: &str, bytes: Vec<u8>, length: u64) -> Outcome {
+    let before = peak_memory();
+    receives(what, &mut Line::of([bytes]), &["hola"], Some(End::TooLong))?;
+    let grown = peak_memory().zip(before).map_or(0, |(after, before)| after.saturating_sub(before));
+    // Otras pruebas, mientras tanto, gastan lo suyo, que no se acerca a un gigabyte y medio.
+    ensure(length < u64::from(HOSTILE) || grown < u64::from(HOSTILE) / 4 * 3, || {
+        format!(
+            "Un marco anunciaba {length} bytes, y tu función reservó memoria para lo que anunciaba: \
+             el proceso creció {} MiB. Cuatro bytes de un desconocido no pueden costarte eso: \
+             comprueba la longitud antes de reservar nada.",
+            grown >> 20
+        )
+    })
+}
+
+/// Memoria virtual que este proceso ha llegado a tener, en bytes (proc(5)).
+fn peak_memory() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmPeak:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib << 10)
+}
+
+fn encode(texts: &[&str]) -> Vec<u8> {
+    texts.iter().flat_map(frame::encode).collect()
+}
+
+fn owned(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|&text| text.to_owned()).collect()
+}
+
+/// Un socket de mentira, y lo que tu función guarda entre dos llamadas.
+#[derive(Default)]
+struct Line {
+    events: VecDeque<Event>,
+    pending: Vec<u8>,
+    /// Llamadas a `read` desde que empezó la última a `receive`.
+    reads: usize,
+}
+
+/// Lo que da una llamada a `read`.
+enum Event {
+    Bytes(Vec<u8>),
+    End,
+    Error(ErrorKind),
+}
+
+impl Line {
+    /// Cada trozo, en una lectura.
+    fn of(pieces: impl IntoIterator<Item = Vec<u8>>) -> Line {
+        Line { events: pieces.into_iter().map(Event::Bytes).collect(), ..Line::default() }
+    }
+
+    fn then_end(mut self) -> Line {
+        self.events.push_back(Event::End);
+        self
+    }
+
+    /// La primera lectura da ese error.
+    fn after(mut self, kind: ErrorKind) -> Line {
+        self.events.push_front(Event::Error(kind));
+        self
+    }
+
+    fn is_over(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    /// Una llamada a `receive`, con un límite, que ha de leer una sola vez.
+    fn receive(&mut self, what: &str) -> Result<Received, Failure> {
+        let mut line = std::mem::take(self);
+        line.reads = 0;
+        let (received, line) = within(LIMIT, "recibir lo que haya", move || {
+            let mut pending = std::mem::take(&mut line.pending);
+            let received = receive(&mut line, &mut pending);
+            line.pending = pending;
+            (received, line)
+        })?;
+        *self = line;
+        ensure(self.reads > 0, || {
+            format!("Tu función no llamó a `read` {what}: sin leer, no llega nada.")
+        })?;
+        ensure(self.reads == 1, || {
+            format!(
+                "Tu función llamó {} veces a `read` {what}. `select` solo promete que la primera \
+                 no espera: la siguiente podría dormir para siempre.",
+                self.reads
+            )
+        })?;
+        Ok(received)
+    }
+}
+
+impl Read for Line {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.reads += 1;
+        match self.events.pop_front() {
+            Some(Event::Bytes(mut bytes)) => {
+                let count = bytes.len().min(buffer.len());
+                buffer[..count].copy_from_slice(&bytes[..count]);
+                if count < bytes.len() {
+                    self.events.push_front(Event::Bytes(bytes.split_off(count)));
+                }
+                Ok(count)
+            }
+            Some(Event::End) => {
+                // El final lo es para siempre.
+                self.events.push_front(Event::End);
+                Ok(0)
+            }
+            Some(Event::Error(kind)) => Err(kind.into()),
+            None => Err(ErrorKind::WouldBlock.into()),
+        }
+    }
+}

@@ -1,0 +1,365 @@
+//! Las pruebas de 02_03_3_conjuntos.
+
+#[cfg_attr(feature = "soluciones", path = "solucion.rs")]
+#[cfg_attr(
+    not(feature = "soluciones"),
+    path = "ejercicio.rs",
+    allow(
+        dead_code,
+        missing_docs,
+        unused_imports,
+        unused_variables,
+        clippy::all,
+        clippy::pedantic
+    )
+)]
+pub mod ejercicio;
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::{AsFd, AsRawFd};
+use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
+
+use ejercicio::{Client, Ready, Watched, wait, watch};
+use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, within};
+use harness::{Conversation, Failure, Peer, raise_descriptor_limit};
+use nix::sys::select::{FD_SETSIZE, FdSet};
+
+/// Lo que se da a quien no debe despertar, por si despierta.
+const A_WHILE: Duration = Duration::from_millis(100);
+
+/// Los descriptores son de todo el proceso. Quien los gasta casi todos lo hace a solas.
+static DESCRIPTORS: RwLock<()> = RwLock::new(());
+
+#[test]
+fn vigila_para_leer_al_que_escucha_y_a_los_clientes() -> Outcome {
+    with_clients(2, |room, _| {
+        room.watches("sin nadie especial", |sets| {
+            must(
+                sets.listener,
+                "al socket que escucha hay que vigilarlo para leer: es por donde llaman",
+            )?;
+            must(
+                sets.reading == [0, 1],
+                "a cada cliente que aún puede enviar algo hay que vigilarlo para leer",
+            )
+        })
+    })
+}
+
+#[test]
+fn vigila_para_escribir_solo_a_quien_tiene_algo_que_recibir() -> Outcome {
+    with_clients(3, |room, _| {
+        room.clients[1].output = b"algo".to_vec();
+        room.watches("si solo el cliente 1 tiene algo en `output`", |sets| {
+            must(
+                sets.writing.contains(&1),
+                "a quien tiene algo en `output` hay que vigilarlo para escribir",
+            )?;
+            must(
+                sets.writing == [1],
+                "a quien no tiene nada en `output` no se le vigila para escribir: casi siempre hay \
+                 sitio, y `select` volvería al instante, siempre",
+            )?;
+            must(
+                sets.reading == [0, 1, 2],
+                "tener algo que recibir no impide enviar: también se le lee",
+            )
+        })
+    })
+}
+
+#[test]
+fn a_quien_terminó_no_se_le_lee() -> Outcome {
+    with_clients(2, |room, _| {
+        room.clients[0].ended = true;
+        room.clients[0].output = b"lo que le falta".to_vec();
+        room.watches("si el cliente 0 cerró su lado y le falta algo por recibir", |sets| {
+            must(
+                sets.reading == [1],
+                "quien ya terminó está listo para leer siempre: `read` daría cero al instante, una \
+                 y otra vez",
+            )?;
+            must(sets.writing == [0], "quien cerró su lado aún puede recibir lo que le falta")
+        })
+    })
+}
+
+#[test]
+fn despierta_cuando_alguien_llama() -> Outcome {
+    with_clients(1, |room, address| {
+        let _caller = address.peer("quien llama")?;
+        room.waits(
+            "cuando alguien llama",
+            &Ready { listener: true, readable: vec![], writable: vec![] },
+        )
+    })
+}
+
+#[test]
+fn despierta_cuando_alguien_habla() -> Outcome {
+    with_clients(3, |room, _| {
+        room.peers[1].send("hola")?;
+        room.waits(
+            "cuando habla el cliente 1",
+            &Ready { listener: false, readable: vec![1], writable: vec![] },
+        )
+    })
+}
+
+#[test]
+fn despierta_cuando_alguien_cierra() -> Outcome {
+    with_clients(2, |room, _| {
+        room.peers[0].half_close()?;
+        room.waits(
+            "cuando cierra el cliente 0",
+            &Ready { listener: false, readable: vec![0], writable: vec![] },
+        )
+    })
+}
+
+#[test]
+fn distingue_a_quien_leer_y_a_quien_escribir() -> Outcome {
+    with_clients(3, |room, _| {
+        room.peers[2].send("hola")?;
+        room.clients[0].output = b"algo".to_vec();
+        room.clients[2].output = b"algo".to_vec();
+        room.waits(
+            "cuando habla el cliente 2, y el 0 y el 2 tienen algo que recibir",
+            &Ready { listener: false, readable: vec![2], writable: vec![0, 2] },
+        )
+    })
+}
+
+#[test]
+fn si_nadie_está_listo_duerme() -> Outcome {
+    with_clients(2, |room, _| {
+        room.clients[1].ended = true;
+        room.peers[1].half_close()?;
+        let waiting = room.start_waiting()?;
+        room.peers[0].pause(A_WHILE);
+        room.peers[0].send("ya")?;
+        let (ready, clients) = waiting.finish(LIMIT)?;
+        room.clients = clients;
+        let expected = Ready { listener: false, readable: vec![0], writable: vec![] };
+        ensure_equal("por quién despierta `wait`, si solo habla el cliente 0", &expected, &ready?)
+            .map_err(|failure| {
+                failure
+                    .hint("nadie tenía nada que hacer: había que dormir hasta que alguien hablara")
+            })
+    })
+}
+
+#[test]
+fn el_que_no_cabe_se_rechaza() -> Outcome {
+    let _alone = DESCRIPTORS.write().unwrap_or_else(PoisonError::into_inner);
+    raise_descriptor_limit();
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = Conversation::with(listener.local_addr()?).limit(LIMIT);
+    let mut fitting = address.peer("quien cabe")?;
+    let mut late = address.peer("quien no cabe")?;
+    let (spare, last) = reach_the_last(&listener)?;
+    let (first_out, _) = listener.accept()?;
+    let (last_fd, out_fd) = (last.as_raw_fd(), first_out.as_raw_fd());
+    let client = within(LIMIT, "envolver a un cliente", move || Client::new(last))?;
+    let outside = within(LIMIT, "envolver a un cliente", move || Client::new(first_out))?;
+    drop(spare);
+    let client = client.ok_or_else(|| {
+        Failure::new(format!(
+            "El descriptor {last_fd} es el último que cabe, y tu función lo rechaza: son \
+             {FD_SETSIZE}, del 0 al {}.",
+            FD_SETSIZE - 1
+        ))
+    })?;
+    ensure(outside.is_none(), || {
+        format!(
+            "El descriptor {out_fd} no cabe en un conjunto, que llega al {}, y tu función lo acepta. \
+             En cuanto alguien lo anote, `nix` entrará en pánico, y con él caerán todos los clientes.",
+            FD_SETSIZE - 1
+        )
+    })?;
+    late.expect_end()?;
+    fitting.send("hola")?;
+    let mut room = Room { listener, clients: vec![client], peers: vec![fitting] };
+    room.waits(
+        "cuando habla el cliente del descriptor 1023",
+        &Ready { listener: false, readable: vec![0], writable: vec![] },
+    )
+}
+
+#[test]
+#[ignore = "para usarlo a mano: cargo curso ejecutar 02_03_3_conjuntos"]
+fn ejecutar() -> Outcome {
+    by_hand(|listener| {
+        let mut clients = Vec::new();
+        loop {
+            let ready = wait(&listener, &clients)?;
+            writeln!(io::stdout(), "despierta con {ready:?}")?;
+            for &place in &ready.readable {
+                hear(&mut clients[place]);
+            }
+            for &place in &ready.writable {
+                answer(&mut clients[place]);
+            }
+            clients.retain(|client| !client.ended || !client.output.is_empty());
+            if ready.listener {
+                let (stream, _) = listener.accept()?;
+                stream.set_nonblocking(true)?;
+                clients.extend(Client::new(stream));
+            }
+        }
+    })
+}
+
+/// Lee una vez de un cliente, y le deja la respuesta en `output`.
+fn hear(client: &mut Client) {
+    let mut buffer = [0; 1024];
+    match client.stream.read(&mut buffer) {
+        Ok(count) if count > 0 => client.output.extend_from_slice(&buffer[..count]),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+        _ => client.ended = true,
+    }
+}
+
+/// Escribe una vez a un cliente.
+fn answer(client: &mut Client) {
+    match client.stream.write(&client.output) {
+        Ok(count) => drop(client.output.drain(..count)),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+        Err(_) => {
+            client.ended = true;
+            client.output.clear();
+        }
+    }
+}
+
+/// Gasta descriptores hasta que el siguiente sea el último que cabe, y acepta con él.
+fn reach_the_last(listener: &TcpListener) -> Result<(Vec<File>, TcpStream), Failure> {
+    let mut spare = Vec::new();
+    loop {
+        let file = File::open("/dev/null").map_err(|_| {
+            Failure::new(format!(
+                "Esta prueba necesita más de {FD_SETSIZE} descriptores, y tu sesión no los permite."
+            ))
+            .hint("mira el límite con `ulimit -Hn`; lo pone quien administra la máquina")
+        })?;
+        let next = usize::try_from(file.as_raw_fd()).unwrap_or_default() + 1;
+        spare.push(file);
+        if next >= FD_SETSIZE - 1 {
+            return Ok((spare, listener.accept()?.0));
+        }
+    }
+}
+
+/// Un socket que escucha, clientes conectados y quienes les hablan.
+struct Room {
+    listener: TcpListener,
+    clients: Vec<Client>,
+    peers: Vec<Peer>,
+}
+
+/// Una llamada a `wait`, que devuelve también los clientes.
+type Waiting = Task<(io::Result<Ready>, Vec<Client>)>;
+
+/// Lo que hay en los conjuntos.
+struct Sets {
+    listener: bool,
+    reading: Vec<usize>,
+    writing: Vec<usize>,
+}
+
+impl Room {
+    /// Llama a `watch` y comprueba lo que pone en los conjuntos.
+    fn watches(
+        &self,
+        when: &str,
+        check: impl FnOnce(&Sets) -> Result<(), &'static str>,
+    ) -> Outcome {
+        let (listener, clients) = (self.listener.try_clone()?, self.copies()?);
+        // Las copias tienen otros descriptores: se mira en los suyos.
+        let sets = within(LIMIT, "llenar los conjuntos", move || {
+            let Watched { reading, writing } = watch(&listener, &clients);
+            Sets {
+                listener: reading.contains(listener.as_fd()),
+                reading: places(&clients, &reading),
+                writing: places(&clients, &writing),
+            }
+        })?;
+        check(&sets).map_err(|why| {
+            Failure::new(format!("Tus conjuntos no son los que deben ser {when}: {why}.")).section(
+                "Los que llenó tu función",
+                [
+                    format!(
+                        "para leer: {}{}",
+                        if sets.listener {
+                            "el que escucha y los clientes "
+                        } else {
+                            "los clientes "
+                        },
+                        list(&sets.reading)
+                    ),
+                    format!("para escribir: los clientes {}", list(&sets.writing)),
+                ],
+            )
+        })
+    }
+
+    /// Llama a `wait` y comprueba lo que devuelve.
+    fn waits(&mut self, when: &str, expected: &Ready) -> Outcome {
+        let waiting = self.start_waiting()?;
+        let (ready, _) = waiting.finish(LIMIT)?;
+        ensure_equal(&format!("por quién despierta `wait` {when}"), expected, &ready?)
+    }
+
+    /// Llama a `wait` en otro hilo.
+    fn start_waiting(&mut self) -> Result<Waiting, Failure> {
+        let listener = self.listener.try_clone()?;
+        let clients = std::mem::take(&mut self.clients);
+        Task::start("esperar a que alguien esté listo", move || {
+            (wait(&listener, &clients), clients)
+        })
+    }
+
+    fn copies(&self) -> io::Result<Vec<Client>> {
+        let copy = |client: &Client| {
+            let stream = client.stream.try_clone()?;
+            Ok(Client { stream, output: client.output.clone(), ended: client.ended })
+        };
+        self.clients.iter().map(copy).collect()
+    }
+}
+
+fn places(clients: &[Client], set: &FdSet<'_>) -> Vec<usize> {
+    let inside = clients.iter().enumerate();
+    inside.filter(|(_, it)| set.contains(it.stream.as_fd())).map(|(place, _)| place).collect()
+}
+
+fn list(places: &[usize]) -> String {
+    if places.is_empty() { "(ninguno)".to_owned() } else { format!("{places:?}") }
+}
+
+fn must(condition: bool, why: &'static str) -> Result<(), &'static str> {
+    if condition { Ok(()) } else { Err(why) }
+}
+
+/// Conecta a `count` clientes, los envuelve con `Client::new` y sigue el guion.
+fn with_clients(count: usize, script: impl FnOnce(&mut Room, &Conversation) -> Outcome) -> Outcome {
+    let _shared = DESCRIPTORS.read().unwrap_or_else(PoisonError::into_inner);
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = Conversation::with(listener.local_addr()?).limit(LIMIT);
+    let (mut clients, mut peers) = (Vec::new(), Vec::new());
+    for place in 0..count {
+        peers.push(address.peer(&format!("cliente {place}"))?);
+        let (stream, _) = listener.accept()?;
+        let fd = stream.as_raw_fd();
+        let client = within(LIMIT, "envolver a un cliente", move || Client::new(stream))?;
+        clients.push(client.ok_or_else(|| {
+            Failure::new(format!(
+                "El descriptor {fd} cabe en un conjunto, y tu función lo rechaza."
+            ))
+        })?);
+    }
+    script(&mut Room { listener, clients, peers }, &address)
+}

@@ -1,0 +1,223 @@
+//! Las pruebas de 02_03_4_bucle.
+
+#[cfg_attr(feature = "soluciones", path = "solucion.rs")]
+#[cfg_attr(
+    not(feature = "soluciones"),
+    path = "ejercicio.rs",
+    allow(
+        dead_code,
+        missing_docs,
+        unused_imports,
+        unused_variables,
+        clippy::all,
+        clippy::pedantic
+    )
+)]
+pub mod ejercicio;
+
+use std::io;
+use std::net::TcpListener;
+use std::time::Duration;
+
+use ejercicio::serve;
+use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure};
+use harness::{Conversation, Peer, frame};
+
+/// Lo que se mira si el hilo gasta procesador sin tener nada que hacer.
+const A_WHILE: Duration = Duration::from_millis(300);
+
+#[test]
+fn devuelve_cada_mensaje() -> Outcome {
+    with_server(|clients, _| {
+        let mut client = clients.peer("cliente")?;
+        say(&mut client, "hola")?;
+        say(&mut client, "")?;
+        say(&mut client, "¿sigues ahí?")
+    })
+}
+
+#[test]
+fn uno_que_calla_no_hace_esperar_a_los_demás() -> Outcome {
+    with_server(|clients, server| {
+        let mut silent = clients.peer("callado")?;
+        let mut talker = clients.peer("hablador")?;
+        say(&mut talker, "¿hay alguien?").map_err(|failure| {
+            server.explain_what_it_does(
+                failure.hint("quien calla tiene parado al hilo: solo debe dormir en `select`"),
+            )
+        })?;
+        say(&mut silent, "sí")
+    })
+}
+
+#[test]
+fn medio_marco_no_hace_esperar_a_los_demás() -> Outcome {
+    with_server(|clients, _| {
+        let mut slow = clients.peer("quien envía medio marco")?;
+        let whole = frame::encode("por fin");
+        slow.send(&whole[..7])?;
+        say(&mut clients.peer("otro")?, "yo sí termino")?;
+        slow.send(&whole[7..])?;
+        slow.expect_frame("por fin")
+    })
+}
+
+#[test]
+fn varios_hablan_a_la_vez_y_cada_uno_recibe_lo_suyo() -> Outcome {
+    with_server(|clients, _| {
+        let mut peers = clients.peers("cliente", 20)?;
+        for (number, peer) in peers.iter_mut().enumerate() {
+            peer.send([frame::encode(format!("uno {number}")), frame::encode("dos")].concat())?;
+        }
+        for (number, peer) in peers.iter_mut().enumerate().rev() {
+            peer.expect_frame(format!("uno {number}"))?;
+            peer.expect_frame("dos")?;
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn quien_cierra_su_lado_recibe_el_final() -> Outcome {
+    with_server(|clients, _| {
+        let mut other = clients.peer("quien sigue")?;
+        let mut client = clients.peer("quien se va")?;
+        client.send_frame("adiós")?;
+        client.half_close()?;
+        client.expect_frame("adiós")?;
+        client.expect_end()?;
+        say(&mut other, "yo sigo")
+    })
+}
+
+#[test]
+fn quien_falla_no_se_lleva_a_nadie() -> Outcome {
+    with_server(|clients, _| {
+        let mut first = clients.peer("quien llegó antes")?;
+        say(&mut first, "hola")?;
+        let mut rude = clients.peer("quien corta")?;
+        say(&mut rude, "hola")?;
+        let mut hostile = clients.peer("quien no habla en marcos")?;
+        let mut last = clients.peer("quien llegó después")?;
+        rude.reset()?;
+        hostile.send([0xFF; 4])?;
+        hostile.expect_end_or_reset()?;
+        say(&mut first, "sigo aquí")?;
+        say(&mut last, "y yo")?;
+        say(&mut clients.peer("uno nuevo")?, "y yo")
+    })
+}
+
+#[test]
+fn quien_no_lee_no_hace_esperar_a_los_demás() -> Outcome {
+    with_server(|clients, server| {
+        let mut deaf = in_bytes(clients).peer_with_receive_buffer("quien no lee", 4096)?;
+        deaf.set_limit(A_WHILE);
+        // Más de lo que admiten los búferes del núcleo y la cola: no lo lee nadie.
+        let _ = deaf.try_send(large_frames().repeat(3));
+        say(&mut clients.peer("otro")?, "¿hay alguien?").map_err(|failure| {
+            // Aquí, y no fuera: quien no lee sigue conectado.
+            server.explain_what_it_does(
+                failure.hint("hay otro cliente que envía y no lee: ¿es no bloqueante su socket?"),
+            )
+        })
+    })
+}
+
+#[test]
+fn lo_que_no_cupo_llega_cuando_hay_sitio() -> Outcome {
+    with_server(|clients, server| {
+        let mut slow = in_bytes(clients).peer_with_receive_buffer("quien lee despacio", 4096)?;
+        let frames = large_frames();
+        slow.send_meanwhile(frames.as_slice())?.finish()?;
+        let read = slow.expect(&frames).and_then(|()| {
+            slow.send(frame::encode("ya estoy al día"))?;
+            slow.expect(frame::encode("ya estoy al día"))
+        });
+        read.map_err(|failure| {
+            server.explain_what_it_does(failure.hint(
+                "lo que no cabe de una vez espera en su cola: ¿quién avisa de que vuelve a haber \
+                 sitio?",
+            ))
+        })
+    })
+}
+
+#[test]
+fn quien_cierra_su_lado_recibe_antes_lo_que_le_falta() -> Outcome {
+    with_server(|clients, server| {
+        let mut slow = in_bytes(clients).peer_with_receive_buffer("quien se va", 4096)?;
+        let frames = large_frames();
+        slow.send_meanwhile(frames.as_slice())?.finish()?;
+        slow.half_close()?;
+        // En cada vuelta se le leen 16 KiB: tras tantas como trozos, el bucle ya sabe que cerró.
+        let mut other = in_bytes(clients).peer("quien da vueltas al bucle")?;
+        for _ in 0..frames.len() / (8 * 1024) {
+            other.send(frame::encode("otra"))?;
+            other.expect(frame::encode("otra"))?;
+        }
+        sleeps(server, &mut other, "Quien cerró su lado no leía, nadie más decía nada")?;
+        slow.expect(&frames).and_then(|()| slow.expect_end()).map_err(|failure| {
+            server.explain_what_it_does(
+                failure.hint(
+                    "quien cierra su lado aún ha de recibir lo que le falta, y después el final",
+                ),
+            )
+        })
+    })
+}
+
+#[test]
+fn sin_nada_que_hacer_duerme() -> Outcome {
+    with_server(|clients, server| {
+        let mut silent = clients.peer("callado")?;
+        say(&mut silent, "hola")?;
+        sleeps(server, &mut silent, "Nadie decía nada")
+    })
+}
+
+#[test]
+#[ignore = "para usarlo a mano: cargo curso ejecutar 02_03_4_bucle"]
+fn ejecutar() -> Outcome {
+    by_hand(|listener| serve(&listener))
+}
+
+/// Pone en marcha el bucle y sigue el guion.
+fn with_server(script: impl FnOnce(&Conversation, &Task<io::Result<()>>) -> Outcome) -> Outcome {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let clients = Conversation::in_frames(listener.local_addr()?).limit(LIMIT);
+    let server = Task::start("el bucle", move || serve(&listener))?;
+    script(&clients, &server).map_err(|failure| server.explain(failure))
+}
+
+/// Comprueba que el bucle no gasta procesador mientras nadie hace nada.
+fn sleeps(server: &Task<io::Result<()>>, peer: &mut Peer, when: &str) -> Outcome {
+    let before = server.cpu_time().unwrap_or_default();
+    peer.pause(A_WHILE);
+    let spent = server.cpu_time().unwrap_or_default().saturating_sub(before);
+    // Un hilo dormido no gasta nada; el que gira, todo lo que le dejen los demás.
+    ensure(spent < A_WHILE / 10, || {
+        format!(
+            "{when}, y tu bucle gastó {} ms de procesador en {} ms: `select` vuelve sin que haya \
+             nada que hacer. ¿A quién vigilas que siempre está listo?",
+            spent.as_millis(),
+            A_WHILE.as_millis()
+        )
+    })
+}
+
+/// La misma dirección; lo que se diga ahí se cuenta en bytes, que ocupan menos que mil marcos.
+fn in_bytes(clients: &Conversation) -> Conversation {
+    Conversation::with(clients.address()).limit(LIMIT)
+}
+
+/// Siete millones de bytes: más de lo que suelen admitir los búferes del núcleo (tcp(7)), y menos
+/// de lo que cabe en la cola de un cliente.
+fn large_frames() -> Vec<u8> {
+    (0..140).flat_map(|number| frame::encode(format!("{number:<49996}"))).collect()
+}
+
+fn say(client: &mut Peer, text: &str) -> Outcome {
+    client.send_frame(text)?;
+    client.expect_frame(text)
+}

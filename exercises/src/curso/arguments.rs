@@ -1,0 +1,256 @@
+//! Lo que se escribe en la línea de órdenes, con ayuda y errores en español.
+
+use std::error::Error;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{ArgAction, Parser, Subcommand};
+use multiplexacion::cli;
+
+use crate::paint;
+
+const TEMPLATE: &str = "{about}\n\nUso: {usage}\n\nÓrdenes:\n{subcommands}{after-help}";
+const ORDER_TEMPLATE: &str =
+    "{about}\n\nUso: {usage}\n\nArgumentos y opciones:\n{positionals}\n{options}{after-help}";
+const PLAIN_TEMPLATE: &str = "{about}\n\nUso: {usage}\n\nOpciones:\n{options}{after-help}";
+
+/// Te guía por los ejercicios, de la primera lectura a un servidor web
+#[derive(Parser, Debug)]
+#[command(
+    name = "curso",
+    bin_name = "cargo curso",
+    help_template = TEMPLATE,
+    override_usage = "cargo curso [ORDEN]",
+    after_help = "Sin ORDEN, dice dónde estás y qué sigue. `cargo curso ORDEN --help` explica cada una.\n\
+                  ID es el nombre de un ejercicio, entero (02_02_1_eco) o en parte (eco).",
+    disable_help_flag = true,
+    disable_help_subcommand = true
+)]
+struct Arguments {
+    #[command(subcommand)]
+    order: Option<Order>,
+
+    /// Muestra esta ayuda
+    #[arg(short, long, action = ArgAction::Help, global = true)]
+    help: Option<bool>,
+}
+
+/// Lo que se puede pedir.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Order {
+    /// Muestra el enunciado del próximo ejercicio
+    #[command(help_template = PLAIN_TEMPLATE, override_usage = "cargo curso siguiente")]
+    Siguiente,
+
+    /// Enumera los ejercicios y dice cuáles están superados
+    #[command(help_template = PLAIN_TEMPLATE, override_usage = "cargo curso lista")]
+    Lista,
+
+    /// Comprueba un ejercicio
+    #[command(help_template = ORDER_TEMPLATE, override_usage = "cargo curso probar [ID]")]
+    Probar {
+        /// El ejercicio; si falta, el próximo
+        #[arg(value_name = "ID", hide_default_value = true)]
+        id: Option<String>,
+    },
+
+    /// Comprueba un ejercicio cada vez que lo guardas; `q` para salir
+    #[command(help_template = ORDER_TEMPLATE, override_usage = "cargo curso vigilar [ID]")]
+    Vigilar {
+        /// El ejercicio; si falta, el próximo
+        #[arg(value_name = "ID")]
+        id: Option<String>,
+    },
+
+    /// Da una pista; cada vez que la pides, otra más clara
+    #[command(help_template = ORDER_TEMPLATE, override_usage = "cargo curso pista [ID]")]
+    Pista {
+        /// El ejercicio; si falta, el próximo
+        #[arg(value_name = "ID")]
+        id: Option<String>,
+    },
+
+    /// Enseña la solución de un ejercicio superado
+    #[command(help_template = ORDER_TEMPLATE, override_usage = "cargo curso solucion ID [--rendirse]")]
+    Solucion {
+        /// El ejercicio
+        #[arg(value_name = "ID")]
+        id: String,
+        /// La enseña aunque no lo hayas superado
+        #[arg(long)]
+        rendirse: bool,
+    },
+
+    /// Compara lo que escribiste, ya superado, con la solución
+    #[command(help_template = ORDER_TEMPLATE, override_usage = "cargo curso comparar ID")]
+    Comparar {
+        /// El ejercicio
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+
+    /// Devuelve un ejercicio a su principio y guarda una copia de lo tuyo
+    #[command(help_template = ORDER_TEMPLATE, override_usage = "cargo curso reiniciar ID")]
+    Reiniciar {
+        /// El ejercicio
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+
+    /// Pone en marcha lo que escribiste, para hablarle con `nc`
+    #[command(help_template = ORDER_TEMPLATE, override_usage = "cargo curso ejecutar [ID] [--puerto N]")]
+    Ejecutar {
+        /// El ejercicio; si falta, el próximo
+        #[arg(value_name = "ID")]
+        id: Option<String>,
+        /// Puerto en el que escucha (por omisión, el que elija el núcleo)
+        #[arg(long, value_name = "N", value_parser = cli::port)]
+        #[arg(default_value = "0", hide_default_value = true)]
+        puerto: u16,
+    },
+
+    /// Examina un servidor, en el lenguaje que sea, con las etapas de una lección
+    #[command(
+        help_template = ORDER_TEMPLATE,
+        override_usage = "cargo curso evaluar LECCIÓN [--etapa N] [--puerto N] -- ORDEN…",
+        after_help = "Por ejemplo: cargo curso evaluar 02_02 -- python3 eco.py\n\
+                      El servidor dice dónde escucha en la primera línea de su salida, «Escuchando \
+                      en 127.0.0.1:8800»;\nsi no dice nada, indica su puerto con --puerto."
+    )]
+    Evaluar {
+        /// La lección: 02_02, 02_03 o 02_04
+        #[arg(value_name = "LECCIÓN")]
+        leccion: String,
+        /// Solo esa etapa (si falta, todas)
+        #[arg(long, value_name = "N")]
+        etapa: Option<usize>,
+        /// El puerto de 127.0.0.1 en el que escucha un servidor que no lo dice
+        #[arg(long, value_name = "N", value_parser = cli::port)]
+        puerto: Option<u16>,
+        /// Lo que lo arranca; si falta, con --puerto, ya está en marcha
+        #[arg(value_name = "ORDEN", last = true)]
+        orden: Vec<OsString>,
+    },
+
+    /// Comprueba todos los ejercicios, para la integración continua y para docentes
+    #[command(
+        help_template = PLAIN_TEMPLATE,
+        override_usage = "cargo curso revisar [--json ARCHIVO] [--junit ARCHIVO]",
+        after_help = "Termina con 0 si todo está superado, y con 1 si no."
+    )]
+    Revisar {
+        /// Escribe el resultado en ARCHIVO, en JSON
+        #[arg(long, value_name = "ARCHIVO")]
+        json: Option<PathBuf>,
+        /// Escribe el resultado en ARCHIVO, en el XML de JUnit
+        #[arg(long, value_name = "ARCHIVO")]
+        junit: Option<PathBuf>,
+    },
+
+    /// Comprueba los ejercicios mismos: principio, solución y errores típicos
+    #[command(help_template = ORDER_TEMPLATE, override_usage = "cargo curso verificar [ID] [--veces N]")]
+    Verificar {
+        /// El ejercicio; si falta, todos
+        #[arg(value_name = "ID")]
+        id: Option<String>,
+        /// Cuántas veces se ejecuta cada versión (por omisión, 1)
+        #[arg(long, value_name = "N", value_parser = cli::count)]
+        #[arg(default_value = "1", hide_default_value = true)]
+        veces: usize,
+    },
+
+    /// Crea los archivos de un ejercicio nuevo
+    #[command(help_template = ORDER_TEMPLATE, override_usage = "cargo curso nuevo ID")]
+    Nuevo {
+        /// LECCIÓN_NÚMERO_NOMBRE, como 02_03_4_difusion
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+
+    /// Comprueba los trabajos de una clase, cada uno en una carpeta
+    #[command(
+        help_template = ORDER_TEMPLATE,
+        override_usage = "cargo curso clase CARPETA… [--csv ARCHIVO]",
+        after_help = "Usa las pruebas de este curso, y no las de cada carpeta; de ellas toma solo \
+                      el `ejercicio.rs` de cada ejercicio."
+    )]
+    Clase {
+        /// Copias del curso, una por estudiante
+        #[arg(value_name = "CARPETA", required = true)]
+        carpetas: Vec<PathBuf>,
+        /// Escribe la tabla en ARCHIVO, en CSV
+        #[arg(long, value_name = "ARCHIVO")]
+        csv: Option<PathBuf>,
+    },
+
+    /// Copia el curso en otra carpeta, sin soluciones, para repartirlo
+    #[command(help_template = ORDER_TEMPLATE, override_usage = "cargo curso entregar CARPETA")]
+    Entregar {
+        /// Una carpeta que no exista o esté vacía
+        #[arg(value_name = "CARPETA")]
+        carpeta: PathBuf,
+    },
+}
+
+/// Entiende lo que se pide; nada es «¿dónde estoy?».
+///
+/// # Errors
+/// Se pidió ayuda, o no se entiende lo que se pide: ya está dicho, y queda el código de salida.
+pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Option<Order>, ExitCode> {
+    match Arguments::try_parse_from(words) {
+        Ok(arguments) => Ok(arguments.order),
+        Err(error) => Err(explain(&error)),
+    }
+}
+
+fn explain(error: &clap::Error) -> ExitCode {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        paint::say(error.to_string().trim_end());
+        return ExitCode::SUCCESS;
+    }
+    let problem = problem(error);
+    let stop = if problem.ends_with('?') { "" } else { "." };
+    paint::complain(&format!("curso: {problem}{stop} Prueba con --help."));
+    ExitCode::from(2)
+}
+
+fn problem(error: &clap::Error) -> String {
+    let context = |kind| error.get(kind).map(context_text).unwrap_or_default();
+    let argument = context(ContextKind::InvalidArg);
+    let value = context(ContextKind::InvalidValue);
+    match error.kind() {
+        ErrorKind::InvalidSubcommand => {
+            let order = context(ContextKind::InvalidSubcommand);
+            match context(ContextKind::SuggestedSubcommand) {
+                similar if similar.is_empty() => format!("no existe la orden «{order}»"),
+                similar => format!("no existe la orden «{order}»; ¿querías decir «{similar}»?"),
+            }
+        }
+        ErrorKind::UnknownArgument if !argument.starts_with('-') => format!("sobra «{argument}»"),
+        ErrorKind::UnknownArgument => format!("no existe la opción «{argument}»"),
+        ErrorKind::MissingRequiredArgument => format!("falta {argument}"),
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation if value.is_empty() => {
+            format!("falta el valor de «{argument}»")
+        }
+        ErrorKind::ValueValidation => {
+            let rule = error.source().map(ToString::to_string).unwrap_or_default();
+            let rule = if rule.contains("invalid digit") { "debe ser un número" } else { &rule };
+            format!("«{value}» no sirve para «{argument}»: {rule}")
+        }
+        ErrorKind::ArgumentConflict => format!("«{argument}» aparece más de una vez"),
+        ErrorKind::TooManyValues => format!("«{argument}» no lleva valor, y le diste «{value}»"),
+        _ => "los argumentos no son válidos".to_owned(),
+    }
+}
+
+fn context_text(value: &ContextValue) -> String {
+    let text = match value {
+        ContextValue::String(text) => text.clone(),
+        ContextValue::Strings(texts) => texts.join(", "),
+        other => other.to_string(),
+    };
+    // Lo que se escribió en la línea de órdenes vuelve a la terminal: que no le dé órdenes.
+    text.replace(char::is_control, "\u{FFFD}")
+}

@@ -1,0 +1,144 @@
+//! Compilar pruebas con cargo, y saber cuáles no compilan y por qué.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use multiplexacion::cli::{self, Trouble};
+use serde::Deserialize;
+
+use crate::paint;
+
+/// Lo que salió de compilar.
+#[derive(Debug, Default)]
+pub(crate) struct Built {
+    /// El ejecutable de cada prueba que compila.
+    pub(crate) executables: BTreeMap<String, PathBuf>,
+    /// Lo que dijo rustc de cada prueba: errores y avisos.
+    pub(crate) diagnostics: BTreeMap<String, String>,
+    /// Lo que dijo cargo, que importa si falla algo que no es una prueba.
+    complaints: String,
+}
+
+/// Compila pruebas de un paquete.
+pub(crate) struct Build {
+    command: Command,
+}
+
+impl Build {
+    /// El paquete cuyo `Cargo.toml` está en `folder`.
+    pub(crate) fn of(folder: &Path) -> Build {
+        let mut command = Command::new(cargo());
+        // Una prueba que no compila no impide compilar las demás.
+        command.args(["build", "--quiet", "--keep-going"]);
+        let format = if paint::colours() { "json-diagnostic-rendered-ansi" } else { "json" };
+        command.arg("--message-format").arg(format);
+        command.arg("--manifest-path").arg(folder.join("Cargo.toml"));
+        Build { command }
+    }
+
+    pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Build {
+        self.command.arg(arg);
+        self
+    }
+
+    pub(crate) fn tests<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Build {
+        for name in names {
+            self.command.arg("--test").arg(name);
+        }
+        self
+    }
+
+    /// Compila. Que una prueba no compile no es un fallo: está en [`Built::diagnostics`].
+    ///
+    /// # Errors
+    /// No se puede ejecutar cargo.
+    pub(crate) fn run(mut self) -> Result<Built, Trouble> {
+        let child = self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = child.spawn().map_err(|error| {
+            Trouble::new(
+                format!("no se puede ejecutar cargo: {}", cli::reason(&error)),
+                "instala Rust con rustup (https://rustup.rs)",
+            )
+        })?;
+        let complaints = child.stderr.take().map(|pipe| {
+            std::thread::spawn(move || std::io::read_to_string(pipe).unwrap_or_default())
+        });
+        let mut built = Built::default();
+        for line in child.stdout.take().into_iter().flat_map(|pipe| BufReader::new(pipe).lines()) {
+            built.take(&line?);
+        }
+        child.wait()?;
+        built.complaints = complaints.and_then(|thread| thread.join().ok()).unwrap_or_default();
+        Ok(built)
+    }
+}
+
+impl Built {
+    /// El ejecutable de esa prueba.
+    ///
+    /// # Errors
+    /// No compila, o cargo no llegó a compilarla: lo que dijo.
+    pub(crate) fn executable(&self, name: &str) -> Result<&Path, NotBuilt> {
+        if let Some(executable) = self.executables.get(name) {
+            return Ok(executable);
+        }
+        match self.diagnostics.get(name) {
+            Some(diagnostics) => Err(NotBuilt::Code(diagnostics.clone())),
+            None => Err(NotBuilt::Cargo(self.complaints.clone())),
+        }
+    }
+
+    fn take(&mut self, line: &str) {
+        // Lo que no es de rustc, ni un ejecutable, no interesa.
+        let Ok(message) = serde_json::from_str::<Message>(line) else { return };
+        match message {
+            // La cuenta final («aborting due to 2 previous errors») no añade nada.
+            Message::Diagnostic { target, message } if !message.spans.is_empty() => {
+                self.diagnostics.entry(target.name).or_default().push_str(&message.rendered);
+            }
+            Message::Artifact { target, executable: Some(executable) } => {
+                self.executables.insert(target.name, executable);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Por qué no hay ejecutable.
+pub(crate) enum NotBuilt {
+    /// El código no compila; lo que dijo rustc.
+    Code(String),
+    /// Algo distinto falló; lo que dijo cargo.
+    Cargo(String),
+}
+
+/// El cargo que ejecuta esto, o el que haya.
+pub(crate) fn cargo() -> OsString {
+    env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "reason")]
+enum Message {
+    #[serde(rename = "compiler-message")]
+    Diagnostic { target: Target, message: Diagnostic },
+    #[serde(rename = "compiler-artifact")]
+    Artifact { target: Target, executable: Option<PathBuf> },
+    #[serde(other)]
+    Other,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Diagnostic {
+    rendered: String,
+    spans: Vec<serde_json::Value>,
+}

@@ -1,0 +1,106 @@
+//! Lo que hace cada orden.
+
+mod check;
+mod classroom;
+mod grade;
+mod guide;
+mod handout;
+mod help;
+mod review;
+mod run;
+mod scaffold;
+mod verify;
+mod watch;
+
+use std::process::ExitCode;
+
+use multiplexacion::cli::Trouble;
+
+use crate::arguments::Order;
+use crate::course::{Course, Exercise};
+use crate::paint;
+use crate::progress::Progress;
+
+/// Hace lo que se pide; nada es «¿dónde estoy?».
+///
+/// # Errors
+/// Qué pasó y qué probar. Que un ejercicio no pase sus pruebas no es un error, sino un código de
+/// salida.
+pub(crate) fn obey(order: Option<Order>) -> Result<ExitCode, Trouble> {
+    let course = Course::open()?;
+    let mut progress = Progress::of(&course);
+    let done = match order {
+        None => {
+            guide::overview(&course, &progress);
+            Ok(())
+        }
+        Some(Order::Siguiente) => guide::next(&course, &progress),
+        Some(Order::Lista) => {
+            guide::list(&course, &progress);
+            Ok(())
+        }
+        Some(Order::Probar { id }) => {
+            let exercise = choose(&course, &progress, id.as_deref())?;
+            return check::check(&course, &mut progress, exercise).map(code);
+        }
+        Some(Order::Vigilar { id }) => {
+            let exercise = choose(&course, &progress, id.as_deref())?;
+            watch::watch(&course, &mut progress, exercise)
+        }
+        Some(Order::Pista { id }) => {
+            let exercise = choose(&course, &progress, id.as_deref())?;
+            help::hint(&mut progress, exercise)
+        }
+        Some(Order::Solucion { id, rendirse }) => {
+            help::solution(&mut progress, course.find(&id)?, rendirse)
+        }
+        Some(Order::Comparar { id }) => help::compare(&progress, course.find(&id)?),
+        Some(Order::Reiniciar { id }) => help::restart(&course, &mut progress, course.find(&id)?),
+        Some(Order::Ejecutar { id, puerto }) => {
+            let exercise = choose(&course, &progress, id.as_deref())?;
+            return run::run(&course, exercise, puerto).map(code);
+        }
+        Some(Order::Evaluar { leccion, etapa, puerto, orden }) => {
+            return grade::grade(&leccion, etapa, puerto, &orden).map(code);
+        }
+        Some(Order::Revisar { json, junit }) => {
+            return review::review(&course, json.as_deref(), junit.as_deref()).map(code);
+        }
+        Some(Order::Verificar { id, veces }) => {
+            let only = id.as_deref().map(|id| course.find(id)).transpose()?;
+            return verify::verify(&course, only, veces).map(code);
+        }
+        Some(Order::Nuevo { id }) => scaffold::scaffold(&course, &id),
+        Some(Order::Clase { carpetas, csv }) => {
+            classroom::classroom(&course, &carpetas, csv.as_deref())
+        }
+        Some(Order::Entregar { carpeta }) => handout::handout(&course, &carpeta),
+    };
+    done.map(|()| ExitCode::SUCCESS)
+}
+
+fn code(passed: bool) -> ExitCode {
+    if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// El ejercicio que se pide; si no se pide ninguno, el primero que falta.
+fn choose<'a>(
+    course: &'a Course,
+    progress: &Progress,
+    id: Option<&str>,
+) -> Result<&'a Exercise, Trouble> {
+    if let Some(id) = id {
+        return course.find(id);
+    }
+    progress.next(course).ok_or_else(|| {
+        Trouble::new(
+            "no falta ningún ejercicio",
+            "di cuál quieres, como «cargo curso probar eco», o míralos con «cargo curso lista»",
+        )
+    })
+}
+
+/// `  Comprueba:  cargo curso probar`: qué escribir ahora, en columnas.
+fn suggest(what: &str, order: &str) -> String {
+    format!("  {:<18}{}", format!("{what}:"), paint::order(order))
+}

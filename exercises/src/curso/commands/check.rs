@@ -1,0 +1,122 @@
+//! `probar`: compila un ejercicio, pasa sus pruebas y cuenta qué salió.
+
+use std::fmt::Write;
+
+use multiplexacion::cli::Trouble;
+
+use super::suggest;
+use crate::build::{Build, NotBuilt};
+use crate::course::{Course, Exercise, read};
+use crate::paint;
+use crate::progress::Progress;
+use crate::trial::Trial;
+
+/// Prueba un ejercicio, lo apunta si pasa y dice qué hacer ahora. Devuelve si pasa.
+pub(crate) fn check(
+    course: &Course,
+    progress: &mut Progress,
+    exercise: &Exercise,
+) -> Result<bool, Trouble> {
+    let verdict = Verdict::on(course, exercise)?;
+    paint::say(&verdict.report(exercise));
+    if verdict.passed() {
+        progress.note(exercise, |record| record.passed = true)?;
+    }
+    paint::say(&advice(&verdict, course, progress, exercise));
+    Ok(verdict.passed())
+}
+
+/// Lo que resultó de un ejercicio.
+pub(crate) enum Verdict {
+    /// No compila; lo que dijo rustc.
+    Uncompiled(String),
+    /// Compila: las pruebas y los avisos de rustc.
+    Tried(Trial, String),
+}
+
+impl Verdict {
+    /// Compila y prueba.
+    ///
+    /// # Errors
+    /// Falla algo que no es el ejercicio.
+    pub(crate) fn on(course: &Course, exercise: &Exercise) -> Result<Verdict, Trouble> {
+        let built = Build::of(&course.folder).tests([exercise.id.as_str()]).run()?;
+        let executable = match built.executable(&exercise.id) {
+            Ok(executable) => executable,
+            Err(NotBuilt::Code(text)) => return Ok(Verdict::Uncompiled(text)),
+            Err(NotBuilt::Cargo(text)) => return Err(cargo_failed(&text)),
+        };
+        let trial = Trial::run(executable, course.repository())?;
+        let trial = trial.in_order_of(&read(&exercise.tests())?);
+        let warnings = built.diagnostics.get(&exercise.id).cloned().unwrap_or_default();
+        Ok(Verdict::Tried(trial, warnings))
+    }
+
+    pub(crate) fn passed(&self) -> bool {
+        matches!(self, Verdict::Tried(trial, _) if trial.passed())
+    }
+
+    /// Lo que se lee: la lista de pruebas y el informe de la primera que falla.
+    pub(crate) fn report(&self, exercise: &Exercise) -> String {
+        let mut text = format!("{} · {}\n", paint::bold(&exercise.id), exercise.title);
+        match self {
+            Verdict::Uncompiled(diagnostics) => {
+                text.push_str("\nNo compila. El compilador lo explica en inglés; lo primero que dice es lo primero que hay que arreglar:\n\n");
+                text.push_str(diagnostics.trim_end());
+                text.push('\n');
+            }
+            Verdict::Tried(trial, warnings) => tell(&mut text, trial, warnings),
+        }
+        text
+    }
+}
+
+fn tell(text: &mut String, trial: &Trial, warnings: &str) {
+    text.push('\n');
+    for test in &trial.tests {
+        let _ = writeln!(text, "  {} {}", paint::mark(test.failure.is_none()), test.name);
+    }
+    if let Some(broken) = &trial.broken {
+        let _ = write!(text, "\n{broken}\n");
+    }
+    if let Some((test, failure)) = trial.failures().next() {
+        let _ = write!(text, "\n{}\n\n{}\n", paint::rule(&test.name), failure.trim_end());
+    }
+    if !warnings.is_empty() {
+        let _ = write!(text, "\nEl compilador avisa:\n\n{}\n", warnings.trim_end());
+    }
+}
+
+fn advice(verdict: &Verdict, course: &Course, progress: &Progress, exercise: &Exercise) -> String {
+    let id = &exercise.id;
+    if !verdict.passed() {
+        return [
+            suggest("Tu archivo", &exercise.work_name()),
+            suggest("Otra vez", &format!("cargo curso probar {id}")),
+            suggest("Una pista", &format!("cargo curso pista {id}")),
+        ]
+        .join("\n");
+    }
+    let mut lines = vec![
+        format!("{} ¡Superado!", paint::mark(true)),
+        suggest("Pruébalo a mano", &format!("cargo curso ejecutar {id}")),
+        suggest("La solución", &format!("cargo curso comparar {id}")),
+    ];
+    match progress.next(course) {
+        Some(_) => lines.push(suggest("Lo que sigue", "cargo curso siguiente")),
+        None => {
+            lines
+                .push("  No queda ningún ejercicio: los has hecho todos. ¡Enhorabuena!".to_owned());
+        }
+    }
+    lines.join("\n")
+}
+
+/// Lo que dijo cargo cuando no es culpa del ejercicio.
+pub(crate) fn cargo_failed(text: &str) -> Trouble {
+    paint::complain(text.trim_end());
+    Trouble::new(
+        "cargo no pudo compilar el curso",
+        "lee lo que dice arriba; si falta descargar algo, revisa tu conexión",
+    )
+}

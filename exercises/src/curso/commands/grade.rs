@@ -1,0 +1,169 @@
+//! `evaluar`: un servidor cualquiera, ante las etapas de una lección.
+
+use std::ffi::{OsStr, OsString};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use harness::{Exit, Failure, Program, Running, Server, Stage, eventually, stages};
+use multiplexacion::cli::Trouble;
+
+use crate::paint;
+
+/// Lo que se espera a que abra su puerto un servidor que no lo anuncia.
+const OPENING: Duration = Duration::from_secs(10);
+
+/// Examina al servidor que arranca `order`, o al que ya escucha en `port`. Devuelve si pasó todas
+/// las etapas pedidas.
+pub(crate) fn grade(
+    lesson: &str,
+    number: Option<usize>,
+    port: Option<u16>,
+    order: &[OsString],
+) -> Result<bool, Trouble> {
+    let chosen = choose(lesson, number)?;
+    let subject = Subject::start(port, order)?;
+    paint::say(&format!("Lección {lesson}, {}\n", subject.describe(order)));
+    for (index, stage) in chosen.iter().enumerate() {
+        let outcome = subject.passes(stage);
+        paint::say(&format!("  {} {stage}", paint::mark(outcome.is_ok())));
+        if let Err(failure) = outcome {
+            for pending in &chosen[index + 1..] {
+                paint::say(&format!("  {} {}", paint::dim("·"), paint::dim(&pending.to_string())));
+            }
+            paint::say(&format!("\n{}\n\n{}", paint::rule(&stage.to_string()), failure));
+            return Ok(summarise(index, chosen.len()));
+        }
+    }
+    Ok(summarise(chosen.len(), chosen.len()))
+}
+
+fn choose(lesson: &str, number: Option<usize>) -> Result<&'static [Stage], Trouble> {
+    let all = stages(lesson);
+    if all.is_empty() {
+        return Err(Trouble::new(
+            format!("no hay etapas para la lección «{lesson}»"),
+            "las hay para 02_02, 02_03 y 02_04",
+        ));
+    }
+    let Some(number) = number else { return Ok(all) };
+    all.iter().position(|stage| stage.number == number).map(|index| &all[index..=index]).ok_or_else(
+        || {
+            Trouble::new(
+                format!("la lección {lesson} no tiene etapa {number}"),
+                format!("tiene de la 1 a la {}", all.len()),
+            )
+        },
+    )
+}
+
+fn summarise(passed: usize, total: usize) -> bool {
+    paint::say(&match (passed, total) {
+        (1, 1) => "\nLa pasa.".to_owned(),
+        (0, 1) => "\nNo la pasa.".to_owned(),
+        _ if passed == total => format!("\nPasa las {total} etapas."),
+        _ => format!("\nPasa {passed} de {total} etapas; se detuvo en la primera que falla."),
+    });
+    passed == total
+}
+
+/// A quién se examina.
+enum Subject {
+    /// Dijo dónde escucha.
+    Announced(Server),
+    /// No lo dice, pero lo arrancamos.
+    Silent(Running, SocketAddr),
+    /// Ya estaba en marcha.
+    Foreign(SocketAddr),
+}
+
+impl Subject {
+    fn start(port: Option<u16>, order: &[OsString]) -> Result<Subject, Trouble> {
+        let address = port.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+        match (order, address) {
+            ([], None) => Err(Trouble::new(
+                "falta decir a quién se evalúa",
+                "escribe detrás de -- lo que arranca el servidor, o --puerto si ya está en marcha",
+            )),
+            ([], Some(address)) => {
+                wait_for(address, None)?;
+                Ok(Subject::Foreign(address))
+            }
+            ([program, args @ ..], None) => {
+                let server = program_of(program, args).start().map_err(|why| no_start(&why))?;
+                Ok(Subject::Announced(server))
+            }
+            ([program, args @ ..], Some(address)) => {
+                // Si ya escucha otro, se examinaría al que no es.
+                if TcpStream::connect(address).is_ok() {
+                    return Err(Trouble::new(
+                        format!("alguien escucha ya en {address}"),
+                        "ciérralo o, si es al que quieres evaluar, quita la orden",
+                    ));
+                }
+                let running = program_of(program, args).spawn().map_err(|why| no_start(&why))?;
+                wait_for(address, Some(&running))?;
+                Ok(Subject::Silent(running, address))
+            }
+        }
+    }
+
+    fn address(&self) -> SocketAddr {
+        match self {
+            Subject::Announced(server) => server.address(),
+            Subject::Silent(_, address) | Subject::Foreign(address) => *address,
+        }
+    }
+
+    fn describe(&self, order: &[OsString]) -> String {
+        let words: Vec<_> = order.iter().map(|word| word.to_string_lossy()).collect();
+        if words.is_empty() {
+            format!("el servidor que escucha en {}", self.address())
+        } else {
+            format!("«{}» en {}", words.join(" "), self.address())
+        }
+    }
+
+    fn passes(&self, stage: &Stage) -> Result<(), Failure> {
+        match self {
+            Subject::Announced(server) => server.passes(stage),
+            Subject::Silent(running, address) => {
+                stage.run(*address).map_err(|failure| running.explain(failure))
+            }
+            Subject::Foreign(address) => stage.run(*address),
+        }
+    }
+}
+
+fn program_of(program: &OsStr, args: &[OsString]) -> Program {
+    Program::new(program).args(args.iter().cloned())
+}
+
+fn wait_for(address: SocketAddr, running: Option<&Running>) -> Result<(), Trouble> {
+    let ended = || running.is_some_and(|running| !running.is_alive());
+    let open = || TcpStream::connect(address).is_ok();
+    let waited = if running.is_some() { OPENING } else { Duration::ZERO };
+    let opened = eventually("el servidor escuche", waited, || open() || ended());
+    if opened.is_ok() && open() {
+        return Ok(());
+    }
+    if let Some(Ok(exit)) = running.filter(|_| ended()).map(|running| running.wait(OPENING)) {
+        return Err(ended_early(&exit));
+    }
+    Err(Trouble::new(
+        format!("nadie escucha en {address}"),
+        "revisa --puerto, y que el servidor escuche en 127.0.0.1",
+    ))
+}
+
+fn ended_early(exit: &Exit) -> Trouble {
+    paint::complain(exit.to_string().trim_end());
+    Trouble::new("el servidor terminó antes de escuchar", "arráncalo a mano y mira qué dice")
+}
+
+fn no_start(failure: &Failure) -> Trouble {
+    paint::complain(failure.to_string().trim_end());
+    Trouble::new(
+        "no se supo dónde escucha el servidor",
+        "que su primera línea sea «Escuchando en 127.0.0.1:PUERTO», o indica --puerto",
+    )
+}

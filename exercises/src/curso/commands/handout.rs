@@ -1,0 +1,71 @@
+//! `entregar`: una copia del curso sin soluciones.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use multiplexacion::cli::{self, Trouble};
+
+use crate::course::{self, Course, read, write};
+use crate::paint;
+
+/// Lo que se genera al trabajar, y no es del curso.
+const NOT_COPIED: [&str; 6] = [".git", "target", "salida", ".progreso", ".copias", "soluciones"];
+
+/// Lo que no se da a quien aprende.
+const KEPT_BACK: [&str; 2] = ["solucion.rs", "errores"];
+
+/// Copia el repositorio en `folder`.
+pub(crate) fn handout(course: &Course, folder: &Path) -> Result<(), Trouble> {
+    let from = course.repository();
+    if folder.exists() && fs::read_dir(folder)?.next().is_some() {
+        return Err(Trouble::new(
+            format!("«{}» no está vacía", folder.display()),
+            "indica una carpeta que no exista",
+        ));
+    }
+    fs::create_dir_all(folder)?;
+    if folder.canonicalize()?.starts_with(from.canonicalize()?) {
+        fs::remove_dir(folder)?;
+        return Err(Trouble::new(
+            "la copia no puede estar dentro del propio curso",
+            "indica una carpeta de fuera, como ../entrega",
+        ));
+    }
+    copy(from, folder, false).map_err(|error| {
+        Trouble::new(
+            format!("no se pudo copiar todo: {}", cli::reason(&error)),
+            "borra la copia a medias, revisa los permisos y el sitio en el disco, y repítelo",
+        )
+    })?;
+    for exercise in &course.exercises {
+        let work = folder.join("exercises").join(&exercise.id).join("ejercicio.rs");
+        write(&work, read(&exercise.starter())?)?;
+    }
+    let manifest = folder.join("Cargo.toml");
+    write(&manifest, read(&manifest)?.replace(", \"exercises/soluciones\"", ""))?;
+    paint::say(&format!("Copiado en {}, sin soluciones.", folder.display()));
+    Ok(())
+}
+
+/// Copia lo que hay en `from`. En la carpeta de un ejercicio, sin sus soluciones.
+fn copy(from: &Path, to: &Path, in_exercise: bool) -> io::Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name_text = name.to_string_lossy();
+        let kept_back = in_exercise && KEPT_BACK.contains(&&*name_text);
+        if NOT_COPIED.contains(&&*name_text) || kept_back {
+            continue;
+        }
+        // Lo que apunta un enlace, y no el enlace: la copia ha de valer por sí sola.
+        let (source, target) = (entry.path(), to.join(&name));
+        if source.is_dir() {
+            fs::create_dir(&target)?;
+            copy(&source, &target, course::split(&name_text).is_some())?;
+        } else {
+            fs::copy(&source, &target)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,124 @@
+//! Pistas, soluciones y volver a empezar.
+
+use std::fs;
+use std::path::PathBuf;
+
+use multiplexacion::cli::Trouble;
+use similar::{ChangeTag, TextDiff};
+
+use super::suggest;
+use crate::course::{Course, Exercise, read, write};
+use crate::paint;
+use crate::progress::Progress;
+
+/// Una pista más clara que la anterior; tras la última, la última otra vez.
+pub(crate) fn hint(progress: &mut Progress, exercise: &Exercise) -> Result<(), Trouble> {
+    let hints = exercise.hints()?;
+    let seen = progress.record(exercise).hints;
+    let number = (seen + 1).min(hints.len());
+    let Some(hint) = number.checked_sub(1).and_then(|index| hints.get(index)) else {
+        return Err(Trouble::new(format!("{} no tiene pistas", exercise.id), "relee su enunciado"));
+    };
+    let total = hints.len();
+    paint::say(&format!("{} · pista {number} de {total}: {}", paint::bold(&exercise.id), hint));
+    progress.note(exercise, |record| record.hints = number)?;
+    let id = &exercise.id;
+    let more = if number < total {
+        suggest("Otra, más clara", &format!("cargo curso pista {id}"))
+    } else {
+        suggest("Y si no sale", &format!("cargo curso solucion {id} --rendirse"))
+    };
+    paint::say(&format!("\n{more}"));
+    Ok(())
+}
+
+/// La solución, si se ganó o si alguien se rinde.
+pub(crate) fn solution(
+    progress: &mut Progress,
+    exercise: &Exercise,
+    surrenders: bool,
+) -> Result<(), Trouble> {
+    let id = &exercise.id;
+    if !progress.passed(exercise) && !surrenders {
+        return Err(Trouble::new(
+            format!("{id} no está superado, y la solución se enseña después"),
+            format!("pide una pista con «cargo curso pista {id}», o añade --rendirse"),
+        ));
+    }
+    let code = handed_out(exercise)?;
+    if !progress.passed(exercise) {
+        progress.note(exercise, |record| record.surrendered = true)?;
+    }
+    paint::say(code.trim_end());
+    Ok(())
+}
+
+/// Lo tuyo frente a la solución, línea a línea.
+pub(crate) fn compare(progress: &Progress, exercise: &Exercise) -> Result<(), Trouble> {
+    let id = &exercise.id;
+    if !progress.passed(exercise) {
+        return Err(Trouble::new(
+            format!("{id} no está superado, y comparar enseña la solución"),
+            format!("compruébalo con «cargo curso probar {id}»"),
+        ));
+    }
+    let (yours, reference) = (read(&exercise.work())?, handed_out(exercise)?);
+    let lines = TextDiff::from_lines(&yours, &reference);
+    let mut text = format!("{}  {}\n\n", paint::bad("- lo tuyo"), paint::good("+ la solución"));
+    for change in lines.iter_all_changes() {
+        let line = change.value().trim_end_matches('\n');
+        let painted = match change.tag() {
+            ChangeTag::Equal => format!("  {line}"),
+            ChangeTag::Delete => paint::bad(&format!("- {line}")),
+            ChangeTag::Insert => paint::good(&format!("+ {line}")),
+        };
+        text.push_str(painted.trim_end());
+        text.push('\n');
+    }
+    paint::say(text.trim_end());
+    Ok(())
+}
+
+/// Las copias que se reparten no llevan soluciones.
+fn handed_out(exercise: &Exercise) -> Result<String, Trouble> {
+    if !exercise.solution().exists() {
+        return Err(Trouble::new(
+            "esta copia del curso no lleva soluciones",
+            "pregunta a quien te la dio",
+        ));
+    }
+    read(&exercise.solution())
+}
+
+/// El archivo, como al principio; lo escrito, en una copia.
+pub(crate) fn restart(
+    course: &Course,
+    progress: &mut Progress,
+    exercise: &Exercise,
+) -> Result<(), Trouble> {
+    let (work, starter) = (read(&exercise.work()).unwrap_or_default(), read(&exercise.starter())?);
+    progress.note(exercise, |record| record.passed = false)?;
+    if work == starter {
+        paint::say(&format!("{} ya estaba como al principio.", exercise.work_name()));
+        return Ok(());
+    }
+    let copy = free_copy(course, exercise)?;
+    write(&copy, work)?;
+    write(&exercise.work(), starter)?;
+    let copy = copy.strip_prefix(course.repository()).unwrap_or(&copy).display();
+    paint::say(&format!(
+        "{} está como al principio. Lo que había queda en {copy}.",
+        exercise.work_name()
+    ));
+    Ok(())
+}
+
+/// `exercises/.copias/02_02_1_eco.1.rs`, o el primer número libre.
+fn free_copy(course: &Course, exercise: &Exercise) -> Result<PathBuf, Trouble> {
+    let folder = course.folder.join(".copias");
+    fs::create_dir_all(&folder)?;
+    let free = (1..10_000_u32)
+        .map(|number| folder.join(format!("{}.{number}.rs", exercise.id)))
+        .find(|file| !file.exists());
+    free.ok_or_else(|| Trouble::new("hay demasiadas copias", "borra algunas de exercises/.copias"))
+}

@@ -1,0 +1,192 @@
+//! `revisar`: todos los ejercicios, sin terminal, con un resultado que otros programas leen.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use multiplexacion::cli::Trouble;
+use serde::Serialize;
+
+use super::check::cargo_failed;
+use crate::build::{Build, Built, NotBuilt};
+use crate::course::{Course, Exercise, read, write};
+use crate::paint;
+use crate::trial::Trial;
+
+/// Revisa todos. Devuelve si todos están superados.
+pub(crate) fn review(
+    course: &Course,
+    json: Option<&Path>,
+    junit: Option<&Path>,
+) -> Result<bool, Trouble> {
+    let ids = course.exercises.iter().map(|exercise| exercise.id.as_str());
+    let built = Build::of(&course.folder).tests(ids).run()?;
+    let mut results = Vec::new();
+    for exercise in &course.exercises {
+        let result = Outcome::of(exercise, &built, &exercise.id, course)?;
+        paint::say(&result.line());
+        results.push(result);
+    }
+    if let Some(file) = json {
+        let text = serde_json::to_string_pretty(&results).map_err(std::io::Error::from)?;
+        write(file, text + "\n")?;
+    }
+    if let Some(file) = junit {
+        write(file, to_junit(&results))?;
+    }
+    let passed = results.iter().filter(|result| result.passed).count();
+    paint::say(&format!("\n{passed} de {} superados.", results.len()));
+    Ok(passed == results.len())
+}
+
+/// Lo que resultó de un ejercicio, tal como se escribe en JSON.
+#[derive(Serialize)]
+pub(crate) struct Outcome {
+    id: String,
+    title: String,
+    lesson: String,
+    pub(crate) passed: bool,
+    pub(crate) compiles: bool,
+    tests: Vec<TestOutcome>,
+    /// Lo que impidió probarlo: errores de rustc, un proceso que murió.
+    problem: Option<String>,
+}
+
+#[derive(Serialize)]
+struct TestOutcome {
+    name: String,
+    passed: bool,
+    report: Option<String>,
+}
+
+impl Outcome {
+    /// Prueba un ejercicio ya compilado con el nombre `name`.
+    ///
+    /// # Errors
+    /// Falla algo que no es el ejercicio.
+    pub(crate) fn of(
+        exercise: &Exercise,
+        built: &Built,
+        name: &str,
+        course: &Course,
+    ) -> Result<Outcome, Trouble> {
+        match built.executable(name) {
+            Ok(executable) => {
+                let trial = Trial::run(executable, course.repository())?;
+                Ok(Outcome::tried(exercise, trial.in_order_of(&read(&exercise.tests())?)))
+            }
+            Err(NotBuilt::Code(text)) => Ok(Outcome::uncompiled(exercise, text)),
+            Err(NotBuilt::Cargo(text)) => Err(cargo_failed(&text)),
+        }
+    }
+
+    pub(crate) fn tried(exercise: &Exercise, trial: Trial) -> Outcome {
+        let passed = trial.passed();
+        let tests = trial.tests.into_iter().map(|test| TestOutcome {
+            name: test.name,
+            passed: test.failure.is_none(),
+            report: test.failure,
+        });
+        Outcome {
+            passed,
+            compiles: true,
+            tests: tests.collect(),
+            problem: trial.broken,
+            ..Outcome::new(exercise)
+        }
+    }
+
+    pub(crate) fn uncompiled(exercise: &Exercise, text: String) -> Outcome {
+        Outcome { problem: Some(text), ..Outcome::new(exercise) }
+    }
+
+    fn new(exercise: &Exercise) -> Outcome {
+        Outcome {
+            id: exercise.id.clone(),
+            title: exercise.title.clone(),
+            lesson: exercise.lesson.clone(),
+            passed: false,
+            compiles: false,
+            tests: Vec::new(),
+            problem: None,
+        }
+    }
+
+    fn line(&self) -> String {
+        let passed = self.tests.iter().filter(|test| test.passed).count();
+        let detail = match (self.compiles, self.problem.as_deref()) {
+            (false, _) => "no compila".to_owned(),
+            (true, Some(problem)) => problem.lines().next().unwrap_or_default().to_owned(),
+            (true, None) => format!("{passed} de {} pruebas", self.tests.len()),
+        };
+        format!("{} {}: {detail}", paint::mark(self.passed), self.id)
+    }
+}
+
+/// El XML que entienden GitHub, GitLab y Jenkins: un `testsuite` por ejercicio.
+fn to_junit(results: &[Outcome]) -> String {
+    let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
+    for result in results {
+        let whole = TestOutcome {
+            name: "compila y llega al final".to_owned(),
+            passed: result.problem.is_none(),
+            report: result.problem.clone(),
+        };
+        let cases: Vec<_> = std::iter::once(&whole).chain(&result.tests).collect();
+        let failures = cases.iter().filter(|case| !case.passed).count();
+        let _ = writeln!(
+            xml,
+            "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{failures}\">",
+            escaped(&result.id),
+            cases.len()
+        );
+        for case in cases {
+            add_case(&mut xml, &result.id, case);
+        }
+        xml.push_str("  </testsuite>\n");
+    }
+    xml + "</testsuites>\n"
+}
+
+fn add_case(xml: &mut String, id: &str, case: &TestOutcome) {
+    let _ =
+        write!(xml, "    <testcase classname=\"{}\" name=\"{}\"", escaped(id), escaped(&case.name));
+    if case.passed {
+        xml.push_str("/>\n");
+        return;
+    }
+    let report = case.report.as_deref().unwrap_or_default();
+    let first = report.lines().next().unwrap_or_default();
+    let _ = writeln!(
+        xml,
+        ">\n      <failure message=\"{}\">{}</failure>\n    </testcase>",
+        escaped(first),
+        escaped(report)
+    );
+}
+
+/// Con las cinco entidades de XML, y sin los caracteres de control que no admite (XML 1.0, 2.2).
+fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\n' | '\t' => safe.push(character),
+            control if control.is_control() => safe.push('\u{FFFD}'),
+            other => safe.push(other),
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn el_xml_no_lleva_nada_que_lo_rompa() {
+        assert_eq!(escaped("a<b> & \"c\"\n\x1b[1m"), "a&lt;b&gt; &amp; &quot;c&quot;\n\u{FFFD}[1m");
+    }
+}

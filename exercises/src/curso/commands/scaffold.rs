@@ -1,0 +1,71 @@
+//! `nuevo`: los archivos de un ejercicio, listos para escribir en ellos.
+
+use std::fs;
+use std::path::Path;
+
+use multiplexacion::cli::Trouble;
+
+use crate::course::{self, Course, read, write};
+use crate::paint;
+
+/// Crea la carpeta de `id` y sus entradas en los dos `Cargo.toml`.
+pub(crate) fn scaffold(course: &Course, id: &str) -> Result<(), Trouble> {
+    let Some((lesson, _)) = course::split(id) else {
+        return Err(Trouble::new(
+            format!("«{id}» no sirve como id"),
+            "escribe lección, número y nombre en minúsculas y sin acentos: 02_03_4_difusion",
+        ));
+    };
+    let folder = course.folder.join(id);
+    if folder.exists() {
+        return Err(Trouble::new(format!("{id} ya existe"), "elige otro número u otro nombre"));
+    }
+    fs::create_dir_all(folder.join("errores"))?;
+    for (name, template) in files() {
+        let text = template.replace("{id}", id).replace("{lesson}", lesson);
+        write(&folder.join(name), text)?;
+    }
+    register(&course.folder.join("Cargo.toml"), id, "")?;
+    register(&course.folder.join("soluciones/Cargo.toml"), id, "../")?;
+    paint::say(&format!(
+        "Creado exercises/{id}. Busca «POR ESCRIBIR» en sus archivos; exercises/LEEME.md explica \
+         cada uno.\nCuando esté: cargo curso verificar {id}"
+    ));
+    Ok(())
+}
+
+fn files() -> [(&'static str, &'static str); 7] {
+    [
+        ("enunciado.md", include_str!("../plantilla/enunciado.md")),
+        ("pistas.md", include_str!("../plantilla/pistas.md")),
+        ("inicio.rs", include_str!("../plantilla/inicio.txt")),
+        ("ejercicio.rs", include_str!("../plantilla/inicio.txt")),
+        ("solucion.rs", include_str!("../plantilla/solucion.txt")),
+        ("pruebas.rs", include_str!("../plantilla/pruebas.txt")),
+        ("errores/nombre.rs", include_str!("../plantilla/error.txt")),
+    ]
+}
+
+/// Añade el `[[test]]` detrás del último, en el orden del curso.
+fn register(manifest: &Path, id: &str, prefix: &str) -> Result<(), Trouble> {
+    let text = read(manifest)?;
+    let entry = format!("[[test]]\nname = \"{id}\"\npath = \"{prefix}{id}/pruebas.rs\"\n\n");
+    let names = text.match_indices("[[test]]\nname = \"").map(|(at, mark)| (at, at + mark.len()));
+    let later = names
+        .filter(|(_, name)| course::split(quoted(&text[*name..])).is_some())
+        .find(|(_, name)| order(quoted(&text[*name..])) > order(id));
+    let at = later.map_or_else(
+        || text.find("[dependencies]").or_else(|| text.find("[dev-dependencies]")),
+        |(at, _)| Some(at),
+    );
+    let at = at.unwrap_or(text.len());
+    write(manifest, format!("{}{entry}{}", &text[..at], &text[at..]))
+}
+
+fn quoted(text: &str) -> &str {
+    text.split('"').next().unwrap_or_default()
+}
+
+fn order(id: &str) -> Option<(&str, u32)> {
+    course::split(id)
+}

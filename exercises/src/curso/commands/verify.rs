@@ -1,0 +1,171 @@
+//! `verificar`: que cada ejercicio empiece fallando, que su solución pase y que cada error típico
+//! reciba el mensaje que merece.
+
+use std::path::Path;
+use std::thread;
+
+use multiplexacion::cli::Trouble;
+
+use crate::build::{Built, NotBuilt};
+use crate::course::{Course, Exercise, read};
+use crate::paint;
+use crate::trial::Trial;
+use crate::workshop::{self, Variant};
+
+/// Verifica `only`, o todos, `times` veces. Devuelve si todo está como debe.
+pub(crate) fn verify(
+    course: &Course,
+    only: Option<&Exercise>,
+    times: usize,
+) -> Result<bool, Trouble> {
+    let chosen: Vec<_> =
+        course.exercises.iter().filter(|it| only.is_none_or(|only| only.id == it.id)).collect();
+    let variants: Vec<_> = chosen.iter().flat_map(|exercise| variants(exercise)).collect();
+    paint::say(&format!("Compilando {} versiones de {} ejercicios…", variants.len(), chosen.len()));
+    let built = workshop::build(course, "verificar", &variants)?;
+    let mut sound = true;
+    for exercise in chosen {
+        paint::say(&format!("\n{} · {}", paint::bold(&exercise.id), exercise.title));
+        sound &= say("archivos", &files(course, exercise));
+        let own: Vec<_> = variants.iter().filter(|it| it.exercise.id == exercise.id).collect();
+        for (variant, verdict) in own.iter().zip(examine_all(&built, &own, course, times)) {
+            sound &= say(&variant.name, &verdict);
+        }
+    }
+    paint::say(if sound { "\nTodo está como debe." } else { "\nHay algo que arreglar." });
+    Ok(sound)
+}
+
+fn variants(exercise: &Exercise) -> Vec<Variant<'_>> {
+    let variant = |name: &str, code| Variant { exercise, name: name.to_owned(), code };
+    let mut variants =
+        vec![variant("inicio", exercise.starter()), variant("solucion", exercise.solution())];
+    variants.extend(exercise.mistakes().into_iter().map(|code| {
+        let name = code.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        variant(&name, code)
+    }));
+    variants
+}
+
+fn say(what: &str, verdict: &Result<(), String>) -> bool {
+    match verdict {
+        Ok(()) => paint::say(&format!("  {} {what}", paint::mark(true))),
+        Err(problem) => {
+            paint::say(&format!("  {} {what}: {}", paint::mark(false), problem.trim_end()));
+        }
+    }
+    verdict.is_ok()
+}
+
+/// Lo que se sabe sin compilar.
+fn files(course: &Course, exercise: &Exercise) -> Result<(), String> {
+    let text = |file: &Path| read(file).map_err(|trouble| trouble.to_string());
+    if text(&exercise.work())? != text(&exercise.starter())? {
+        return Err(format!(
+            "ejercicio.rs no es igual que inicio.rs; «cargo curso reiniciar {}» lo deja así",
+            exercise.id
+        ));
+    }
+    for manifest in ["Cargo.toml", "soluciones/Cargo.toml"] {
+        let entry = format!("name = \"{}\"", exercise.id);
+        if !text(&course.folder.join(manifest))?.contains(&entry) {
+            return Err(format!("no tiene su [[test]] en exercises/{manifest}"));
+        }
+    }
+    let hints = exercise.hints().map_err(|trouble| trouble.to_string())?.len();
+    if hints != 3 {
+        return Err(format!("pistas.md tiene {hints} pistas, y han de ser tres"));
+    }
+    let mistakes = exercise.mistakes();
+    if !(2..=5).contains(&mistakes.len()) {
+        return Err(format!(
+            "tiene {} errores típicos, y han de ser de dos a cinco",
+            mistakes.len()
+        ));
+    }
+    Ok(())
+}
+
+/// Todas las versiones de un ejercicio a la vez: casi todo el tiempo, las equivocadas duermen.
+fn examine_all(
+    built: &Built,
+    variants: &[&Variant<'_>],
+    course: &Course,
+    times: usize,
+) -> Vec<Result<(), String>> {
+    let examine_one =
+        |variant: &Variant<'_>| (0..times).try_for_each(|_| examine(built, variant, course));
+    thread::scope(|scope| {
+        let threads: Vec<_> =
+            variants.iter().map(|variant| scope.spawn(|| examine_one(variant))).collect();
+        let lost = |_| Err("el hilo que la examinaba entró en pánico".to_owned());
+        threads.into_iter().map(|thread| thread.join().unwrap_or_else(lost)).collect()
+    })
+}
+
+fn examine(built: &Built, variant: &Variant<'_>, course: &Course) -> Result<(), String> {
+    let executable = built.executable(&variant.test()).map_err(|why| match why {
+        NotBuilt::Code(text) => format!("no compila\n{text}"),
+        NotBuilt::Cargo(text) => format!("cargo no la compiló\n{text}"),
+    })?;
+    let trial = Trial::run(executable, &course.folder).map_err(|trouble| trouble.to_string())?;
+    match variant.name.as_str() {
+        "inicio" => starts_unsolved(&trial, variant.exercise),
+        "solucion" => passes(&trial),
+        _ => is_refused(&trial, &expected_message(&variant.code)?),
+    }
+}
+
+fn starts_unsolved(trial: &Trial, exercise: &Exercise) -> Result<(), String> {
+    unbroken(trial)?;
+    let task = format!("Escribe esto en {}", exercise.work_name());
+    match trial.tests.iter().find(|test| !says(test.failure.as_deref(), &task)) {
+        Some(test) => Err(format!(
+            "la prueba «{}» debía fallar con «{task}»\n{}",
+            test.name,
+            test.failure.as_deref().unwrap_or("y pasa")
+        )),
+        None if trial.tests.is_empty() => Err("no hay ninguna prueba".to_owned()),
+        None => Ok(()),
+    }
+}
+
+fn passes(trial: &Trial) -> Result<(), String> {
+    unbroken(trial)?;
+    let report = |(test, failure): (&crate::trial::Test, &str)| {
+        Err(format!("la prueba «{}» falla\n{failure}", test.name))
+    };
+    trial.failures().next().map_or(Ok(()), report)
+}
+
+fn is_refused(trial: &Trial, message: &str) -> Result<(), String> {
+    if trial.passed() {
+        return Err("pasa todas las pruebas, y no debía".to_owned());
+    }
+    let broken = says(trial.broken.as_deref(), message);
+    if broken || trial.failures().any(|(_, failure)| says(Some(failure), message)) {
+        return Ok(());
+    }
+    let reports = trial.failures().map(|(test, failure)| format!("── {}\n{failure}", test.name));
+    let reports: Vec<_> = reports.chain(trial.broken.clone()).collect();
+    Err(format!("ninguna prueba dice «{message}»; dicen:\n{}", reports.join("\n")))
+}
+
+fn unbroken(trial: &Trial) -> Result<(), String> {
+    trial.broken.clone().map_or(Ok(()), Err)
+}
+
+/// Si lo dice, aunque los saltos de línea caigan en otro sitio.
+fn says(report: Option<&str>, message: &str) -> bool {
+    let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    report.is_some_and(|report| flat(report).contains(&flat(message)))
+}
+
+/// El de la línea `//! Mensaje: «…»`.
+fn expected_message(code: &Path) -> Result<String, String> {
+    let text = read(code).map_err(|trouble| trouble.to_string())?;
+    text.lines()
+        .find_map(|line| line.strip_prefix("//! Mensaje: «")?.strip_suffix('»'))
+        .map(str::to_owned)
+        .ok_or_else(|| "le falta la línea «//! Mensaje: «…»»".to_owned())
+}

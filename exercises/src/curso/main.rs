@@ -1,0 +1,33 @@
+//! `cargo curso`: acompaña a quien hace los ejercicios.
+//!
+//! | módulo | qué hay |
+//! |---|---|
+//! | `arguments` | lo que se escribe en la línea de órdenes |
+//! | `commands/` | lo que hace cada orden |
+//! | `course` | los ejercicios que hay, su orden y dónde está cada archivo |
+//! | `progress` | lo ya superado, en un archivo de texto |
+//! | `build`, `trial` | compilar las pruebas con cargo; ejecutarlas con un límite y leer su resultado |
+//! | `workshop` | un paquete de usar y tirar con muchas versiones de cada ejercicio |
+//! | `paint` | colores, marcas y anchos |
+
+mod arguments;
+mod build;
+mod commands;
+mod course;
+mod paint;
+mod progress;
+mod trial;
+mod workshop;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let order = match arguments::read(std::env::args_os()) {
+        Ok(order) => order,
+        Err(code) => return code,
+    };
+    commands::obey(order).unwrap_or_else(|trouble| {
+        paint::complain(&format!("curso: {trouble}"));
+        ExitCode::FAILURE
+    })
+}

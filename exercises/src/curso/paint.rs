@@ -1,0 +1,75 @@
+//! Lo que se escribe en la terminal: colores, marcas y anchos, o nada de eso si no hay terminal.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::OnceLock;
+
+use crossterm::style::Stylize;
+use multiplexacion::cli;
+
+/// Lo más ancho que se escribe una línea propia, aunque quepa más.
+const WIDEST: usize = 100;
+
+/// Escribe una línea, o varias, en la salida estándar.
+pub(crate) fn say(text: &str) {
+    // Si ya nadie lee (`| head -1`), no queda a quién decírselo.
+    let _ = cli::say(text);
+}
+
+/// Escribe una línea en el error estándar.
+pub(crate) fn complain(line: &str) {
+    let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
+}
+
+/// Si la salida lleva colores: es una terminal y nadie pidió lo contrario (no-color.org).
+pub(crate) fn colours() -> bool {
+    static COLOURS: OnceLock<bool> = OnceLock::new();
+    *COLOURS.get_or_init(|| {
+        let asked = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        asked && io::stdout().is_terminal()
+    })
+}
+
+pub(crate) fn bold(text: &str) -> String {
+    if colours() { text.bold().to_string() } else { text.to_owned() }
+}
+
+pub(crate) fn dim(text: &str) -> String {
+    if colours() { text.dim().to_string() } else { text.to_owned() }
+}
+
+pub(crate) fn good(text: &str) -> String {
+    if colours() { text.green().to_string() } else { text.to_owned() }
+}
+
+pub(crate) fn bad(text: &str) -> String {
+    if colours() { text.red().to_string() } else { text.to_owned() }
+}
+
+/// Una orden que se puede copiar.
+pub(crate) fn order(text: &str) -> String {
+    if colours() { text.cyan().to_string() } else { text.to_owned() }
+}
+
+/// La marca de lo superado o de lo que falla.
+pub(crate) fn mark(passed: bool) -> String {
+    if passed { good("✓") } else { bad("✗") }
+}
+
+/// Columnas de la terminal, hasta [`WIDEST`].
+pub(crate) fn width() -> usize {
+    let columns = if io::stdout().is_terminal() { crossterm::terminal::size().ok() } else { None };
+    columns.map_or(WIDEST, |(columns, _)| usize::from(columns).clamp(20, WIDEST))
+}
+
+/// `████░░░░  2 de 4`, en `cells` casillas.
+pub(crate) fn bar(done: usize, total: usize, cells: usize) -> String {
+    let filled = (done * cells).checked_div(total).unwrap_or(0);
+    format!("{}{}", good(&"█".repeat(filled)), dim(&"░".repeat(cells - filled)))
+}
+
+/// Una línea con un título.
+pub(crate) fn rule(title: &str) -> String {
+    let used = title.chars().count() + 4;
+    let rest = width().saturating_sub(used);
+    format!("{} {} {}", dim("──"), bold(title), dim(&"─".repeat(rest)))
+}

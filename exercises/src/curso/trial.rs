@@ -1,0 +1,227 @@
+//! Ejecutar las pruebas de un ejercicio con un límite, y leer qué dicen.
+
+use std::io::{self, Read};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use multiplexacion::cli::Trouble;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+
+/// Lo que pueden durar las pruebas de un ejercicio. Cada una tiene su propio límite, más corto:
+/// aquí solo llega un proceso que ni siquiera puede decir que se le acabó el tiempo.
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+
+/// Pruebas a la vez: más que procesadores, porque casi todas duermen.
+const AT_ONCE: &str = "--test-threads=8";
+
+/// Lo que dijeron las pruebas de un ejercicio.
+#[derive(Debug)]
+pub(crate) struct Trial {
+    pub(crate) tests: Vec<Test>,
+    /// Por qué el proceso no llegó al final, si no llegó.
+    pub(crate) broken: Option<String>,
+}
+
+/// Lo que dijo una prueba.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Test {
+    /// Una frase: «devuelve bytes sean texto o no».
+    pub(crate) name: String,
+    /// El informe, si falló.
+    pub(crate) failure: Option<String>,
+}
+
+impl Trial {
+    /// Ejecuta las pruebas que hay en `executable`, desde la carpeta `from`.
+    ///
+    /// # Errors
+    /// No se puede ejecutar.
+    pub(crate) fn run(executable: &Path, from: &Path) -> Result<Trial, Trouble> {
+        let mut command = Command::new(executable);
+        command.current_dir(from);
+        Trial::run_command(command, LIMIT)
+    }
+
+    /// Lo mismo, con la orden ya preparada para ejecutar las pruebas.
+    ///
+    /// # Errors
+    /// No se puede ejecutar.
+    pub(crate) fn run_command(mut command: Command, limit: Duration) -> Result<Trial, Trouble> {
+        // En su propio grupo: si hay que terminarlo, con todo lo que haya arrancado.
+        command.arg(AT_ONCE).env_remove("RUST_BACKTRACE").process_group(0);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn()?;
+        let (stdout, stderr) = (gather(child.stdout.take()), gather(child.stderr.take()));
+        let status = wait(&mut child, limit)?;
+        let _ = killpg(Pid::from_raw(child.id().cast_signed()), Signal::SIGKILL);
+        let (stdout, stderr) = (joined(stdout), joined(stderr));
+        Ok(Trial { tests: parse(&stdout), broken: explain(status, limit, &stdout, &stderr) })
+    }
+
+    /// Ordena las pruebas como en su archivo, que va de lo sencillo a lo difícil: el arnés las
+    /// enseña según terminan.
+    pub(crate) fn in_order_of(mut self, source: &str) -> Trial {
+        self.tests.sort_by_key(|test| source.find(&format!("fn {}(", test.name.replace(' ', "_"))));
+        self
+    }
+
+    pub(crate) fn passed(&self) -> bool {
+        self.broken.is_none()
+            && !self.tests.is_empty()
+            && self.tests.iter().all(|test| test.failure.is_none())
+    }
+
+    pub(crate) fn failures(&self) -> impl Iterator<Item = (&Test, &str)> {
+        self.tests.iter().filter_map(|test| Some((test, test.failure.as_deref()?)))
+    }
+}
+
+fn gather(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // Más no lo leería nadie; lo que siga se descarta, para que el proceso no se detenga.
+        if let Some(mut pipe) = pipe {
+            let _ = pipe.by_ref().take(1 << 20).read_to_end(&mut bytes);
+            let _ = io::copy(&mut pipe, &mut io::sink());
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+fn joined(thread: JoinHandle<String>) -> String {
+    thread.join().unwrap_or_default()
+}
+
+/// Espera a que termine; nada, si hubo que terminarlo.
+fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
+    let deadline = Instant::now() + limit;
+    while Instant::now() < deadline {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        thread::sleep(Duration::from_millis(3));
+    }
+    let _ = killpg(Pid::from_raw(child.id().cast_signed()), Signal::SIGKILL);
+    child.wait()?;
+    Ok(None)
+}
+
+fn explain(
+    status: Option<ExitStatus>,
+    limit: Duration,
+    stdout: &str,
+    stderr: &str,
+) -> Option<String> {
+    let Some(status) = status else {
+        return Some(format!("Las pruebas no terminaron en {} s.", limit.as_secs()));
+    };
+    if stdout.contains("\ntest result: ") {
+        return None;
+    }
+    let how = match (status.signal(), status.code()) {
+        (Some(signal), _) => {
+            let name =
+                Signal::try_from(signal).map_or_else(|_| signal.to_string(), |it| it.to_string());
+            format!("lo mató la señal {name}")
+        }
+        (_, Some(code)) => format!("terminó con el código {code}"),
+        _ => "desapareció".to_owned(),
+    };
+    let last = stderr.trim();
+    let last = if last.is_empty() { String::new() } else { format!("\n\n{last}") };
+    Some(format!("El proceso de las pruebas no llegó al final: {how}.{last}"))
+}
+
+/// Lee lo que escribe el arnés de pruebas de Rust: `test NOMBRE ... ok`, y detrás los informes.
+fn parse(output: &str) -> Vec<Test> {
+    let mut tests: Vec<Test> = output.lines().filter_map(parse_line).collect();
+    let names: Vec<_> = tests.iter().map(|test| test.name.clone()).collect();
+    for (name, test) in names.iter().zip(&mut tests) {
+        if test.failure.is_some() {
+            test.failure = Some(report(output, name).unwrap_or_default());
+        }
+        test.name = name.rsplit("::").next().unwrap_or(name).replace('_', " ");
+    }
+    tests
+}
+
+fn parse_line(line: &str) -> Option<Test> {
+    let (name, outcome) = line.strip_prefix("test ")?.rsplit_once(" ... ")?;
+    let failure = match outcome {
+        "ok" => None,
+        "FAILED" => Some(String::new()),
+        _ => return None,
+    };
+    Some(Test { name: name.to_owned(), failure })
+}
+
+fn report(output: &str, name: &str) -> Option<String> {
+    let (_, rest) = output.split_once(&format!("\n---- {name} stdout ----\n"))?;
+    let end = ["\n---- ", "\nfailures:\n"].iter().filter_map(|mark| rest.find(mark)).min();
+    let text = rest[..end.unwrap_or(rest.len())].trim_end();
+    // «Error: » lo pone el arnés delante de lo que devuelve la prueba, tras lo que imprimió.
+    let text = text
+        .strip_prefix("Error: ")
+        .map_or_else(|| text.replacen("\nError: ", "\n", 1), str::to_owned);
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OUTPUT: &str = "
+running 3 tests
+test una_que_pasa ... ok
+test otra::que_falla ... FAILED
+test ejecutar ... ignored, a mano
+
+failures:
+
+---- otra::que_falla stdout ----
+El hilo «x» entró en pánico.
+Error: Pasó algo.
+
+  detalle
+
+
+failures:
+    otra::que_falla
+
+test result: FAILED. 1 passed; 1 failed
+";
+
+    #[test]
+    fn se_leen_los_nombres_y_los_informes() {
+        let test = |name: &str, failure: Option<&str>| Test {
+            name: name.to_owned(),
+            failure: failure.map(str::to_owned),
+        };
+        let report = "El hilo «x» entró en pánico.\nPasó algo.\n\n  detalle";
+        let expected = [test("una que pasa", None), test("que falla", Some(report))];
+        assert_eq!(parse(OUTPUT), expected);
+    }
+
+    #[test]
+    fn un_proceso_que_muere_lo_dice() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "kill -9 $$"]);
+        let trial = Trial::run_command(command, LIMIT).unwrap();
+        assert_eq!(
+            trial.broken.as_deref(),
+            Some("El proceso de las pruebas no llegó al final: lo mató la señal SIGKILL.")
+        );
+    }
+
+    #[test]
+    fn un_proceso_que_no_termina_se_termina() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "sleep 100"]);
+        let trial = Trial::run_command(command, Duration::from_millis(50)).unwrap();
+        assert_eq!(trial.broken.as_deref(), Some("Las pruebas no terminaron en 0 s."));
+    }
+}

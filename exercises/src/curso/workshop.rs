@@ -1,0 +1,101 @@
+//! El taller: un paquete de usar y tirar en `target/`, con las pruebas de cada ejercicio frente a
+//! las versiones que se quiera de su código. Todo se compila con una sola llamada a cargo.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use multiplexacion::cli::Trouble;
+
+use crate::build::{Build, Built};
+use crate::course::{Course, Exercise, write};
+
+/// Lo que hace falta para montar el paquete; sus dependencias están donde diga `{exercises}`.
+const MANIFEST: &str = r#"# Lo escribe «cargo curso»; se puede borrar.
+[package]
+name = "taller"
+edition = "2024"
+publish = false
+autotests = false
+
+[workspace]
+
+[features]
+soluciones = []
+
+[lib]
+path = "lib.rs"
+test = false
+doctest = false
+
+[dependencies]
+ejercicios = { path = "{exercises}" }
+harness = { path = "{exercises}/../tests/harness" }
+multiplexacion = { path = "{exercises}/.." }
+nix = { version = "0.32", features = ["event", "poll", "signal"] }
+
+[lints.rust]
+warnings = { level = "allow", priority = -1 }
+unsafe_code = "forbid"
+"#;
+
+/// Una versión del código de un ejercicio.
+pub(crate) struct Variant<'a> {
+    pub(crate) exercise: &'a Exercise,
+    /// `inicio`, `solucion`, o el nombre de un error.
+    pub(crate) name: String,
+    pub(crate) code: PathBuf,
+}
+
+impl Variant<'_> {
+    /// El nombre de su prueba en el paquete.
+    pub(crate) fn test(&self) -> String {
+        format!("{}--{}", self.exercise.id, self.name)
+    }
+}
+
+/// Monta y compila el paquete `name`.
+///
+/// # Errors
+/// No se pueden escribir sus archivos, o no se puede ejecutar cargo.
+pub(crate) fn build(
+    course: &Course,
+    name: &str,
+    variants: &[Variant<'_>],
+) -> Result<Built, Trouble> {
+    let target = target(course);
+    let folder = target.join("taller").join(name);
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    fs::create_dir_all(&folder)?;
+    let exercises = course.folder.to_string_lossy();
+    let mut manifest = MANIFEST.replace("{exercises}", &exercises);
+    for variant in variants {
+        let test = variant.test();
+        lay_out(variant, &folder.join(&test))?;
+        let _ = write!(manifest, "\n[[test]]\nname = {test:?}\npath = \"{test}/pruebas.rs\"\n");
+    }
+    write(&folder.join("Cargo.toml"), manifest)?;
+    write(&folder.join("lib.rs"), "")?;
+    // Las mismas versiones de todo que en el curso, y nada que descargar.
+    let _ = fs::copy(course.repository().join("Cargo.lock"), folder.join("Cargo.lock"));
+    Build::of(&folder).arg("--tests").arg("--target-dir").arg(target.join("taller/target")).run()
+}
+
+/// Copia la carpeta del ejercicio con `variant` en el lugar de `ejercicio.rs`.
+fn lay_out(variant: &Variant<'_>, folder: &Path) -> Result<(), Trouble> {
+    fs::create_dir_all(folder)?;
+    for entry in fs::read_dir(&variant.exercise.folder)?.flatten() {
+        if entry.file_type()?.is_file() {
+            fs::copy(entry.path(), folder.join(entry.file_name()))?;
+        }
+    }
+    let code = crate::course::read(&variant.code)?;
+    write(&folder.join("ejercicio.rs"), code)
+}
+
+fn target(course: &Course) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| course.repository().join("target"), PathBuf::from)
+}

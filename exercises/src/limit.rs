@@ -1,0 +1,168 @@
+//! Ejecutar el código de quien aprende sin que pueda colgar las pruebas.
+
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+use harness::Failure;
+
+use crate::panics::{self, Panic};
+use crate::stuck::ThreadPlace;
+
+/// Ante un fallo, lo que se espera a que el código termine y diga por qué.
+const AFTERMATH: Duration = Duration::from_millis(50);
+
+/// Ejecuta `work` en otro hilo y espera su resultado, como mucho `limit`.
+///
+/// `what` dice qué se hace, para el fallo: «atender a un cliente», «parar el servidor». Si el
+/// tiempo se acaba, el hilo se abandona donde esté, y el fallo cuenta dónde está.
+///
+/// # Errors
+/// Se acabó el tiempo, o `work` entró en pánico.
+pub fn within<T: Send + 'static>(
+    limit: Duration,
+    what: &str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Failure> {
+    Task::start(what, work)?.finish(limit)
+}
+
+/// Algo que se ejecuta en otro hilo mientras la prueba hace lo suyo: un servidor, casi siempre.
+#[derive(Debug)]
+pub struct Task<T> {
+    what: String,
+    outcome: Receiver<Result<T, Panic>>,
+    thread: Option<ThreadPlace>,
+}
+
+impl<T: Send + 'static> Task<T> {
+    /// Empieza a ejecutar `work`. `what` dice qué se hace, para el fallo.
+    ///
+    /// # Errors
+    /// El sistema no da otro hilo.
+    pub fn start(
+        what: &str,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<Task<T>, Failure> {
+        panics::speak_spanish();
+        let (report, outcome) = mpsc::channel();
+        let (introduce, introduced) = mpsc::channel();
+        thread::Builder::new().name("tu código".to_owned()).spawn(move || {
+            // Quien espera puede haberse ido: entonces ya contó su fallo.
+            let _ = introduce.send(ThreadPlace::of_this_thread());
+            let _ = report.send(panics::contain(work));
+        })?;
+        let thread = introduced.recv().ok().flatten();
+        Ok(Task { what: what.to_owned(), outcome, thread })
+    }
+
+    /// Espera a que termine, como mucho `limit`.
+    ///
+    /// # Errors
+    /// Se acabó el tiempo, o el código entró en pánico.
+    pub fn finish(self, limit: Duration) -> Result<T, Failure> {
+        match self.outcome.recv_timeout(limit) {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(panic)) => Err(Failure::new(panic.explanation)),
+            Err(RecvTimeoutError::Timeout) => Err(self.is_stuck(limit)),
+            Err(RecvTimeoutError::Disconnected) => {
+                Err(Failure::new(format!("Desapareció el hilo de esto: {}.", self.what)))
+            }
+        }
+    }
+
+    /// A `failure`, ocurrido mientras tanto, le añade por qué terminó esta tarea, si terminó.
+    pub fn explain(&self, failure: Failure) -> Failure {
+        self.explain_end(failure).unwrap_or_else(|failure| failure)
+    }
+
+    /// Lo mismo que [`explain`](Task::explain), y si no terminó, dice qué hace.
+    ///
+    /// Solo tiene sentido si quienes hablaban con él siguen conectados: si no, lo que se ve es lo
+    /// que hace después de que se fueran.
+    pub fn explain_what_it_does(&self, failure: Failure) -> Failure {
+        self.explain_end(failure).unwrap_or_else(|failure| {
+            match self.thread.as_ref().and_then(ThreadPlace::activity) {
+                Some(activity) => {
+                    failure.section("Mientras tanto", [format!("tu código {}", activity.doing)])
+                }
+                None => failure,
+            }
+        })
+    }
+
+    /// El mismo fallo, como error, si esta tarea no ha terminado.
+    fn explain_end(&self, failure: Failure) -> Result<Failure, Failure> {
+        // Si el servidor acaba de terminar, que le dé tiempo a contarlo.
+        match self.outcome.recv_timeout(AFTERMATH) {
+            Ok(Err(panic)) if panic.is_todo => Ok(Failure::new(panic.explanation)),
+            Ok(Err(panic)) => Ok(failure.within(panic.explanation)),
+            Ok(Ok(_)) => {
+                Ok(failure.within(format!("Antes de tiempo terminó esto: {}.", self.what)))
+            }
+            Err(_) => Err(failure),
+        }
+    }
+
+    /// Procesador consumido hasta ahora por su hilo, si el núcleo lo dice.
+    pub fn cpu_time(&self) -> Option<Duration> {
+        self.thread.as_ref()?.cpu_time()
+    }
+
+    fn is_stuck(&self, limit: Duration) -> Failure {
+        let headline = format!(
+            "Se acabó el tiempo: pasaron {} y no terminó esto: {}.",
+            seconds(limit),
+            self.what
+        );
+        let failure = Failure::new(headline);
+        match self.thread.as_ref().and_then(ThreadPlace::activity) {
+            Some(activity) => failure
+                .section("Dónde está", [format!("tu código {}", activity.doing)])
+                .hint(activity.question),
+            None => failure,
+        }
+    }
+}
+
+/// `3 s`, `0,5 s`.
+fn seconds(span: Duration) -> String {
+    format!("{} s", span.as_secs_f64()).replace('.', ",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    const SHORT: Duration = Duration::from_millis(200);
+
+    #[test]
+    fn devuelve_lo_que_devuelve_el_código() {
+        assert_eq!(within(SHORT, "sumar", || 2 + 2).unwrap(), 4);
+    }
+
+    #[test]
+    fn al_vencer_dice_en_qué_llamada_sigue() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let failure = within(SHORT, "aceptar", move || listener.accept().is_ok()).unwrap_err();
+        let report = failure.to_string();
+        assert!(
+            report.starts_with("Se acabó el tiempo: pasaron 0,2 s y no terminó esto: aceptar.")
+        );
+        assert!(report.contains("tu código sigue dentro de `accept`"), "{report}");
+        assert!(report.contains("¿quién"), "{report}");
+    }
+
+    #[test]
+    fn un_pánico_dice_dónde_y_sin_inglés() {
+        let failure = within(SHORT, "nada", || -> () { todo!("Escribe esto") }).unwrap_err();
+        let headline = failure.headline();
+        assert!(headline.starts_with("Escribe esto"), "{headline}");
+        let failure = within(SHORT, "nada", || -> () { panic!("¡ay!") }).unwrap_err();
+        let headline = failure.headline();
+        assert!(headline.contains("entró en pánico"), "{headline}");
+        assert!(headline.contains("limit.rs:"), "{headline}");
+        assert!(headline.ends_with("¡ay!"), "{headline}");
+    }
+}

@@ -1,0 +1,119 @@
+//! Dónde está un hilo de este proceso, hasta donde el núcleo quiera contarlo (proc(5)).
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Duración de un tic del reloj con el que el núcleo cuenta el procesador de cada hilo: USER_HZ es
+/// 100 en todas las arquitecturas que Rust compila para Linux, menos Alpha.
+const TICK: Duration = Duration::from_millis(10);
+
+/// El lugar de `/proc` en el que el núcleo habla de un hilo.
+#[derive(Debug)]
+pub(crate) struct ThreadPlace(PathBuf);
+
+/// Qué hace un hilo, y qué conviene preguntarse si lleva así demasiado.
+pub(crate) struct Activity {
+    /// Completa «tu código…».
+    pub(crate) doing: String,
+    pub(crate) question: String,
+}
+
+impl ThreadPlace {
+    /// El del hilo que llama.
+    pub(crate) fn of_this_thread() -> Option<ThreadPlace> {
+        let place = fs::read_link("/proc/thread-self").ok()?;
+        Some(ThreadPlace(PathBuf::from("/proc").join(place)))
+    }
+
+    /// Qué hace ahora mismo; nada, si ha terminado o no se puede saber.
+    pub(crate) fn activity(&self) -> Option<Activity> {
+        self.system_call().or_else(|| self.kernel_function())
+    }
+
+    pub(crate) fn cpu_time(&self) -> Option<Duration> {
+        let stat = fs::read_to_string(self.0.join("stat")).ok()?;
+        // El nombre, entre paréntesis, puede contener espacios: se cuenta desde su final.
+        let (_, fields) = stat.rsplit_once(')')?;
+        let mut fields = fields.split_whitespace().skip(11);
+        let user: u32 = fields.next()?.parse().ok()?;
+        let system: u32 = fields.next()?.parse().ok()?;
+        Some(TICK * (user + system))
+    }
+
+    fn system_call(&self) -> Option<Activity> {
+        let line = fs::read_to_string(self.0.join("syscall")).ok()?;
+        let number = line.split_whitespace().next()?;
+        if number == "running" {
+            return Some(Activity {
+                doing: "está gastando procesador, sin dormir en ninguna llamada".to_owned(),
+                question: "¿hay un bucle que da vueltas sin esperar a nada, o que no termina?"
+                    .to_owned(),
+            });
+        }
+        let (name, question) = call(number.parse().ok()?)?;
+        Some(Activity { doing: format!("sigue dentro de `{name}`"), question: question.to_owned() })
+    }
+
+    /// Sin permiso para ver la llamada (un contenedor), queda la función del núcleo.
+    fn kernel_function(&self) -> Option<Activity> {
+        let function = fs::read_to_string(self.0.join("wchan")).ok()?;
+        let (name, question) = match function.trim() {
+            "inet_csk_accept" => call_named("accept"),
+            "wait_woken" | "sk_wait_data" | "tcp_recvmsg" => call_named("recv"),
+            "sk_stream_wait_memory" => call_named("send"),
+            "futex_wait_queue" | "futex_wait_queue_me" | "futex_do_wait" => call_named("futex"),
+            "" | "0" => return None,
+            other => {
+                return Some(Activity {
+                    doing: format!("duerme en la función `{other}` del núcleo"),
+                    question: "¿quién tenía que despertarlo?".to_owned(),
+                });
+            }
+        };
+        Some(Activity { doing: format!("sigue dentro de `{name}`"), question: question.to_owned() })
+    }
+}
+
+/// Las llamadas en las que el código de un ejercicio puede quedarse esperando.
+fn call(number: i64) -> Option<(&'static str, &'static str)> {
+    let name = match (std::env::consts::ARCH, number) {
+        ("x86_64", 43 | 288) | ("aarch64", 202 | 242) => "accept",
+        ("x86_64", 0) | ("aarch64", 63) => "read",
+        ("x86_64", 1) | ("aarch64", 64) => "write",
+        ("x86_64", 45 | 47) | ("aarch64", 207 | 212) => "recv",
+        ("x86_64", 44 | 46) | ("aarch64", 206 | 211) => "send",
+        ("x86_64", 42) | ("aarch64", 203) => "connect",
+        ("x86_64", 7 | 271) | ("aarch64", 73) => "poll",
+        ("x86_64", 23 | 270) | ("aarch64", 72) => "select",
+        ("x86_64", 232 | 281) | ("aarch64", 22) | (_, 441) => "epoll_wait",
+        ("x86_64", 202) | ("aarch64", 98) => "futex",
+        ("x86_64", 35 | 230) | ("aarch64", 101 | 115) => "nanosleep",
+        _ => return None,
+    };
+    Some(call_named(name))
+}
+
+fn call_named(name: &'static str) -> (&'static str, &'static str) {
+    let question = match name {
+        "accept" => "espera a que llegue otro cliente; ¿quién lo despierta si no llega ninguno?",
+        "read" | "recv" => {
+            "espera bytes de alguien que calla: `read` no vuelve hasta que llegue algo, el otro \
+             lado cierre o alguien haga `shutdown` del socket; ¿quién lo despierta?"
+        }
+        "write" | "send" => {
+            "escribe a quien no lee: los búferes están llenos y nadie los vacía; ¿quién lo \
+             despierta?"
+        }
+        "poll" | "select" | "epoll_wait" => {
+            "espera un aviso del núcleo; ¿está vigilando el descriptor que tenía que avisarle?"
+        }
+        "futex" => {
+            "espera a otro hilo, un cerrojo, una condición o un canal; ¿ese hilo puede terminar? \
+             ¿alguien avisa?"
+        }
+        "nanosleep" => "duerme un tiempo fijo (`sleep`): espera un suceso en su lugar.",
+        _ => "¿quién lo despierta?",
+    };
+    (name, question)
+}

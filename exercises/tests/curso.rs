@@ -1,0 +1,200 @@
+//! `cargo curso` desde fuera: el programa de verdad, sobre una copia de los ejercicios.
+
+#![expect(clippy::unwrap_used, reason = "también lo que ayuda a las pruebas es parte de ellas")]
+
+use std::fs;
+use std::path::Path;
+
+use assert_cmd::Command;
+use tempfile::TempDir;
+
+/// El programa, con `folder` por carpeta de ejercicios.
+fn curso(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_curso"));
+    command.env("CURSO_CARPETA", folder).env_remove("CARGO_MANIFEST_DIR");
+    command
+}
+
+/// Lo que escribe en la salida, si termina bien.
+fn says(folder: &Path, words: &[&str]) -> String {
+    let output = curso(folder).args(words).assert().success().get_output().stdout.clone();
+    String::from_utf8(output).unwrap()
+}
+
+/// Lo que escribe en el error estándar, si termina con ese código.
+fn complains(folder: &Path, words: &[&str], code: i32) -> String {
+    let output = curso(folder).args(words).assert().code(code).get_output().stderr.clone();
+    String::from_utf8(output).unwrap()
+}
+
+/// Un curso de dos ejercicios que no se compilan: solo se leen.
+fn small_course() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    for (id, title) in [("02_02_1_eco", "Eco"), ("02_03_1_enviar", "Enviar")] {
+        let exercise = folder.path().join(id);
+        fs::create_dir(&exercise).unwrap();
+        let lesson = &id[..5];
+        let statement = format!("# {title}\n\nLección {lesson} · unos 20 minutos\n\nHaz algo.\n");
+        fs::write(exercise.join("enunciado.md"), statement).unwrap();
+        let hints =
+            "# Pistas\n\n## Una idea\n\nUno.\n\n## Qué llamada\n\nDos.\n\n## Casi\n\nTres.\n";
+        fs::write(exercise.join("pistas.md"), hints).unwrap();
+        fs::write(exercise.join("inicio.rs"), "principio\n").unwrap();
+        fs::write(exercise.join("ejercicio.rs"), "lo mío\n").unwrap();
+        fs::write(exercise.join("solucion.rs"), "lo suyo\n").unwrap();
+    }
+    folder
+}
+
+#[test]
+fn sin_orden_dice_dónde_estás_y_qué_sigue() {
+    let course = small_course();
+    insta::assert_snapshot!(says(course.path(), &[]), @r"
+    Multiplexación de sockets: los ejercicios
+
+      02_02  ░░░░░░░░░░░░  0 de 1
+      02_03  ░░░░░░░░░░░░  0 de 1
+
+    Sigue 02_02_1_eco: Eco (unos 20 minutos).
+
+      Lee el enunciado: cargo curso siguiente
+      Edita:            exercises/02_02_1_eco/ejercicio.rs
+      Compruébalo:      cargo curso probar
+      O al guardar:     cargo curso vigilar
+      Si te atascas:    cargo curso pista
+    ");
+}
+
+#[test]
+fn lo_superado_cuenta_y_sigue_el_próximo() {
+    let course = small_course();
+    fs::write(course.path().join(".progreso"), "02_02_1_eco superado\n").unwrap();
+    let text = says(course.path(), &[]);
+    assert!(text.contains("02_02  ████████████  1 de 1"), "{text}");
+    assert!(text.contains("Sigue 02_03_1_enviar"), "{text}");
+    insta::assert_snapshot!(says(course.path(), &["lista"]), @r"
+    ✓ 02_02_1_eco     Eco (20 min)
+    · 02_03_1_enviar  Enviar (20 min)
+    ");
+    fs::write(course.path().join(".progreso"), "02_02_1_eco superado\n02_03_1_enviar superado\n")
+        .unwrap();
+    assert!(says(course.path(), &[]).contains("los has hecho todos"));
+    assert!(complains(course.path(), &["pista"], 1).contains("no falta ningún ejercicio"));
+}
+
+#[test]
+fn las_pistas_van_de_una_en_una() {
+    let course = small_course();
+    for (number, hint) in [(1, "Uno."), (2, "Dos."), (3, "Tres."), (3, "Tres.")] {
+        let text = says(course.path(), &["pista"]);
+        assert!(text.contains(&format!("pista {number} de 3")), "{text}");
+        assert!(text.contains(hint), "{text}");
+    }
+}
+
+#[test]
+fn la_solución_se_gana_o_se_pide_rindiéndose() {
+    let course = small_course();
+    let text = complains(course.path(), &["solucion", "eco"], 1);
+    assert!(text.contains("no está superado"), "{text}");
+    assert!(complains(course.path(), &["comparar", "eco"], 1).contains("no está superado"));
+    assert_eq!(says(course.path(), &["solucion", "eco", "--rendirse"]), "lo suyo\n");
+    assert!(says(course.path(), &["lista"]).contains("con la solución vista"));
+}
+
+#[test]
+fn comparar_enseña_las_dos() {
+    let course = small_course();
+    fs::write(course.path().join(".progreso"), "02_02_1_eco superado\n").unwrap();
+    insta::assert_snapshot!(says(course.path(), &["comparar", "eco"]), @r"
+    - lo tuyo  + la solución
+
+    - lo mío
+    + lo suyo
+    ");
+}
+
+#[test]
+fn reiniciar_guarda_una_copia() {
+    let course = small_course();
+    fs::write(course.path().join(".progreso"), "02_02_1_eco superado\n").unwrap();
+    let text = says(course.path(), &["reiniciar", "eco"]);
+    assert!(text.contains("está como al principio"), "{text}");
+    let read = |name: &str| fs::read_to_string(course.path().join(name)).unwrap();
+    assert_eq!(read("02_02_1_eco/ejercicio.rs"), "principio\n");
+    assert_eq!(read(".copias/02_02_1_eco.1.rs"), "lo mío\n");
+    assert!(!read(".progreso").contains("02_02_1_eco"));
+    assert!(says(course.path(), &["reiniciar", "eco"]).contains("ya estaba"));
+}
+
+#[test]
+fn lo_que_se_escribe_mal_se_explica_en_una_línea() {
+    let course = small_course();
+    let wrong: [(&[&str], i32); 8] = [
+        (&["prober"], 2),
+        (&["probar", "--zzz"], 2),
+        (&["solucion"], 2),
+        (&["verificar", "--veces", "cero"], 2),
+        (&["probar", "nada"], 1),
+        (&["reiniciar", "02_0"], 1),
+        (&["nuevo", "Eco"], 1),
+        (&["evaluar", "02_09"], 1),
+    ];
+    let lines: Vec<_> =
+        wrong.iter().map(|(words, code)| complains(course.path(), words, *code)).collect();
+    insta::assert_snapshot!(lines.concat(), @r"
+    curso: no existe la orden «prober»; ¿querías decir «probar»? Prueba con --help.
+    curso: no existe la opción «--zzz». Prueba con --help.
+    curso: falta <ID>. Prueba con --help.
+    curso: «cero» no sirve para «--veces <N>»: debe ser un número de 1 a 100000. Prueba con --help.
+    curso: no hay ningún ejercicio «nada». Qué probar: míralos con «cargo curso lista».
+    curso: «02_0» puede ser 02_02_1_eco, 02_03_1_enviar. Qué probar: escribe algo más del nombre.
+    curso: «Eco» no sirve como id. Qué probar: escribe lección, número y nombre en minúsculas y sin acentos: 02_03_4_difusion.
+    curso: no hay etapas para la lección «02_09». Qué probar: las hay para 02_02, 02_03 y 02_04.
+    ");
+}
+
+#[test]
+fn vigilar_pide_una_terminal() {
+    let course = small_course();
+    assert!(complains(course.path(), &["vigilar"], 1).contains("necesita una terminal"));
+}
+
+#[test]
+fn la_ayuda_no_tiene_una_palabra_en_inglés() {
+    let course = small_course();
+    for words in [&["--help"][..], &["probar", "--help"], &["evaluar", "-h"], &["clase", "-h"]] {
+        let text = says(course.path(), words);
+        for english in ["Usage", "Options", "Commands", "Arguments", "Print", "default", "help"] {
+            let spoken = text.replace("--help", "");
+            assert!(!spoken.contains(english), "{english}: {text}");
+        }
+    }
+}
+
+#[test]
+fn un_servidor_que_no_arranca_se_explica() {
+    let course = small_course();
+    let words = ["evaluar", "02_02", "--puerto", "1", "--", "false"];
+    let text = complains(course.path(), &words, 1);
+    assert!(text.contains("el servidor terminó antes de escuchar"), "{text}");
+    let text = complains(course.path(), &["evaluar", "02_02"], 1);
+    assert!(text.contains("falta decir a quién se evalúa"), "{text}");
+}
+
+#[test]
+fn nuevo_crea_los_archivos_y_los_apunta() {
+    let course = small_course();
+    let manifest = "[[test]]\nname = \"02_02_1_eco\"\npath = \"02_02_1_eco/pruebas.rs\"\n\n[[test]]\nname = \"02_03_1_enviar\"\npath = \"x\"\n\n[dependencies]\n";
+    fs::write(course.path().join("Cargo.toml"), manifest).unwrap();
+    fs::create_dir(course.path().join("soluciones")).unwrap();
+    fs::write(course.path().join("soluciones/Cargo.toml"), manifest).unwrap();
+    says(course.path(), &["nuevo", "02_02_2_hilos"]);
+    let written = fs::read_to_string(course.path().join("Cargo.toml")).unwrap();
+    let places = ["02_02_1_eco", "02_02_2_hilos", "02_03_1_enviar", "[dependencies]"]
+        .map(|text| written.find(text).unwrap());
+    assert!(places.is_sorted(), "{written}");
+    let tests = fs::read_to_string(course.path().join("02_02_2_hilos/pruebas.rs")).unwrap();
+    assert!(tests.contains("Las pruebas de 02_02_2_hilos."), "{tests}");
+    assert!(complains(course.path(), &["nuevo", "02_02_2_hilos"], 1).contains("ya existe"));
+}
