@@ -2,11 +2,11 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use multiplexacion::connection::{ClientId, Connection, Fill, Limits};
 use multiplexacion::frame::{self, HEADER, MAX_TEXT};
-use nix::sys::select::{FdSet, select};
+use nix::sys::select::{FD_SETSIZE, FdSet, select};
 
 /// Atiende a todos en este hilo: devuelve a cada cliente cada mensaje que envía.
 ///
@@ -70,7 +70,7 @@ fn accept(listener: &TcpListener) -> io::Result<Option<Client>> {
         Ok((stream, _)) => {
             // El modo del que escucha no se hereda (accept(2)).
             stream.set_nonblocking(true)?;
-            Ok(Some(Client::new(stream)))
+            Ok(Client::new(stream))
         }
         Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
         Err(error) => Err(error),
@@ -90,10 +90,11 @@ struct Client {
 }
 
 impl Client {
-    /// Envuelve un socket, que debe ser no bloqueante.
-    fn new(stream: TcpStream) -> Client {
+    /// Envuelve un socket, que debe ser no bloqueante. Si no cabe en un conjunto, lo cierra.
+    fn new(stream: TcpStream) -> Option<Client> {
+        let fits = usize::try_from(stream.as_raw_fd()).is_ok_and(|fd| fd < FD_SETSIZE);
         let conn = Connection::new(stream, ClientId(0), &LIMITS);
-        Client { conn, ended: false, broken: false }
+        fits.then_some(Client { conn, ended: false, broken: false })
     }
 
     /// Su descriptor, para los conjuntos.

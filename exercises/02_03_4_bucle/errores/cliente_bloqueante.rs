@@ -3,11 +3,11 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use multiplexacion::connection::{ClientId, Connection, Fill, Limits};
 use multiplexacion::frame::{self, HEADER, MAX_TEXT};
-use nix::sys::select::{FdSet, select};
+use nix::sys::select::{FD_SETSIZE, FdSet, select};
 
 pub fn serve(listener: &TcpListener) -> io::Result<()> {
     listener.set_nonblocking(true)?;
@@ -59,7 +59,7 @@ fn wait(listener: &TcpListener, clients: &[Client]) -> io::Result<Ready> {
 
 fn accept(listener: &TcpListener) -> io::Result<Option<Client>> {
     match listener.accept() {
-        Ok((stream, _)) => Ok(Some(Client::new(stream))),
+        Ok((stream, _)) => Ok(Client::new(stream)),
         Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
         Err(error) => Err(error),
     }
@@ -74,9 +74,10 @@ struct Client {
 }
 
 impl Client {
-    fn new(stream: TcpStream) -> Client {
+    fn new(stream: TcpStream) -> Option<Client> {
+        let fits = usize::try_from(stream.as_raw_fd()).is_ok_and(|fd| fd < FD_SETSIZE);
         let conn = Connection::new(stream, ClientId(0), &LIMITS);
-        Client { conn, ended: false, broken: false }
+        fits.then_some(Client { conn, ended: false, broken: false })
     }
 
     fn fd(&self) -> BorrowedFd<'_> {

@@ -1,0 +1,294 @@
+//! Las pruebas de 02_03_5_difusion.
+
+#[cfg_attr(feature = "soluciones", path = "solucion.rs")]
+#[cfg_attr(
+    not(feature = "soluciones"),
+    path = "ejercicio.rs",
+    allow(
+        dead_code,
+        missing_docs,
+        unused_imports,
+        unused_variables,
+        clippy::all,
+        clippy::pedantic
+    )
+)]
+pub mod ejercicio;
+
+use std::io::ErrorKind;
+use std::net::TcpListener;
+
+use ejercicio::{Reason, Room, left, serve};
+use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, within};
+use harness::{Conversation, Failure, Peer, eventually};
+use multiplexacion::connection::ClientId;
+
+/// Los tres clientes de casi todas las pruebas, por orden de llegada.
+const ANA: ClientId = ClientId(1);
+const BETO: ClientId = ClientId(2);
+const EVA: ClientId = ClientId(3);
+
+#[test]
+fn lo_reciben_todos_menos_quien_habla() -> Outcome {
+    let mut chat = Chat::of_three()?;
+    chat.broadcast(BETO, "hola")?;
+    let queued = chat.queued();
+    ensure(!queued.contains(&BETO.0), || {
+        "Quien habla no debe oírse: habló el cliente 2, y en su propia cola está el mensaje."
+            .to_owned()
+    })?;
+    ensure_equal("quién tiene algo en la cola, si habla el cliente 2", &vec![1, 3], &queued)
+        .map_err(|failure| {
+            failure.hint("`broadcast` encola y no escribe: de escribir se encarga `settle`")
+        })
+}
+
+#[test]
+fn settle_escribe_lo_encolado() -> Outcome {
+    let mut chat = Chat::of_three()?;
+    chat.broadcast(ANA, "uno")?;
+    chat.broadcast(ANA, "dos")?;
+    chat.broadcast(EVA, "tres")?;
+    chat.settle()?;
+    for text in ["uno", "dos", "tres"] {
+        chat.peer(BETO)?.expect_frame(text)?;
+    }
+    chat.peer(EVA)?.expect_frame("uno")?;
+    chat.peer(EVA)?.expect_frame("dos")?;
+    chat.peer(ANA)?.expect_frame("tres")
+}
+
+#[test]
+fn a_quien_no_le_cabe_se_le_anota_a_él() -> Outcome {
+    let mut chat = Chat::of_three()?;
+    chat.fill(BETO);
+    chat.broadcast(ANA, "hola")?;
+    ensure(chat.reason(ANA).is_none(), || {
+        format!(
+            "Habla el cliente 1, y el mensaje no cabe en la cola del 2. En el 1 se anotó {:?}: quien \
+             habla no tiene la culpa de que otro no lea.",
+            chat.reason(ANA)
+        )
+    })?;
+    ensure(chat.queued().contains(&EVA.0), || {
+        "El mensaje no cabía en la cola del cliente 2, y los que venían detrás se quedaron sin el \
+         mensaje: el recorrido tiene que seguir."
+            .to_owned()
+    })?;
+    ensure_equal(
+        "lo que se anota en el cliente 2, si no le cabe",
+        &Some(Reason::NotReading),
+        &chat.reason(BETO),
+    )
+}
+
+#[test]
+fn a_quien_ya_tiene_motivo_no_se_le_encola_nada() -> Outcome {
+    let mut chat = Chat::of_three()?;
+    chat.close(EVA, Reason::Left);
+    chat.broadcast(ANA, "hola")?;
+    ensure_equal(
+        "quién tiene algo en la cola, si habla el cliente 1 y al 3 se le va a despedir",
+        &vec![2],
+        &chat.queued(),
+    )?;
+    ensure_equal("el motivo del cliente 3, que ya se iba", &Some(Reason::Left), &chat.reason(EVA))
+}
+
+#[test]
+fn a_quien_tiene_motivo_se_le_despide_y_se_avisa() -> Outcome {
+    let mut chat = Chat::of_three()?;
+    chat.close(BETO, Reason::Left);
+    chat.settle()?;
+    chat.remain(&[1, 3], "si el 2 tenía un motivo")?;
+    hears_of(chat.peer(ANA)?, &[BETO], "Tras `settle`, los que quedan deben saber quién se fue.")?;
+    hears_of(chat.peer(EVA)?, &[BETO], "Tras `settle`, los que quedan deben saber quién se fue.")?;
+    chat.peer(BETO)?.expect_end()
+}
+
+#[test]
+fn quien_ya_no_está_no_se_lleva_a_nadie() -> Outcome {
+    let mut chat = Chat::of_three()?;
+    chat.reset(BETO)?;
+    chat.broadcast(ANA, "hola")?;
+    chat.settle()?;
+    chat.remain(&[1, 3], "si habla el 1 y el 2 ya no está")?;
+    chat.peer(EVA)?.expect_frame("hola")?;
+    hears_of(
+        chat.peer(EVA)?,
+        &[BETO],
+        "Escribir al cliente 2 falló: los demás deben saber que se fue.",
+    )?;
+    hears_of(
+        chat.peer(ANA)?,
+        &[BETO],
+        "Escribir al cliente 2 falló: los demás deben saber que se fue.",
+    )
+}
+
+#[test]
+fn quien_no_lee_pierde_su_sitio() -> Outcome {
+    let mut chat = Chat::of_three()?;
+    chat.fill(EVA);
+    chat.broadcast(ANA, "hola")?;
+    chat.settle()?;
+    chat.remain(&[1, 2], "si al 3 no le cupo un mensaje")?;
+    chat.peer(BETO)?.expect_frame("hola")?;
+    hears_of(chat.peer(BETO)?, &[EVA], "Al cliente 3 se le despidió por no leer.")?;
+    hears_of(chat.peer(ANA)?, &[EVA], "Al cliente 3 se le despidió por no leer.")
+}
+
+#[test]
+fn despedir_a_uno_descubre_que_otro_tampoco_está() -> Outcome {
+    let mut chat = Chat::of_three()?;
+    chat.reset(EVA)?;
+    chat.close(BETO, Reason::Left);
+    chat.settle()?;
+    let story = "El cliente 2 se va; al 3 hay que avisarle, y al escribirle ese aviso se descubre que \
+                 tampoco está. Hasta que no quede nada por hacer, `settle` no ha terminado.";
+    chat.remain(&[1], "si el 2 se iba y el 3 ya no estaba")
+        .map_err(|failure| failure.hint(story))?;
+    hears_of(chat.peer(ANA)?, &[BETO, EVA], story)
+}
+
+#[test]
+fn dos_que_se_van_a_la_vez() -> Outcome {
+    let mut chat = Chat::of_three()?;
+    chat.close(ANA, Reason::Left);
+    chat.close(EVA, Reason::Broken);
+    chat.settle()?;
+    chat.remain(&[2], "si el 1 y el 3 tenían un motivo")?;
+    hears_of(chat.peer(BETO)?, &[ANA, EVA], "Se fueron dos, y hay un aviso por cada uno.")
+}
+
+#[test]
+fn tres_conversan_y_uno_se_va_sin_avisar() -> Outcome {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let chat = Conversation::in_frames(listener.local_addr()?).limit(LIMIT);
+    let server = Task::start("el chat", move || serve(&listener))?;
+    let conversed = (|| {
+        let mut ana = chat.peer("ana")?;
+        // Cuando Ana oye a quien llega, es que ya está dentro.
+        let mut beto = chat.peer("beto")?;
+        beto.send_frame("soy Beto")?;
+        ana.expect_frame("soy Beto")?;
+        let mut eva = chat.peer("eva")?;
+        eva.send_frame("soy Eva")?;
+        ana.expect_frame("soy Eva")?;
+        beto.expect_frame("soy Eva")?;
+        ana.send_frame("hola a los dos")?;
+        beto.expect_frame("hola a los dos")?;
+        eva.expect_frame("hola a los dos")?;
+        beto.reset()?;
+        ana.expect_frame(left(BETO))?;
+        eva.expect_frame(left(BETO))?;
+        eva.send_frame("¿sigues ahí?")?;
+        ana.expect_frame("¿sigues ahí?")?;
+        eva.half_close()?;
+        eva.expect_end()?;
+        ana.expect_frame(left(EVA))
+    })();
+    conversed.map_err(|failure| server.explain(failure))
+}
+
+#[test]
+#[ignore = "para usarlo a mano: cargo curso ejecutar 02_03_5_difusion"]
+fn ejecutar() -> Outcome {
+    by_hand(|listener| serve(&listener))
+}
+
+/// Comprueba que lo siguiente que recibe son los avisos de que esos se fueron.
+fn hears_of(peer: &mut Peer, gone: &[ClientId], why: &str) -> Outcome {
+    for id in gone {
+        let notice = left(*id);
+        peer.expect_frame(&notice)
+            .map_err(|failure| failure.within(format!("Falta el aviso «{notice}».")).hint(why))?;
+    }
+    Ok(())
+}
+
+/// Una sala con Ana, Beto y Eva, y los tres al otro lado.
+struct Chat {
+    room: Room,
+    peers: [Option<Peer>; 3],
+}
+
+impl Chat {
+    fn of_three() -> Result<Chat, Failure> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let address = Conversation::in_frames(listener.local_addr()?).limit(LIMIT);
+        let mut room = Room::default();
+        let mut enter = |name: &str| -> Result<Peer, Failure> {
+            let peer = address.peer(name)?;
+            room.enter(listener.accept()?.0)?;
+            Ok(peer)
+        };
+        let peers = [Some(enter("ana")?), Some(enter("beto")?), Some(enter("eva")?)];
+        Ok(Chat { room, peers })
+    }
+
+    /// Quien está al otro lado.
+    fn peer(&mut self, id: ClientId) -> Result<&mut Peer, Failure> {
+        let place = usize::try_from(id.0 - 1).unwrap_or_default();
+        self.peers[place].as_mut().ok_or_else(|| Failure::new("Ese cliente ya no está."))
+    }
+
+    fn broadcast(&mut self, from: ClientId, text: &'static str) -> Outcome {
+        self.with_room("difundir un mensaje", move |room| room.broadcast(from, text))
+    }
+
+    fn settle(&mut self) -> Outcome {
+        self.with_room("terminar la vuelta", Room::settle)
+    }
+
+    fn with_room(&mut self, what: &str, work: impl FnOnce(&mut Room) + Send + 'static) -> Outcome {
+        let mut room = std::mem::take(&mut self.room);
+        self.room = within(LIMIT, what, move || {
+            work(&mut room);
+            room
+        })?;
+        Ok(())
+    }
+
+    /// Quiénes tienen algo en la cola.
+    fn queued(&self) -> Vec<u64> {
+        let queued = self.room.clients.iter().filter(|(_, client)| client.conn.wants_write());
+        queued.map(|(id, _)| id.0).collect()
+    }
+
+    fn reason(&self, id: ClientId) -> Option<Reason> {
+        self.room.clients.get(&id)?.closing
+    }
+
+    fn close(&mut self, id: ClientId, reason: Reason) {
+        if let Some(client) = self.room.clients.get_mut(&id) {
+            client.closing = Some(reason);
+        }
+    }
+
+    /// Llena su cola.
+    fn fill(&mut self, id: ClientId) {
+        if let Some(client) = self.room.clients.get_mut(&id) {
+            while client.conn.queue(&[0; 1024]).is_ok() {}
+        }
+    }
+
+    /// Ese cliente corta la conexión, y el núcleo ya lo sabe; el servidor, aún no.
+    fn reset(&mut self, id: ClientId) -> Outcome {
+        let place = usize::try_from(id.0 - 1).unwrap_or_default();
+        let stream = self.room.clients[&id].conn.stream().try_clone()?;
+        self.peers[place].take().map_or(Ok(()), Peer::reset)?;
+        eventually("el reinicio llegara al servidor", LIMIT, || {
+            stream.peek(&mut [0]).is_err_and(|error| error.kind() != ErrorKind::WouldBlock)
+        })
+    }
+
+    fn remain(&self, expected: &[u64], when: &str) -> Outcome {
+        let got: Vec<u64> = self.room.clients.keys().map(|id| id.0).collect();
+        ensure_equal(
+            &format!("los clientes que quedan tras `settle`, {when}"),
+            &expected.to_vec(),
+            &got,
+        )
+    }
+}
