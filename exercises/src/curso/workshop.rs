@@ -33,6 +33,7 @@ ejercicios = { path = "{exercises}" }
 harness = { path = "{exercises}/../tests/harness" }
 multiplexacion = { path = "{exercises}/.." }
 nix = { version = "0.32", features = ["event", "poll", "signal"] }
+socket2 = { version = "0.6", features = ["all"] }
 
 [lints.rust]
 warnings = { level = "allow", priority = -1 }

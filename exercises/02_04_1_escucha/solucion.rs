@@ -1,0 +1,41 @@
+//! El socket que escucha. La solución.
+
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// Conexiones completas que el núcleo guarda mientras no las aceptas.
+pub const BACKLOG: i32 = 1024;
+
+/// Un socket no bloqueante que ya escucha en `address`.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // Antes de `bind`, que es quien pregunta por ella: con las conexiones anteriores aún en
+    // TIME_WAIT, se negaría a dar el puerto (socket(7)).
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    // Desde aquí el núcleo ya acepta conexiones y las guarda en la cola (listen(2)).
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    socket.set_tcp_nodelay(true)?;
+    Ok(socket.into())
+}
+
+/// Acepta a un cliente, sin esperar; `None`, si no hay nadie en la cola.
+///
+/// Su socket es no bloqueante y tiene TCP_NODELAY.
+pub fn accept(listener: &TcpListener) -> io::Result<Option<TcpStream>> {
+    match listener.accept() {
+        Ok((stream, _)) => {
+            // En Linux, O_NONBLOCK no se hereda del que escucha (accept(2)); TCP_NODELAY sí, pero
+            // ninguna norma lo promete.
+            stream.set_nonblocking(true)?;
+            stream.set_nodelay(true)?;
+            Ok(Some(stream))
+        }
+        // EAGAIN: no había nadie, o se fue antes de que lo aceptáramos.
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,376 @@
+//! Las pruebas de 02_04_2_epoll: qué dice `wait` cuando se sabe lo que les pasa a los sockets.
+
+#[cfg_attr(feature = "soluciones", path = "solucion.rs")]
+#[cfg_attr(
+    not(feature = "soluciones"),
+    path = "ejercicio.rs",
+    allow(
+        dead_code,
+        missing_docs,
+        unused_imports,
+        unused_variables,
+        clippy::all,
+        clippy::pedantic
+    )
+)]
+pub mod ejercicio;
+
+use std::collections::HashMap;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
+
+use ejercicio::{Event, Interest, Poller};
+use ejercicios::{LIMIT, Outcome, by_hand, ensure, ensure_equal, within};
+use harness::{Conversation, Failure, Peer};
+
+/// El límite de una espera que ha de traer algo.
+const ENOUGH: Option<Duration> = Some(Duration::from_secs(1));
+
+/// Lo que se da a lo que no debe ocurrir, por si ocurre.
+const A_WHILE: Option<Duration> = Some(Duration::from_millis(50));
+
+/// El número que se da al socket que escucha. Distinto de cualquier lugar y de cualquier
+/// descriptor.
+const LISTENER: u64 = u64::MAX;
+
+#[test]
+fn si_no_pasa_nada_se_acaba_el_tiempo() -> Outcome {
+    with_clients(1, |room| {
+        room.add(0, Interest::Read)?;
+        room.says_nothing("de un cliente callado")
+    })
+}
+
+#[test]
+fn avisa_de_quien_habla_con_su_número() -> Outcome {
+    with_clients(3, |room| {
+        for place in 0..3 {
+            room.add(place, Interest::Read)?;
+        }
+        room.peers[1].send("hola")?;
+        room.says("cuando habla el cliente 101", &[readable(101)])
+    })
+}
+
+#[test]
+fn avisa_de_quien_llama() -> Outcome {
+    with_clients(0, |room| {
+        let added = room.poller.add(&room.listener, LISTENER, Interest::Read);
+        done("`add` del socket que escucha", &added)?;
+        let _caller = room.conversation.peer("quien llama")?;
+        room.says("cuando alguien llama", &[readable(LISTENER)])
+    })
+}
+
+#[test]
+fn sin_límite_espera_hasta_que_alguien_hable() -> Outcome {
+    with_clients(1, |room| {
+        room.add(0, Interest::Read)?;
+        let mut peer = room.peers.remove(0);
+        let talking = std::thread::spawn(move || {
+            peer.pause(Duration::from_millis(100));
+            peer.send("ya").map(|()| peer)
+        });
+        let events = room.poller.wait(None);
+        let _peer = talking.join().map_err(|_| Failure::new("El cliente no pudo hablar."))??;
+        let events = events.map_err(|error| waiting("sin límite", &error))?;
+        ensure_equal("los eventos de `wait` sin límite", &vec![readable(100)], &events)
+    })
+}
+
+#[test]
+fn por_nivel_se_repite_mientras_quede_algo() -> Outcome {
+    with_clients(1, |room| {
+        room.add(0, Interest::Read)?;
+        room.peers[0].send("0123456789")?;
+        for (left, size) in [(10, 4), (6, 4), (2, 2)] {
+            room.says(&format!("con {left} bytes por leer"), &[readable(100)]).map_err(
+                |failure| {
+                    failure.hint("por nivel se repite mientras quede algo; ¿pediste EPOLLET?")
+                },
+            )?;
+            room.read(0, size)?;
+        }
+        room.says_nothing("cuando ya se leyó todo")
+    })
+}
+
+#[test]
+fn el_final_es_algo_que_leer_y_se_repite() -> Outcome {
+    with_clients(1, |room| {
+        room.add(0, Interest::Read)?;
+        room.peers[0].half_close()?;
+        for time in ["la primera vez", "la segunda, sin haber hecho nada"] {
+            room.says(&format!("cuando el cliente cerró su lado, {time}"), &[readable(100)])?;
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn sitio_para_escribir_casi_siempre_hay() -> Outcome {
+    with_clients(2, |room| {
+        room.add(0, Interest::Write)?;
+        room.add(1, Interest::Both)?;
+        let room_for_both = [writable(100), writable(101)];
+        room.says("de dos clientes a los que se puede escribir", &room_for_both)?;
+        room.peers[0].send("no se pidió leerlo")?;
+        room.peers[1].send("este sí")?;
+        let both = Event { readable: true, ..writable(101) };
+        room.says("si hablan los dos, y solo del 101 se pidió leer", &[writable(100), both])
+    })
+}
+
+#[test]
+fn cambiar_sustituye_lo_que_se_espera() -> Outcome {
+    with_clients(1, |room| {
+        room.add(0, Interest::Read)?;
+        room.peers[0].send("hola")?;
+        room.says("cuando habla el cliente 100", &[readable(100)])?;
+        for (interest, event) in [(Interest::Write, writable(100)), (Interest::Read, readable(100))]
+        {
+            room.modify(0, interest)?;
+            room.says(&format!("tras cambiar a {interest:?}"), &[event]).map_err(|failure| {
+                failure.hint("`modify` sustituye el evento entero, también su número")
+            })?;
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn sin_esperar_nada_sigue_en_la_lista() -> Outcome {
+    with_clients(1, |room| {
+        room.add(0, Interest::Read)?;
+        room.peers[0].send("hola")?;
+        room.modify(0, Interest::Nothing)?;
+        room.says_nothing("de un cliente que habló, si no se espera nada de él")?;
+        room.modify(0, Interest::Read)?;
+        room.says("si se vuelve a esperar algo de quien habló mientras tanto", &[readable(100)])
+    })
+}
+
+#[test]
+fn a_quien_se_quita_no_se_le_oye_y_puede_volver() -> Outcome {
+    with_clients(2, |room| {
+        room.add(0, Interest::Read)?;
+        room.add(1, Interest::Read)?;
+        room.peers[0].send("hola")?;
+        let deleted = room.poller.delete(&room.sockets[0]);
+        done("`delete` de un socket que se vigila", &deleted)?;
+        room.says_nothing("de un cliente al que se quitó")?;
+        room.peers[1].send("hola")?;
+        room.says("si se quitó al 100 y habla el 101", &[readable(101)])?;
+        room.add(0, Interest::Read)?;
+        room.says("si vuelve a añadirse el 100", &[readable(100), readable(101)])
+    })
+}
+
+#[test]
+fn lo_que_no_se_pide_también_llega_si_se_rompe() -> Outcome {
+    with_clients(1, |room| {
+        room.add(0, Interest::Nothing)?;
+        room.peers.remove(0).reset()?;
+        let broken = Event { id: 100, readable: false, writable: false, broken: true };
+        room.says("cuando se reinicia una conexión de la que no se espera nada", &[broken])
+    })
+}
+
+#[test]
+fn los_errores_del_núcleo_se_devuelven() -> Outcome {
+    with_clients(2, |room| {
+        room.add(0, Interest::Read)?;
+        let again = room.poller.add(&room.sockets[0], 100, Interest::Read);
+        refused("`add` de un socket que ya se vigila", &again, ErrorKind::AlreadyExists)?;
+        let modified = room.poller.modify(&room.sockets[1], 101, Interest::Read);
+        refused("`modify` de un socket que no se vigila", &modified, ErrorKind::NotFound)?;
+        let deleted = room.poller.delete(&room.sockets[1]);
+        refused("`delete` de un socket que no se vigila", &deleted, ErrorKind::NotFound)
+    })
+}
+
+#[test]
+fn de_cien_que_hablan_no_se_pierde_ninguno() -> Outcome {
+    with_clients(100, |room| {
+        for place in 0..100 {
+            room.add(place, Interest::Read)?;
+            room.peers[place].send("hola")?;
+        }
+        let mut heard = Vec::new();
+        while heard.len() < 100 {
+            let events = room.wait(ENOUGH)?;
+            ensure(!events.is_empty(), || {
+                format!("Hablaron cien, y `wait` solo avisó de {}.", heard.len())
+            })?;
+            for event in events {
+                let place = place_of(event)?;
+                ensure(!heard.contains(&place), || {
+                    format!("`wait` repite {event:?}, a quien ya no le queda nada por leer.")
+                })?;
+                room.read(place, 4)?;
+                heard.push(place);
+            }
+        }
+        Ok(())
+    })
+}
+
+#[test]
+#[ignore = "para usarlo a mano: cargo curso ejecutar 02_04_2_epoll"]
+fn ejecutar() -> Outcome {
+    by_hand(|listener| {
+        let poller = Poller::new()?;
+        poller.add(&listener, LISTENER, Interest::Read)?;
+        let mut clients = HashMap::new();
+        for turn in 1_u64.. {
+            let events = match poller.wait(None) {
+                Ok(events) => events,
+                // Ctrl-Z y `fg` también despiertan (signal(7)).
+                Err(error) if error.kind() == ErrorKind::Interrupted => Vec::new(),
+                Err(error) => return Err(error),
+            };
+            writeln!(io::stdout(), "despertar {turn}: {events:?}")?;
+            for event in events {
+                if event.id == LISTENER {
+                    let (client, _) = listener.accept()?;
+                    poller.add(&client, turn, Interest::Read)?;
+                    clients.insert(turn, client);
+                } else if clients.get(&event.id).is_some_and(|client| !echo_a_little(client)) {
+                    // Cerrarlo lo quita también de epoll.
+                    clients.remove(&event.id);
+                }
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Devuelve cuatro bytes, como mucho. Dice si la conexión sigue.
+fn echo_a_little(mut client: &TcpStream) -> bool {
+    let mut buffer = [0; 4];
+    match client.read(&mut buffer) {
+        Ok(0) | Err(_) => false,
+        Ok(count) => client.write_all(&buffer[..count]).is_ok(),
+    }
+}
+
+/// Un `Poller`, sockets aceptados y quienes les hablan. El del lugar 0 lleva el número 100.
+struct Room {
+    poller: Poller,
+    listener: TcpListener,
+    conversation: Conversation,
+    sockets: Vec<TcpStream>,
+    peers: Vec<Peer>,
+}
+
+impl Room {
+    fn add(&self, place: usize, interest: Interest) -> Outcome {
+        let added = self.poller.add(&self.sockets[place], id(place), interest);
+        done(&format!("`add` de un socket nuevo, con {interest:?},"), &added)
+    }
+
+    fn modify(&self, place: usize, interest: Interest) -> Outcome {
+        let modified = self.poller.modify(&self.sockets[place], id(place), interest);
+        done("`modify` de un socket que ya se vigila", &modified)
+    }
+
+    fn wait(&self, limit: Option<Duration>) -> Result<Vec<Event>, Failure> {
+        self.poller.wait(limit).map_err(|error| waiting("con límite", &error))
+    }
+
+    /// Comprueba los eventos de la vuelta siguiente, en cualquier orden.
+    fn says(&self, when: &str, expected: &[Event]) -> Outcome {
+        let mut events = self.wait(ENOUGH)?;
+        events.sort_by_key(|event| event.id);
+        let empty = events.iter().filter(|event| !happens(event)).count();
+        ensure(empty == 0, || {
+            format!(
+                "`wait` devolvió {} eventos {when}, y en {empty} de ellos no pasa nada. \
+                 `epoll_wait` dice cuántos lugares llenó: los demás no son eventos.",
+                events.len()
+            )
+        })?;
+        ensure_equal(&format!("los eventos de `wait` {when}"), &expected.to_vec(), &events)
+    }
+
+    /// Comprueba que no haya eventos en un rato.
+    fn says_nothing(&self, when: &str) -> Outcome {
+        let events = self.wait(A_WHILE)?;
+        ensure(events.is_empty(), || {
+            if events.iter().any(happens) {
+                format!("`wait` no debía decir nada {when}, y dijo {events:?}.")
+            } else {
+                format!(
+                    "`wait` no debía decir nada {when}, y devolvió {} eventos vacíos. \
+                     `epoll_wait` dice cuántos lugares llenó: los demás no son eventos.",
+                    events.len()
+                )
+            }
+        })
+    }
+
+    /// Lee de un cliente, ya avisado, justo `size` bytes.
+    fn read(&mut self, place: usize, size: usize) -> Outcome {
+        Ok(self.sockets[place].read_exact(&mut vec![0; size])?)
+    }
+}
+
+/// Conecta a `count` clientes y sigue el guion con un `Poller` nuevo.
+fn with_clients(
+    count: usize,
+    script: impl FnOnce(&mut Room) -> Outcome + Send + 'static,
+) -> Outcome {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let conversation = Conversation::with(listener.local_addr()?).limit(LIMIT);
+    let (mut sockets, mut peers) = (Vec::new(), Vec::new());
+    for place in 0..count {
+        peers.push(conversation.peer(&format!("cliente {}", id(place)))?);
+        sockets.push(listener.accept()?.0);
+    }
+    within(LIMIT, "usar tu Poller, sin esperas de más de un segundo", move || {
+        let poller = Poller::new();
+        let poller = poller
+            .map_err(|error| Failure::new(format!("`Poller::new` devolvió {:?}.", error.kind())))?;
+        script(&mut Room { poller, listener, conversation, sockets, peers })
+    })?
+}
+
+fn id(place: usize) -> u64 {
+    100 + place as u64
+}
+
+fn place_of(event: Event) -> Result<usize, Failure> {
+    let place = event.id.checked_sub(100).and_then(|place| usize::try_from(place).ok());
+    place.filter(|place| *place < 100).ok_or_else(|| {
+        Failure::new(format!("`wait` devolvió {event:?}, y nadie se añadió con ese número."))
+    })
+}
+
+fn readable(id: u64) -> Event {
+    Event { id, readable: true, writable: false, broken: false }
+}
+
+fn writable(id: u64) -> Event {
+    Event { id, readable: false, writable: true, broken: false }
+}
+
+fn happens(event: &Event) -> bool {
+    event.readable || event.writable || event.broken
+}
+
+fn done(what: &str, outcome: &io::Result<()>) -> Outcome {
+    match outcome {
+        Ok(()) => Ok(()),
+        Err(error) => Err(Failure::new(format!("{what} devolvió {:?}.", error.kind()))),
+    }
+}
+
+fn refused(what: &str, outcome: &io::Result<()>, expected: ErrorKind) -> Outcome {
+    let kind = outcome.as_ref().err().map(io::Error::kind);
+    ensure_equal(&format!("el error que devuelve {what}"), &Some(expected), &kind)
+}
+
+fn waiting(how: &str, error: &io::Error) -> Failure {
+    Failure::new(format!("`wait` {how} devolvió {:?}.", error.kind()))
+}

@@ -1,0 +1,467 @@
+//! Las pruebas de 02_04_3_peticion: con un socket de mentira que entrega lo que se le diga en cada
+//! lectura, y con uno de verdad.
+
+#[cfg_attr(feature = "soluciones", path = "solucion.rs")]
+#[cfg_attr(
+    not(feature = "soluciones"),
+    path = "ejercicio.rs",
+    allow(
+        dead_code,
+        missing_docs,
+        unused_imports,
+        unused_variables,
+        clippy::all,
+        clippy::pedantic
+    )
+)]
+pub mod ejercicio;
+
+use std::collections::{HashMap, VecDeque};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
+
+use ejercicio::{MAX_HEAD, Request, Step, end_of_head};
+use ejercicios::{LIMIT, Outcome, by_hand, ensure, ensure_equal, within};
+use harness::{Conversation, Failure};
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+
+/// Una cabecera como las de los navegadores, con su línea vacía.
+const HEAD: &[u8] = b"GET / HTTP/1.1\r\nHost: 127.0.0.1:8804\r\nAccept: */*\r\n\r\n";
+
+/// Bytes de cada trozo de una cabecera larga. Cabe en el búfer de cualquiera.
+const PIECE: usize = 64;
+
+/// El número que se da en epoll al socket que escucha.
+const LISTENER: u64 = u64::MAX;
+
+#[test]
+fn encuentra_el_final_de_una_cabecera() -> Outcome {
+    for (input, expected) in [
+        (&b"\r\n\r\n"[..], Some(4)),
+        (b"GET / HTTP/1.1\r\n\r\n", Some(18)),
+        (b"GET / HTTP/1.1\r\n\r\nGET /otra HTTP/1.1\r\n\r\n", Some(18)),
+        (b"GET / HTTP/1.1\r\nHost: x\r\n", None),
+        (b"GET / HTTP/1.1\r\n\r", None),
+        (b"", None),
+    ] {
+        looks(input, 0, expected)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn el_final_puede_llegar_partido() -> Outcome {
+    let head = b"GET / HTTP/1.1\r\n\r\n";
+    for scanned in (head.len() - 4)..head.len() {
+        looks(head, scanned, Some(head.len())).map_err(|failure| {
+            let before = head[head.len() - 4..scanned].escape_ascii();
+            failure.hint(format!(
+                "el final llegó partido en dos: «{before}» ya estaba examinado, y lo que falta \
+                 llegó ahora"
+            ))
+        })?;
+    }
+    Ok(())
+}
+
+#[test]
+fn no_vuelve_a_mirar_lo_ya_examinado() -> Outcome {
+    // Si alguien mirase ahí, vería un final. Nadie debe mirar.
+    let mut input = b"\r\n\r\n".to_vec();
+    input.extend_from_slice(&[b'x'; 100]);
+    for scanned in [7, 50, 104] {
+        let found = search(&input, scanned)?;
+        ensure(found.is_none(), || {
+            format!(
+                "Con scanned = {scanned}, `end_of_head` volvió a mirar bytes que ya estaban \
+                 examinados: encontró un final que la prueba puso al principio, a propósito, y \
+                 devolvió {found:?}. Una cabecera de n bytes que llega de uno en uno costaría n² \
+                 comparaciones. Basta retroceder tres bytes desde `scanned`."
+            )
+        })?;
+    }
+    Ok(())
+}
+
+#[test]
+fn una_cabecera_que_llega_entera() -> Outcome {
+    let mut reading = Reading::of([Piece::Bytes(HEAD.to_vec())]);
+    reading.gives("cuando llega la cabecera entera", &head(HEAD))?;
+    reading.keeps(b"", 0)
+}
+
+#[test]
+fn llega_en_dos_trozos_cortada_por_cualquier_sitio() -> Outcome {
+    for cut in 1..HEAD.len() {
+        let (first, second) = HEAD.split_at(cut);
+        let mut reading =
+            Reading::of([Piece::Bytes(first.to_vec()), Piece::Bytes(second.to_vec())]);
+        let when = format!("con los {cut} primeros bytes de la cabecera");
+        reading.gives(&when, &Step::Wait)?;
+        reading.keeps(first, cut)?;
+        reading
+            .gives(&format!("al llegar el resto, tras los {cut} primeros bytes"), &head(HEAD))?;
+    }
+    Ok(())
+}
+
+#[test]
+fn llega_byte_a_byte_y_se_recuerda_por_dónde_se_iba() -> Outcome {
+    let pieces = HEAD.iter().map(|byte| Piece::Bytes(vec![*byte]));
+    let mut reading = Reading::of(pieces);
+    for count in 1..HEAD.len() {
+        reading.gives(&format!("con {count} bytes, de uno en uno"), &Step::Wait)?;
+        reading.keeps(&HEAD[..count], count)?;
+    }
+    reading.gives("con el último byte", &head(HEAD))?;
+    reading.keeps(b"", 0)
+}
+
+#[test]
+fn lo_que_llega_detrás_se_guarda() -> Outcome {
+    let second = b"POST /otra HTTP/1.1\r\nHost: x\r\n\r\n";
+    let (piece, rest) = second.split_at(9);
+    let mut reading =
+        Reading::of([Piece::Bytes([HEAD, piece].concat()), Piece::Bytes(rest.to_vec())]);
+    reading.gives("con una cabecera y el principio de otra", &head(HEAD))?;
+    reading.keeps(piece, 0)?;
+    reading.gives("al llegar el resto de la segunda", &head(second))?;
+    reading.keeps(b"", 0)
+}
+
+#[test]
+fn cada_aviso_es_una_lectura() -> Outcome {
+    let mut reading = Reading::of((0..50).map(|_| Piece::Bytes(b"x".to_vec())));
+    for count in 1..=3 {
+        reading.gives("con un byte más", &Step::Wait)?;
+        ensure_equal("las veces que llamaste a `read`", &count, &reading.source.reads).map_err(
+            |failure| {
+                failure.hint(
+                    "una por aviso: si queda algo, epoll lo repetirá, y quien no para de enviar no \
+                     hace esperar a los demás",
+                )
+            },
+        )?;
+    }
+    Ok(())
+}
+
+#[test]
+fn si_no_había_nada_se_espera() -> Outcome {
+    for kind in [ErrorKind::WouldBlock, ErrorKind::Interrupted] {
+        let mut reading = Reading::of([
+            Piece::Bytes(HEAD[..20].to_vec()),
+            Piece::Error(kind),
+            Piece::Bytes(HEAD[20..].to_vec()),
+        ]);
+        reading.gives("con los 20 primeros bytes", &Step::Wait)?;
+        reading.gives(&format!("si `read` devuelve {kind:?}: no pasó nada"), &Step::Wait)?;
+        reading.keeps(&HEAD[..20], 20)?;
+        reading.gives("al llegar lo que faltaba", &head(HEAD))?;
+    }
+    Ok(())
+}
+
+#[test]
+fn el_final_de_la_entrada_se_mira() -> Outcome {
+    let hint = "`read` dio cero: no habrá más. Esperar a otro aviso es recibirlo sin descanso, para \
+                siempre";
+    let explain = |failure: Failure| failure.hint(hint);
+    let mut reading = Reading::of([Piece::Bytes(HEAD.to_vec()), Piece::End]);
+    reading.gives("cuando llega la cabecera entera", &head(HEAD))?;
+    reading
+        .gives("si el cliente cierra su lado sin nada a medias", &Step::Left)
+        .map_err(explain)?;
+    let mut reading = Reading::of([Piece::Bytes(HEAD[..20].to_vec()), Piece::End]);
+    reading.gives("con los 20 primeros bytes", &Step::Wait)?;
+    reading
+        .gives("si el cliente cierra su lado a mitad de una cabecera", &Step::CutShort)
+        .map_err(explain)
+}
+
+#[test]
+fn un_error_de_verdad_se_dice() -> Outcome {
+    let kind = ErrorKind::ConnectionReset;
+    let mut reading = Reading::of([Piece::Bytes(HEAD[..20].to_vec()), Piece::Error(kind)]);
+    reading.gives("con los 20 primeros bytes", &Step::Wait)?;
+    reading.gives("si se reinicia la conexión", &Step::Broken(kind))
+}
+
+#[test]
+fn la_mayor_que_cabe() -> Outcome {
+    let head_of_max = head_of(MAX_HEAD);
+    let pieces = head_of_max.chunks(PIECE).map(|piece| Piece::Bytes(piece.to_vec()));
+    let mut reading = Reading::of(pieces);
+    for count in 1..MAX_HEAD / PIECE {
+        let when = format!("con los {} primeros bytes", count * PIECE);
+        reading.gives(&when, &Step::Wait)?;
+    }
+    reading.gives(&format!("con una cabecera de {MAX_HEAD} bytes"), &head(&head_of_max))
+}
+
+#[test]
+fn una_cabecera_que_no_cabe_se_rechaza() -> Outcome {
+    let head_past_max = head_of(MAX_HEAD + 1);
+    let pieces = head_past_max.chunks(PIECE).map(|piece| Piece::Bytes(piece.to_vec()));
+    let mut reading = Reading::of(pieces);
+    let step = reading.until_it_decides(MAX_HEAD / PIECE + 1)?;
+    ensure(step == Step::TooLong, || {
+        format!(
+            "Llegó una cabecera de {} bytes, uno más de los que caben, y debía ser TooLong. Fue \
+             {}.",
+            head_past_max.len(),
+            brief(&step)
+        )
+    })
+}
+
+#[test]
+fn una_cabecera_sin_fin_no_se_queda_con_la_memoria() -> Outcome {
+    let pieces = (0..1000).map(|_| Piece::Bytes(vec![b'x'; PIECE]));
+    let mut reading = Reading::of(pieces);
+    for _ in 1..MAX_HEAD / PIECE {
+        reading.gives("con menos de MAX_HEAD bytes sin final", &Step::Wait)?;
+    }
+    let step = reading.until_it_decides(50)?;
+    let kept = reading.request.input.len();
+    ensure(step == Step::TooLong, || {
+        format!(
+            "Quien no termina nunca su cabecera ya tiene guardados {kept} bytes en tu servidor, y \
+             sigues con {}. Con MAX_HEAD ({MAX_HEAD}) bytes sin final tenía que ser TooLong.",
+            brief(&step)
+        )
+    })?;
+    ensure(reading.source.reads <= MAX_HEAD / PIECE, || {
+        format!(
+            "Con MAX_HEAD ({MAX_HEAD}) bytes sin final ya no puede caber, y no lo dijiste hasta \
+             tener {kept}."
+        )
+    })
+}
+
+#[test]
+fn on_readable_no_vuelve_a_mirar_lo_ya_examinado() -> Outcome {
+    let mut input = b"\r\n\r\n".to_vec();
+    input.extend_from_slice(&[b'x'; 100]);
+    let mut reading = Reading::of([Piece::Bytes(b"algo".to_vec())]);
+    reading.request.scanned = input.len();
+    reading.request.input = input;
+    let step = reading.next()?;
+    ensure(step == Step::Wait, || {
+        format!(
+            "`on_readable` volvió a mirar bytes que ya estaban examinados: la prueba puso un final \
+             en ellos, a propósito, y salió {}. Da `self.scanned` a `end_of_head`, y pon en él \
+             cuánto se ha examinado.",
+            brief(&step)
+        )
+    })
+}
+
+#[test]
+fn con_un_socket_de_verdad() -> Outcome {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let conversation = Conversation::with(listener.local_addr()?).limit(LIMIT);
+    let mut client = conversation.peer("cliente")?;
+    let (mut stream, _) = listener.accept()?;
+    client.send_in_pieces(HEAD, 7)?;
+    client.half_close()?;
+    let steps = within(LIMIT, "leer de un socket hasta el final", move || {
+        let mut request = Request::default();
+        let mut steps = Vec::new();
+        // Bloqueante: cada lectura espera a que llegue algo, así que no hay más vueltas que bytes.
+        while steps.len() <= HEAD.len() {
+            match request.on_readable(&mut stream) {
+                Step::Wait => {}
+                step @ Step::Head(_) => steps.push(step),
+                step => {
+                    steps.push(step);
+                    break;
+                }
+            }
+        }
+        steps
+    })?;
+    ensure_equal(
+        "lo que dio la conversación, sin contar los Wait",
+        &vec![head(HEAD), Step::Left],
+        &steps,
+    )
+}
+
+#[test]
+#[ignore = "para usarlo a mano: cargo curso ejecutar 02_04_3_peticion"]
+fn ejecutar() -> Outcome {
+    by_hand(|listener| {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, LISTENER))?;
+        let mut clients = HashMap::new();
+        let mut arrived = 0;
+        loop {
+            let mut events = [EpollEvent::empty(); 64];
+            let count = match epoll.wait(&mut events, EpollTimeout::NONE) {
+                Ok(count) => count,
+                // Ctrl-Z y `fg` también despiertan (signal(7)).
+                Err(Errno::EINTR) => 0,
+                Err(error) => return Err(error.into()),
+            };
+            for event in &events[..count] {
+                let id = event.data();
+                if id == LISTENER {
+                    let (stream, _) = listener.accept()?;
+                    stream.set_nonblocking(true)?;
+                    arrived += 1;
+                    epoll.add(&stream, EpollEvent::new(EpollFlags::EPOLLIN, arrived))?;
+                    clients.insert(arrived, (stream, Request::default()));
+                } else if let Some((stream, request)) = clients.get_mut(&id) {
+                    let step = request.on_readable(stream);
+                    writeln!(io::stdout(), "cliente {id}: {}", brief(&step))?;
+                    if step != Step::Wait {
+                        answer(stream, &step);
+                        // Cerrarlo lo quita también de epoll.
+                        clients.remove(&id);
+                    }
+                }
+            }
+        }
+    })
+}
+
+/// Devuelve a quien pregunta su propia cabecera. Cabe siempre en un búfer de salida vacío.
+fn answer(stream: &mut TcpStream, step: &Step) {
+    let (status, body) = match step {
+        Step::Head(head) => ("200 OK", head.as_slice()),
+        Step::TooLong => ("431 Request Header Fields Too Large", &b"No cabe.\n"[..]),
+        _ => return,
+    };
+    let mut response = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\
+         Connection: close\r\n\r\n",
+        body.len()
+    )
+    .into_bytes();
+    response.extend_from_slice(body);
+    // Si ya se fue, no hay a quién responder.
+    let _ = stream.write_all(&response);
+}
+
+/// Llama a `end_of_head` y comprueba lo que dice.
+fn looks(input: &'static [u8], scanned: usize, expected: Option<usize>) -> Outcome {
+    let got = search(input, scanned)?;
+    let text = input.escape_ascii();
+    ensure_equal(&format!("`end_of_head` de «{text}» con scanned = {scanned}"), &expected, &got)
+}
+
+fn search(input: &[u8], scanned: usize) -> Result<Option<usize>, Failure> {
+    let input = input.to_vec();
+    within(LIMIT, "buscar el final de una cabecera", move || end_of_head(&input, scanned))
+}
+
+/// Una petición que va llegando por un socket de mentira.
+#[derive(Default)]
+struct Reading {
+    request: Request,
+    source: Source,
+}
+
+impl Reading {
+    fn of(pieces: impl IntoIterator<Item = Piece>) -> Reading {
+        let source = Source { pieces: pieces.into_iter().collect(), reads: 0 };
+        Reading { request: Request::default(), source }
+    }
+
+    /// Un aviso más.
+    fn next(&mut self) -> Result<Step, Failure> {
+        let Reading { mut request, mut source } = std::mem::take(self);
+        let (step, reading) = within(LIMIT, "atender un EPOLLIN", move || {
+            let step = request.on_readable(&mut source);
+            (step, Reading { request, source })
+        })?;
+        *self = reading;
+        Ok(step)
+    }
+
+    /// Un aviso más, y lo que debe dar.
+    fn gives(&mut self, when: &str, expected: &Step) -> Outcome {
+        let step = self.next()?;
+        ensure(step == *expected, || {
+            format!("`on_readable` {when} debía dar {}, y dio {}.", brief(expected), brief(&step))
+        })
+    }
+
+    /// Avisos hasta que deje de esperar, o hasta `most`.
+    fn until_it_decides(&mut self, most: usize) -> Result<Step, Failure> {
+        for _ in 1..most {
+            let step = self.next()?;
+            if step != Step::Wait {
+                return Ok(step);
+            }
+        }
+        self.next()
+    }
+
+    /// Lo que debe quedar guardado.
+    fn keeps(&self, input: &[u8], scanned: usize) -> Outcome {
+        let text = |bytes: &[u8]| bytes.escape_ascii().to_string();
+        ensure_equal("lo que queda en `input`", &text(input), &text(&self.request.input))?;
+        let what = format!("`scanned`, con {} bytes en `input`", input.len());
+        ensure_equal(&what, &scanned, &self.request.scanned)
+    }
+}
+
+/// Lo que da una lectura.
+enum Piece {
+    Bytes(Vec<u8>),
+    End,
+    Error(ErrorKind),
+}
+
+/// Un socket que da en cada lectura lo que se le dijo, y después, nada por ahora.
+#[derive(Default)]
+struct Source {
+    pieces: VecDeque<Piece>,
+    reads: usize,
+}
+
+impl Read for Source {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.reads += 1;
+        match self.pieces.pop_front() {
+            Some(Piece::Bytes(mut bytes)) => {
+                let count = bytes.len().min(buffer.len());
+                buffer[..count].copy_from_slice(&bytes[..count]);
+                if count < bytes.len() {
+                    self.pieces.push_front(Piece::Bytes(bytes.split_off(count)));
+                }
+                Ok(count)
+            }
+            Some(Piece::End) => {
+                // El final lo es para siempre.
+                self.pieces.push_front(Piece::End);
+                Ok(0)
+            }
+            Some(Piece::Error(kind)) => Err(kind.into()),
+            None => Err(ErrorKind::WouldBlock.into()),
+        }
+    }
+}
+
+fn head(bytes: &[u8]) -> Step {
+    Step::Head(bytes.to_vec())
+}
+
+/// Una cabecera de `length` bytes justos.
+fn head_of(length: usize) -> Vec<u8> {
+    let (start, end) = (b"GET / HTTP/1.1\r\nX: ", b"\r\n\r\n");
+    let filling = vec![b'x'; length - start.len() - end.len()];
+    [&start[..], &filling, end].concat()
+}
+
+/// Un paso, sin kilobytes de cabecera.
+fn brief(step: &Step) -> String {
+    match step {
+        Step::Head(head) if head.len() > 100 => format!("Head con {} bytes", head.len()),
+        Step::Head(head) => format!("Head con «{}»", head.escape_ascii()),
+        other => format!("{other:?}"),
+    }
+}
