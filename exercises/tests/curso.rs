@@ -21,7 +21,7 @@ fn says(folder: &Path, words: &[&str]) -> String {
     String::from_utf8(output).unwrap()
 }
 
-/// Lo que escribe en el error estándar, si termina con ese código.
+/// Lo que escribe en la salida de errores, si termina con ese código.
 fn complains(folder: &Path, words: &[&str], code: i32) -> String {
     let output = curso(folder).args(words).assert().code(code).get_output().stderr.clone();
     String::from_utf8(output).unwrap()

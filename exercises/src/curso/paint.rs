@@ -15,7 +15,7 @@ pub(crate) fn say(text: &str) {
     let _ = cli::say(text);
 }
 
-/// Escribe una línea en el error estándar.
+/// Escribe una línea en la salida de errores.
 pub(crate) fn complain(line: &str) {
     let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
 }
