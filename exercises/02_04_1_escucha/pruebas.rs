@@ -56,7 +56,9 @@ fn el_que_escucha_no_bloquea() -> Outcome {
 fn el_que_escucha_tiene_tcp_nodelay() -> Outcome {
     let listener = listening_on(any_port())?;
     ensure(SockRef::from(&listener).tcp_nodelay()?, || {
-        "Al socket que escucha le falta TCP_NODELAY, que es parte de lo que pide el enunciado."
+        "Al socket que escucha le falta TCP_NODELAY. Sin ella, el núcleo puede retener una respuesta \
+         pequeña hasta que el cliente confirme la anterior; en Linux la heredan los sockets que \
+         se aceptan en él."
             .to_owned()
     })
 }

@@ -56,6 +56,16 @@ impl Verdict {
         matches!(self, Verdict::Tried(trial, _) if trial.passed())
     }
 
+    /// El puerto al que hablan las órdenes de «Para repetirlo a mano», si el informe las da: el
+    /// servidor de la prueba ya no está, y hay que arrancar otro ahí.
+    fn replayed_port(&self) -> Option<u16> {
+        let Verdict::Tried(trial, _) = self else { return None };
+        let (_, report) = trial.failures().next()?;
+        let (_, orders) = report.split_once("\nPara repetirlo a mano:\n")?;
+        let (_, port) = orders.split_once("127.0.0.1 ")?;
+        port.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+    }
+
     /// Lo que se lee: la lista de pruebas y el informe de la primera que falla.
     pub(crate) fn report(&self, exercise: &Exercise) -> String {
         let mut text = format!("{} · {}\n", paint::bold(&exercise.id), exercise.title);
@@ -90,12 +100,16 @@ fn tell(text: &mut String, trial: &Trial, warnings: &str) {
 fn advice(verdict: &Verdict, course: &Course, progress: &Progress, exercise: &Exercise) -> String {
     let id = &exercise.id;
     if !verdict.passed() {
-        return [
+        let mut lines = vec![
             suggest("Tu archivo", &exercise.work_name()),
             suggest("Otra vez", &format!("cargo curso probar {id}")),
             suggest("Una pista", &format!("cargo curso pista {id}")),
-        ]
-        .join("\n");
+        ];
+        if let Some(port) = verdict.replayed_port() {
+            let command = format!("cargo curso ejecutar {id} --puerto {port}");
+            lines.insert(0, suggest("Arráncalo antes", &command));
+        }
+        return lines.join("\n");
     }
     let mut lines = vec![
         format!("{} ¡Superado!", paint::mark(true)),
@@ -119,4 +133,23 @@ pub(crate) fn cargo_failed(text: &str) -> Trouble {
         "cargo no pudo compilar el curso",
         "lee lo que dice arriba; si falta descargar algo, revisa tu conexión",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trial::Test;
+
+    fn failed(report: &str) -> Verdict {
+        let test = Test { name: "una prueba".to_owned(), failure: Some(report.to_owned()) };
+        Verdict::Tried(Trial { tests: vec![test], broken: None }, String::new())
+    }
+
+    #[test]
+    fn del_informe_se_sabe_en_qué_puerto_repetirlo() {
+        let report =
+            "No contestó.\n\nPara repetirlo a mano:\n\n  printf hola | nc -N 127.0.0.1 4263\n";
+        assert_eq!(failed(report).replayed_port(), Some(4263));
+        assert_eq!(failed("No contestó 127.0.0.1 4263.").replayed_port(), None);
+    }
 }
