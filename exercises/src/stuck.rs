@@ -4,6 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use harness::SystemCall;
+
 /// Duración de un tic del reloj con el que el núcleo cuenta el procesador de cada hilo: USER_HZ es
 /// 100 en todas las arquitecturas que Rust compila para Linux, menos Alpha.
 const TICK: Duration = Duration::from_millis(10);
@@ -51,7 +53,7 @@ impl ThreadPlace {
                     .to_owned(),
             });
         }
-        let (name, question) = call(number.parse().ok()?)?;
+        let (name, question) = call_named(SystemCall::numbered(number.parse().ok()?)?.name);
         Some(Activity { doing: format!("sigue dentro de `{name}`"), question: question.to_owned() })
     }
 
@@ -75,33 +77,27 @@ impl ThreadPlace {
     }
 }
 
-/// Las llamadas en las que el código de un ejercicio puede quedarse esperando.
-fn call(number: i64) -> Option<(&'static str, &'static str)> {
-    let name = match (std::env::consts::ARCH, number) {
-        ("x86_64", 43 | 288) | ("aarch64", 202 | 242) => "accept",
-        ("x86_64", 0) | ("aarch64", 63) => "read",
-        ("x86_64", 1) | ("aarch64", 64) => "write",
-        ("x86_64", 45 | 47) | ("aarch64", 207 | 212) => "recv",
-        ("x86_64", 44 | 46) | ("aarch64", 206 | 211) => "send",
-        ("x86_64", 42) | ("aarch64", 203) => "connect",
-        ("x86_64", 7 | 271) | ("aarch64", 73) => "poll",
-        ("x86_64", 23 | 270) | ("aarch64", 72) => "select",
-        ("x86_64", 232 | 281) | ("aarch64", 22) | (_, 441) => "epoll_wait",
-        ("x86_64", 202) | ("aarch64", 98) => "futex",
-        ("x86_64", 35 | 230) | ("aarch64", 101 | 115) => "nanosleep",
-        _ => return None,
-    };
-    Some(call_named(name))
-}
-
+/// La llamada, con el nombre que tiene en los ejercicios, y lo que conviene preguntarse.
 fn call_named(name: &'static str) -> (&'static str, &'static str) {
+    let name = match name {
+        "accept4" => "accept",
+        "readv" => "read",
+        "writev" => "write",
+        "recvfrom" | "recvmsg" => "recv",
+        "sendto" | "sendmsg" => "send",
+        "ppoll" => "poll",
+        "pselect" => "select",
+        "epoll_pwait" | "epoll_pwait2" => "epoll_wait",
+        "clock_nanosleep" => "nanosleep",
+        same => same,
+    };
     let question = match name {
         "accept" => "espera a que llegue otro cliente; ¿quién lo despierta si no llega ninguno?",
         "read" | "recv" => {
             "espera bytes de alguien que calla: `read` no vuelve hasta que llegue algo, el otro \
              lado cierre o alguien haga `shutdown` del socket; ¿quién lo despierta?"
         }
-        "write" | "send" => {
+        "write" | "send" | "sendfile" => {
             "escribe a quien no lee: los búferes están llenos y nadie los vacía; ¿quién lo \
              despierta?"
         }

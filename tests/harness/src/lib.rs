@@ -68,6 +68,7 @@
 //! | `transcript` | [`Transcript`]: quién hizo qué y cuándo |
 //! | `failure`, `comparison`, `readable`, `replay`, `shell`, `wording` | el informe y sus piezas |
 //! | `program` | [`Program`], [`Running`], [`Server`]: arrancar, escuchar lo que dicen, mirar `/proc` |
+//! | `system_call` | [`SystemCall`]: el nombre de la llamada en la que duerme un hilo |
 //! | `stage`, `stages/` | [`Stage`]: lo que se pide en cada lección |
 //!
 //! Ninguna espera carece de límite ([`DEFAULT_LIMIT`] si no se dice otro), y ninguna espera un
@@ -89,6 +90,7 @@ mod sending;
 mod shell;
 mod stage;
 mod stages;
+mod system_call;
 mod transcript;
 mod waiting;
 mod wording;
@@ -102,6 +104,7 @@ pub use program::{Exit, Program, Running, Server, Stream};
 pub use response::Response;
 pub use sending::Sending;
 pub use stage::{Stage, stages};
+pub use system_call::SystemCall;
 pub use transcript::Transcript;
 pub use waiting::{DEFAULT_LIMIT, eventually};
 

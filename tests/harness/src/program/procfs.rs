@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use nix::unistd::{SysconfVar, sysconf};
 
+use crate::system_call::SystemCall;
+
 /// Procesador consumido en modo usuario y en modo núcleo, con la resolución del reloj del núcleo
 /// (10 ms casi siempre).
 pub(super) fn cpu_time(pid: u32) -> io::Result<Duration> {
@@ -90,9 +92,14 @@ impl Thread {
             .next()
             .filter(|_| call.takes_descriptor)
             .and_then(|argument| u64::from_str_radix(argument.trim_start_matches("0x"), 16).ok());
+        let waiting = match call.name {
+            "futex" => ": espera un cerrojo u otro hilo",
+            "wait4" => ": espera a otro proceso",
+            _ => "",
+        };
         Some(match descriptor {
-            Some(number) => format!("en {}, descriptor {}", call.name, self.descriptor(number)),
-            None => format!("en {}", call.name),
+            Some(number) => format!("en {}(2), descriptor {}", call.name, self.descriptor(number)),
+            None => format!("en {}(2){waiting}", call.name),
         })
     }
 
@@ -107,47 +114,6 @@ impl Thread {
     fn kernel_function(&self) -> Option<String> {
         let function = self.read("wchan").ok()?;
         (!function.is_empty() && function != "0").then(|| format!("duerme en {function} (núcleo)"))
-    }
-}
-
-struct SystemCall {
-    name: &'static str,
-    takes_descriptor: bool,
-}
-
-impl SystemCall {
-    /// Las llamadas en las que un programa de este curso puede quedarse esperando.
-    fn numbered(number: i64) -> Option<Self> {
-        let (name, takes_descriptor) = match (std::env::consts::ARCH, number) {
-            ("x86_64", 0) | ("aarch64", 63) => ("read(2)", true),
-            ("x86_64", 1) | ("aarch64", 64) => ("write(2)", true),
-            ("x86_64", 19) | ("aarch64", 65) => ("readv(2)", true),
-            ("x86_64", 20) | ("aarch64", 66) => ("writev(2)", true),
-            ("x86_64", 42) | ("aarch64", 203) => ("connect(2)", true),
-            ("x86_64", 43) | ("aarch64", 202) => ("accept(2)", true),
-            ("x86_64", 288) | ("aarch64", 242) => ("accept4(2)", true),
-            ("x86_64", 44) | ("aarch64", 206) => ("sendto(2)", true),
-            ("x86_64", 45) | ("aarch64", 207) => ("recvfrom(2)", true),
-            ("x86_64", 46) | ("aarch64", 211) => ("sendmsg(2)", true),
-            ("x86_64", 47) | ("aarch64", 212) => ("recvmsg(2)", true),
-            ("x86_64", 232) => ("epoll_wait(2)", true),
-            ("x86_64", 281) | ("aarch64", 22) => ("epoll_pwait(2)", true),
-            (_, 441) => ("epoll_pwait2(2)", true),
-            ("x86_64", 7) => ("poll(2)", false),
-            ("x86_64", 271) | ("aarch64", 73) => ("ppoll(2)", false),
-            ("x86_64", 23) => ("select(2)", false),
-            ("x86_64", 270) | ("aarch64", 72) => ("pselect(2)", false),
-            ("x86_64", 202) | ("aarch64", 98) => ("futex(2): espera un cerrojo u otro hilo", false),
-            ("x86_64", 35) | ("aarch64", 101) => ("nanosleep(2)", false),
-            ("x86_64", 230) | ("aarch64", 115) => ("clock_nanosleep(2)", false),
-            ("x86_64", 61) | ("aarch64", 260) => ("wait4(2): espera a otro proceso", false),
-            ("x86_64", 34) => ("pause(2)", false),
-            ("x86_64", 130) | ("aarch64", 133) => ("sigsuspend(2)", false),
-            ("x86_64", 128) | ("aarch64", 137) => ("sigtimedwait(2)", false),
-            (_, 426) => ("io_uring_enter(2)", true),
-            _ => return None,
-        };
-        Some(Self { name, takes_descriptor })
     }
 }
 
