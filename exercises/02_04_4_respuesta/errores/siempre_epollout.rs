@@ -1,0 +1,158 @@
+//! Pide EPOLLOUT siempre, haya o no algo por escribir: epoll avisa sin descanso.
+//! Mensaje: «Se pide EPOLLOUT solo mientras quede algo por escribir»
+
+use std::collections::{HashMap, VecDeque};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::time::SystemTime;
+
+use multiplexacion::{cli, http};
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+
+#[derive(Debug, Default)]
+pub struct Outgoing {
+    pub pending: VecDeque<u8>,
+}
+
+impl Outgoing {
+    pub fn send<W: Write>(&mut self, stream: &mut W, bytes: &[u8]) -> io::Result<()> {
+        let written = if self.pending.is_empty() { write(stream, bytes)? } else { 0 };
+        self.pending.extend(&bytes[written..]);
+        Ok(())
+    }
+
+    pub fn on_writable<W: Write>(&mut self, stream: &mut W) -> io::Result<()> {
+        let (front, _) = self.pending.as_slices();
+        let written = write(stream, front)?;
+        self.pending.drain(..written);
+        Ok(())
+    }
+}
+
+impl Client {
+    pub fn follow_up(&self, epoll: &Epoll) -> io::Result<()> {
+        let interest = EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT;
+        Ok(epoll.modify(&self.stream, &mut EpollEvent::new(interest, self.id))?)
+    }
+}
+
+fn write<W: Write>(stream: &mut W, bytes: &[u8]) -> io::Result<usize> {
+    match stream.write(bytes) {
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
+            Ok(0)
+        }
+        outcome => outcome,
+    }
+}
+
+const LISTENER: u64 = u64::MAX;
+
+const MAX_BODY: usize = 64 * 1024 * 1024;
+
+#[derive(Debug)]
+pub struct Client {
+    pub id: u64,
+    pub stream: TcpStream,
+    pub out: Outgoing,
+    input: Vec<u8>,
+}
+
+pub fn serve(listener: &TcpListener, tell: impl Fn(&str)) -> io::Result<()> {
+    listener.set_nonblocking(true)?;
+    let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+    epoll.add(listener, EpollEvent::new(EpollFlags::EPOLLIN, LISTENER))?;
+    let mut clients: HashMap<u64, Client> = HashMap::new();
+    let mut arrived = 0;
+    loop {
+        for (id, flags) in wait(&epoll)? {
+            if id == LISTENER {
+                if let Some(stream) = accept(listener)? {
+                    arrived += 1;
+                    epoll.add(&stream, EpollEvent::new(EpollFlags::EPOLLIN, arrived))?;
+                    clients.insert(arrived, Client::new(stream, arrived)?);
+                }
+            } else if let Some(client) = clients.get_mut(&id) {
+                let stays = client.attend(&epoll, flags);
+                let news = match &stays {
+                    Ok(true) => format!("le faltan {} bytes", client.out.pending.len()),
+                    Ok(false) => "se fue".to_owned(),
+                    Err(error) => cli::reason(error),
+                };
+                tell(&format!("cliente {id}: {news}"));
+                if !matches!(stays, Ok(true)) {
+                    clients.remove(&id);
+                }
+            }
+        }
+    }
+}
+
+fn wait(epoll: &Epoll) -> io::Result<Vec<(u64, EpollFlags)>> {
+    let mut events = [EpollEvent::empty(); 64];
+    let count = match epoll.wait(&mut events, EpollTimeout::NONE) {
+        Ok(count) => count,
+        Err(Errno::EINTR) => 0,
+        Err(error) => return Err(error.into()),
+    };
+    Ok(events[..count].iter().map(|event| (event.data(), event.events())).collect())
+}
+
+fn accept(listener: &TcpListener) -> io::Result<Option<TcpStream>> {
+    match listener.accept() {
+        Ok((stream, _)) => Ok(Some(stream)),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+impl Client {
+    pub fn new(stream: TcpStream, id: u64) -> io::Result<Client> {
+        stream.set_nonblocking(true)?;
+        Ok(Client { id, stream, out: Outgoing::default(), input: Vec::new() })
+    }
+
+    fn attend(&mut self, epoll: &Epoll, flags: EpollFlags) -> io::Result<bool> {
+        if flags.contains(EpollFlags::EPOLLOUT) {
+            self.out.on_writable(&mut self.stream)?;
+        } else if !flags.contains(EpollFlags::EPOLLIN) || !self.on_readable()? {
+            return Ok(false);
+        }
+        self.follow_up(epoll)?;
+        Ok(true)
+    }
+
+    fn on_readable(&mut self) -> io::Result<bool> {
+        let mut buffer = [0; 4096];
+        match self.stream.read(&mut buffer) {
+            Ok(0) => return Ok(false),
+            Ok(count) => self.input.extend_from_slice(&buffer[..count]),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+        while let Some(end) = http::end_of_head(&self.input, 0) {
+            let head: Vec<u8> = self.input.drain(..end).collect();
+            self.out.send(&mut self.stream, &response(&head))?;
+        }
+        Ok(self.input.len() < http::MAX_HEAD)
+    }
+}
+
+fn response(head: &[u8]) -> Vec<u8> {
+    let target = head.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
+    let length = str::from_utf8(target).ok().and_then(|path| path.strip_prefix('/')?.parse().ok());
+    let body = match length {
+        Some(length) => lines(MAX_BODY.min(length)),
+        None => "Pide tantos bytes como quieras: /5, /20000000…\n".to_owned(),
+    };
+    let (status, persistence) = (http::Status::OK, http::Persistence::Implicit);
+    http::Response { status, body: &body, with_body: true, persistence }.encode(SystemTime::now())
+}
+
+fn lines(length: usize) -> String {
+    let lines: Vec<String> =
+        (1..=length.div_ceil(100)).map(|number| format!("{number:.<99}\n")).collect();
+    let mut text = lines.concat();
+    text.truncate(length);
+    text
+}

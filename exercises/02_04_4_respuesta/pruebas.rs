@@ -1,0 +1,555 @@
+//! Las pruebas de 02_04_4_respuesta: con un socket de mentira que admite en cada escritura lo que
+//! se le diga, con uno de verdad vigilado por epoll, y con el servidor entero.
+
+#[cfg_attr(feature = "soluciones", path = "solucion.rs")]
+#[cfg_attr(
+    not(feature = "soluciones"),
+    path = "ejercicio.rs",
+    allow(
+        dead_code,
+        missing_docs,
+        unused_imports,
+        unused_variables,
+        clippy::all,
+        clippy::pedantic
+    )
+)]
+pub mod ejercicio;
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, Write};
+use std::net::TcpListener;
+use std::thread;
+use std::time::Duration;
+
+use ejercicio::{Client, Outgoing, serve};
+use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, within};
+use harness::{Conversation, Failure, Peer};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use socket2::SockRef;
+
+/// Una respuesta corta, sin dos bytes iguales.
+const ANSWER: &[u8] = b"0123456789abcdefghij";
+
+/// Más de lo que suelen admitir los búferes del núcleo (tcp(7)).
+const LARGE: usize = 8_000_000;
+
+/// Lo que se da a lo que no debe ocurrir, por si ocurre.
+const A_WHILE: Duration = Duration::from_millis(50);
+
+/// Lo que se mira si el hilo gasta procesador sin tener nada que hacer.
+const LONG_ENOUGH: Duration = Duration::from_millis(300);
+
+#[test]
+fn lo_que_cabe_sale_enseguida() -> Outcome {
+    let mut answering = Answering::over([]);
+    answering.send(ANSWER)?;
+    ensure(!answering.sink.written.is_empty(), || {
+        "Había sitio, y `send` no escribió nada. Casi siempre cabe todo: esperar a EPOLLOUT sería \
+         otra vuelta del bucle para cada respuesta."
+            .to_owned()
+    })?;
+    answering.owes(ANSWER, 0)
+}
+
+#[test]
+fn lo_que_no_cabe_se_guarda() -> Outcome {
+    let mut answering = Answering::over([Room(7)]);
+    answering.send(ANSWER)?;
+    answering.called(1, "`send`, si de 20 bytes solo cupieron 7,")?;
+    answering.owes(ANSWER, 13)?;
+    answering.finish()?;
+    answering.owes(ANSWER, 0)
+}
+
+#[test]
+fn sigue_por_donde_iba() -> Outcome {
+    let mut answering = Answering::over((1..=5).map(Room));
+    answering.send(ANSWER)?;
+    for (times, left) in [(2, 17), (3, 14), (4, 10), (5, 5)] {
+        answering.on_writable()?;
+        answering.called(times, "`on_writable`, por cada aviso,")?;
+        answering.owes(ANSWER, left)?;
+    }
+    answering.finish()?;
+    answering.owes(ANSWER, 0)
+}
+
+#[test]
+fn lo_nuevo_va_detrás_de_lo_que_falta() -> Outcome {
+    // Cuando llega la segunda respuesta ya vuelve a haber sitio: aun así, le toca después.
+    let mut answering = Answering::over([Room(7)]);
+    answering.send(&ANSWER[..10])?;
+    answering.send(&ANSWER[10..])?;
+    answering.finish()?;
+    answering.owes(ANSWER, 0).map_err(|failure| {
+        failure.hint(
+            "eran dos respuestas de diez bytes, y de la primera faltaban tres cuando llegó la \
+             segunda: lo nuevo va detrás de lo que falta",
+        )
+    })
+}
+
+#[test]
+fn si_no_cabe_nada_no_insiste() -> Outcome {
+    let mut answering = Answering::over([Fails(ErrorKind::WouldBlock)]);
+    answering.send(ANSWER).map_err(|failure| {
+        failure.hint(
+            "que ahora no quepa no es un fallo: el cliente sigue ahí, y epoll avisará cuando haya \
+             sitio",
+        )
+    })?;
+    answering.called(1, "`send`, si no cabía nada,")?;
+    answering.owes(ANSWER, ANSWER.len())?;
+    answering.sink.answers.push_back(Fails(ErrorKind::WouldBlock));
+    answering.on_writable()?;
+    answering.called(2, "`on_writable`, si al final no había sitio,")?;
+    answering.finish()?;
+    answering.owes(ANSWER, 0)
+}
+
+#[test]
+fn una_señal_no_es_un_fallo() -> Outcome {
+    let mut answering = Answering::over([Fails(ErrorKind::Interrupted), Room(5)]);
+    answering.send(ANSWER).map_err(interrupted)?;
+    answering.sink.answers.push_front(Fails(ErrorKind::Interrupted));
+    answering.on_writable().map_err(interrupted)?;
+    answering.finish()?;
+    answering.owes(ANSWER, 0)
+}
+
+#[test]
+fn quien_ya_no_está_sí_es_un_fallo() -> Outcome {
+    for kind in [ErrorKind::BrokenPipe, ErrorKind::ConnectionReset] {
+        let mut answering = Answering::over([Fails(kind)]);
+        let sent = answering.try_send(ANSWER)?;
+        ensure_equal(&format!("lo que devuelve `send` si `write` da {kind:?}"), &Err(kind), &sent)?;
+        let mut answering = Answering::over([Room(7), Fails(kind)]);
+        answering.send(ANSWER)?;
+        let written = answering.try_on_writable()?;
+        let what = format!("lo que devuelve `on_writable` si `write` da {kind:?}");
+        ensure_equal(&what, &Err(kind), &written)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn se_pide_epollout_solo_mientras_falte_algo() -> Outcome {
+    with_client(|room| {
+        room.send(ANSWER)?;
+        room.says_nothing("cuando la respuesta ya salió entera")?;
+        room.fill()?;
+        room.peer_reads_everything()?;
+        room.says_nothing("cuando por fin salió todo")
+    })
+}
+
+#[test]
+fn mientras_falte_algo_no_se_le_lee() -> Outcome {
+    with_client(|room| {
+        room.fill()?;
+        room.peer()?.send("otra petición")?;
+        let flags = room.wait(A_WHILE)?;
+        ensure(flags.is_none(), || {
+            format!(
+                "Al cliente le faltaba media respuesta, no la recogía y pidió otra, y epoll avisó \
+                 con {}. Quien no recoge lo que pidió no debe pedir más: mientras falte algo, \
+                 EPOLLOUT y nada más.",
+                names(flags)
+            )
+        })?;
+        room.peer_reads_everything()?;
+        let flags = room.wait(LIMIT)?;
+        ensure(flags == Some(EpollFlags::EPOLLIN), || {
+            format!(
+                "La respuesta ya salió entera, la siguiente petición del cliente está esperando, y \
+                 epoll dijo {}. Con todo escrito, lo que se espera vuelve a ser EPOLLIN.",
+                names(flags)
+            )
+        })
+    })
+}
+
+#[test]
+fn quien_no_recoge_no_hace_esperar_a_los_demás() -> Outcome {
+    with_server(|clients, server| {
+        let mut deaf = clients.peer_with_receive_buffer("quien no recoge", 4096)?;
+        deaf.send(request(LARGE))?;
+        let mut other = clients.peer("otro")?;
+        receives(&mut other, 5).and_then(|()| receives(&mut clients.peer("uno nuevo")?, 5)).map_err(
+            |failure| {
+                // Aquí, y no fuera: quien no recoge sigue conectado.
+                server.explain_what_it_does(failure.hint(
+                    "otro cliente pidió 8 000 000 bytes y no los recoge: ¿tiene parado al hilo?",
+                ))
+            },
+        )
+    })
+}
+
+#[test]
+fn a_quien_lee_despacio_le_llega_entera() -> Outcome {
+    with_server(|clients, server| {
+        let mut slow = clients.peer_with_receive_buffer("quien lee despacio", 16 * 1024)?;
+        slow.send([request(LARGE), request(5)].concat())?;
+        slow.pause(A_WHILE);
+        let received = receives_all(&mut slow, LARGE).and_then(|()| receives_all(&mut slow, 5));
+        received.map_err(|failure| {
+            server.explain_what_it_does(failure.hint(
+                "lo que no cupo espera en `pending`: ¿quién avisa de que vuelve a haber sitio?",
+            ))
+        })
+    })
+}
+
+#[test]
+fn quien_corta_a_mitad_no_se_lleva_a_nadie() -> Outcome {
+    with_server(|clients, _| {
+        let mut other = clients.peer("otro")?;
+        receives(&mut other, 5)?;
+        let mut rude = clients.peer_with_receive_buffer("quien corta", 4096)?;
+        rude.send(request(LARGE))?;
+        // El bucle ya atendió a quien corta: aceptó después a este.
+        receives(&mut clients.peer("uno nuevo")?, 5)?;
+        rude.reset()?;
+        receives(&mut other, 7)
+    })
+}
+
+#[test]
+fn con_todo_escrito_duerme() -> Outcome {
+    with_server(|clients, server| {
+        let mut client = clients.peer("cliente")?;
+        client.send(request(LARGE))?;
+        receives_all(&mut client, LARGE)?;
+        let before = server.cpu_time().unwrap_or_default();
+        client.pause(LONG_ENOUGH);
+        let spent = server.cpu_time().unwrap_or_default().saturating_sub(before);
+        // Un hilo dormido no gasta nada; el que gira, todo lo que le dejen los demás.
+        ensure(spent < LONG_ENOUGH / 10, || {
+            format!(
+                "Todo estaba escrito, nadie decía nada, y el bucle gastó {} ms de procesador en {} \
+                 ms: `epoll_wait` vuelve una y otra vez. Si ya no queda nada por escribir, ¿sigues \
+                 pidiendo EPOLLOUT? Sitio para escribir casi siempre hay.",
+                spent.as_millis(),
+                LONG_ENOUGH.as_millis()
+            )
+        })
+    })
+}
+
+#[test]
+#[ignore = "para usarlo a mano: cargo curso ejecutar 02_04_4_respuesta"]
+fn ejecutar() -> Outcome {
+    by_hand(|listener| {
+        serve(&listener, |line| {
+            // Si nadie lee la salida, se sirve igual.
+            let _ = writeln!(io::stdout(), "{line}");
+        })
+    })
+}
+
+// ---- El socket de mentira -----------------------------------------------------------------
+
+/// Lo que da una escritura.
+enum Answer {
+    /// Hay sitio para tantos bytes.
+    Room(usize),
+    /// Falla.
+    Fails(ErrorKind),
+}
+use Answer::{Fails, Room};
+
+/// Un socket que responde en cada escritura lo que se le dijo, y después lo admite todo.
+#[derive(Default)]
+struct Sink {
+    answers: VecDeque<Answer>,
+    written: Vec<u8>,
+    writes: usize,
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.writes += 1;
+        let room = match self.answers.pop_front() {
+            Some(Room(room)) => room.min(bytes.len()),
+            Some(Fails(kind)) => return Err(kind.into()),
+            None => bytes.len(),
+        };
+        self.written.extend_from_slice(&bytes[..room]);
+        Ok(room)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Una respuesta que va saliendo por un socket de mentira.
+#[derive(Default)]
+struct Answering {
+    out: Outgoing,
+    sink: Sink,
+}
+
+impl Answering {
+    fn over(answers: impl IntoIterator<Item = Answer>) -> Answering {
+        let sink = Sink { answers: answers.into_iter().collect(), ..Sink::default() };
+        Answering { out: Outgoing::default(), sink }
+    }
+
+    fn try_send(&mut self, bytes: &'static [u8]) -> Result<Result<(), ErrorKind>, Failure> {
+        self.working("responder", move |out, sink| out.send(sink, bytes))
+    }
+
+    fn try_on_writable(&mut self) -> Result<Result<(), ErrorKind>, Failure> {
+        self.working("atender un EPOLLOUT", Outgoing::on_writable)
+    }
+
+    fn working(
+        &mut self,
+        what: &str,
+        work: impl FnOnce(&mut Outgoing, &mut Sink) -> io::Result<()> + Send + 'static,
+    ) -> Result<Result<(), ErrorKind>, Failure> {
+        let Answering { mut out, mut sink } = std::mem::take(self);
+        let (outcome, answering) = within(LIMIT, what, move || {
+            let outcome = work(&mut out, &mut sink);
+            (outcome, Answering { out, sink })
+        })?;
+        *self = answering;
+        Ok(outcome.map_err(|error| error.kind()))
+    }
+
+    fn send(&mut self, bytes: &'static [u8]) -> Outcome {
+        self.try_send(bytes)?.map_err(|kind| Failure::new(format!("`send` devolvió {kind:?}.")))
+    }
+
+    fn on_writable(&mut self) -> Outcome {
+        self.try_on_writable()?
+            .map_err(|kind| Failure::new(format!("`on_writable` devolvió {kind:?}.")))
+    }
+
+    /// Avisos hasta que no quede nada: con sitio para todo, bastan dos.
+    fn finish(&mut self) -> Outcome {
+        for _ in 0..2 {
+            if !self.out.pending.is_empty() {
+                self.on_writable()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Entre lo escrito y lo pendiente está todo, en orden; y pendientes quedan justo `left`.
+    fn owes(&self, expected: &[u8], left: usize) -> Outcome {
+        let written = &self.sink.written;
+        let pending: Vec<u8> = self.out.pending.iter().copied().collect();
+        let all = [written.as_slice(), &pending].concat();
+        let seen = format!(
+            "En el socket hay «{}», y en `pending`, «{}»",
+            written.escape_ascii(),
+            pending.escape_ascii()
+        );
+        let count =
+            |bytes: usize| if bytes == 1 { "1 byte".to_owned() } else { format!("{bytes} bytes") };
+        if all.len() < expected.len() {
+            let lost = count(expected.len() - all.len());
+            return Err(Failure::new(format!(
+                "{seen}: de los {} de la respuesta se perdieron {lost}. `write` dice cuántos \
+                 admitió el núcleo; los demás siguen siendo cosa tuya.",
+                count(expected.len())
+            )));
+        }
+        if all.len() > expected.len() {
+            let extra = count(all.len() - expected.len());
+            return Err(Failure::new(format!(
+                "{seen}: sobran {extra}. Lo que ya salió se quita de `pending`: si no, se repite."
+            )));
+        }
+        ensure(all == expected, || {
+            format!("{seen}. Los bytes no están en su orden, que es «{}».", expected.escape_ascii())
+        })?;
+        ensure_equal("los bytes que quedan en `pending`", &left, &pending.len())
+    }
+
+    /// Cuántas veces se ha llamado a `write` hasta ahora.
+    fn called(&self, times: usize, who: &str) -> Outcome {
+        ensure(self.sink.writes == times, || {
+            format!(
+                "{who} debía llamar a `write` una sola vez. En total van {}, y se esperaban {times}. \
+                 Insistir hasta que quepa es quedarse con el hilo: mientras tanto no se atiende a \
+                 nadie. Lo que falte saldrá cuando epoll avise.",
+                self.sink.writes
+            )
+        })
+    }
+}
+
+fn interrupted(failure: Failure) -> Failure {
+    failure.hint("una señal interrumpió la escritura (EINTR): no salió nada, y no ha pasado nada")
+}
+
+// ---- El socket de verdad ------------------------------------------------------------------
+
+/// Un cliente que epoll ya vigila, con poco sitio para escribirle, y quien está al otro lado.
+struct Watched {
+    epoll: Epoll,
+    client: Client,
+    peer: Option<Peer>,
+    /// Lo que se le ha respondido y aún no ha leído.
+    unread: Vec<u8>,
+}
+
+fn with_client(script: impl FnOnce(&mut Watched) -> Outcome + Send + 'static) -> Outcome {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let conversation = Conversation::with(listener.local_addr()?).limit(LIMIT);
+    let peer = conversation.peer_with_receive_buffer("cliente", 4096)?;
+    let (stream, _) = listener.accept()?;
+    SockRef::from(&stream).set_send_buffer_size(4096)?;
+    let client = Client::new(stream, 100)?;
+    let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(io::Error::from)?;
+    let event = EpollEvent::new(EpollFlags::EPOLLIN, client.id);
+    epoll.add(&client.stream, event).map_err(io::Error::from)?;
+    let mut watched = Watched { epoll, client, peer: Some(peer), unread: Vec::new() };
+    within(LIMIT * 2, "responder a un cliente y vigilarlo", move || script(&mut watched))?
+}
+
+impl Watched {
+    fn peer(&mut self) -> Result<&mut Peer, Failure> {
+        self.peer.as_mut().ok_or_else(|| Failure::new("Quien estaba al otro lado ya no está."))
+    }
+
+    fn send(&mut self, bytes: &[u8]) -> Outcome {
+        self.unread.extend_from_slice(bytes);
+        let sent = self.client.out.send(&mut self.client.stream, bytes);
+        sent.map_err(|error| Failure::new(format!("`send` devolvió {:?}.", error.kind())))?;
+        self.follow_up()
+    }
+
+    fn follow_up(&self) -> Outcome {
+        self.client.follow_up(&self.epoll).map_err(|error| {
+            Failure::new(format!(
+                "`follow_up` devolvió {:?}. El cliente ya está en epoll: lo que se espera de él se \
+                 cambia, y no se añade otra vez.",
+                error.kind()
+            ))
+        })
+    }
+
+    /// El aviso siguiente, si lo hay antes de `limit`.
+    fn wait(&self, limit: Duration) -> Result<Option<EpollFlags>, Failure> {
+        let mut events = [EpollEvent::empty()];
+        let timeout = EpollTimeout::try_from(limit).unwrap_or(EpollTimeout::MAX);
+        let count = self.epoll.wait(&mut events, timeout).map_err(io::Error::from)?;
+        let Some(event) = events[..count].first() else { return Ok(None) };
+        ensure_equal(
+            "el número que devuelve epoll (el evento nuevo sustituye al anterior entero)",
+            &self.client.id,
+            &event.data(),
+        )?;
+        Ok(Some(event.events()))
+    }
+
+    fn says_nothing(&self, when: &str) -> Outcome {
+        let flags = self.wait(A_WHILE)?;
+        ensure(flags.is_none(), || {
+            format!(
+                "Epoll avisó con {} {when}, y no había nada que hacer: el bucle giraría sin \
+                 descanso. Se pide EPOLLOUT solo mientras quede algo por escribir: sitio casi \
+                 siempre hay.",
+                names(flags)
+            )
+        })
+    }
+
+    /// Responde mucho más de lo que cabe, y atiende los avisos hasta que ya no haya sitio.
+    fn fill(&mut self) -> Outcome {
+        self.send(&vec![b'x'; 300_000])?;
+        while let Some(flags) = self.wait(A_WHILE)? {
+            self.on_writable(flags)?;
+        }
+        ensure(!self.client.out.pending.is_empty(), || {
+            "Se respondieron 300 000 bytes a quien no lee, con pocos miles de sitio en el núcleo, \
+             y en `pending` no queda nada: se perdieron."
+                .to_owned()
+        })
+    }
+
+    fn on_writable(&mut self, flags: EpollFlags) -> Outcome {
+        ensure(flags.contains(EpollFlags::EPOLLOUT), || {
+            format!(
+                "Faltaba media respuesta por escribir, y epoll avisó con {}: ahora lo que se espera \
+                 es sitio, EPOLLOUT.",
+                names(Some(flags))
+            )
+        })?;
+        let written = self.client.out.on_writable(&mut self.client.stream);
+        written
+            .map_err(|error| Failure::new(format!("`on_writable` devolvió {:?}.", error.kind())))?;
+        self.follow_up()
+    }
+
+    /// Quien está al otro lado lo lee todo, y aquí se atienden los avisos hasta terminar.
+    fn peer_reads_everything(&mut self) -> Outcome {
+        let mut peer = self.peer.take().ok_or_else(|| Failure::new("Ya estaba leyendo."))?;
+        let expected = std::mem::take(&mut self.unread);
+        let reading = thread::spawn(move || peer.expect(expected).map(|()| peer));
+        while !self.client.out.pending.is_empty() {
+            let flags = self.wait(Duration::from_secs(1))?;
+            let Some(flags) = flags else {
+                return Err(Failure::new(format!(
+                    "Quien no leía ya lee: en el núcleo hay sitio, en `pending` quedan {} bytes, y \
+                     epoll no dijo nada en un segundo. Solo avisa de lo que se le pide: mientras \
+                     falte algo, EPOLLOUT.",
+                    self.client.out.pending.len()
+                )));
+            };
+            self.on_writable(flags)?;
+        }
+        self.peer = Some(reading.join().map_err(|_| Failure::new("Nadie pudo leer."))??);
+        Ok(())
+    }
+}
+
+fn names(flags: Option<EpollFlags>) -> String {
+    let Some(flags) = flags else { return "nada".to_owned() };
+    flags.iter_names().map(|(name, _)| name).collect::<Vec<_>>().join(" | ")
+}
+
+// ---- El servidor entero -------------------------------------------------------------------
+
+/// Pone en marcha el bucle y sigue el guion.
+fn with_server(script: impl FnOnce(&Conversation, &Task<io::Result<()>>) -> Outcome) -> Outcome {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let clients = Conversation::with(listener.local_addr()?).limit(LIMIT);
+    let server = Task::start("el servidor", move || serve(&listener, |_| ()))?;
+    script(&clients, &server).map_err(|failure| server.explain(failure))
+}
+
+fn request(length: usize) -> String {
+    format!("GET /{length} HTTP/1.1\r\nHost: x\r\n\r\n")
+}
+
+/// Pide y recibe.
+fn receives(peer: &mut Peer, length: usize) -> Outcome {
+    peer.send(request(length))?;
+    receives_all(peer, length)
+}
+
+/// Recibe una respuesta de ese tamaño, con sus líneas en orden.
+fn receives_all(peer: &mut Peer, length: usize) -> Outcome {
+    let body = peer.expect_response()?.body;
+    let mut expected = (1..).map(|number| format!("{number:.<99}\n"));
+    for (place, line) in body.chunks(100).enumerate() {
+        let whole = expected.next().unwrap_or_default();
+        if line != &whole.as_bytes()[..line.len()] {
+            let at = place * 100;
+            let headline = format!(
+                "«{}» recibió una respuesta de {} bytes, pero desde el {at} no son los suyos.",
+                peer.name(),
+                body.len()
+            );
+            return Err(peer.mismatch(headline, &whole, line));
+        }
+    }
+    ensure_equal("los bytes que llegan de la respuesta", &length, &body.len())
+}
