@@ -1,0 +1,667 @@
+//! Las pruebas de 02_04_5_flanco: con sockets de mentira, de los que se sabe qué les queda; con
+//! epoll y sockets de verdad, y con el servidor entero.
+
+#[cfg_attr(feature = "soluciones", path = "solucion.rs")]
+#[cfg_attr(
+    not(feature = "soluciones"),
+    path = "ejercicio.rs",
+    allow(
+        dead_code,
+        missing_docs,
+        unused_imports,
+        unused_variables,
+        clippy::all,
+        clippy::pedantic
+    )
+)]
+pub mod ejercicio;
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
+
+use ejercicio::{Client, Room, TURN, Turn, accept_all, serve, wait, watch};
+use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, within};
+use harness::{Conversation, Failure, Peer, eventually};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollFlags, EpollTimeout};
+
+/// Lo que se da a lo que no debe ocurrir, por si ocurre.
+const A_WHILE: Duration = Duration::from_millis(50);
+
+/// Lo que se mira si el hilo gasta procesador sin tener nada que hacer.
+const LONG_ENOUGH: Duration = Duration::from_millis(300);
+
+/// Lo que tiene por enviar quien no para: si un turno no tuviera límite, se vería.
+const ENDLESS: usize = 100 * TURN;
+
+#[test]
+fn lee_hasta_que_no_queda_nada() -> Outcome {
+    let mut client = Fake::sending([Endless(40_000), Bytes(b"fin")]).client();
+    client.ends_with("con 40\u{202f}003 bytes por leer", Turn::Wait)?;
+    ensure_equal("los bytes devueltos", &40_003, &client.0.stream.written.len())
+}
+
+#[test]
+fn tras_lo_último_puede_estar_el_final() -> Outcome {
+    let mut client = Fake::sending([Bytes(b"adi\xc3\xb3s"), End]).client();
+    client.ends_with("si tras seis bytes está el final", Turn::Done)?;
+    client.returned("adiós".as_bytes())
+}
+
+#[test]
+fn escribe_hasta_que_no_cabe() -> Outcome {
+    let room = [Fits(3), Fits(3), Refuses(ErrorKind::WouldBlock)];
+    let mut client = Fake::sending([Bytes(b"0123456789")]).with_room(room).client();
+    client.ends_with("si de diez bytes caben tres y después otros tres", Turn::Wait)?;
+    client.returned(b"012345")?;
+    client.hears(EpollFlags::EPOLLOUT);
+    client.ends_with("cuando vuelve a haber sitio", Turn::Wait)?;
+    client.returned(b"0123456789")
+}
+
+#[test]
+fn una_señal_no_es_quedarse_sin_nada() -> Outcome {
+    let interrupted = || Fails(ErrorKind::Interrupted);
+    let mut client = Fake::sending([interrupted(), Bytes(b"hola"), interrupted()])
+        .with_room([Refuses(ErrorKind::Interrupted)])
+        .client();
+    let hint = "una señal interrumpió la llamada (EINTR). Por nivel se podía esperar al próximo \
+                aviso; por flanco no lo habrá: se repite la llamada";
+    client
+        .ends_with("con señales de por medio", Turn::Wait)
+        .and_then(|()| client.returned(b"hola"))
+        .map_err(|failure| failure.hint(hint))
+}
+
+#[test]
+fn si_no_cabe_deja_de_leer_y_después_sigue() -> Outcome {
+    let room = std::iter::once(Fits(2))
+        .chain(std::iter::repeat_with(|| Refuses(ErrorKind::WouldBlock)).take(100));
+    let mut client = Fake::sending([Bytes(b"0123"), Endless(ENDLESS)]).with_room(room).client();
+    for _ in 0..5 {
+        client.turn()?;
+        client.hears(EpollFlags::EPOLLIN);
+    }
+    let read = client.0.stream.read;
+    ensure(read <= TURN, || {
+        format!(
+            "Al cliente no le cabía ni lo primero, y con cinco avisos se le leyeron {read} \
+             bytes: quien no recoge acabaría con tu memoria. Mientras quede algo por devolver, no se lee."
+        )
+    })?;
+    let full = || Refuses(ErrorKind::WouldBlock);
+    let mut client = Fake::sending([Bytes(b"0123")]).with_room([full()]).client();
+    client.turn()?;
+    // Llega algo más cuando todavía no se le puede escribir: el aviso es ahora.
+    client.0.stream.arriving.push_back(Bytes(b"4567"));
+    client.0.stream.space.push_back(full());
+    client.hears(EpollFlags::EPOLLIN);
+    client.turn()?;
+    client.0.stream.space.clear();
+    client.hears(EpollFlags::EPOLLOUT);
+    client.ends_with("cuando vuelve a haber sitio", Turn::Wait).map_err(|failure| {
+        failure.hint(
+            "el EPOLLIN de esos bytes llegó cuando no se podía escribir, y no se repite: `readable` \
+             ha de recordarlo hasta que una lectura diga `WouldBlock`",
+        )
+    })?;
+    client.returned(b"01234567")
+}
+
+#[test]
+fn quien_cierra_su_lado_recibe_antes_lo_que_falta() -> Outcome {
+    let room = [Fits(4), Refuses(ErrorKind::WouldBlock)];
+    let mut client = Fake::sending([Bytes(b"0123456789"), End]).with_room(room).client();
+    client.ends_with("con un cliente que cerró su lado y al que no le cabe todo", Turn::Wait)?;
+    client.hears(EpollFlags::EPOLLOUT);
+    client.ends_with("cuando ya le cabe lo que faltaba", Turn::Done)?;
+    client.returned(b"0123456789")
+}
+
+#[test]
+fn los_errores_se_devuelven() -> Outcome {
+    let kind = ErrorKind::ConnectionReset;
+    let mut client = Fake::sending([Bytes(b"hola"), Fails(kind)]).client();
+    let turn = client.try_turn()?;
+    ensure_equal(&format!("lo que da `turn` si `read` falla con {kind:?}"), &Err(kind), &turn)?;
+    let kind = ErrorKind::BrokenPipe;
+    let mut client = Fake::sending([Bytes(b"hola")]).with_room([Refuses(kind)]).client();
+    let turn = client.try_turn()?;
+    ensure_equal(&format!("lo que da `turn` si `write` falla con {kind:?}"), &Err(kind), &turn)
+}
+
+#[test]
+fn quien_no_para_de_enviar_agota_su_turno() -> Outcome {
+    let mut client = Fake::sending([Endless(ENDLESS), Bytes(b"fin"), End]).client();
+    client.one_turn_of_endless()?;
+    for _ in 0..ENDLESS / TURN + 2 {
+        if client.turn()? == Turn::Done {
+            break;
+        }
+    }
+    ensure_equal("los bytes que quedan tras muchos turnos", &0, &client.0.stream.left())?;
+    ensure_equal("los bytes devueltos", &(ENDLESS + 3), &client.0.stream.written.len())
+}
+
+#[test]
+fn cada_uno_tiene_su_turno_y_solo_uno() -> Outcome {
+    let endless = || Fake::sending([Endless(ENDLESS)]);
+    let mut room = room([(1, endless()), (2, Fake::sending([Bytes(b"hola")])), (3, endless())]);
+    room = turns(room)?;
+    ensure_equal(
+        "lo que se le devuelve al cliente 2, que espera entre dos que no paran de enviar",
+        &"hola".to_owned(),
+        &room.clients.get(&2).map(|client| text(&client.stream.written)).unwrap_or_default(),
+    )?;
+    for id in [1, 3] {
+        let read = room.clients.get(&id).map_or(0, |client| client.stream.read);
+        ensure(read > 0 && read <= 2 * TURN, || {
+            format!(
+                "En una sola llamada a `turns` se le leyeron {read} bytes al cliente {id}, que no \
+                 para de enviar: debía ser un turno, de {TURN}. Entre vuelta y vuelta hay que \
+                 preguntar a epoll, que puede tener noticias de otros."
+            )
+        })?;
+    }
+    let list = ids(&room);
+    ensure(list.contains(&1) && list.contains(&3), || {
+        format!(
+            "Al 1 y al 3 les quedan bytes por leer (dieron Again), y la lista es {list:?}. Epoll no \
+             volverá a avisar de ellos: quien no esté en la lista se queda colgado."
+        )
+    })?;
+    ensure(!list.contains(&2), || {
+        format!(
+            "El 2 no puede seguir sin otro aviso (dio Wait), y la lista es {list:?}. Mientras haya \
+             alguien en ella, el bucle no duerme: gira."
+        )
+    })?;
+    ensure_equal("la lista tras una vuelta, si al 1 y al 3 les queda", &vec![1, 3], &list)
+}
+
+#[test]
+fn quien_termina_o_falla_se_va() -> Outcome {
+    let room = turns(room([
+        (1, Fake::sending([Bytes(b"hola")])),
+        (2, Fake::sending([End])),
+        (3, Fake::sending([Fails(ErrorKind::ConnectionReset)])),
+    ]))?;
+    let mut left: Vec<u64> = room.clients.keys().copied().collect();
+    left.sort_unstable();
+    ensure_equal("los clientes que quedan, si el 2 terminó y el 3 falló", &vec![1], &left)?;
+    ensure_equal("la lista, si a nadie le queda nada", &Vec::new(), &ids(&room))
+}
+
+#[test]
+fn se_registra_una_vez_y_por_flanco() -> Outcome {
+    with_epoll(|epoll| {
+        let (stream, mut peer) = pair()?;
+        watched(watch(epoll, &stream, 100))?;
+        let first = news(epoll, LIMIT)?;
+        ensure(first == [(100, EpollFlags::EPOLLOUT)], || {
+            format!(
+                "Tras `watch` de un socket en el que hay sitio y nada que leer, epoll dijo {}, y \
+                 debía decir EPOLLOUT con el número 100: el primer aviso, si ya hay sitio, llega al \
+                 registrarse.",
+                told(&first)
+            )
+        })?;
+        peer.send("hola")?;
+        let second = news(epoll, LIMIT)?;
+        let readable = second.iter().any(|(_, flags)| flags.contains(EpollFlags::EPOLLIN));
+        ensure(readable, || {
+            format!("El cliente dijo «hola», y epoll dijo {}, sin EPOLLIN.", told(&second))
+        })?;
+        let third = news(epoll, A_WHILE)?;
+        ensure(third.is_empty(), || {
+            format!(
+                "Nadie leyó ese «hola», no ha pasado nada nuevo, y epoll lo repite: {}. Eso es por \
+                 nivel. Por flanco (EPOLLET) solo se dice lo que cambia.",
+                told(&third)
+            )
+        })
+    })
+}
+
+#[test]
+fn se_acepta_a_todos_los_que_llaman() -> Outcome {
+    with_epoll(|epoll| {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        listener.set_nonblocking(true)?;
+        watched(watch(epoll, &listener, 1))?;
+        let address = listener.local_addr()?;
+        let conversation = Conversation::with(address).limit(LIMIT);
+        let _callers = conversation.peers("quien llama", 20)?;
+        let mut accepted = Vec::new();
+        let mut notices = 0;
+        while accepted.len() < 20 {
+            if news(epoll, Duration::from_secs(1))?.is_empty() {
+                return Err(Failure::new(format!(
+                    "Llamaron 20, epoll avisó ({notices}) y aceptaste a {}. En la cola del núcleo \
+                     quedan {}, y epoll ya no dirá nada de ellos: por flanco, solo avisa de quien \
+                     llega después. Esos clientes creen que están conectados, y esperan.",
+                    accepted.len(),
+                    20 - accepted.len()
+                )));
+            }
+            notices += 1;
+            let streams = accept_all(&listener).map_err(|error| {
+                Failure::new(format!("`accept_all` devolvió {:?}.", error.kind()))
+            })?;
+            accepted.extend(streams);
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn nada_se_queda_en_el_núcleo() -> Outcome {
+    with_epoll(|epoll| {
+        let (stream, mut peer) = pair()?;
+        stream.set_nonblocking(true)?;
+        watched(watch(epoll, &stream, 7))?;
+        let message = vec![b'x'; 40_000];
+        peer.send(&message)?;
+        eventually("llegara todo al núcleo", LIMIT, || unread(&stream) == message.len())?;
+        let mut room = Room::default();
+        room.clients.insert(7, Client::new(stream));
+        let (mut notices, mut rounds) = (0, 0);
+        loop {
+            let limit = if room.ready.is_empty() { A_WHILE } else { Duration::ZERO };
+            let events = news(epoll, limit)?;
+            notices += events.len();
+            rounds += 1;
+            for (id, flags) in &events {
+                room.note(*id, *flags);
+            }
+            if (events.is_empty() && room.ready.is_empty()) || rounds == 1000 {
+                break;
+            }
+            room.turns();
+        }
+        let left = room.clients.get(&7).map_or(0, |client| unread(&client.stream));
+        ensure(left == 0, || {
+            format!(
+                "Un cliente envió 40\u{202f}000 bytes y epoll avisó ({notices}). De ellos, {left} \
+                 siguen en el núcleo, sin leer: epoll ya lo dijo, y no lo repite mientras no llegue \
+                 algo más. El cliente espera su respuesta y tú esperas otro aviso: para siempre."
+            )
+        })?;
+        peer.expect(&message)
+    })
+}
+
+#[test]
+fn el_servidor_devuelve_lo_que_recibe() -> Outcome {
+    with_server(|clients, _| {
+        let mut peers = clients.peers("cliente", 10)?;
+        for peer in &mut peers {
+            say(peer, "hola")?;
+        }
+        for peer in peers.iter_mut().rev() {
+            say(peer, "¿sigues ahí?")?;
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn lo_que_no_cabe_de_una_vez_vuelve_entero() -> Outcome {
+    with_server(|clients, server| {
+        let mut peer = clients.peer_with_receive_buffer("quien envía mucho", 64 * 1024)?;
+        let large = harness::numbered_lines(3_000_000);
+        let sending = peer.send_meanwhile(large.as_slice())?;
+        let received = peer.expect(&large).and_then(|()| sending.finish());
+        received.map_err(|failure| server.explain_what_it_does(failure))?;
+        peer.half_close()?;
+        peer.expect_end()
+    })
+}
+
+#[test]
+fn quien_no_recoge_no_hace_esperar_a_los_demás() -> Outcome {
+    with_server(|clients, server| {
+        let mut deaf = clients.peer_with_receive_buffer("quien no recoge", 4096)?;
+        deaf.set_limit(LONG_ENOUGH);
+        // Más de lo que admiten los búferes del núcleo: no lo lee nadie.
+        let _ = deaf.try_send(vec![b'x'; 20_000_000]);
+        say(&mut clients.peer("otro")?, "¿hay alguien?").map_err(|failure| {
+            // Aquí, y no fuera: quien no recoge sigue conectado.
+            server.explain_what_it_does(failure.hint("hay otro cliente que envía y no recoge"))
+        })
+    })
+}
+
+#[test]
+fn sin_nada_que_hacer_duerme() -> Outcome {
+    with_server(|clients, server| {
+        let mut silent = clients.peer("callado")?;
+        say(&mut silent, "hola")?;
+        let before = server.cpu_time().unwrap_or_default();
+        silent.pause(LONG_ENOUGH);
+        let spent = server.cpu_time().unwrap_or_default().saturating_sub(before);
+        // Un hilo dormido no gasta nada; el que gira, todo lo que le dejen los demás.
+        ensure(spent < LONG_ENOUGH / 10, || {
+            format!(
+                "Nadie decía nada, y el bucle gastó {} ms de procesador en {} ms. ¿Sigue alguien en \
+                 la lista sin nada que hacer? Quien no puede seguir sin otro aviso da `Wait`.",
+                spent.as_millis(),
+                LONG_ENOUGH.as_millis()
+            )
+        })
+    })
+}
+
+#[test]
+#[ignore = "para usarlo a mano: cargo curso ejecutar 02_04_5_flanco"]
+fn ejecutar() -> Outcome {
+    by_hand(|listener| {
+        serve(&listener, |line| {
+            // Si nadie lee la salida, se sirve igual.
+            let _ = writeln!(io::stdout(), "{line}");
+        })
+    })
+}
+
+// ---- El socket de mentira -----------------------------------------------------------------
+
+/// Lo que espera a ser leído.
+enum Piece {
+    Bytes(&'static [u8]),
+    /// Tantos bytes, y los da según se los piden.
+    Endless(usize),
+    End,
+    Fails(ErrorKind),
+}
+use Piece::{Bytes, End, Endless, Fails};
+
+/// Lo que da una escritura.
+enum Space {
+    /// Caben tantos bytes.
+    Fits(usize),
+    /// No escribe nada, y dice esto.
+    Refuses(ErrorKind),
+}
+use Space::{Fits, Refuses};
+
+/// Un socket en el que espera lo que se le dijo. Para escribir, sigue su guion y después lo admite
+/// todo.
+#[derive(Default)]
+struct Fake {
+    arriving: VecDeque<Piece>,
+    space: VecDeque<Space>,
+    written: Vec<u8>,
+    /// Bytes que se le han leído.
+    read: usize,
+}
+
+impl Fake {
+    fn sending(pieces: impl IntoIterator<Item = Piece>) -> Fake {
+        Fake { arriving: pieces.into_iter().collect(), ..Fake::default() }
+    }
+
+    fn with_room(mut self, space: impl IntoIterator<Item = Space>) -> Fake {
+        self.space = space.into_iter().collect();
+        self
+    }
+
+    /// Un cliente del que epoll ya avisó.
+    fn client(self) -> Driven {
+        let mut driven = Driven(Client::new(self));
+        driven.hears(EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT);
+        driven
+    }
+
+    /// Bytes que nadie ha leído.
+    fn left(&self) -> usize {
+        let count = |piece: &Piece| match piece {
+            Bytes(bytes) => bytes.len(),
+            Endless(count) => *count,
+            End | Fails(_) => 0,
+        };
+        self.arriving.iter().map(count).sum()
+    }
+
+    /// El final está ahí, y nadie lo ha visto.
+    fn end_is_unseen(&self, ended: bool) -> bool {
+        !ended && matches!(self.arriving.front(), Some(End))
+    }
+}
+
+impl Read for Fake {
+    /// Como TCP: da todo lo seguido que haya y quepa, sin mirar cómo llegó.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut count = 0;
+        while count < buffer.len() {
+            let room = &mut buffer[count..];
+            match self.arriving.pop_front() {
+                Some(Bytes(bytes)) => {
+                    let taken = bytes.len().min(room.len());
+                    room[..taken].copy_from_slice(&bytes[..taken]);
+                    if taken < bytes.len() {
+                        self.arriving.push_front(Bytes(&bytes[taken..]));
+                    }
+                    count += taken;
+                }
+                Some(Endless(left)) => {
+                    let taken = left.min(room.len());
+                    room[..taken].fill(b'x');
+                    if taken < left {
+                        self.arriving.push_front(Endless(left - taken));
+                    }
+                    count += taken;
+                }
+                Some(End) => {
+                    // El final lo es para siempre, y llega solo.
+                    self.arriving.push_front(End);
+                    break;
+                }
+                Some(Fails(kind)) if count == 0 => return Err(kind.into()),
+                Some(Fails(kind)) => {
+                    self.arriving.push_front(Fails(kind));
+                    break;
+                }
+                None if count == 0 => return Err(ErrorKind::WouldBlock.into()),
+                None => break,
+            }
+        }
+        self.read += count;
+        Ok(count)
+    }
+}
+
+impl Write for Fake {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let room = match self.space.pop_front() {
+            Some(Fits(room)) => room.min(bytes.len()),
+            Some(Refuses(kind)) => return Err(kind.into()),
+            None => bytes.len(),
+        };
+        self.written.extend_from_slice(&bytes[..room]);
+        Ok(room)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Un cliente de mentira, al que se le dan turnos.
+struct Driven(Client<Fake>);
+
+impl Driven {
+    /// Lo que dice epoll, una vez.
+    fn hears(&mut self, flags: EpollFlags) {
+        self.0.readable |= flags.contains(EpollFlags::EPOLLIN);
+        self.0.writable |= flags.contains(EpollFlags::EPOLLOUT);
+    }
+
+    fn try_turn(&mut self) -> Result<Result<Turn, ErrorKind>, Failure> {
+        let mut client = std::mem::replace(&mut self.0, Client::new(Fake::default()));
+        let (turn, client) = within(LIMIT, "dar un turno", move || {
+            let turn = client.turn();
+            (turn, client)
+        })?;
+        self.0 = client;
+        Ok(turn.map_err(|error| error.kind()))
+    }
+
+    fn turn(&mut self) -> Result<Turn, Failure> {
+        self.try_turn()?.map_err(|kind| {
+            Failure::new(format!(
+                "`turn` devolvió {kind:?}, y con ese cliente no había fallado nada."
+            ))
+        })
+    }
+
+    /// Turnos mientras pida otro, y cómo acaba.
+    fn ends_with(&mut self, when: &str, expected: Turn) -> Outcome {
+        let mut turn = self.turn()?;
+        for _ in 0..100 {
+            if turn != Turn::Again {
+                break;
+            }
+            turn = self.turn()?;
+        }
+        let left = self.0.stream.left();
+        let stuck = self.0.pending.is_empty() && turn == Turn::Wait;
+        if stuck && left > 0 {
+            return Err(Failure::new(format!(
+                "`turn` dio Wait {when}, y {left} bytes siguen en el núcleo, sin leer. Por flanco, \
+                 epoll ya avisó de ellos y no lo repite mientras no llegue algo más: el cliente \
+                 espera su respuesta y tú esperas otro aviso, para siempre. Se lee hasta que `read` \
+                 dice `WouldBlock`."
+            )));
+        }
+        if stuck && self.0.stream.end_is_unseen(self.0.ended) {
+            return Err(Failure::new(format!(
+                "`turn` dio Wait {when}: el final estaba ahí, y nadie lo vio. Llegó con los últimos \
+                 bytes y en el mismo aviso, que no se repite: ese cliente se queda para siempre, con \
+                 su descriptor. Que una lectura traiga menos de lo que cabe no dice que no haya nada \
+                 detrás; solo `WouldBlock` lo dice."
+            )));
+        }
+        if turn == Turn::Wait && !self.0.pending.is_empty() && !self.0.stream.space.is_empty() {
+            return Err(Failure::new(format!(
+                "`turn` dio Wait {when}, con {} bytes por devolver, y ninguna escritura había dicho \
+                 `WouldBlock`. Por flanco, EPOLLOUT solo llega si antes se llenó el búfer.",
+                self.0.pending.len()
+            )));
+        }
+        ensure_equal(&format!("cómo acaba el turno {when}"), &expected, &turn)
+    }
+
+    fn returned(&self, expected: &[u8]) -> Outcome {
+        let got = text(&self.0.stream.written);
+        ensure_equal("lo que se le ha devuelto al cliente", &text(expected), &got)
+    }
+
+    /// Un turno de quien no para de enviar.
+    fn one_turn_of_endless(&mut self) -> Outcome {
+        let turn = self.turn()?;
+        let read = self.0.stream.read;
+        ensure(read <= 2 * TURN, || {
+            format!(
+                "Un cliente no para de enviar, y en un solo turno se le leyeron {read} bytes. \
+                 Mientras haya más, no acabaría nunca, y los demás esperan con él. Con {TURN} bytes \
+                 leídos, se acabó el turno."
+            )
+        })?;
+        ensure(read >= TURN, || {
+            format!(
+                "A un cliente le quedaban {ENDLESS} bytes por leer, y su turno acabó con {read}, \
+                 antes de los {TURN} que dura, y sin que `read` dijera `WouldBlock`. Acabó en \
+                 {turn:?}: epoll no volverá a avisar de los demás."
+            )
+        })?;
+        ensure(turn == Turn::Again, || {
+            format!(
+                "Se acabó el turno con bytes por leer, y `turn` dio {turn:?}. De los {} que quedan en \
+                 el núcleo, epoll ya avisó y no lo repite: si ese cliente no pide otro turno \
+                 (Again), nadie se acordará de él.",
+                self.0.stream.left()
+            )
+        })
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    bytes.escape_ascii().to_string()
+}
+
+fn room(clients: impl IntoIterator<Item = (u64, Fake)>) -> Room<Fake> {
+    let mut room = Room::default();
+    for (id, fake) in clients {
+        room.clients.insert(id, Client::new(fake));
+        room.note(id, EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT);
+    }
+    room
+}
+
+/// Una vuelta de turnos.
+fn turns(mut room: Room<Fake>) -> Result<Room<Fake>, Failure> {
+    within(LIMIT, "dar un turno a cada uno", move || {
+        room.turns();
+        room
+    })
+}
+
+fn ids(room: &Room<Fake>) -> Vec<u64> {
+    room.ready.iter().copied().collect()
+}
+
+// ---- Los sockets de verdad ----------------------------------------------------------------
+
+fn with_epoll(script: impl FnOnce(&Epoll) -> Outcome + Send + 'static) -> Outcome {
+    let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(io::Error::from)?;
+    within(LIMIT * 2, "vigilar sockets por flanco", move || script(&epoll))?
+}
+
+/// Un socket aceptado y quien está al otro lado.
+fn pair() -> Result<(TcpStream, Peer), Failure> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let peer = Conversation::with(listener.local_addr()?).limit(LIMIT).peer("cliente")?;
+    Ok((listener.accept()?.0, peer))
+}
+
+fn watched(outcome: io::Result<()>) -> Outcome {
+    outcome.map_err(|error| Failure::new(format!("`watch` devolvió {:?}.", error.kind())))
+}
+
+/// Los avisos que haya antes de `limit`.
+fn news(epoll: &Epoll, limit: Duration) -> Result<Vec<(u64, EpollFlags)>, Failure> {
+    let timeout = EpollTimeout::try_from(limit).unwrap_or(EpollTimeout::MAX);
+    Ok(wait(epoll, timeout)?)
+}
+
+/// Los avisos, para el informe.
+fn told(events: &[(u64, EpollFlags)]) -> String {
+    let names = |flags: &EpollFlags| {
+        flags.iter_names().map(|(name, _)| name).collect::<Vec<_>>().join(" | ")
+    };
+    match events.first() {
+        Some((id, flags)) => format!("{} con el número {id}", names(flags)),
+        None => "que no había nada".to_owned(),
+    }
+}
+
+/// Bytes que hay en el núcleo y nadie ha leído.
+fn unread(stream: &TcpStream) -> usize {
+    stream.peek(&mut vec![0; 1 << 17]).unwrap_or(0)
+}
+
+// ---- El servidor entero -------------------------------------------------------------------
+
+/// Pone en marcha el bucle y sigue el guion.
+fn with_server(script: impl FnOnce(&Conversation, &Task<io::Result<()>>) -> Outcome) -> Outcome {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let clients = Conversation::with(listener.local_addr()?).limit(LIMIT);
+    let server = Task::start("el servidor", move || serve(&listener, |_| ()))?;
+    script(&clients, &server).map_err(|failure| server.explain(failure))
+}
+
+fn say(peer: &mut Peer, text: &str) -> Outcome {
+    peer.send(text)?;
+    peer.expect(text)
+}
