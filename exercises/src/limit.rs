@@ -12,6 +12,9 @@ use crate::stuck::ThreadPlace;
 /// Ante un fallo, lo que se espera a que el código termine y diga por qué.
 const AFTERMATH: Duration = Duration::from_millis(50);
 
+/// Veces que se mira a un hilo para saber si gira.
+const GLANCES: u32 = 30;
+
 /// Ejecuta `work` en otro hilo y espera su resultado, como mucho `limit`.
 ///
 /// `what` dice qué se hace, para el fallo: «atender a un cliente», «parar el servidor». Si el
@@ -104,9 +107,17 @@ impl<T: Send + 'static> Task<T> {
         }
     }
 
-    /// Procesador consumido hasta ahora por su hilo, si el núcleo lo dice.
-    pub fn cpu_time(&self) -> Option<Duration> {
-        self.thread.as_ref()?.cpu_time()
+    /// Si durante `span` su hilo apenas duerme: gira sin esperar a nada.
+    ///
+    /// Se le mira muchas veces en lugar de contar el procesador que gasta: en una máquina ocupada,
+    /// quien gira gasta poco, pero siempre está despierto o en la cola para estarlo.
+    pub fn spins(&self, span: Duration) -> bool {
+        let Some(thread) = &self.thread else { return false };
+        let awake = (0..GLANCES).filter(|_| {
+            thread::sleep(span / GLANCES);
+            thread.is_awake().unwrap_or(false)
+        });
+        awake.count() > GLANCES as usize / 2
     }
 
     fn is_stuck(&self, limit: Duration) -> Failure {
@@ -152,6 +163,21 @@ mod tests {
         );
         assert!(report.contains("tu código sigue dentro de `accept`"), "{report}");
         assert!(report.contains("¿quién"), "{report}");
+    }
+
+    #[test]
+    fn distingue_a_quien_gira_de_quien_duerme() {
+        let (stop, stopped) = mpsc::channel::<()>();
+        let spinning = Task::start("girar", move || {
+            while stopped.try_recv() == Err(mpsc::TryRecvError::Empty) {
+                thread::yield_now();
+            }
+        });
+        let (wake, woken) = mpsc::channel::<()>();
+        let sleeping = Task::start("dormir", move || woken.recv()).unwrap();
+        assert!(spinning.unwrap().spins(SHORT));
+        assert!(!sleeping.spins(SHORT));
+        drop((stop, wake));
     }
 
     #[test]

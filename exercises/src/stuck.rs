@@ -2,13 +2,8 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use harness::SystemCall;
-
-/// Duración de un tic del reloj con el que el núcleo cuenta el procesador de cada hilo: USER_HZ es
-/// 100 en todas las arquitecturas que Rust compila para Linux, menos Alpha.
-const TICK: Duration = Duration::from_millis(10);
 
 /// El lugar de `/proc` en el que el núcleo habla de un hilo.
 #[derive(Debug)]
@@ -33,14 +28,12 @@ impl ThreadPlace {
         self.system_call().or_else(|| self.kernel_function())
     }
 
-    pub(crate) fn cpu_time(&self) -> Option<Duration> {
+    /// Si ahora mismo usa un procesador o hace cola para usarlo; nada, si no se puede saber.
+    pub(crate) fn is_awake(&self) -> Option<bool> {
         let stat = fs::read_to_string(self.0.join("stat")).ok()?;
-        // El nombre, entre paréntesis, puede contener espacios: se cuenta desde su final.
+        // El nombre, entre paréntesis, puede contener espacios: el estado va tras su final.
         let (_, fields) = stat.rsplit_once(')')?;
-        let mut fields = fields.split_whitespace().skip(11);
-        let user: u32 = fields.next()?.parse().ok()?;
-        let system: u32 = fields.next()?.parse().ok()?;
-        Some(TICK * (user + system))
+        Some(fields.split_whitespace().next()? == "R")
     }
 
     fn system_call(&self) -> Option<Activity> {

@@ -150,7 +150,12 @@ pub(crate) enum Order {
     },
 
     /// Comprueba los ejercicios mismos: principio, solución y errores típicos
-    #[command(help_template = ORDER_TEMPLATE, override_usage = "cargo curso verificar [ID] [--veces N]")]
+    #[command(
+        help_template = ORDER_TEMPLATE,
+        override_usage = "cargo curso verificar [ID] [--veces N]",
+        after_help = "El principio ha de compilar y fallar en todas las pruebas; la solución, pasarlas, y pasar\n\
+                      clippy sin un aviso; y cada error típico, recibir exactamente su mensaje."
+    )]
     Verificar {
         /// El ejercicio; si falta, todos
         #[arg(value_name = "ID")]

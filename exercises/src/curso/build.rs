@@ -1,16 +1,22 @@
 //! Compilar pruebas con cargo, y saber cuáles no compilan y por qué.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::ffi::{OsStr, OsString};
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::Duration;
 
 use multiplexacion::cli::{self, Trouble};
 use serde::Deserialize;
 
 use crate::paint;
+
+/// Lo que puede tardar una compilación sin que nadie se pregunte si pasa algo.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Lo que salió de compilar.
 #[derive(Debug, Default)]
@@ -19,6 +25,8 @@ pub(crate) struct Built {
     pub(crate) executables: BTreeMap<String, PathBuf>,
     /// Lo que dijo rustc de cada prueba: errores y avisos.
     pub(crate) diagnostics: BTreeMap<String, String>,
+    /// Lo que cargo dio por terminado.
+    finished: BTreeSet<String>,
     /// Lo que dijo cargo, que importa si falla algo que no es una prueba.
     complaints: String,
 }
@@ -26,18 +34,29 @@ pub(crate) struct Built {
 /// Compila pruebas de un paquete.
 pub(crate) struct Build {
     command: Command,
+    /// Si pide paciencia cuando se alarga.
+    aloud: bool,
 }
 
 impl Build {
     /// El paquete cuyo `Cargo.toml` está en `folder`.
     pub(crate) fn of(folder: &Path) -> Build {
+        Build::with("build", folder)
+    }
+
+    /// Lo mismo, pero solo lo examina clippy: qué dijo está en [`Built::clean`].
+    pub(crate) fn lint(folder: &Path) -> Build {
+        Build::with("clippy", folder)
+    }
+
+    fn with(order: &str, folder: &Path) -> Build {
         let mut command = Command::new(cargo());
         // Una prueba que no compila no impide compilar las demás.
-        command.args(["build", "--quiet", "--keep-going"]);
+        command.args([order, "--quiet", "--keep-going"]);
         let format = if paint::colours() { "json-diagnostic-rendered-ansi" } else { "json" };
         command.arg("--message-format").arg(format);
         command.arg("--manifest-path").arg(folder.join("Cargo.toml"));
-        Build { command }
+        Build { command, aloud: false }
     }
 
     pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Build {
@@ -52,6 +71,11 @@ impl Build {
         self
     }
 
+    /// Si se alarga y hay una terminal, lo dirá, para que nadie crea que se quedó colgado.
+    pub(crate) fn aloud(self) -> Build {
+        Build { aloud: true, ..self }
+    }
+
     /// Compila. Que una prueba no compile no es un fallo: está en [`Built::diagnostics`].
     ///
     /// # Errors
@@ -64,17 +88,35 @@ impl Build {
                 "instala Rust con rustup (https://rustup.rs)",
             )
         })?;
-        let complaints = child.stderr.take().map(|pipe| {
-            std::thread::spawn(move || std::io::read_to_string(pipe).unwrap_or_default())
-        });
+        let complaints = child
+            .stderr
+            .take()
+            .map(|pipe| thread::spawn(move || io::read_to_string(pipe).unwrap_or_default()));
+        let patience = self.aloud.then(ask_for_patience);
         let mut built = Built::default();
         for line in child.stdout.take().into_iter().flat_map(|pipe| BufReader::new(pipe).lines()) {
             built.take(&line?);
         }
         child.wait()?;
+        drop(patience);
         built.complaints = complaints.and_then(|thread| thread.join().ok()).unwrap_or_default();
         Ok(built)
     }
+}
+
+/// Si pasa un segundo y hay alguien mirando, le dice que espere. Al descartar lo que devuelve,
+/// calla.
+fn ask_for_patience() -> Option<Sender<()>> {
+    if !io::stderr().is_terminal() {
+        return None;
+    }
+    let (done, finished) = mpsc::channel::<()>();
+    thread::spawn(move || {
+        if finished.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+            paint::complain("Compilando… La primera vez tarda alrededor de un minuto.");
+        }
+    });
+    Some(done)
 }
 
 impl Built {
@@ -92,6 +134,18 @@ impl Built {
         }
     }
 
+    /// Si se terminó con esa prueba sin un solo aviso.
+    ///
+    /// # Errors
+    /// Hay avisos o errores, o cargo no llegó a ella: lo que dijo.
+    pub(crate) fn clean(&self, name: &str) -> Result<(), NotBuilt> {
+        match self.diagnostics.get(name) {
+            Some(diagnostics) => Err(NotBuilt::Code(diagnostics.clone())),
+            None if self.finished.contains(name) => Ok(()),
+            None => Err(NotBuilt::Cargo(self.complaints.clone())),
+        }
+    }
+
     fn take(&mut self, line: &str) {
         // Lo que no es de rustc, ni un ejecutable, no interesa.
         let Ok(message) = serde_json::from_str::<Message>(line) else { return };
@@ -100,8 +154,9 @@ impl Built {
             Message::Diagnostic { target, message } if !message.spans.is_empty() => {
                 self.diagnostics.entry(target.name).or_default().push_str(&message.rendered);
             }
-            Message::Artifact { target, executable: Some(executable) } => {
-                self.executables.insert(target.name, executable);
+            Message::Artifact { target, executable } => {
+                self.finished.insert(target.name.clone());
+                self.executables.extend(executable.map(|file| (target.name, file)));
             }
             _ => {}
         }

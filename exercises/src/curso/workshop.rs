@@ -35,6 +35,11 @@ multiplexacion = { path = "{exercises}/.." }
 nix = { version = "0.32", features = ["event", "poll", "signal"] }
 socket2 = { version = "0.6", features = ["all"] }
 
+# Nadie lo depura, y enlazar cien pruebas sin símbolos cuesta la mitad.
+[profile.dev]
+debug = false
+incremental = false
+
 [lints.rust]
 warnings = { level = "allow", priority = -1 }
 unsafe_code = "forbid"
@@ -66,9 +71,6 @@ pub(crate) fn build(
 ) -> Result<Built, Trouble> {
     let target = target(course);
     let folder = target.join("taller").join(name);
-    if folder.exists() {
-        fs::remove_dir_all(&folder)?;
-    }
     fs::create_dir_all(&folder)?;
     let exercises = course.folder.to_string_lossy();
     let mut manifest = MANIFEST.replace("{exercises}", &exercises);
@@ -77,8 +79,8 @@ pub(crate) fn build(
         lay_out(variant, &folder.join(&test))?;
         let _ = write!(manifest, "\n[[test]]\nname = {test:?}\npath = \"{test}/pruebas.rs\"\n");
     }
-    write(&folder.join("Cargo.toml"), manifest)?;
-    write(&folder.join("lib.rs"), "")?;
+    renew(&folder.join("Cargo.toml"), manifest.as_bytes())?;
+    renew(&folder.join("lib.rs"), b"")?;
     // Las mismas versiones de todo que en el curso, y nada que descargar.
     let _ = fs::copy(course.repository().join("Cargo.lock"), folder.join("Cargo.lock"));
     Build::of(&folder).arg("--tests").arg("--target-dir").arg(target.join("taller/target")).run()
@@ -88,12 +90,20 @@ pub(crate) fn build(
 fn lay_out(variant: &Variant<'_>, folder: &Path) -> Result<(), Trouble> {
     fs::create_dir_all(folder)?;
     for entry in fs::read_dir(&variant.exercise.folder)?.flatten() {
-        if entry.file_type()?.is_file() {
-            fs::copy(entry.path(), folder.join(entry.file_name()))?;
+        if entry.file_type()?.is_file() && entry.file_name() != "ejercicio.rs" {
+            renew(&folder.join(entry.file_name()), &fs::read(entry.path())?)?;
         }
     }
     let code = crate::course::read(&variant.code)?;
-    write(&folder.join("ejercicio.rs"), code)
+    renew(&folder.join("ejercicio.rs"), code.as_bytes())
+}
+
+/// Escribe `text` en `file` si no estaba ya: cargo mira la fecha, y no compila lo que no cambió.
+fn renew(file: &Path, text: &[u8]) -> Result<(), Trouble> {
+    if fs::read(file).is_ok_and(|present| present == text) {
+        return Ok(());
+    }
+    write(file, text)
 }
 
 fn target(course: &Course) -> PathBuf {

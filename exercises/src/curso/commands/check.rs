@@ -17,13 +17,17 @@ pub(crate) fn check(
     progress: &mut Progress,
     exercise: &Exercise,
 ) -> Result<bool, Trouble> {
-    let verdict = Verdict::on(course, exercise)?;
+    let verdict = Verdict::of(course, exercise, build(course, exercise).aloud())?;
     paint::say(&verdict.report(exercise));
     if verdict.passed() {
         progress.note(exercise, |record| record.passed = true)?;
     }
     paint::say(&advice(&verdict, course, progress, exercise));
     Ok(verdict.passed())
+}
+
+fn build(course: &Course, exercise: &Exercise) -> Build {
+    Build::of(&course.folder).tests([exercise.id.as_str()])
 }
 
 /// Lo que resultó de un ejercicio.
@@ -35,20 +39,24 @@ pub(crate) enum Verdict {
 }
 
 impl Verdict {
-    /// Compila y prueba.
+    /// Compila y prueba, sin decir nada mientras tanto.
     ///
     /// # Errors
     /// Falla algo que no es el ejercicio.
     pub(crate) fn on(course: &Course, exercise: &Exercise) -> Result<Verdict, Trouble> {
-        let built = Build::of(&course.folder).tests([exercise.id.as_str()]).run()?;
-        let executable = match built.executable(&exercise.id) {
+        Verdict::of(course, exercise, build(course, exercise))
+    }
+
+    fn of(course: &Course, exercise: &Exercise, build: Build) -> Result<Verdict, Trouble> {
+        let compiled = build.run()?;
+        let executable = match compiled.executable(&exercise.id) {
             Ok(executable) => executable,
             Err(NotBuilt::Code(text)) => return Ok(Verdict::Uncompiled(text)),
             Err(NotBuilt::Cargo(text)) => return Err(cargo_failed(&text)),
         };
         let trial = Trial::run(executable, course.repository())?;
         let trial = trial.in_order_of(&read(&exercise.tests())?);
-        let warnings = built.diagnostics.get(&exercise.id).cloned().unwrap_or_default();
+        let warnings = compiled.diagnostics.get(&exercise.id).cloned().unwrap_or_default();
         Ok(Verdict::Tried(trial, warnings))
     }
 

@@ -12,7 +12,7 @@ use crate::paint;
 
 /// Lo arranca y espera a que termine. Devuelve si terminó bien.
 pub(crate) fn run(course: &Course, exercise: &Exercise, port: u16) -> Result<bool, Trouble> {
-    let built = Build::of(&course.folder).tests([exercise.id.as_str()]).run()?;
+    let built = Build::of(&course.folder).tests([exercise.id.as_str()]).aloud().run()?;
     let executable = match built.executable(&exercise.id) {
         Ok(executable) => executable,
         Err(NotBuilt::Code(text)) => {

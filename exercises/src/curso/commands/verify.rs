@@ -1,12 +1,12 @@
-//! `verificar`: que cada ejercicio empiece fallando, que su solución pase y que cada error típico
-//! reciba el mensaje que merece.
+//! `verificar`: que cada ejercicio empiece fallando, que su solución pase las pruebas y clippy, y
+//! que cada error típico reciba el mensaje que merece.
 
 use std::path::Path;
 use std::thread;
 
 use multiplexacion::cli::Trouble;
 
-use crate::build::{Built, NotBuilt};
+use crate::build::{Build, Built, NotBuilt};
 use crate::course::{Course, Exercise, read};
 use crate::paint;
 use crate::trial::Trial;
@@ -23,10 +23,12 @@ pub(crate) fn verify(
     let variants: Vec<_> = chosen.iter().flat_map(|exercise| variants(exercise)).collect();
     paint::say(&format!("Compilando {} versiones de {} ejercicios…", variants.len(), chosen.len()));
     let built = workshop::build(course, "verificar", &variants)?;
+    let linted = lint(course, &chosen)?;
     let mut sound = true;
     for exercise in chosen {
         paint::say(&format!("\n{} · {}", paint::bold(&exercise.id), exercise.title));
         sound &= say("archivos", &files(course, exercise));
+        sound &= say("clippy", &is_clean(&linted, exercise));
         let own: Vec<_> = variants.iter().filter(|it| it.exercise.id == exercise.id).collect();
         for (variant, verdict) in own.iter().zip(examine_all(&built, &own, course, times)) {
             sound &= say(&variant.name, &verdict);
@@ -34,6 +36,27 @@ pub(crate) fn verify(
     }
     paint::say(if sound { "\nTodo está como debe." } else { "\nHay algo que arreglar." });
     Ok(sound)
+}
+
+/// Pasa clippy a las soluciones con las reglas de la casa, como la integración continua.
+fn lint(course: &Course, chosen: &[&Exercise]) -> Result<Built, Trouble> {
+    let ids = chosen.iter().map(|exercise| exercise.id.as_str());
+    // Los mismos argumentos que en .ci/run: lo que allí se examinó no se vuelve a examinar.
+    Build::lint(&course.folder.join("soluciones"))
+        .tests(ids)
+        .arg("--")
+        .arg("-D")
+        .arg("warnings")
+        .run()
+}
+
+fn is_clean(linted: &Built, exercise: &Exercise) -> Result<(), String> {
+    linted.clean(&exercise.id).map_err(|why| match why {
+        NotBuilt::Code(warnings) => format!("la solución no está limpia\n{warnings}"),
+        NotBuilt::Cargo(text) => {
+            format!("no se pudo pasar (se instala con «rustup component add clippy»)\n{text}")
+        }
+    })
 }
 
 fn variants(exercise: &Exercise) -> Vec<Variant<'_>> {
