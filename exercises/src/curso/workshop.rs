@@ -32,7 +32,7 @@ doctest = false
 ejercicios = { path = "{exercises}" }
 harness = { path = "{exercises}/../tests/harness" }
 multiplexacion = { path = "{exercises}/.." }
-nix = { version = "0.32", features = ["event", "poll", "signal"] }
+nix = { version = "0.32", features = ["event", "poll", "signal", "time"] }
 socket2 = { version = "0.6", features = ["all"] }
 
 # Nadie lo depura, y enlazar cien pruebas sin símbolos cuesta la mitad.

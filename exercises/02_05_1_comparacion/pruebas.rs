@@ -1,0 +1,558 @@
+//! Las pruebas de 02_05_1_comparacion: qué prometen los motores, y qué trabajo dan al núcleo.
+
+#[cfg_attr(feature = "soluciones", path = "solucion.rs")]
+#[cfg_attr(
+    not(feature = "soluciones"),
+    path = "ejercicio.rs",
+    allow(
+        dead_code,
+        missing_docs,
+        unused_imports,
+        unused_variables,
+        clippy::all,
+        clippy::pedantic
+    )
+)]
+pub mod ejercicio;
+
+pub mod comparison;
+pub mod kernel;
+pub mod selectors;
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::rc::Rc;
+use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
+
+use comparison::{MESSAGE, Measured, Threads, measure, serve, threads_for};
+use ejercicio::{EpollSelector, SelectSelector, predict};
+use ejercicios::{LIMIT, Outcome, Task, ensure, ensure_equal, within};
+use harness::{Conversation, Failure, Peer, numbered_lines, raise_descriptor_limit};
+use kernel::Kernel;
+use selectors::{Engine, Event, Interest, Predictions, Selector};
+use socket2::SockRef;
+
+/// Los que se escriben aquí.
+const WRITTEN: [Engine; 2] = [Engine::Select, Engine::Epoll];
+
+/// Lo que se espera a un motor que tiene algo que decir.
+const ENOUGH: Option<Duration> = Some(Duration::from_secs(1));
+
+/// Lo que se le da cuando debe callar, por si habla.
+const A_WHILE: Option<Duration> = Some(Duration::from_millis(30));
+
+/// Con cuántas conexiones se mide.
+const CONNECTIONS: [usize; 3] = [10, 100, 300];
+
+/// Lo que cabe en los búferes de quien envía antes de leer. El núcleo reserva el doble (socket(7)).
+const ROOM: usize = 8 * 1024;
+
+/// Los descriptores son de todo el proceso. Quien gasta muchos lo hace a solas.
+static DESCRIPTORS: RwLock<()> = RwLock::new(());
+
+#[test]
+fn antes_de_medir_se_predice() -> Outcome {
+    let predictions = within(LIMIT, "predecir", predict)?;
+    // Un motor de cada pregunta puede fallarse; lo que no se puede es no contestar.
+    let blank = Predictions {
+        calls_to_register_with_select: 0,
+        calls_to_register_with_epoll: 0,
+        select_examines: 0,
+        epoll_examines: 0,
+        epoll_examines_if_all_talk: 0,
+        ..predictions
+    };
+    ensure(predictions != blank, || {
+        "Todas tus cifras son cero: alguna vez habrá que llamar al núcleo, o examinar algo. \
+         Arriésgate: fallar no cuesta nada."
+            .to_owned()
+    })
+}
+
+#[test]
+fn si_no_pasa_nada_se_acaba_el_tiempo() -> Outcome {
+    with_both(1, |room| {
+        room.register(0, Interest::Read)?;
+        room.says_nothing("de un cliente callado")
+    })
+}
+
+#[test]
+fn avisa_de_quien_habla_con_su_número_hasta_que_se_lee() -> Outcome {
+    with_both(3, |room| {
+        for place in 0..3 {
+            room.register(place, Interest::Read)?;
+        }
+        room.peers[1].send("hola")?;
+        for time in ["cuando habla el 101", "si aún no se ha leído al 101"] {
+            room.says(time, &[readable(101)])?;
+        }
+        room.sockets[1].as_ref().read_exact(&mut [0; 4])?;
+        room.says_nothing("cuando ya se leyó todo")
+    })
+}
+
+#[test]
+fn sin_límite_duerme_hasta_que_alguien_hable() -> Outcome {
+    with_both(1, |room| {
+        room.register(0, Interest::Read)?;
+        let mut peer = room.peers.remove(0);
+        let talking = std::thread::spawn(move || {
+            peer.pause(Duration::from_millis(100));
+            peer.send("ya").map(|()| peer)
+        });
+        let events = room.selector.select(None);
+        let _peer = talking.join().map_err(|_| Failure::new("El cliente no pudo hablar."))??;
+        let events = events.map_err(|error| refused("select", &error))?;
+        ensure_equal("los avisos de `select` sin límite", &vec![readable(100)], &events)
+    })
+}
+
+#[test]
+fn solo_dice_lo_que_se_espera() -> Outcome {
+    with_both(2, |room| {
+        room.register(0, Interest::Write)?;
+        room.register(1, Interest::Both)?;
+        room.peers[0].send("no se pidió leerlo")?;
+        room.peers[1].send("este sí")?;
+        let both = Event { readable: true, ..writable(101) };
+        room.says("si hablan los dos, y solo del 101 se pidió leer", &[writable(100), both])
+    })
+}
+
+#[test]
+fn cambiar_sustituye_lo_que_se_espera() -> Outcome {
+    with_both(1, |room| {
+        room.register(0, Interest::Read)?;
+        room.peers[0].send("hola")?;
+        for (interest, event) in [
+            (Interest::Write, writable(100)),
+            (Interest::Both, Event { readable: true, ..writable(100) }),
+            (Interest::Read, readable(100)),
+        ] {
+            done("modify", room.selector.modify(100, interest))?;
+            room.says(&format!("tras cambiar a {interest:?}"), &[event])?;
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn de_quien_ya_no_se_vigila_no_dice_nada() -> Outcome {
+    with_both(2, |room| {
+        room.register(0, Interest::Read)?;
+        room.register(1, Interest::Read)?;
+        room.peers[0].send("hola")?;
+        done("unregister", room.selector.unregister(100))?;
+        room.says_nothing("de un cliente al que se quitó")?;
+        room.peers[1].send("hola")?;
+        room.says("si se quitó al 100 y habla el 101", &[readable(101)])?;
+        room.register(0, Interest::Read)?;
+        room.says("si vuelve el 100, que había hablado", &[readable(100), readable(101)])
+    })
+}
+
+#[test]
+fn al_quitarlo_se_suelta_el_socket() -> Outcome {
+    with_both(1, |room| {
+        room.register(0, Interest::Read)?;
+        done("unregister", room.selector.unregister(100))?;
+        room.sockets.clear();
+        room.peers[0].expect_end().map_err(|failure| {
+            failure.hint(
+                "nadie más tenía el socket: si tu motor no lo suelta, la conexión no se cierra",
+            )
+        })
+    })
+}
+
+#[test]
+fn lo_que_no_puede_ser_es_un_error_y_no_cambia_nada() -> Outcome {
+    with_both(2, |room| {
+        room.register(0, Interest::Read)?;
+        let again = [(100, 1, "un número repetido"), (101, 0, "un socket repetido")];
+        for (id, place, what) in again {
+            let socket = Rc::clone(&room.sockets[place]);
+            let got = room.selector.register(id, socket, Interest::Write);
+            is_refused(&format!("`register` con {what}"), &got, ErrorKind::AlreadyExists)?;
+        }
+        let got = room.selector.modify(101, Interest::Read);
+        is_refused("`modify` de quien no está", &got, ErrorKind::NotFound)?;
+        is_refused(
+            "`unregister` de quien no está",
+            &room.selector.unregister(101),
+            ErrorKind::NotFound,
+        )?;
+        room.peers[0].send("hola")?;
+        room.says("tras cuatro llamadas que no podían ser", &[readable(100)])
+    })
+}
+
+#[test]
+fn de_cien_que_hablan_no_se_pierde_ninguno() -> Outcome {
+    let _alone = alone();
+    for engine in WRITTEN {
+        let measured = work_of(engine, 100)?;
+        ensure(measured.all_talk >= 100, || {
+            format!("Con {engine}: hablaron cien, y el núcleo solo examinó {}.", measured.all_talk)
+        })?;
+    }
+    Ok(())
+}
+
+#[test]
+fn más_allá_de_1023_select_se_niega_y_epoll_no() -> Outcome {
+    let _alone = alone();
+    for engine in WRITTEN {
+        let (fillers, refuses) = within(LIMIT, "registrar un descriptor alto", move || {
+            let fillers = comparison::fill_the_sets()?;
+            Ok::<_, Failure>((fillers, refuses_high_descriptors(engine)?))
+        })??;
+        drop(fillers);
+        ensure(refuses == (engine == Engine::Select), || match engine {
+            Engine::Select => "Con select: `register` aceptó un descriptor que no cabe en los \
+                               conjuntos, que llegan al 1023. En cuanto se anote en uno, `nix` \
+                               entrará en pánico."
+                .to_owned(),
+            _ => {
+                format!("Con {engine}: `register` no aceptó un descriptor mayor que 1023, y puede.")
+            }
+        })?;
+    }
+    Ok(())
+}
+
+#[test]
+fn el_mismo_eco_sobre_los_tres() -> Outcome {
+    let _shared = DESCRIPTORS.read().unwrap_or_else(PoisonError::into_inner);
+    for engine in WRITTEN {
+        let (listener, clients) = narrow_listener()?;
+        let serving = Task::start("el eco", move || serve(&mut *selector(engine)?, listener, 4))?;
+        talk(&clients).map_err(|failure| {
+            serving.explain(failure.within(format!("Con el eco sobre {engine}.")))
+        })?;
+        let ended = serving.finish(LIMIT)?;
+        ended.map_err(|error| {
+            Failure::new(format!("Con {engine}, un método de tu motor devolvió {error}."))
+        })?;
+    }
+    let (listener, clients) = narrow_listener()?;
+    let _threads = Threads::start(listener)?;
+    talk(&clients)
+}
+
+#[test]
+fn las_predicciones_se_cumplen() -> Outcome {
+    let _alone = alone();
+    let predicted = within(LIMIT, "predecir", predict)?;
+    let rows = CONNECTIONS.map(|count| {
+        Ok(Row {
+            threads: threads_for(count)?,
+            select: work_of(Engine::Select, count)?,
+            epoll: work_of(Engine::Epoll, count)?,
+        })
+    });
+    let rows: Vec<Row> = rows.into_iter().collect::<Result<_, Failure>>()?;
+    let wrong = wrong_predictions(&predicted, &rows);
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let headline = match wrong.len() {
+        1 => "Una predicción no coincide con lo medido.".to_owned(),
+        count => format!("{count} predicciones no coinciden con lo medido."),
+    };
+    Err(Failure::new(headline)
+        .section("Lo que trabajó el núcleo", table(&rows))
+        .section("Dónde y por qué", wrong)
+        .hint("fallar aquí es aprender: apunta qué creías, y corrige `predict`"))
+}
+
+#[test]
+#[ignore = "para usarlo a mano: cargo curso ejecutar 02_05_1_comparacion"]
+fn ejecutar() -> Outcome {
+    raise_descriptor_limit();
+    let mut out = io::stdout();
+    writeln!(
+        out,
+        "Procesador que gasta el servidor en cada mensaje, con 4 clientes que no callan:"
+    )?;
+    writeln!(out)?;
+    writeln!(out, "  conexiones         hilos        select         epoll")?;
+    for connections in [10, 100, 1000] {
+        write!(out, "  {connections:>10}")?;
+        for engine in [Engine::Threads, Engine::Select, Engine::Epoll] {
+            let spent = cpu_with(engine, connections)?;
+            let tenths = spent.as_nanos().div_ceil(100);
+            write!(out, "{:>12}", format!("{},{} µs", tenths / 10, tenths % 10))?;
+            out.flush()?;
+        }
+        writeln!(out)?;
+    }
+    writeln!(out)?;
+    writeln!(
+        out,
+        "Compilado sin optimizar: compara unas casillas con otras, no con otros programas."
+    )?;
+    Ok(())
+}
+
+/// Lo medido con un número de conexiones.
+struct Row {
+    threads: usize,
+    select: Measured,
+    epoll: Measured,
+}
+
+fn table(rows: &[Row]) -> Vec<String> {
+    let mut lines = vec![
+        "conexiones   hilos    registrar (llamadas)   habla una (examina)   hablan todas"
+            .to_owned(),
+        "              vivos      select      epoll      select     epoll    select   epoll"
+            .to_owned(),
+    ];
+    lines.extend(rows.iter().map(|Row { threads, select, epoll }| {
+        format!(
+            "{:>10} {threads:>8} {:>11} {:>10} {:>11} {:>9} {:>9} {:>7}",
+            select.connections,
+            select.registering,
+            epoll.registering,
+            select.one_talks,
+            epoll.one_talks,
+            select.all_talk,
+            epoll.all_talk,
+        )
+    }));
+    lines
+}
+
+/// Qué se predijo mal y por qué; nada, si todo se cumple.
+fn wrong_predictions(predicted: &Predictions, rows: &[Row]) -> Vec<String> {
+    let (first, last) = (&rows[0], &rows[rows.len() - 1]);
+    let hundred = rows.iter().find(|row| row.select.connections == 100).unwrap_or(last);
+    let growing = [
+        (Engine::Select, first.select.one_talks < last.select.one_talks),
+        (Engine::Epoll, first.epoll.one_talks < last.epoll.one_talks),
+    ];
+    let grows = growing.iter().find(|(_, grows)| *grows).map(|(engine, _)| *engine);
+    let mut wrong = Vec::new();
+    if grows != Some(predicted.grows) {
+        wrong.push(format!(
+            "grows: dijiste {}. Al pasar de {} a {} conexiones, con una sola que habla, `select` \
+             examina {} en vez de {}, y `epoll`, {} en vez de {}. A un hilo lo despierta solo su \
+             socket: los demás le dan igual.",
+            predicted.grows,
+            first.select.connections,
+            last.select.connections,
+            last.select.one_talks,
+            first.select.one_talks,
+            last.epoll.one_talks,
+            first.epoll.one_talks,
+        ));
+    }
+    if predicted.stops != Engine::Select {
+        wrong.push(format!(
+            "stops: dijiste {}. Lo viste en una prueba anterior: los conjuntos de `select` son un \
+             mapa de 1024 bits, y el descriptor 1024 no cabe. Los otros dos no tienen mapa.",
+            predicted.stops
+        ));
+    }
+    let figures = [
+        (
+            "calls_to_register_with_select",
+            predicted.calls_to_register_with_select,
+            hundred.select.registering,
+            "`select` no recuerda nada: la lista es tuya, y se la cuentas entera en cada espera",
+        ),
+        (
+            "calls_to_register_with_epoll",
+            predicted.calls_to_register_with_epoll,
+            hundred.epoll.registering,
+            "la lista la guarda el núcleo: epoll_ctl(2), una vez por socket",
+        ),
+        (
+            "select_examines",
+            predicted.select_examines,
+            hundred.select.one_talks,
+            "para saber quién habló, el núcleo pregunta a todos los de los conjuntos, hablen o no",
+        ),
+        (
+            "epoll_examines",
+            predicted.epoll_examines,
+            hundred.epoll.one_talks,
+            "cada socket se apunta solo en la lista de listos cuando le pasa algo: el núcleo no \
+             recorre a los callados",
+        ),
+        (
+            "epoll_examines_if_all_talk",
+            predicted.epoll_examines_if_all_talk,
+            hundred.epoll.all_talk,
+            "si hablan todos, todos están en la lista de listos: la ventaja de `epoll` son los \
+             callados, y aquí no hay",
+        ),
+    ];
+    for (name, said, measured, why) in figures {
+        if said != measured {
+            wrong.push(format!("{name}: dijiste {said} y son {measured}; {why}."));
+        }
+    }
+    wrong
+}
+
+fn selector(engine: Engine) -> io::Result<Box<dyn Selector>> {
+    with_kernel(engine, Kernel::counting())
+}
+
+fn with_kernel(engine: Engine, kernel: Kernel) -> io::Result<Box<dyn Selector>> {
+    Ok(match engine {
+        Engine::Epoll => Box::new(EpollSelector::new(kernel)?),
+        _ => Box::new(SelectSelector::new(kernel)?),
+    })
+}
+
+fn work_of(engine: Engine, connections: usize) -> Result<Measured, Failure> {
+    let measured = within(2 * LIMIT, &format!("medir el trabajo con {engine}"), move || {
+        measure(&mut *selector(engine)?, connections)
+    });
+    measured?.map_err(|failure| failure.within(format!("Al medir el trabajo con {engine}.")))
+}
+
+fn refuses_high_descriptors(engine: Engine) -> Result<bool, Failure> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let registered = selector(engine)?.register(7, Rc::new(listener), Interest::Read);
+    Ok(registered.is_err())
+}
+
+fn cpu_with(engine: Engine, connections: usize) -> Result<Duration, Failure> {
+    if engine == Engine::Threads {
+        return Ok(comparison::cpu_per_message(connections, |it| Ok(Threads::start(it)?))?.1);
+    }
+    let start = |listener| {
+        Task::start("el servicio", move || {
+            serve(&mut *with_kernel(engine, Kernel::silent())?, listener, connections)
+        })
+    };
+    let (serving, spent) = comparison::cpu_per_message(connections, start)?;
+    serving.finish(LIMIT)??;
+    Ok(spent)
+}
+
+/// Un socket que escucha, con poco sitio para lo que se escriba a cada cliente.
+fn narrow_listener() -> Result<(TcpListener, Conversation), Failure> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    SockRef::from(&listener).set_send_buffer_size(ROOM)?;
+    let clients = Conversation::with(listener.local_addr()?).limit(LIMIT);
+    Ok((listener, clients))
+}
+
+/// Cuatro clientes: uno que calla, dos que hablan, y uno que envía mucho antes de leer.
+fn talk(clients: &Conversation) -> Outcome {
+    let mut silent = clients.peer("callado")?;
+    let (mut ana, mut beto) = (clients.peer("ana")?, clients.peer("beto")?);
+    let mut hasty = clients.peer_with_receive_buffer("impaciente", ROOM)?;
+    // Más de lo que cabe de vuelta: habrá que esperar a que se le pueda escribir.
+    let much = numbered_lines(16 * ROOM);
+    let much = &much[..16 * ROOM];
+    let message = &much[..MESSAGE];
+    for peer in [&mut ana, &mut beto] {
+        peer.send(message)?;
+        peer.expect(message)?;
+    }
+    beto.send_in_pieces(message, MESSAGE / 2)?;
+    beto.expect(message)?;
+    let sending = hasty.send_meanwhile(much)?;
+    ana.send(message)?;
+    ana.expect(message)?;
+    hasty.expect(much)?;
+    sending.finish()?;
+    for mut peer in [ana, hasty, beto] {
+        peer.half_close()?;
+        peer.expect_end()?;
+    }
+    silent.half_close()?;
+    silent.expect_end()
+}
+
+/// Un motor, sockets aceptados y quienes les hablan. El del lugar 0 lleva el número 100.
+struct Room {
+    selector: Box<dyn Selector>,
+    sockets: Vec<Rc<TcpStream>>,
+    peers: Vec<Peer>,
+}
+
+impl Room {
+    fn register(&mut self, place: usize, interest: Interest) -> Outcome {
+        let socket = Rc::clone(&self.sockets[place]);
+        done("register", self.selector.register(100 + place as u64, socket, interest))
+    }
+
+    /// Comprueba los avisos de la espera siguiente, en cualquier orden.
+    fn says(&mut self, when: &str, expected: &[Event]) -> Outcome {
+        let mut events = self.wait(ENOUGH)?;
+        events.sort_by_key(|event| event.id);
+        ensure_equal(&format!("los avisos de `select` {when}"), &expected.to_vec(), &events)
+    }
+
+    fn says_nothing(&mut self, when: &str) -> Outcome {
+        let events = self.wait(A_WHILE)?;
+        ensure(events.is_empty(), || {
+            format!("`select` no debía decir nada {when}, y dijo {events:?}.")
+        })
+    }
+
+    fn wait(&mut self, limit: Option<Duration>) -> Result<Vec<Event>, Failure> {
+        self.selector.select(limit).map_err(|error| refused("select", &error))
+    }
+}
+
+/// Conecta a `count` clientes y sigue el guion, con cada uno de los motores que se escriben aquí.
+fn with_both(
+    count: usize,
+    script: impl Fn(&mut Room) -> Outcome + Clone + Send + 'static,
+) -> Outcome {
+    let _shared = DESCRIPTORS.read().unwrap_or_else(PoisonError::into_inner);
+    for engine in WRITTEN {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let conversation = Conversation::with(listener.local_addr()?).limit(LIMIT / 3);
+        let (mut streams, mut peers) = (Vec::new(), Vec::new());
+        for place in 0..count {
+            peers.push(conversation.peer(&format!("cliente {}", 100 + place))?);
+            streams.push(listener.accept()?.0);
+        }
+        let script = script.clone();
+        let followed = within(LIMIT, &format!("usar tu motor de {engine}"), move || {
+            let selector = selector(engine).map_err(|error| refused("new", &error))?;
+            let sockets = streams.into_iter().map(Rc::new).collect();
+            script(&mut Room { selector, sockets, peers })
+        })?;
+        followed.map_err(|failure| failure.within(format!("Con {engine}.")))?;
+    }
+    Ok(())
+}
+
+fn alone() -> impl Drop {
+    let guard = DESCRIPTORS.write().unwrap_or_else(PoisonError::into_inner);
+    raise_descriptor_limit();
+    guard
+}
+
+fn readable(id: u64) -> Event {
+    Event { id, readable: true, writable: false }
+}
+
+fn writable(id: u64) -> Event {
+    Event { id, readable: false, writable: true }
+}
+
+fn done(method: &str, outcome: io::Result<()>) -> Outcome {
+    outcome.map_err(|error| refused(method, &error))
+}
+
+fn refused(method: &str, error: &io::Error) -> Failure {
+    Failure::new(format!("`{method}` debía salir bien, y devolvió {:?}.", error.kind()))
+}
+
+fn is_refused(what: &str, outcome: &io::Result<()>, expected: ErrorKind) -> Outcome {
+    let kind = outcome.as_ref().err().map(io::Error::kind);
+    ensure_equal(&format!("el error que devuelve {what}"), &Some(expected), &kind)
+}
