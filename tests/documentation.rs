@@ -42,8 +42,9 @@ fn between<'a>(text: &'a str, start: &str, end: &str) -> Vec<&'a str> {
 #[test]
 fn cada_listado_de_los_capítulos_existe() {
     let mut listings = 0;
-    for chapter in
-        files(&root().join("lessons"), "md").into_iter().chain(files(&root().join("book"), "md"))
+    for chapter in files(&root().join("lessons"), "md")
+        .into_iter()
+        .chain(files(&root().join("book/src"), "md"))
     {
         let text = fs::read_to_string(&chapter).unwrap();
         for include in between(&text, "{{#include ", "}}") {

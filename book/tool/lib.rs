@@ -1,0 +1,2 @@
+//! El libro del curso por dentro.
+pub mod drawings;
