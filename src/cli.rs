@@ -191,7 +191,8 @@ pub fn announce(address: std::net::SocketAddr) -> io::Result<()> {
     say(&format!("Escuchando en {address}"))
 }
 
-fn complain(line: &str) {
+/// Escribe una línea en la salida de errores.
+pub fn complain(line: &str) {
     // Si ni siquiera hay salida de errores, queda el código de salida.
     let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
 }
@@ -253,7 +254,7 @@ fn program<A: CommandFactory>() -> String {
 }
 
 /// Muestra la ayuda o la versión, o explica en una línea el error de uso.
-fn explain_usage<A: CommandFactory>(error: &clap::Error) -> ExitCode {
+pub fn explain_usage<A: CommandFactory>(error: &clap::Error) -> ExitCode {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             // Quien cierra la tubería antes de leerlo todo (`| head -1`) ya tiene lo que quería.

@@ -6,9 +6,11 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use pikchr::{Pikchr, PikchrFlags};
+
+use crate::generated::Generated;
 
 /// Los colores: el nombre con que se piden, la clave con que viajan por Pikchr, que solo
 /// entiende números, y lo que vale cada uno fuera de la página, en un visor de imágenes.
@@ -26,74 +28,34 @@ const PALETTE: [(&str, u32, &str); 7] = [
 const STYLE: &str = "thickness = 0.01\nfontscale = 0.97\ncharht = 0.13\narrowht = 0.07\n\
                      arrowwid = 0.055\nboxrad = 0.04\n";
 
-/// Un dibujo: su nombre y de dónde sale.
-#[derive(Debug, Clone)]
-pub struct Drawing {
-    /// Cómo se incluye: `{{#include dibujos/NOMBRE.svg}}`.
-    pub name: String,
-    source: PathBuf,
-    target: PathBuf,
-}
-
-impl Drawing {
-    /// El SVG, tal como debe estar en `src/dibujos/`.
-    ///
-    /// # Errors
-    /// No se puede leer, le falta el título o la descripción, o Pikchr no lo entiende.
-    pub fn render(&self) -> io::Result<String> {
-        let text = fs::read_to_string(&self.source)?;
-        let wrong = |what: &str| {
-            io::Error::new(io::ErrorKind::InvalidData, format!("{}: {what}", self.source.display()))
-        };
-        let title = remark(&text, "título").ok_or_else(|| wrong("falta «# título: …»"))?;
-        let description =
-            remark(&text, "descripción").ok_or_else(|| wrong("falta «# descripción: …»"))?;
-        let drawn = Pikchr::render(&with_style(&text), None, PikchrFlags::default())
-            .map_err(|error| wrong(&format!("Pikchr no lo entiende:\n{error}")))?;
-        Ok(dress(&self.name, &title, &description, &drawn.to_string()))
-    }
-
-    /// ¿Está al día el SVG?
-    ///
-    /// # Errors
-    /// Los de [`Drawing::render`].
-    pub fn is_current(&self) -> io::Result<bool> {
-        let svg = self.render()?;
-        Ok(fs::read_to_string(&self.target).is_ok_and(|written| written == svg))
-    }
-}
-
-/// Los dibujos del libro que está en `book`, por orden alfabético.
+/// Los SVG que deben estar en `src/dibujos/` del libro que está en `book`.
 ///
 /// # Errors
-/// No se puede leer la carpeta `dibujos`.
-pub fn all(book: &Path) -> io::Result<Vec<Drawing>> {
+/// No se puede leer un dibujo, le falta el título o la descripción, o Pikchr no lo entiende.
+pub fn all(book: &Path) -> io::Result<Vec<Generated>> {
     let mut drawings = Vec::new();
     for entry in fs::read_dir(book.join("dibujos"))? {
         let source = entry?.path();
         if source.extension().is_some_and(|extension| extension == "pikchr") {
             let name = source.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            let target = book.join("src/dibujos").join(format!("{name}.svg"));
-            drawings.push(Drawing { name, source, target });
+            let path = book.join("src/dibujos").join(format!("{name}.svg"));
+            drawings.push(Generated { path, text: render(&source, &name)? });
         }
     }
-    drawings.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(drawings)
 }
 
-/// Vuelve a dibujar lo que haya cambiado.
-///
-/// # Errors
-/// Los de [`Drawing::render`], o no se puede escribir el SVG.
-pub fn refresh(book: &Path) -> io::Result<()> {
-    fs::create_dir_all(book.join("src/dibujos"))?;
-    for drawing in all(book)? {
-        let svg = drawing.render()?;
-        if fs::read_to_string(&drawing.target).ok().as_deref() != Some(&svg) {
-            fs::write(&drawing.target, svg)?;
-        }
-    }
-    Ok(())
+fn render(source: &Path, name: &str) -> io::Result<String> {
+    let text = fs::read_to_string(source)?;
+    let wrong = |what: &str| {
+        io::Error::new(io::ErrorKind::InvalidData, format!("{}: {what}", source.display()))
+    };
+    let title = remark(&text, "título").ok_or_else(|| wrong("falta «# título: …»"))?;
+    let description =
+        remark(&text, "descripción").ok_or_else(|| wrong("falta «# descripción: …»"))?;
+    let drawn = Pikchr::render(&with_style(&text), None, PikchrFlags::default())
+        .map_err(|error| wrong(&format!("Pikchr no lo entiende:\n{error}")))?;
+    Ok(dress(name, &title, &description, &drawn.to_string()))
 }
 
 /// Lo que dicen los comentarios `# nombre: …`; sigue en las líneas `#   …` de después.

@@ -1,0 +1,343 @@
+// El buscador, en español.
+//
+// mdBook prepara su índice para el inglés: quita finales ingleses, y no encuentra «conexión» si se
+// escribe sin tilde. De ese archivo se toman aquí los textos, y con ellos se hace otro índice en el
+// navegador, la primera vez que se busca. La caja es la de la página; lo que la movía se sustituye.
+'use strict';
+
+window.search = window.search || {};
+
+(function spanishSearch() {
+    // Palabras que están en todas partes y no distinguen una página de otra.
+    const STOP_WORDS = new Set((
+        'a al algo ante antes aqui asi aun aunque cada como con contra cual cuando de del desde donde ' +
+        'dos e el ella ellas ello ellos en entonces entre era eran es esa esas ese eso esos esta ' +
+        'estan estas este esto estos fue ha han hasta hay la las le les lo los mas me mi mientras muy ' +
+        'ni no nos o otra otras otro otros para pero por porque pues que quien se sea ser si sin ' +
+        'sino sobre solo son su sus tambien tan te tiene todo todos tu tus u un una unas uno unos ' +
+        'va y ya yo').split(' '));
+    const WORD = /[\p{L}\p{N}_]+/gu;
+    const MARK = 'marca';
+    const SEARCH = 'busca';
+    const MAX_RESULTS = 30;
+    const TEASER = 220;
+
+    // Sin tildes ni diéresis y en minúsculas; la eñe es otra letra, y se queda.
+    function fold(text) {
+        return text.normalize('NFC').toLowerCase().replace(/[áàâä]/g, 'a').replace(/[éèêë]/g, 'e')
+            .replace(/[íìîï]/g, 'i').replace(/[óòôö]/g, 'o').replace(/[úùûü]/g, 'u');
+    }
+
+    // La raíz ligera de J. Savoy para el español (la de Lucene): quita género y número, y nada más.
+    // Recibe una palabra ya sin tildes.
+    function stem(word) {
+        if (word.length < 5) {
+            return word;
+        }
+        if (/[oae]$/.test(word)) {
+            return word.slice(0, -1);
+        }
+        if (word.endsWith('eses')) {
+            return word.slice(0, -2);
+        }
+        if (word.endsWith('ces')) {
+            return word.slice(0, -3) + 'z';
+        }
+        return /[oae]s$/.test(word) ? word.slice(0, -2) : word;
+    }
+
+    // `epoll_wait` se encuentra entero y por sus partes.
+    function stems(text) {
+        const found = [];
+        for (const word of fold(text).match(WORD) || []) {
+            const parts = word.includes('_') ? [word, ...word.split('_').filter(Boolean)] : [word];
+            found.push(...parts.filter(part => !STOP_WORDS.has(part)).map(stem));
+        }
+        return found;
+    }
+
+    // ——— El índice
+
+    class Index {
+        constructor({doc_urls: urls, index}) {
+            this.pages = Object.values(index.documentStore.docs)
+                .map(page => ({...page, url: urls[page.id]}));
+            this.postings = new Map();
+            this.pages.forEach((page, number) => {
+                this.add(number, page.title, 8);
+                this.add(number, page.breadcrumbs, 2);
+                this.add(number, page.body, 1);
+            });
+        }
+
+        add(number, text, weight) {
+            for (const root of stems(text)) {
+                const pages = this.postings.get(root) || new Map();
+                pages.set(number, (pages.get(number) || 0) + weight);
+                this.postings.set(root, pages);
+            }
+        }
+
+        // Cuánto vale cada página para una palabra. Repetirla cuenta cada vez menos, y cuenta más la
+        // que está en pocas páginas.
+        scores(term) {
+            const scores = new Map();
+            for (const [root, pages] of this.postings) {
+                const closeness = term.match(root);
+                if (closeness > 0) {
+                    const rarity = Math.log(1 + this.pages.length / pages.size);
+                    for (const [number, weight] of pages) {
+                        const value = closeness * rarity * Math.log2(1 + weight);
+                        scores.set(number, Math.max(scores.get(number) || 0, value));
+                    }
+                }
+            }
+            return scores;
+        }
+
+        // Las páginas que tienen todas las palabras; si no hay ninguna, las que tienen alguna.
+        search(terms) {
+            const all = terms.map(term => this.scores(term));
+            const total = new Map();
+            for (const scores of all) {
+                for (const [number, value] of scores) {
+                    const {sum, hits} = total.get(number) || {sum: 0, hits: 0};
+                    total.set(number, {sum: sum + value, hits: hits + 1});
+                }
+            }
+            const ranked = [...total].sort(([, one], [, other]) => other.sum - one.sum);
+            const complete = ranked.filter(([, {hits}]) => hits === terms.length);
+            return (complete.length ? complete : ranked).map(([number]) => this.pages[number]);
+        }
+    }
+
+    // Lo que se busca. La última palabra, mientras se escribe, vale por las que empiezan así.
+    function parse(query) {
+        const words = fold(query).match(WORD) || [];
+        const telling = words.filter(word => !STOP_WORDS.has(word));
+        const wanted = telling.length ? telling : words.slice(-1);
+        const open = !/\s$/.test(query);
+        return wanted.map((word, place) => {
+            const root = stem(word);
+            const prefix = open && place === wanted.length - 1;
+            return {
+                match: other => other === root ? 1 : prefix && other.startsWith(word) ? 0.5 : 0,
+            };
+        });
+    }
+
+    function isWanted(word, terms) {
+        return stems(word).some(root => terms.some(term => term.match(root) > 0));
+    }
+
+    // ——— La página
+
+    function fresh(id) {
+        const old = document.getElementById(id);
+        const copy = old.cloneNode(true);
+        old.replaceWith(copy);
+        return copy;
+    }
+
+    if (!document.getElementById('mdbook-searchbar')) {
+        return;
+    }
+    const button = fresh('mdbook-search-toggle');
+    const form = fresh('mdbook-searchbar-outer');
+    const wrapper = document.getElementById('mdbook-search-wrapper');
+    const box = document.getElementById('mdbook-searchbar');
+    const panel = document.getElementById('mdbook-searchresults-outer');
+    const header = document.getElementById('mdbook-searchresults-header');
+    const list = document.getElementById('mdbook-searchresults');
+    let index = null;
+
+    box.setAttribute('aria-label', 'Busca en el libro');
+    box.setAttribute('aria-describedby', header.id);
+    box.autocomplete = 'off';
+    box.spellcheck = false;
+    header.setAttribute('role', 'status');
+    form.setAttribute('role', 'search');
+
+    function loadIndex() {
+        if (document.getElementById('indice-del-buscador')) {
+            return;
+        }
+        form.classList.add('searching');
+        const script = document.createElement('script');
+        script.id = 'indice-del-buscador';
+        script.src = window.path_to_searchindex_js || path_to_root + 'searchindex.js';
+        script.onload = () => {
+            index = new Index(window.search);
+            form.classList.remove('searching');
+            update();
+        };
+        script.onerror = () => {
+            form.classList.remove('searching');
+            panel.classList.remove('hidden');
+            header.textContent = 'No se pudo leer el índice del buscador. Vuelve a construir el libro.';
+        };
+        document.head.append(script);
+    }
+
+    function open() {
+        loadIndex();
+        wrapper.classList.remove('hidden');
+        button.setAttribute('aria-expanded', 'true');
+        window.scrollTo(0, 0);
+        box.focus();
+        box.select();
+    }
+
+    function close() {
+        wrapper.classList.add('hidden');
+        button.setAttribute('aria-expanded', 'false');
+        remember('');
+        button.focus();
+    }
+
+    function isOpen() {
+        return !wrapper.classList.contains('hidden');
+    }
+
+    function update() {
+        const query = box.value;
+        remember(query.trim());
+        list.replaceChildren();
+        const terms = parse(query);
+        panel.classList.toggle('hidden', terms.length === 0 || index === null);
+        if (terms.length === 0 || index === null) {
+            return;
+        }
+        const found = index.search(terms).slice(0, MAX_RESULTS);
+        header.textContent = count(found.length, query.trim());
+        list.append(...found.map(page => item(page, terms, query.trim())));
+    }
+
+    function count(number, query) {
+        const what = number === 0 ? 'Ningún resultado' : number === 1 ? '1 resultado'
+            : number === MAX_RESULTS ? `Los ${number} primeros resultados` : `${number} resultados`;
+        return `${what} para «${query}»`;
+    }
+
+    function item(page, terms, query) {
+        const entry = document.createElement('li');
+        const link = document.createElement('a');
+        const [file, anchor] = page.url.split('#');
+        link.href = path_to_root + file + '?' + MARK + '=' + encodeURIComponent(query)
+            + (anchor ? '#' + anchor : '');
+        link.textContent = page.breadcrumbs;
+        const teaser = document.createElement('span');
+        teaser.className = 'teaser';
+        teaser.append(...highlighted(excerpt(page.body, terms), terms, 'em'));
+        entry.append(link, teaser);
+        return entry;
+    }
+
+    // El trozo del texto que rodea a la primera palabra buscada.
+    function excerpt(text, terms) {
+        const first = [...text.matchAll(WORD)].find(([word]) => isWanted(word, terms));
+        const middle = first ? first.index : 0;
+        const start = middle < TEASER / 3 ? 0 : text.indexOf(' ', middle - TEASER / 3) + 1;
+        const piece = text.slice(start, start + TEASER);
+        return (start > 0 ? '… ' : '') + piece + (start + TEASER < text.length ? '…' : '');
+    }
+
+    function highlighted(text, terms, tag) {
+        const nodes = [];
+        let last = 0;
+        for (const match of text.matchAll(WORD)) {
+            if (isWanted(match[0], terms)) {
+                const mark = document.createElement(tag);
+                mark.textContent = match[0];
+                nodes.push(text.slice(last, match.index), mark);
+                last = match.index + match[0].length;
+            }
+        }
+        nodes.push(text.slice(last));
+        return nodes;
+    }
+
+    // Lo buscado se queda en la dirección, para que «atrás» vuelva a los resultados.
+    function remember(query) {
+        const address = new URL(window.location);
+        address.searchParams.delete(MARK);
+        address.searchParams.delete(SEARCH);
+        if (query) {
+            address.searchParams.set(SEARCH, query);
+        }
+        try {
+            history.replaceState(null, '', address);
+        } catch {
+            // Un archivo abierto sin servidor puede no permitirlo; no hace falta para buscar.
+        }
+    }
+
+    // Señala en la página lo que se buscó; se quita al hacer clic en cualquiera.
+    function markPage(query) {
+        const terms = parse(query + ' ');
+        const main = document.querySelector('main');
+        const walker = document.createTreeWalker(main, NodeFilter.SHOW_TEXT, node =>
+            node.parentElement.closest('svg, script, style, button')
+                ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_ACCEPT);
+        const texts = [];
+        while (walker.nextNode()) {
+            texts.push(walker.currentNode);
+        }
+        for (const text of texts) {
+            const nodes = highlighted(text.data, terms, 'mark');
+            if (nodes.length > 1) {
+                text.replaceWith(...nodes);
+            }
+        }
+        main.addEventListener('click', event => {
+            if (event.target.matches('mark')) {
+                main.querySelectorAll('mark').forEach(mark => mark.replaceWith(mark.textContent));
+            }
+        });
+    }
+
+    function isWriting(event) {
+        return /^(?:input|select|textarea)$/i.test(event.target.nodeName);
+    }
+
+    // Antes que los de mdBook, que buscan en su índice.
+    document.addEventListener('keydown', event => {
+        if (event.altKey || event.ctrlKey || event.metaKey) {
+            return;
+        }
+        const links = [...list.querySelectorAll('a')];
+        const place = links.indexOf(document.activeElement);
+        const inside = event.target === box || place >= 0;
+        let act = null;
+        if (!isWriting(event) && (event.key === '/' || event.key === 's')) {
+            act = open;
+        } else if (event.key === 'Escape' && isOpen()) {
+            act = close;
+        } else if (inside && event.key === 'ArrowDown') {
+            act = () => links[Math.min(place + 1, links.length - 1)]?.focus();
+        } else if (place >= 0 && event.key === 'ArrowUp') {
+            act = () => (links[place - 1] || box).focus();
+        } else if (event.target === box && event.key === 'Enter') {
+            act = () => links[0]?.click();
+        }
+        if (act) {
+            event.preventDefault();
+            event.stopImmediatePropagation();
+            act();
+        }
+    }, true);
+    button.addEventListener('click', () => isOpen() ? close() : open());
+    box.addEventListener('input', update);
+    form.addEventListener('submit', event => event.preventDefault());
+    window.onpopstate = null;
+    window.search.hasFocus = () => document.activeElement === box;
+
+    const asked = new URLSearchParams(window.location.search);
+    if (asked.get(SEARCH)) {
+        box.value = asked.get(SEARCH);
+        open();
+    }
+    if (asked.get(MARK)) {
+        markPage(asked.get(MARK));
+    }
+})();

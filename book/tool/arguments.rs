@@ -1,0 +1,68 @@
+//! Lo que se escribe en la línea de órdenes, con ayuda y errores en español.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{ArgAction, Parser};
+use multiplexacion::cli;
+
+const TEMPLATE: &str =
+    "{about}\n\nUso: {usage}\n\nArgumentos y opciones:\n{positionals}\n{options}{after-help}";
+
+/// Construye el libro del curso y lo abre en el navegador
+#[derive(Parser, Debug)]
+#[command(
+    name = "libro",
+    bin_name = "cargo libro",
+    help_template = TEMPLATE,
+    override_usage = "cargo libro [ORDEN] [--no-abrir] [--servir [--puerto N]]",
+    disable_help_flag = true
+)]
+pub(crate) struct Arguments {
+    /// `epub`: además, un EPUB. `imprimir`: abre el libro en una sola página, lista para imprimir
+    /// o guardar en PDF
+    #[arg(value_name = "ORDEN", value_parser = order)]
+    pub(crate) orden: Option<Order>,
+
+    /// No abre el navegador
+    #[arg(long)]
+    pub(crate) no_abrir: bool,
+
+    /// Sirve el libro y lo rehace cada vez que guardas
+    #[arg(long, conflicts_with = "orden")]
+    pub(crate) servir: bool,
+
+    /// Puerto en el que se sirve (por omisión, 3000; 0, el que elija el núcleo)
+    #[arg(long, value_name = "N", value_parser = cli::port, requires = "servir")]
+    #[arg(default_value = "3000", hide_default_value = true)]
+    pub(crate) puerto: u16,
+
+    /// Muestra esta ayuda
+    #[arg(short, long, action = ArgAction::Help)]
+    help: Option<bool>,
+}
+
+/// Qué se hace además de las páginas.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Un EPUB.
+    Epub,
+    /// La vista para imprimir.
+    Imprimir,
+}
+
+fn order(text: &str) -> Result<Order, String> {
+    match text {
+        "epub" => Ok(Order::Epub),
+        "imprimir" => Ok(Order::Imprimir),
+        _ => Err("las órdenes son epub e imprimir".to_owned()),
+    }
+}
+
+/// Entiende lo que se pide.
+///
+/// # Errors
+/// Se pidió ayuda, o no se entiende lo que se pide: ya está dicho, y queda el código de salida.
+pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Arguments, ExitCode> {
+    Arguments::try_parse_from(words).map_err(|error| cli::explain_usage::<Arguments>(&error))
+}

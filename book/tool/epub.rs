@@ -1,0 +1,213 @@
+//! De las páginas a un EPUB 3, con <https://www.w3.org/TR/epub-33/> a la vista.
+//!
+//! Un EPUB es un ZIP con las mismas páginas en XHTML, que es HTML escrito como XML: todo elemento
+//! se cierra. mdBook ya escribe sus atributos entre comillas, así que la distancia es corta.
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
+
+use crate::building::Page;
+
+const TITLE: &str = "Mejorando el desempeño: multiplexación de sockets";
+const STYLE: &str = include_str!("../theme/epub.css");
+const CONTAINER: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+    <container version=\"1.0\" xmlns=\"urn:oasis:names:tc:opendocument:xmlns:container\">\n\
+    <rootfiles><rootfile full-path=\"libro/contenido.opf\" \
+    media-type=\"application/oebps-package+xml\"/></rootfiles>\n</container>\n";
+
+/// Escribe en `target` el libro cuyas páginas están en `folder`.
+///
+/// # Errors
+/// No se puede leer una página, o escribir el archivo.
+pub fn write(folder: &Path, pages: &[Page], target: &Path) -> io::Result<()> {
+    let mut zip = ZipWriter::new(File::create(target)?);
+    // El primero y sin comprimir: así se reconoce un EPUB por sus primeros bytes.
+    let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+    zip.start_file("mimetype", stored)?;
+    zip.write_all(b"application/epub+zip")?;
+    let mut add = |name: &str, text: &str| -> io::Result<()> {
+        let deflated = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
+        zip.start_file(name, deflated)?;
+        zip.write_all(text.as_bytes())
+    };
+    add("META-INF/container.xml", CONTAINER)?;
+    add("libro/contenido.opf", &package(pages))?;
+    add("libro/indice.xhtml", &contents(pages))?;
+    add("libro/estilo.css", STYLE)?;
+    for page in pages {
+        let html = fs::read_to_string(folder.join(&page.file))?;
+        let up = "../".repeat(page.file.matches('/').count());
+        add(
+            &format!("libro/{}", xhtml_name(&page.file)),
+            &document(&page.name, &up, &chapter(&html)),
+        )?;
+    }
+    zip.finish()?;
+    Ok(())
+}
+
+fn xhtml_name(file: &str) -> String {
+    file.replace(".html", ".xhtml")
+}
+
+/// El contenido de una página, en XHTML.
+fn chapter(html: &str) -> String {
+    let main = html.split_once("<main>").map_or(html, |(_, rest)| rest);
+    let main = main.split_once("</main>").map_or(main, |(main, _)| main);
+    let mut xhtml = String::new();
+    let mut rest = main;
+    while let Some(start) = rest.find('<') {
+        let end = tag_end(&rest[start..]).map_or(rest.len(), |length| start + length);
+        xhtml.push_str(&rest[..start]);
+        xhtml.push_str(&tag(&rest[start..end]));
+        rest = &rest[end..];
+    }
+    xhtml + rest
+}
+
+/// Dónde acaba una etiqueta: en el `>` que no está entre comillas.
+fn tag_end(text: &str) -> Option<usize> {
+    let mut quoted = false;
+    text.char_indices().find_map(|(place, c)| {
+        quoted ^= c == '"';
+        (c == '>' && !quoted).then_some(place + 1)
+    })
+}
+
+fn tag(tag: &str) -> String {
+    const VOID: [&str; 6] = ["br", "hr", "img", "input", "wbr", "col"];
+    let name: String = tag[1..].chars().take_while(char::is_ascii_alphanumeric).collect();
+    if name == "input" {
+        return if tag.contains(" checked") { "☑" } else { "☐" }.to_owned();
+    }
+    // Los nombres de SVG distinguen mayúsculas en XML, y en HTML no.
+    let mut tag = plain_colors(tag).replace("viewbox=", "viewBox=");
+    if name == "a" && !tag.contains("://") {
+        tag = tag.replace(".html", ".xhtml");
+    }
+    if VOID.contains(&name.as_str()) && !tag.ends_with("/>") {
+        tag.insert(tag.len() - 1, '/');
+    }
+    tag
+}
+
+/// El color de respaldo de cada dibujo, `var(--dibujo-x, #abc)`: hay lectores sin variables.
+fn plain_colors(tag: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = tag;
+    while let Some((before, after)) = rest.split_once("var(--") {
+        let (variable, after) = after.split_once(')').unwrap_or((after, ""));
+        plain.push_str(before);
+        plain.push_str(variable.split_once(", ").map_or("currentColor", |(_, color)| color));
+        rest = after;
+    }
+    plain + rest
+}
+
+fn document(title: &str, up: &str, body: &str) -> String {
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!DOCTYPE html>\n\
+         <html xmlns=\"http://www.w3.org/1999/xhtml\" xmlns:epub=\"http://www.idpf.org/2007/ops\" \
+         lang=\"es\" xml:lang=\"es\">\n<head>\n<title>{}</title>\n\
+         <link rel=\"stylesheet\" type=\"text/css\" href=\"{up}estilo.css\"/>\n</head>\n\
+         <body>\n{body}\n</body>\n</html>\n",
+        escape(title)
+    )
+}
+
+/// El índice: una lista dentro de otra por cada nivel.
+fn contents(pages: &[Page]) -> String {
+    let mut list = String::new();
+    let mut depth = 0;
+    for (place, page) in pages.iter().enumerate() {
+        if place > 0 && page.depth > depth {
+            list.push_str("\n<ol>\n");
+        } else if place > 0 {
+            list.push_str(&"</li>\n</ol>\n".repeat(depth - page.depth));
+            list.push_str("</li>\n");
+        }
+        depth = page.depth;
+        let _ =
+            write!(list, "<li><a href=\"{}\">{}</a>", xhtml_name(&page.file), escape(&page.name));
+    }
+    list.push_str(&"</li>\n</ol>\n".repeat(depth));
+    let body =
+        format!("<nav epub:type=\"toc\">\n<h1>Índice</h1>\n<ol>\n{list}</li>\n</ol>\n</nav>");
+    document("Índice", "", &body)
+}
+
+fn package(pages: &[Page]) -> String {
+    let mut manifest = String::new();
+    let mut spine = String::new();
+    for (place, page) in pages.iter().enumerate() {
+        let _ = writeln!(
+            manifest,
+            "<item id=\"p{place}\" href=\"{}\" media-type=\"application/xhtml+xml\" properties=\"svg\"/>",
+            xhtml_name(&page.file)
+        );
+        let _ = writeln!(spine, "<itemref idref=\"p{place}\"/>");
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+         <package xmlns=\"http://www.idpf.org/2007/opf\" version=\"3.0\" unique-identifier=\"id\" \
+         xml:lang=\"es\">\n<metadata xmlns:dc=\"http://purl.org/dc/elements/1.1/\">\n\
+         <dc:identifier id=\"id\">urn:multiplexacion:libro</dc:identifier>\n\
+         <dc:title>{TITLE}</dc:title>\n<dc:language>es</dc:language>\n\
+         <meta property=\"dcterms:modified\">{}</meta>\n</metadata>\n<manifest>\n\
+         <item id=\"indice\" href=\"indice.xhtml\" media-type=\"application/xhtml+xml\" \
+         properties=\"nav\"/>\n<item id=\"estilo\" href=\"estilo.css\" media-type=\"text/css\"/>\n\
+         {manifest}</manifest>\n<spine>\n{spine}</spine>\n</package>\n",
+        timestamp(now)
+    )
+}
+
+/// Segundos desde 1970, como `2026-01-31T08:00:00Z`. El calendario es el de H. Hinnant,
+/// *chrono-Compatible Low-Level Date Algorithms*.
+fn timestamp(seconds: u64) -> String {
+    let (days, time) = (seconds / 86_400 + 719_468, seconds % 86_400);
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let (month, carry) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    let year = year + era * 400 + carry;
+    let (hour, minute, second) = (time / 3600, time / 60 % 60, time % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+fn escape(text: &str) -> String {
+    text.replace('`', "").replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn una_fecha_de_cada_clase() {
+        assert_eq!(timestamp(0), "1970-01-01T00:00:00Z");
+        assert_eq!(timestamp(951_782_399), "2000-02-28T23:59:59Z");
+        assert_eq!(timestamp(951_782_400), "2000-02-29T00:00:00Z");
+        assert_eq!(timestamp(1_798_761_599), "2026-12-31T23:59:59Z");
+    }
+
+    #[test]
+    fn el_html_pasa_a_xhtml() {
+        let html = "<main><p title=\"a > b\">x<br>y<input checked=\"\" type=\"checkbox\"></p>\
+                    <a href=\"x.html#y\">z</a><a href=\"https://a.es/x.html\">w</a>\
+                    <path style=\"fill:var(--dibujo-a, #fff);stroke:var(--b)\" /></main>";
+        assert_eq!(
+            chapter(html),
+            "<p title=\"a > b\">x<br/>y☑</p><a href=\"x.xhtml#y\">z</a>\
+             <a href=\"https://a.es/x.html\">w</a><path style=\"fill:#fff;stroke:currentColor\" />"
+        );
+    }
+}

@@ -1,0 +1,71 @@
+//! Lo que se escribe solo y se guarda en el repositorio, para que a un mdBook cualquiera no le
+//! falte nada: los dibujos y los capítulos de los ejercicios.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::{drawings, exercises};
+
+/// Un archivo y lo que debe contener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Generated {
+    /// Dónde está.
+    pub path: PathBuf,
+    /// Su contenido.
+    pub text: String,
+}
+
+impl Generated {
+    /// ¿Contiene lo que debe?
+    pub fn is_current(&self) -> bool {
+        fs::read_to_string(&self.path).is_ok_and(|written| written == self.text)
+    }
+
+    fn write(&self) -> io::Result<()> {
+        if let Some(folder) = self.path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::write(&self.path, &self.text)
+    }
+}
+
+/// Todo lo que se escribe solo en el libro que está en `book`.
+///
+/// # Errors
+/// No se puede leer de dónde sale, o un dibujo está mal escrito.
+pub fn all(book: &Path) -> io::Result<Vec<Generated>> {
+    Ok([drawings::all(book)?, exercises::all(book)?].concat())
+}
+
+/// Los que sobran: están en las carpetas de lo que se escribe solo, y ya no salen de nada.
+///
+/// # Errors
+/// No se pueden leer las carpetas.
+pub fn leftovers(book: &Path, current: &[Generated]) -> io::Result<Vec<PathBuf>> {
+    let mut leftovers = Vec::new();
+    for folder in ["src/dibujos", "src/ejercicios"] {
+        for entry in fs::read_dir(book.join(folder))? {
+            let path = entry?.path();
+            if current.iter().all(|generated| generated.path != path) {
+                leftovers.push(path);
+            }
+        }
+    }
+    Ok(leftovers)
+}
+
+/// Lo pone todo al día.
+///
+/// # Errors
+/// Los de [`all`], o no se puede escribir.
+pub fn refresh(book: &Path) -> io::Result<()> {
+    let current = all(book)?;
+    for generated in current.iter().filter(|generated| !generated.is_current()) {
+        generated.write()?;
+    }
+    for path in leftovers(book, &current)? {
+        fs::remove_file(path)?;
+    }
+    Ok(())
+}

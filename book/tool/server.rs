@@ -1,0 +1,161 @@
+//! Las páginas en el navegador, y las recarga cuando el libro cambia.
+
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tiny_http::{Header, Request, Response, Server};
+
+/// Lo que una página espera, como mucho, antes de volver a preguntar si algo cambió.
+const LONGEST_WAIT: Duration = Duration::from_secs(25);
+
+/// Un servidor de las páginas de una carpeta.
+pub struct Site {
+    server: Server,
+    folder: PathBuf,
+    version: Mutex<u64>,
+    changed: Condvar,
+}
+
+impl Site {
+    /// Escucha en ese puerto de 127.0.0.1; con 0, en uno cualquiera.
+    ///
+    /// # Errors
+    /// Los de `bind(2)`: el puerto está ocupado, o exige privilegios.
+    pub fn listen(port: u16, folder: PathBuf) -> io::Result<Arc<Site>> {
+        let server = Server::http((std::net::Ipv4Addr::LOCALHOST, port)).map_err(|error| {
+            error
+                .downcast::<io::Error>()
+                .map_or_else(|error| io::Error::other(error), |error| *error)
+        })?;
+        let site = Site { server, folder, version: Mutex::new(1), changed: Condvar::new() };
+        Ok(Arc::new(site))
+    }
+
+    /// La dirección en la que escucha.
+    ///
+    /// # Panics
+    /// Nunca: solo escucha en direcciones IP.
+    pub fn address(&self) -> SocketAddr {
+        self.server.server_addr().to_ip().expect("siempre escucha en una dirección IP")
+    }
+
+    /// Atiende desde otro hilo, con un hilo por petición, hasta que el programa termine.
+    pub fn start(self: &Arc<Site>) {
+        let site = Arc::clone(self);
+        thread::spawn(move || {
+            for request in site.server.incoming_requests() {
+                let site = Arc::clone(&site);
+                thread::spawn(move || site.answer(request));
+            }
+        });
+    }
+
+    /// Avisa a las páginas abiertas de que hay una versión nueva.
+    pub fn renew(&self) {
+        *self.version.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.changed.notify_all();
+    }
+
+    fn answer(&self, request: Request) {
+        let path = request.url().split(['?', '#']).next().unwrap_or_default().to_owned();
+        // A quien se fue sin esperar la respuesta no le hace falta.
+        let _ = if path == "/__cambios" {
+            let known = request.url().split("desde=").nth(1).and_then(|known| known.parse().ok());
+            request.respond(Response::from_string(self.wait_for_change(known).to_string()))
+        } else {
+            match self.find(&path).and_then(|file| Some((fs::read(&file).ok()?, file))) {
+                Some((content, file)) => {
+                    request.respond(Response::from_data(content).with_header(kind(&file)))
+                }
+                None => request.respond(self.not_found()),
+            }
+        };
+    }
+
+    /// La versión, en cuanto no sea la que ya se conoce.
+    fn wait_for_change(&self, known: Option<u64>) -> u64 {
+        let end = Instant::now() + LONGEST_WAIT;
+        let mut version = self.version.lock().unwrap_or_else(PoisonError::into_inner);
+        while known == Some(*version) && Instant::now() < end {
+            let left = end.saturating_duration_since(Instant::now());
+            let waited = self.changed.wait_timeout(version, left);
+            version = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        *version
+    }
+
+    /// El archivo de una ruta; ninguno, si se saldría de la carpeta.
+    fn find(&self, path: &str) -> Option<PathBuf> {
+        let relative = decode(path.trim_start_matches('/'))?;
+        let relative = Path::new(&relative);
+        if !relative.components().all(|part| matches!(part, Component::Normal(_))) {
+            return None;
+        }
+        let file = self.folder.join(relative);
+        Some(if file.is_dir() { file.join("index.html") } else { file })
+    }
+
+    fn not_found(&self) -> Response<io::Cursor<Vec<u8>>> {
+        let page = fs::read(self.folder.join("404.html")).unwrap_or_default();
+        Response::from_data(page).with_status_code(404).with_header(kind(Path::new("404.html")))
+    }
+}
+
+/// `%20` por un espacio, y así los demás; ninguno, si no es UTF-8.
+fn decode(path: &str) -> Option<String> {
+    let mut bytes = path.bytes();
+    let mut decoded = Vec::new();
+    while let Some(byte) = bytes.next() {
+        if byte == b'%' {
+            let digits = [bytes.next()?, bytes.next()?];
+            decoded.push(u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?);
+        } else {
+            decoded.push(byte);
+        }
+    }
+    String::from_utf8(decoded).ok()
+}
+
+fn kind(file: &Path) -> Header {
+    let kind = match file.extension().and_then(|extension| extension.to_str()) {
+        Some("html") => "text/html; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        Some("png") => "image/png",
+        Some("woff2") => "font/woff2",
+        _ => "application/octet-stream",
+    };
+    Header::from_bytes("Content-Type", kind).expect("el nombre y el valor son ASCII")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ninguna_ruta_sale_de_la_carpeta() {
+        let site = Site::listen(0, PathBuf::from("/libro")).unwrap();
+        assert_eq!(site.find("/a%20b/c.html"), Some(PathBuf::from("/libro/a b/c.html")));
+        for outside in ["/../etc/passwd", "/%2e%2e/x", "/a/../../x", "//etc/passwd%00", "/%ff"] {
+            let found = site.find(outside);
+            assert!(found.as_ref().is_none_or(|found| found.starts_with("/libro")), "{outside}");
+        }
+        assert_eq!(site.find("/%2e%2e/x"), None);
+    }
+
+    #[test]
+    fn quien_conoce_la_versión_espera_a_la_siguiente() {
+        let site = Site::listen(0, PathBuf::new()).unwrap();
+        assert_eq!(site.wait_for_change(None), 1);
+        let other = Arc::clone(&site);
+        let waiting = thread::spawn(move || other.wait_for_change(Some(1)));
+        site.renew();
+        assert_eq!(waiting.join().unwrap(), 2);
+    }
+}
