@@ -30,7 +30,7 @@ impl Site {
         let server = Server::http((std::net::Ipv4Addr::LOCALHOST, port)).map_err(|error| {
             error
                 .downcast::<io::Error>()
-                .map_or_else(|error| io::Error::other(error), |error| *error)
+                .map_or_else(io::Error::other, |error| *error)
         })?;
         let site = Site { server, folder, version: Mutex::new(1), changed: Condvar::new() };
         Ok(Arc::new(site))
