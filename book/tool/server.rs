@@ -28,9 +28,7 @@ impl Site {
     /// Los de `bind(2)`: el puerto está ocupado, o exige privilegios.
     pub fn listen(port: u16, folder: PathBuf) -> io::Result<Arc<Site>> {
         let server = Server::http((std::net::Ipv4Addr::LOCALHOST, port)).map_err(|error| {
-            error
-                .downcast::<io::Error>()
-                .map_or_else(io::Error::other, |error| *error)
+            error.downcast::<io::Error>().map_or_else(io::Error::other, |error| *error)
         })?;
         let site = Site { server, folder, version: Mutex::new(1), changed: Condvar::new() };
         Ok(Arc::new(site))

@@ -168,7 +168,7 @@ fn sin_nada_que_hacer_duerme() -> Outcome {
     with_server(|clients, server| {
         let mut ana = clients.peer("ana")?;
         let _beto = enters(clients, "beto", &mut [&mut ana])?;
-        sleeps(server, &mut ana, "Nadie tenía nada que recibir")
+        sleeps(server, "Nadie tenía nada que recibir")
     })
 }
 
@@ -177,7 +177,7 @@ fn quien_lee_despacio_lo_recibe_todo_y_en_orden() -> Outcome {
     with_server(|clients, server| {
         let mut chat = Slow::start(clients)?;
         chat.talk(FEW, server)?;
-        sleeps(server, &mut chat.eva, "Beto no leía, y no había nada más que hacer")?;
+        sleeps(server, "Beto no leía, y no había nada más que hacer")?;
         for number in 0..FEW {
             chat.beto.expect_frame(message(number)).map_err(|failure| {
                 server.explain_what_it_does(failure.hint(format!(
@@ -306,18 +306,12 @@ fn with_server(script: impl FnOnce(&Conversation, &Task<io::Result<()>>) -> Outc
     script(&clients, &server).map_err(|failure| server.explain(failure))
 }
 
-/// Comprueba que el servidor no gasta procesador mientras nadie hace nada.
-fn sleeps(server: &Task<io::Result<()>>, peer: &mut Peer, when: &str) -> Outcome {
-    let before = server.cpu_time().unwrap_or_default();
-    peer.pause(A_WHILE);
-    let spent = server.cpu_time().unwrap_or_default().saturating_sub(before);
-    // Un hilo dormido no gasta nada; el que gira, todo lo que le dejen los demás.
-    ensure(spent < A_WHILE / 20, || {
+/// Comprueba que el servidor duerme mientras nadie hace nada.
+fn sleeps(server: &Task<io::Result<()>>, when: &str) -> Outcome {
+    ensure(!server.spins(A_WHILE), || {
         format!(
-            "{when}, y el servidor gastó {} ms de procesador en {} ms. O tu cola pide escribir sin \
-             tener nada, y `select` vuelve al instante, o insiste donde no hay sitio.",
-            spent.as_millis(),
-            A_WHILE.as_millis()
+            "{when}, y el servidor no duerme. O tu cola pide escribir sin tener nada, y `select` \
+             vuelve al instante, o insiste donde no hay sitio."
         )
     })
 }
