@@ -2,13 +2,13 @@
 
 use std::env;
 use std::io::{self, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 
 use harness::Failure;
 
 use crate::{Outcome, panics};
 
-/// La variable con la que `cargo curso ejecutar` dice en qué puerto escuchar.
+/// La variable con la que `cargo curso ejecutar` dice el puerto.
 const PORT: &str = "CURSO_PUERTO";
 
 /// Escucha, lo anuncia y sirve con `serve` hasta que termine o alguien pulse Ctrl-C.
@@ -30,7 +30,7 @@ const PORT: &str = "CURSO_PUERTO";
 /// No se puede escuchar, o `serve` falla.
 pub fn by_hand(serve: impl FnOnce(TcpListener) -> io::Result<()>) -> Outcome {
     panics::speak_spanish();
-    let port: u16 = env::var(PORT).ok().and_then(|port| port.parse().ok()).unwrap_or(0);
+    let port = port();
     let listener = TcpListener::bind(("127.0.0.1", port)).map_err(|error| {
         let why = multiplexacion::cli::reason(&error);
         Failure::new(format!("No se puede escuchar en el puerto {port}: {why}."))
@@ -42,4 +42,23 @@ pub fn by_hand(serve: impl FnOnce(TcpListener) -> io::Result<()>) -> Outcome {
     out.flush()?;
     drop(out);
     Ok(serve(listener)?)
+}
+
+/// Si el ejercicio es un cliente: conecta con quien escuche en ese puerto y conversa con `talk`.
+///
+/// # Errors
+/// Nadie escucha ahí, o `talk` falla.
+pub fn by_hand_calling(talk: impl FnOnce(TcpStream) -> io::Result<()>) -> Outcome {
+    panics::speak_spanish();
+    let port = port();
+    let stream = TcpStream::connect(("127.0.0.1", port)).map_err(|error| {
+        let why = multiplexacion::cli::reason(&error);
+        Failure::new(format!("No se puede conectar con el puerto {port}: {why}."))
+            .hint("pon antes un servidor en marcha, y di su puerto con --puerto")
+    })?;
+    Ok(talk(stream)?)
+}
+
+fn port() -> u16 {
+    env::var(PORT).ok().and_then(|port| port.parse().ok()).unwrap_or(0)
 }

@@ -17,7 +17,7 @@
 //! | `limit` | [`within`], [`Task`]: ejecutar algo en un hilo, con un límite |
 //! | `stuck` | en qué llamada al sistema duerme un hilo |
 //! | `panics` | los pánicos, contados en español |
-//! | `by_hand` | [`by_hand`](by_hand()): probar el ejercicio con `nc`, fuera de las pruebas |
+//! | `by_hand` | [`by_hand`](by_hand()), [`by_hand_calling`]: el ejercicio, fuera de las pruebas |
 
 mod by_hand;
 mod limit;
@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use harness::Failure;
 
-pub use by_hand::by_hand;
+pub use by_hand::{by_hand, by_hand_calling};
 pub use limit::{Task, within};
 
 /// Lo que devuelve la prueba de un ejercicio.

@@ -1,0 +1,132 @@
+//! Con medio marco recibido insiste hasta tener el resto, y desatiende el teclado.
+//! Mensaje: «no se puede esperar ahí al resto»
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::AsFd;
+
+use multiplexacion::connection::{ClientId, Connection, Fill, Limits};
+use multiplexacion::frame::{self, HEADER, MAX_TEXT};
+use nix::sys::select::{FdSet, select};
+
+/// Cómo terminó la conversación.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Como queríamos: se acabó el teclado, cerramos nuestro lado y después cerró el servidor.
+    Ours,
+    /// El servidor cerró antes.
+    Theirs,
+}
+
+/// Lo que guarda la conexión: un marco a medio llegar, y 128 KiB por enviar.
+static LIMITS: Limits = Limits { input: HEADER + MAX_TEXT, output: 128 * 1024 };
+
+/// Por dónde va la conversación.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Se lee del teclado.
+    Typing,
+    /// El teclado se acabó; falta que salga lo último.
+    Ending,
+    /// Nuestro lado está cerrado; se muestra lo que aún venga.
+    HalfClosed,
+}
+
+/// Conversa con el servidor que está al otro lado de `socket`: le envía cada línea de `keyboard`, y
+/// escribe en `screen` cada mensaje suyo. Vuelve cuando el servidor cierra.
+///
+/// `keyboard` es un descriptor cualquiera: una terminal, una tubería, un archivo.
+pub fn chat<K: Read + AsFd, S: Write>(
+    mut keyboard: K,
+    socket: TcpStream,
+    mut screen: S,
+) -> io::Result<End> {
+    socket.set_nonblocking(true)?;
+    let mut conn = Connection::new(socket, ClientId(0), &LIMITS);
+    let mut stage = Stage::Typing;
+    let mut partial = Vec::new();
+    loop {
+        conn.flush()?;
+        if stage == Stage::Ending && !conn.wants_write() {
+            conn.stream().shutdown(Shutdown::Write)?;
+            stage = Stage::HalfClosed;
+        }
+        let ready = wait(&keyboard, &conn, stage)?;
+        if ready.writable {
+            conn.writable();
+        }
+        if ready.readable && show(&mut conn, &mut screen)? {
+            return Ok(if stage == Stage::HalfClosed { End::Ours } else { End::Theirs });
+        }
+        if ready.keyboard {
+            let mut buffer = [0; 4096];
+            let count = keyboard.read(&mut buffer)?;
+            partial.extend_from_slice(&buffer[..count]);
+            send_lines(&mut partial, &mut conn)?;
+            if count == 0 {
+                stage = Stage::Ending;
+                send(&partial, &mut conn)?;
+            }
+        }
+    }
+}
+
+/// Lo que `select` encontró listo.
+struct Ready {
+    keyboard: bool,
+    readable: bool,
+    writable: bool,
+}
+
+/// El único punto en el que el programa espera.
+fn wait(keyboard: &impl AsFd, conn: &Connection<TcpStream>, stage: Stage) -> io::Result<Ready> {
+    let (mut reading, mut writing) = (FdSet::new(), FdSet::new());
+    let socket = conn.stream().as_fd();
+    reading.insert(socket);
+    if conn.wants_write() {
+        writing.insert(socket);
+    } else if stage == Stage::Typing {
+        reading.insert(keyboard.as_fd());
+    }
+    select(None, &mut reading, &mut writing, None, None)?;
+    Ok(Ready {
+        keyboard: reading.contains(keyboard.as_fd()),
+        readable: reading.contains(socket),
+        writable: writing.contains(socket),
+    })
+}
+
+/// Lee una vez del servidor y muestra los mensajes enteros. Devuelve si el servidor cerró.
+fn show(conn: &mut Connection<TcpStream>, screen: &mut impl Write) -> io::Result<bool> {
+    let mut end = conn.fill(&mut [0; 16 * 1024])? == Fill::End;
+    while !end && frame::decode(conn.input()).map_err(not_a_frame)?.is_none() {
+        end = conn.fill(&mut [0; 16 * 1024])? == Fill::End;
+    }
+    while let Some((text, used)) = frame::decode(conn.input()).map_err(not_a_frame)? {
+        writeln!(screen, "{text}")?;
+        conn.consume(used);
+    }
+    Ok(end)
+}
+
+/// Saca de `partial` las líneas enteras, y las envía.
+fn send_lines(partial: &mut Vec<u8>, conn: &mut Connection<TcpStream>) -> io::Result<()> {
+    while let Some(end) = partial.iter().position(|&byte| byte == b'\n') {
+        send(&partial[..end], conn)?;
+        partial.drain(..=end);
+    }
+    Ok(())
+}
+
+/// Pone una línea en la cola, en un marco.
+fn send(line: &[u8], conn: &mut Connection<TcpStream>) -> io::Result<()> {
+    if line.is_empty() {
+        return Ok(());
+    }
+    let frame = frame::encode(&String::from_utf8_lossy(line)).map_err(not_a_frame)?;
+    conn.queue(&frame).map_err(|_| ErrorKind::OutOfMemory.into())
+}
+
+fn not_a_frame(error: frame::FrameError) -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, error)
+}
