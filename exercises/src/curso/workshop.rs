@@ -31,8 +31,9 @@ doctest = false
 [dependencies]
 ejercicios = { path = "{exercises}" }
 harness = { path = "{exercises}/../tests/harness" }
+httpdate = "1.0"
 multiplexacion = { path = "{exercises}/.." }
-nix = { version = "0.32", features = ["event", "poll", "signal", "time"] }
+nix = { version = "0.32", features = ["event", "fs", "poll", "signal", "time"] }
 socket2 = { version = "0.6", features = ["all"] }
 
 # Nadie lo depura, y enlazar cien pruebas sin símbolos cuesta la mitad.
