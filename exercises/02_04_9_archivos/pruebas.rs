@@ -23,6 +23,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use ejercicio::{BAD_REQUEST, CHUNK, Found, NOT_FOUND, Sending, Step, open, relative_path, serve};
 use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, within};
@@ -34,6 +35,9 @@ use nix::unistd::mkfifo;
 
 /// Lo que ningún cliente debe leer: está fuera de la carpeta que se sirve.
 const SECRET: &str = "esto no se sirve\n";
+
+/// Lo que se concede a una función que no espera a nadie.
+const SOON: Duration = Duration::from_secs(2);
 
 /// Un archivo que no cabe en ningún búfer.
 const LARGE: usize = 2 << 20;
@@ -451,7 +455,7 @@ fn ejecutar() -> Outcome {
 /// Comprueba la ruta que da un destino.
 fn asks(target: &str, expected: Result<&str, Status>) -> Outcome {
     let owned = target.to_owned();
-    let got = within(LIMIT, "traducir un destino", move || relative_path(&owned))
+    let got = within(SOON, "traducir un destino", move || relative_path(&owned))
         .map_err(|failure| failure.within(format!("Con el destino «{target}».")))?;
     ensure_equal(
         &format!("`relative_path` de «{target}»"),
@@ -506,7 +510,7 @@ impl Site {
 
     fn open(&self, path: &str) -> Result<Result<Found, Status>, Failure> {
         let (root, path) = (self.root(), PathBuf::from(path));
-        within(LIMIT, "abrir un archivo", move || open(&root, &path))
+        within(SOON, "abrir un archivo", move || open(&root, &path))
     }
 
     fn opens(&self, path: &str, content: &str, extension: &str) -> Outcome {
@@ -629,7 +633,7 @@ impl Errand {
         let empty = Sending { pending: Vec::new(), body: Source::default(), left: 0 };
         let mut sending = std::mem::replace(&mut self.sending, empty);
         let mut socket = std::mem::take(&mut self.socket);
-        let (step, sending, socket) = within(LIMIT, "enviar un poco más", move || {
+        let (step, sending, socket) = within(SOON, "enviar un poco más", move || {
             let step = sending.advance(&mut socket);
             (step, sending, socket)
         })?;
