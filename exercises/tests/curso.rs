@@ -182,6 +182,78 @@ fn un_servidor_que_no_arranca_se_explica() {
     assert!(text.contains("falta decir a quién se evalúa"), "{text}");
 }
 
+/// El eco de quien empieza: lee una vez, responde y se va.
+const NAIVE_ECHO: &str = r#"
+import socketserver
+class Echo(socketserver.BaseRequestHandler):
+    def handle(self):
+        self.request.sendall(self.request.recv(1024))
+server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Echo)
+print("Escuchando en %s:%d" % server.server_address, flush=True)
+server.serve_forever()
+"#;
+
+#[test]
+fn un_servidor_en_python_se_evalúa_y_se_explica_dónde_falla() {
+    let found = std::process::Command::new("python3").arg("--version").output();
+    assert!(found.is_ok(), "Esta prueba necesita python3: instálalo con «apt install python3».");
+    let course = small_course();
+    let program = course.path().join("eco.py");
+    fs::write(&program, NAIVE_ECHO).unwrap();
+    let order = ["evaluar", "02_02", "--", "python3", program.to_str().unwrap()];
+    let output = curso(course.path()).args(order).assert().code(1).get_output().stdout.clone();
+    let text = String::from_utf8(output).unwrap();
+    for expected in [
+        "✗ etapa 1: acepta y responde",
+        "· etapa 2: lecturas parciales",
+        "se esperaba  \"¿sigues ahí?\\n\"",
+        "llegó        nada: el servidor terminó la conexión",
+        "Para repetirlo a mano:",
+        "Pasa 0 de 9 etapas",
+    ] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+}
+
+#[test]
+fn entregar_no_lleva_soluciones_y_sí_el_flujo_que_califica() {
+    let house = TempDir::new().unwrap();
+    let (course, copy) = (house.path().join("curso"), house.path().join("entrega"));
+    fs::create_dir(&course).unwrap();
+    let exercises = small_course();
+    fs::rename(exercises.keep(), course.join("exercises")).unwrap();
+    fs::create_dir_all(course.join(".github/workflows")).unwrap();
+    fs::create_dir_all(course.join("exercises/02_02_1_eco/errores")).unwrap();
+    fs::create_dir_all(course.join("exercises/soluciones")).unwrap();
+    for (file, text) in [
+        ("Cargo.toml", "members = [\"exercises\", \"exercises/soluciones\"]\n"),
+        (".github/workflows/ci.yml", "name: otra cosa\n"),
+        ("exercises/02_02_1_eco/errores/uno.rs", "un error\n"),
+        ("exercises/02_02_1_eco/selectors.rs", "lo dado\n"),
+        ("exercises/soluciones/Cargo.toml", "[package]\n"),
+        ("exercises/.progreso", "02_02_1_eco superado\n"),
+    ] {
+        fs::write(course.join(file), text).unwrap();
+    }
+    let text = says(&course.join("exercises"), &["entregar", copy.to_str().unwrap()]);
+    assert!(text.contains("sin soluciones"), "{text}");
+    let read = |file: &str| fs::read_to_string(copy.join(file)).unwrap();
+    assert_eq!(read("Cargo.toml"), "members = [\"exercises\"]\n");
+    assert_eq!(read("exercises/02_02_1_eco/ejercicio.rs"), "principio\n");
+    assert_eq!(read("exercises/02_02_1_eco/selectors.rs"), "lo dado\n");
+    let grading = read(".github/workflows/calificar.yml");
+    assert!(grading.contains("cargo curso revisar --json puntos.json"), "{grading}");
+    for absent in [
+        ".github/workflows/ci.yml",
+        "exercises/02_02_1_eco/solucion.rs",
+        "exercises/02_02_1_eco/errores",
+        "exercises/soluciones",
+        "exercises/.progreso",
+    ] {
+        assert!(!copy.join(absent).exists(), "{absent}");
+    }
+}
+
 #[test]
 fn nuevo_crea_los_archivos_y_los_apunta() {
     let course = small_course();

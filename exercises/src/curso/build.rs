@@ -4,13 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, BufRead, BufReader, IsTerminal};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use multiplexacion::cli::{self, Trouble};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 use serde::Deserialize;
 
 use crate::paint;
@@ -29,6 +32,8 @@ pub(crate) struct Built {
     finished: BTreeSet<String>,
     /// Lo que dijo cargo, que importa si falla algo que no es una prueba.
     complaints: String,
+    /// Se acabó el tiempo.
+    late: bool,
 }
 
 /// Compila pruebas de un paquete.
@@ -36,6 +41,8 @@ pub(crate) struct Build {
     command: Command,
     /// Si pide paciencia cuando se alarga.
     aloud: bool,
+    /// Lo que puede durar, si no es lo que haga falta.
+    limit: Option<Duration>,
 }
 
 impl Build {
@@ -56,7 +63,7 @@ impl Build {
         let format = if paint::colours() { "json-diagnostic-rendered-ansi" } else { "json" };
         command.arg("--message-format").arg(format);
         command.arg("--manifest-path").arg(folder.join("Cargo.toml"));
-        Build { command, aloud: false }
+        Build { command, aloud: false, limit: None }
     }
 
     pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Build {
@@ -76,12 +83,21 @@ impl Build {
         Build { aloud: true, ..self }
     }
 
+    /// Si dura más, se deja a medias: lo que no llegó a compilarse está en [`NotBuilt::Late`].
+    pub(crate) fn limit(self, limit: Duration) -> Build {
+        Build { limit: Some(limit), ..self }
+    }
+
     /// Compila. Que una prueba no compile no es un fallo: está en [`Built::diagnostics`].
     ///
     /// # Errors
     /// No se puede ejecutar cargo.
     pub(crate) fn run(mut self) -> Result<Built, Trouble> {
         let child = self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        if self.limit.is_some() {
+            // En su propio grupo: si hay que terminarlo, con los rustc que haya arrancado.
+            child.process_group(0);
+        }
         let mut child = child.spawn().map_err(|error| {
             Trouble::new(
                 format!("no se puede ejecutar cargo: {}", cli::reason(&error)),
@@ -93,12 +109,14 @@ impl Build {
             .take()
             .map(|pipe| thread::spawn(move || io::read_to_string(pipe).unwrap_or_default()));
         let patience = self.aloud.then(ask_for_patience);
+        let deadline = self.limit.map(|limit| Deadline::start(&child, limit));
         let mut built = Built::default();
         for line in child.stdout.take().into_iter().flat_map(|pipe| BufReader::new(pipe).lines()) {
             built.take(&line?);
         }
         child.wait()?;
         drop(patience);
+        built.late = deadline.is_some_and(Deadline::expired);
         built.complaints = complaints.and_then(|thread| thread.join().ok()).unwrap_or_default();
         Ok(built)
     }
@@ -119,6 +137,30 @@ fn ask_for_patience() -> Option<Sender<()>> {
     Some(done)
 }
 
+/// Un proceso que, pasado su tiempo, muere con todo su grupo.
+struct Deadline {
+    done: Sender<()>,
+    watch: JoinHandle<bool>,
+}
+
+impl Deadline {
+    fn start(child: &Child, limit: Duration) -> Deadline {
+        let group = Pid::from_raw(child.id().cast_signed());
+        let (done, finished) = mpsc::channel::<()>();
+        let watch = thread::spawn(move || {
+            let late = finished.recv_timeout(limit) == Err(RecvTimeoutError::Timeout);
+            late && killpg(group, Signal::SIGKILL).is_ok()
+        });
+        Deadline { done, watch }
+    }
+
+    /// Ya terminó: si fue porque se le acabó el tiempo.
+    fn expired(self) -> bool {
+        drop(self.done);
+        self.watch.join().unwrap_or(false)
+    }
+}
+
 impl Built {
     /// El ejecutable de esa prueba.
     ///
@@ -130,6 +172,7 @@ impl Built {
         }
         match self.diagnostics.get(name) {
             Some(diagnostics) => Err(NotBuilt::Code(diagnostics.clone())),
+            None if self.late => Err(NotBuilt::Late),
             None => Err(NotBuilt::Cargo(self.complaints.clone())),
         }
     }
@@ -144,6 +187,13 @@ impl Built {
             None if self.finished.contains(name) => Ok(()),
             None => Err(NotBuilt::Cargo(self.complaints.clone())),
         }
+    }
+
+    /// Suma lo que salió de otra compilación.
+    pub(crate) fn add(&mut self, other: Built) {
+        self.executables.extend(other.executables);
+        self.diagnostics.extend(other.diagnostics);
+        self.finished.extend(other.finished);
     }
 
     fn take(&mut self, line: &str) {
@@ -164,11 +214,24 @@ impl Built {
 }
 
 /// Por qué no hay ejecutable.
+#[derive(Debug)]
 pub(crate) enum NotBuilt {
     /// El código no compila; lo que dijo rustc.
     Code(String),
     /// Algo distinto falló; lo que dijo cargo.
     Cargo(String),
+    /// No dio tiempo.
+    Late,
+}
+
+impl NotBuilt {
+    /// Lo que se dijo al respecto.
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            NotBuilt::Code(text) | NotBuilt::Cargo(text) => text.trim_end(),
+            NotBuilt::Late => "No dio tiempo a compilarlo.",
+        }
+    }
 }
 
 /// El cargo que ejecuta esto, o el que haya.
@@ -196,4 +259,28 @@ struct Target {
 struct Diagnostic {
     rendered: String,
     spans: Vec<serde_json::Value>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::course::write;
+    use tempfile::TempDir;
+
+    #[test]
+    fn lo_que_no_termina_de_compilarse_se_deja() {
+        let folder = TempDir::new().unwrap();
+        let endless = "#![allow(long_running_const_eval)]\n\
+                       const NEVER: u64 = { let mut i = 0; while i < u64::MAX { i += 1 } i };\n\
+                       #[test] fn nunca() { assert_eq!(NEVER, u64::MAX); }\n";
+        let manifest = "[package]\nname = \"sin-fin\"\nedition = \"2024\"\nautotests = false\n\
+                        [workspace]\n[lib]\npath = \"lib.rs\"\n\
+                        [[test]]\nname = \"sin_fin\"\npath = \"sin_fin.rs\"\n";
+        for (name, text) in [("Cargo.toml", manifest), ("lib.rs", ""), ("sin_fin.rs", endless)] {
+            write(&folder.path().join(name), text).unwrap();
+        }
+        let build = Build::of(folder.path()).arg("--target-dir").arg(folder.path().join("target"));
+        let built = build.tests(["sin_fin"]).limit(Duration::from_secs(3)).run().unwrap();
+        assert!(matches!(built.executable("sin_fin"), Err(NotBuilt::Late)), "{built:?}");
+    }
 }

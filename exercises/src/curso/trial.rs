@@ -75,6 +75,17 @@ impl Trial {
             && self.tests.iter().all(|test| test.failure.is_none())
     }
 
+    /// Los puntos que merece un ejercicio que vale `worth`: en proporción a las pruebas que pasan,
+    /// sin redondear hacia arriba. Si el proceso no llegó al final, ninguno: no se sabe qué faltaba.
+    pub(crate) fn points(&self, worth: u32) -> u32 {
+        let total = u32::try_from(self.tests.len()).unwrap_or(u32::MAX);
+        let failed = u32::try_from(self.failures().count()).unwrap_or(u32::MAX);
+        if self.broken.is_some() || total == 0 {
+            return 0;
+        }
+        worth * total.saturating_sub(failed) / total
+    }
+
     pub(crate) fn failures(&self) -> impl Iterator<Item = (&Test, &str)> {
         self.tests.iter().filter_map(|test| Some((test, test.failure.as_deref()?)))
     }
@@ -204,6 +215,14 @@ test result: FAILED. 1 passed; 1 failed
         let report = "El hilo «x» entró en pánico.\nPasó algo.\n\n  detalle";
         let expected = [test("una que pasa", None), test("que falla", Some(report))];
         assert_eq!(parse(OUTPUT), expected);
+    }
+
+    #[test]
+    fn los_puntos_van_con_las_pruebas() {
+        let mut trial = Trial { tests: parse(OUTPUT), broken: None };
+        assert_eq!(trial.points(25), 12);
+        trial.broken = Some("murió".to_owned());
+        assert_eq!(trial.points(25), 0);
     }
 
     #[test]

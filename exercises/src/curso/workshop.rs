@@ -70,6 +70,18 @@ pub(crate) fn build(
     name: &str,
     variants: &[Variant<'_>],
 ) -> Result<Built, Trouble> {
+    prepare(course, name, &variants.iter().collect::<Vec<_>>())?.arg("--tests").run()
+}
+
+/// Lo monta, y falta decir qué se compila.
+///
+/// # Errors
+/// No se pueden escribir sus archivos.
+pub(crate) fn prepare(
+    course: &Course,
+    name: &str,
+    variants: &[&Variant<'_>],
+) -> Result<Build, Trouble> {
     let target = target(course);
     let folder = target.join("taller").join(name);
     fs::create_dir_all(&folder)?;
@@ -84,7 +96,8 @@ pub(crate) fn build(
     renew(&folder.join("lib.rs"), b"")?;
     // Las mismas versiones de todo que en el curso, y nada que descargar.
     let _ = fs::copy(course.repository().join("Cargo.lock"), folder.join("Cargo.lock"));
-    Build::of(&folder).arg("--tests").arg("--target-dir").arg(target.join("taller/target")).run()
+    let build = Build::of(&folder).arg("--target-dir").arg(target.join("taller/target"));
+    Ok(build)
 }
 
 /// Copia la carpeta del ejercicio con `variant` en el lugar de `ejercicio.rs`.
@@ -105,6 +118,19 @@ fn renew(file: &Path, text: &[u8]) -> Result<(), Trouble> {
         return Ok(());
     }
     write(file, text)
+}
+
+/// Una carpeta vacía donde pueda escribir lo que se prueba.
+///
+/// # Errors
+/// No se puede crear.
+pub(crate) fn scratch(course: &Course) -> Result<PathBuf, Trouble> {
+    let folder = target(course).join("taller/vacia");
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    fs::create_dir_all(&folder)?;
+    Ok(folder)
 }
 
 fn target(course: &Course) -> PathBuf {

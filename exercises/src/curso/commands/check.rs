@@ -52,7 +52,7 @@ impl Verdict {
         let executable = match compiled.executable(&exercise.id) {
             Ok(executable) => executable,
             Err(NotBuilt::Code(text)) => return Ok(Verdict::Uncompiled(text)),
-            Err(NotBuilt::Cargo(text)) => return Err(cargo_failed(&text)),
+            Err(why) => return Err(cargo_failed(&why)),
         };
         let trial = Trial::run(executable, course.repository())?;
         let trial = trial.in_order_of(&read(&exercise.tests())?);
@@ -134,9 +134,9 @@ fn advice(verdict: &Verdict, course: &Course, progress: &Progress, exercise: &Ex
     lines.join("\n")
 }
 
-/// Lo que dijo cargo cuando no es culpa del ejercicio.
-pub(crate) fn cargo_failed(text: &str) -> Trouble {
-    paint::complain(text.trim_end());
+/// Por qué no se pudo compilar, cuando no es culpa del ejercicio.
+pub(crate) fn cargo_failed(why: &NotBuilt) -> Trouble {
+    paint::complain(why.text());
     Trouble::new(
         "cargo no pudo compilar el curso",
         "lee lo que dice arriba; si falta descargar algo, revisa tu conexión",

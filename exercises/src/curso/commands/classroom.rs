@@ -1,14 +1,16 @@
 //! `clase`: los trabajos de muchas personas, con las pruebas de este curso y no con las suyas.
 
 use std::fmt::Write;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
 use multiplexacion::cli::{self, Trouble};
 
 use crate::build::{Built, NotBuilt};
-use crate::course::{Course, Exercise, write};
+use crate::course::{Course, write};
 use crate::paint;
 use crate::trial::Trial;
 use crate::workshop::{self, Variant};
@@ -17,8 +19,16 @@ use crate::workshop::{self, Variant};
 /// corto: aquí llega lo que ni siquiera puede decir que se le acabó el tiempo.
 const TIME: Duration = Duration::from_secs(30);
 
+/// Lo que puede tardar en compilarse lo de cada persona, y después cada ejercicio que no llegó a
+/// compilarse, por si a uno lo retrasó otro.
+const BUILD: Duration = Duration::from_secs(120);
+const BUILD_ONE: Duration = Duration::from_secs(30);
+
+/// Ejercicios que se prueban a la vez: casi todo el tiempo duermen.
+const AT_ONCE: usize = 4;
+
 /// Los límites del proceso (getrlimit(2)): 4 GiB de memoria virtual, 30 s de procesador, archivos
-/// de 16 MiB y ningún volcado. Después, `sh` se convierte en las pruebas.
+/// de 8 MiB (16 384 bloques de 512 bytes) y ningún volcado. Después, `sh` se convierte en las pruebas.
 const LIMITED: &str = "ulimit -v 4194304; ulimit -t 30; ulimit -f 16384; ulimit -c 0; exec \"$@\"";
 
 /// Prueba lo que hay en cada carpeta, y escribe una tabla.
@@ -30,31 +40,41 @@ pub(crate) fn classroom(
     let works = folders.iter().map(|folder| Work::find(folder)).collect::<Result<Vec<_>, _>>()?;
     let widest = works.iter().map(|work| work.name.chars().count()).max().unwrap_or(0);
     let mut rows = Vec::new();
-    for (index, work) in works.iter().enumerate() {
-        let marks = work.marks(course, index)?;
-        let passed = marks.iter().filter(|mark| **mark == Mark::Passed).count();
+    for work in &works {
+        let marks = work.marks(course)?;
+        let (passed, points) = totals(&marks);
         let signs: Vec<_> = marks.iter().map(|mark| mark.sign()).collect();
         paint::say(&format!(
-            "{:widest$}  {}  {passed} de {}",
+            "{:widest$}  {}  {passed} de {}, {points} puntos",
             work.name,
             signs.join(" "),
             marks.len()
         ));
-        rows.push((&work.name, marks, passed));
+        rows.push((work.name.as_str(), marks));
     }
     paint::say(&legend(course));
-    let Some(file) = csv else { return Ok(()) };
-    let mut text = String::from("carpeta");
-    for exercise in &course.exercises {
-        text.push(',');
-        text.push_str(&exercise.id);
+    csv.map_or(Ok(()), |file| write(file, to_csv(course, &rows)))
+}
+
+/// Cuántos superó, y los puntos que suman todos.
+fn totals(marks: &[Mark]) -> (usize, u32) {
+    let passed = marks.iter().filter(|mark| matches!(mark, Mark::Passed(_))).count();
+    (passed, marks.iter().map(|mark| mark.points()).sum())
+}
+
+fn to_csv(course: &Course, rows: &[(&str, Vec<Mark>)]) -> String {
+    let ids = course.exercises.iter().map(|exercise| exercise.id.as_str());
+    let columns: Vec<_> =
+        ids.clone().map(str::to_owned).chain(ids.map(|id| format!("puntos_{id}"))).collect();
+    let mut text = format!("carpeta,{},superados,puntos\n", columns.join(","));
+    for (name, marks) in rows {
+        let words = marks.iter().map(|mark| mark.word().to_owned());
+        let cells: Vec<_> =
+            words.chain(marks.iter().map(|mark| mark.points().to_string())).collect();
+        let (passed, points) = totals(marks);
+        let _ = writeln!(text, "{},{},{passed},{points}", quoted(name), cells.join(","));
     }
-    text.push_str(",superados\n");
-    for (name, marks, passed) in rows {
-        let marks: Vec<_> = marks.iter().map(|mark| mark.word()).collect();
-        let _ = writeln!(text, "{},{},{passed}", quoted(name), marks.join(","));
-    }
-    write(file, text)
+    text
 }
 
 /// Los trabajos de una persona.
@@ -77,53 +97,101 @@ impl Work {
         Ok(Work { name, exercises: if inside.is_dir() { inside } else { whole } })
     }
 
-    fn marks(&self, course: &Course, index: usize) -> Result<Vec<Mark>, Trouble> {
-        let code = |exercise: &Exercise| self.exercises.join(&exercise.id).join("ejercicio.rs");
-        let handed = course.exercises.iter().filter(|exercise| code(exercise).is_file());
-        let variants: Vec<_> = handed
-            .map(|exercise| Variant { exercise, name: index.to_string(), code: code(exercise) })
+    fn marks(&self, course: &Course) -> Result<Vec<Mark>, Trouble> {
+        let variants: Vec<_> = course
+            .exercises
+            .iter()
+            .map(|exercise| Variant {
+                exercise,
+                name: "entrega".to_owned(),
+                code: self.exercises.join(&exercise.id).join("ejercicio.rs"),
+            })
             .collect();
-        let built = workshop::build(course, "clase", &variants)?;
+        let handed: Vec<_> = variants.iter().filter(|variant| is_source(&variant.code)).collect();
+        let built = build(course, &handed)?;
+        let home = workshop::scratch(course)?;
+        let mark = |variant: &Variant<'_>| {
+            if is_source(&variant.code) {
+                Mark::of(&built, variant, &home)
+            } else {
+                Ok(Mark::Missing)
+            }
+        };
         let mut marks = Vec::new();
-        for exercise in &course.exercises {
-            let variant = variants.iter().find(|variant| variant.exercise.id == exercise.id);
-            marks.push(variant.map_or(Ok(Mark::Missing), |it| Mark::of(&built, it, course))?);
+        for some in variants.chunks(AT_ONCE) {
+            let several = thread::scope(|scope| {
+                let threads: Vec<_> =
+                    some.iter().map(|variant| scope.spawn(|| mark(variant))).collect();
+                threads.into_iter().map(ScopedJoinHandle::join).collect::<Vec<_>>()
+            });
+            for outcome in several {
+                marks.push(outcome.unwrap_or(Ok(Mark::Broken))?);
+            }
         }
         Ok(marks)
     }
 }
 
-/// Cómo quedó un ejercicio.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// Si es un archivo de verdad, de un tamaño razonable: un enlace podría llevar a cualquier parte.
+fn is_source(file: &Path) -> bool {
+    const LARGEST: u64 = 1 << 20;
+    fs::symlink_metadata(file).is_ok_and(|data| data.is_file() && data.len() <= LARGEST)
+}
+
+/// Compila lo que entregó una persona. Si no da tiempo, lo que falte, de uno en uno.
+fn build(course: &Course, handed: &[&Variant<'_>]) -> Result<Built, Trouble> {
+    let prepare = || workshop::prepare(course, "clase", handed);
+    let mut built = prepare()?.arg("--tests").limit(BUILD).run()?;
+    for variant in handed {
+        let test = variant.test();
+        if matches!(built.executable(&test), Err(NotBuilt::Late)) {
+            built.add(prepare()?.tests([test.as_str()]).limit(BUILD_ONE).run()?);
+        }
+    }
+    Ok(built)
+}
+
+/// Cómo quedó un ejercicio, y con cuántos puntos.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mark {
-    Passed,
-    Failed,
+    Passed(u32),
+    Failed(u32),
     Uncompiled,
     Broken,
     Missing,
 }
 
 impl Mark {
-    fn of(built: &Built, variant: &Variant<'_>, course: &Course) -> Result<Mark, Trouble> {
+    fn of(built: &Built, variant: &Variant<'_>, home: &Path) -> Result<Mark, Trouble> {
         let executable = match built.executable(&variant.test()) {
             Ok(executable) => executable,
-            Err(NotBuilt::Code(_)) => return Ok(Mark::Uncompiled),
-            Err(NotBuilt::Cargo(text)) => return Err(super::check::cargo_failed(&text)),
+            Err(NotBuilt::Code(_) | NotBuilt::Late) => return Ok(Mark::Uncompiled),
+            Err(why) => return Err(super::check::cargo_failed(&why)),
         };
         let mut command = Command::new("sh");
-        command.args(["-c", LIMITED, "sh"]).arg(executable).current_dir(course.repository());
+        command.args(["-c", LIMITED, "sh"]).arg(executable);
+        // Ni la carpeta personal ni la del curso: lo que se escriba sin querer va a una de usar y tirar.
+        command.current_dir(home).env("HOME", home).env("TMPDIR", home);
         let trial = Trial::run_command(command, TIME)?;
+        let points = trial.points(variant.exercise.minutes);
         Ok(match trial.broken {
             Some(_) => Mark::Broken,
-            None if trial.passed() => Mark::Passed,
-            None => Mark::Failed,
+            None if trial.passed() => Mark::Passed(points),
+            None => Mark::Failed(points),
         })
+    }
+
+    fn points(self) -> u32 {
+        match self {
+            Mark::Passed(points) | Mark::Failed(points) => points,
+            _ => 0,
+        }
     }
 
     fn sign(self) -> String {
         match self {
-            Mark::Passed => paint::mark(true),
-            Mark::Failed => paint::mark(false),
+            Mark::Passed(_) => paint::mark(true),
+            Mark::Failed(_) => paint::mark(false),
             Mark::Uncompiled => paint::bad("c"),
             Mark::Broken => paint::bad("!"),
             Mark::Missing => paint::dim("-"),
@@ -132,8 +200,8 @@ impl Mark {
 
     fn word(self) -> &'static str {
         match self {
-            Mark::Passed => "superado",
-            Mark::Failed => "falla",
+            Mark::Passed(_) => "superado",
+            Mark::Failed(_) => "falla",
             Mark::Uncompiled => "no compila",
             Mark::Broken => "no termina",
             Mark::Missing => "falta",
@@ -166,6 +234,35 @@ fn quoted(field: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn la_tabla_lleva_marcas_puntos_y_totales() {
+        let course = Course { folder: PathBuf::new(), exercises: Vec::new() };
+        let marks = vec![Mark::Passed(20), Mark::Failed(5), Mark::Broken, Mark::Missing];
+        assert_eq!(totals(&marks), (1, 25));
+        let text = to_csv(&course, &[("ana", marks)]);
+        let row = text.lines().nth(1).unwrap();
+        assert_eq!(row, "ana,superado,falla,no termina,falta,20,5,0,0,1,25");
+    }
+
+    #[test]
+    fn lo_que_se_prueba_tiene_límites() {
+        let asked = "ulimit -v; ulimit -t; ulimit -f; ulimit -c";
+        let output = Command::new("sh").args(["-c", LIMITED, "sh", "sh", "-c", asked]).output();
+        let said = String::from_utf8(output.unwrap().stdout).unwrap();
+        assert_eq!(said.split_whitespace().collect::<Vec<_>>(), ["4194304", "30", "16384", "0"]);
+    }
+
+    #[test]
+    fn un_enlace_no_es_una_entrega() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let (real, link) = (folder.path().join("real.rs"), folder.path().join("enlace.rs"));
+        write(&real, "// hola\n").unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        assert!(is_source(&real));
+        assert!(!is_source(&link));
+        assert!(!is_source(&folder.path().join("nada.rs")));
+    }
 
     #[test]
     fn un_nombre_no_rompe_el_csv_ni_es_una_fórmula() {

@@ -9,11 +9,15 @@ use multiplexacion::cli::{self, Trouble};
 use crate::course::{self, Course, read, write};
 use crate::paint;
 
-/// Lo que se genera al trabajar, y no es del curso.
-const NOT_COPIED: [&str; 6] = [".git", "target", "salida", ".progreso", ".copias", "soluciones"];
+/// Lo que se genera al trabajar, o solo sirve a quien mantiene el curso.
+const NOT_COPIED: [&str; 8] =
+    [".git", ".github", ".ci", "target", "salida", ".progreso", ".copias", "soluciones"];
 
 /// Lo que no se da a quien aprende.
 const KEPT_BACK: [&str; 2] = ["solucion.rs", "errores"];
+
+/// El flujo de GitHub Actions que pone puntos a lo que se entrega.
+const GRADING: &str = include_str!("../plantilla/calificar.yml");
 
 /// Copia el repositorio en `folder`.
 pub(crate) fn handout(course: &Course, folder: &Path) -> Result<(), Trouble> {
@@ -43,9 +47,19 @@ pub(crate) fn handout(course: &Course, folder: &Path) -> Result<(), Trouble> {
         write(&work, read(&exercise.starter())?)?;
     }
     let manifest = folder.join("Cargo.toml");
-    write(&manifest, read(&manifest)?.replace(", \"exercises/soluciones\"", ""))?;
+    write(&manifest, without_solutions(&read(&manifest)?))?;
+    let workflows = folder.join(".github/workflows");
+    fs::create_dir_all(&workflows)?;
+    write(&workflows.join("calificar.yml"), GRADING)?;
     paint::say(&format!("Copiado en {}, sin soluciones.", folder.display()));
     Ok(())
+}
+
+/// El `Cargo.toml` del espacio de trabajo, que ya no tiene el paquete de las soluciones.
+fn without_solutions(manifest: &str) -> String {
+    manifest
+        .replace(", \"exercises/soluciones\"", "")
+        .replace("a propósito: sus soluciones sí se comprueban.", "a propósito.")
 }
 
 /// Copia lo que hay en `from`. En la carpeta de un ejercicio, sin sus soluciones.

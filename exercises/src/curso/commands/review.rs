@@ -26,16 +26,41 @@ pub(crate) fn review(
         paint::say(&result.line());
         results.push(result);
     }
+    let report = Report::new(results);
     if let Some(file) = json {
-        let text = serde_json::to_string_pretty(&results).map_err(std::io::Error::from)?;
+        let text = serde_json::to_string_pretty(&report).map_err(std::io::Error::from)?;
         write(file, text + "\n")?;
     }
     if let Some(file) = junit {
-        write(file, to_junit(&results))?;
+        write(file, to_junit(&report.exercises))?;
     }
-    let passed = results.iter().filter(|result| result.passed).count();
-    paint::say(&format!("\n{passed} de {} superados.", results.len()));
-    Ok(passed == results.len())
+    let passed = report.exercises.iter().filter(|result| result.passed).count();
+    paint::say(&format!(
+        "\n{passed} de {} superados: {} de {} puntos.",
+        report.exercises.len(),
+        report.points,
+        report.max_points
+    ));
+    Ok(passed == report.exercises.len())
+}
+
+/// Lo que resultó de todos, tal como se escribe en JSON.
+#[derive(Serialize)]
+struct Report {
+    points: u32,
+    max_points: u32,
+    exercises: Vec<Outcome>,
+}
+
+impl Report {
+    fn new(exercises: Vec<Outcome>) -> Report {
+        let total = |points: fn(&Outcome) -> u32| exercises.iter().map(points).sum();
+        Report {
+            points: total(|outcome| outcome.points),
+            max_points: total(|outcome| outcome.max_points),
+            exercises,
+        }
+    }
 }
 
 /// Lo que resultó de un ejercicio, tal como se escribe en JSON.
@@ -46,6 +71,9 @@ pub(crate) struct Outcome {
     lesson: String,
     pub(crate) passed: bool,
     pub(crate) compiles: bool,
+    /// Los que gana de los que vale: véase [`Trial::points`].
+    points: u32,
+    max_points: u32,
     tests: Vec<TestOutcome>,
     /// Lo que impidió probarlo: errores de rustc, un proceso que murió.
     problem: Option<String>,
@@ -75,12 +103,12 @@ impl Outcome {
                 Ok(Outcome::tried(exercise, trial.in_order_of(&read(&exercise.tests())?)))
             }
             Err(NotBuilt::Code(text)) => Ok(Outcome::uncompiled(exercise, text)),
-            Err(NotBuilt::Cargo(text)) => Err(cargo_failed(&text)),
+            Err(why) => Err(cargo_failed(&why)),
         }
     }
 
     pub(crate) fn tried(exercise: &Exercise, trial: Trial) -> Outcome {
-        let passed = trial.passed();
+        let (passed, points) = (trial.passed(), trial.points(exercise.minutes));
         let tests = trial.tests.into_iter().map(|test| TestOutcome {
             name: test.name,
             passed: test.failure.is_none(),
@@ -89,6 +117,7 @@ impl Outcome {
         Outcome {
             passed,
             compiles: true,
+            points,
             tests: tests.collect(),
             problem: trial.broken,
             ..Outcome::new(exercise)
@@ -106,6 +135,8 @@ impl Outcome {
             lesson: exercise.lesson.clone(),
             passed: false,
             compiles: false,
+            points: 0,
+            max_points: exercise.minutes,
             tests: Vec::new(),
             problem: None,
         }
@@ -116,7 +147,12 @@ impl Outcome {
         let detail = match (self.compiles, self.problem.as_deref()) {
             (false, _) => "no compila".to_owned(),
             (true, Some(problem)) => problem.lines().next().unwrap_or_default().to_owned(),
-            (true, None) => format!("{passed} de {} pruebas", self.tests.len()),
+            (true, None) => format!(
+                "{passed} de {} pruebas, {} de {} puntos",
+                self.tests.len(),
+                self.points,
+                self.max_points
+            ),
         };
         format!("{} {}: {detail}", paint::mark(self.passed), self.id)
     }

@@ -19,7 +19,7 @@ pub(crate) fn run(course: &Course, exercise: &Exercise, port: u16) -> Result<boo
             paint::complain(text.trim_end());
             return Ok(false);
         }
-        Err(NotBuilt::Cargo(text)) => return Err(cargo_failed(&text)),
+        Err(why) => return Err(cargo_failed(&why)),
     };
     paint::say("Ctrl-C para terminar.");
     let mut child = Command::new(executable)

@@ -51,11 +51,12 @@ fn lint(course: &Course, chosen: &[&Exercise]) -> Result<Built, Trouble> {
 }
 
 fn is_clean(linted: &Built, exercise: &Exercise) -> Result<(), String> {
-    linted.clean(&exercise.id).map_err(|why| match why {
-        NotBuilt::Code(warnings) => format!("la solución no está limpia\n{warnings}"),
-        NotBuilt::Cargo(text) => {
-            format!("no se pudo pasar (se instala con «rustup component add clippy»)\n{text}")
-        }
+    linted.clean(&exercise.id).map_err(|why| {
+        let trouble = match why {
+            NotBuilt::Code(_) => "la solución no está limpia",
+            _ => "no se pudo pasar (se instala con «rustup component add clippy»)",
+        };
+        format!("{trouble}\n{}", why.text())
     })
 }
 
@@ -127,10 +128,8 @@ fn examine_all(
 }
 
 fn examine(built: &Built, variant: &Variant<'_>, course: &Course) -> Result<(), String> {
-    let executable = built.executable(&variant.test()).map_err(|why| match why {
-        NotBuilt::Code(text) => format!("no compila\n{text}"),
-        NotBuilt::Cargo(text) => format!("cargo no la compiló\n{text}"),
-    })?;
+    let executable = built.executable(&variant.test());
+    let executable = executable.map_err(|why| format!("no compila\n{}", why.text()))?;
     let trial = Trial::run(executable, &course.folder).map_err(|trouble| trouble.to_string())?;
     match variant.name.as_str() {
         "inicio" => starts_unsolved(&trial, variant.exercise),
