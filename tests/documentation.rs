@@ -133,3 +133,56 @@ fn cada_orden_del_léeme_nombra_un_programa_que_existe() {
         assert!(manifest.contains(&format!("name = \"{name}\"")), "{name}");
     }
 }
+
+/// Palabras por minuto de quien lee en voz alta, despacio.
+const SPEED: usize = 120;
+
+#[test]
+fn los_minutos_del_plan_para_docentes_son_los_de_los_enunciados_y_los_capítulos() {
+    let plan = fs::read_to_string(root().join("book/src/docentes.md")).unwrap();
+    let mut wrong = Vec::new();
+    for folder in fs::read_dir(root().join("exercises")).unwrap().flatten() {
+        let Ok(statement) = fs::read_to_string(folder.path().join("enunciado.md")) else {
+            continue;
+        };
+        let id = folder.file_name().into_string().unwrap();
+        let minutes = between(&statement, "unos ", " minutos")[0];
+        let entry = format!("`{id}` ({minutes})");
+        if !plan.contains(&entry) {
+            wrong.push(entry);
+        }
+    }
+    for chapter in files(&root().join("lessons"), "md") {
+        let lesson =
+            chapter.parent().unwrap().file_name().unwrap().to_string_lossy()[..5].to_owned();
+        let shown: String = plan
+            .lines()
+            .filter(|line| line.starts_with(&format!("- **Se proyecta** [{lesson}]")))
+            .collect();
+        for (title, words) in sections(&fs::read_to_string(&chapter).unwrap()) {
+            let minutes = words.div_ceil(SPEED);
+            // Una frase de más o de menos no cambia la clase.
+            let close = [minutes, minutes + 1, minutes.saturating_sub(1)];
+            if !close.iter().any(|minutes| shown.contains(&format!("«{title}» ({minutes})"))) {
+                wrong.push(format!("{lesson}: «{title}» ({minutes})"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "book/src/docentes.md debe decir:\n{}", wrong.join("\n"));
+}
+
+/// Los apartados de un capítulo, y las palabras de su prosa.
+fn sections(chapter: &str) -> Vec<(String, usize)> {
+    let mut sections: Vec<(String, usize)> = Vec::new();
+    let mut in_code = false;
+    for line in chapter.lines() {
+        if line.starts_with("```") {
+            in_code = !in_code;
+        } else if let Some(title) = line.strip_prefix("## ").filter(|_| !in_code) {
+            sections.push((title.to_owned(), 0));
+        } else if let Some((_, words)) = sections.last_mut().filter(|_| !in_code) {
+            *words += line.split_whitespace().count();
+        }
+    }
+    sections
+}

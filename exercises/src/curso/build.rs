@@ -279,8 +279,13 @@ mod tests {
         for (name, text) in [("Cargo.toml", manifest), ("lib.rs", ""), ("sin_fin.rs", endless)] {
             write(&folder.path().join(name), text).unwrap();
         }
-        let build = Build::of(folder.path()).arg("--target-dir").arg(folder.path().join("target"));
-        let built = build.tests(["sin_fin"]).limit(Duration::from_secs(3)).run().unwrap();
+        let built = Build::of(folder.path())
+            .arg("--target-dir")
+            .arg(folder.path().join("target"))
+            .tests(["sin_fin"])
+            .limit(Duration::from_secs(3))
+            .run()
+            .unwrap();
         assert!(matches!(built.executable("sin_fin"), Err(NotBuilt::Late)), "{built:?}");
     }
 }

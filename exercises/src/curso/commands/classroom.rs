@@ -212,7 +212,7 @@ impl Mark {
 fn legend(course: &Course) -> String {
     let ids: Vec<_> = course.exercises.iter().map(|exercise| exercise.id.as_str()).collect();
     format!(
-        "\nColumnas: {}.\n✓ superado · ✗ falla · c no compila · ! muere o no termina · - falta",
+        "\nColumnas: {}.\n✓ superado · ✗ falla · c no compila, o no a tiempo · ! muere o no termina · - falta",
         ids.join(", ")
     )
 }
