@@ -1,0 +1,36 @@
+// El navegador y el libro servido, para las pruebas.
+
+import {spawn} from 'node:child_process';
+import {createInterface} from 'node:readline';
+import {existsSync} from 'node:fs';
+import {fileURLToPath} from 'node:url';
+import {chromium} from 'playwright-core';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
+const FLAGS = ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking',
+    '--disable-component-update', '--disable-sync'];
+
+// Por qué no se puede probar aquí; `undefined`, si se puede.
+export function missing() {
+    return existsSync(CHROMIUM) ? undefined : `falta ${CHROMIUM}: instala el paquete «chromium»`;
+}
+
+// Un Chromium con un perfil nuevo, que se tira al cerrarlo.
+export function launch() {
+    return chromium.launch({executablePath: CHROMIUM, args: FLAGS});
+}
+
+// Sirve el libro con `cargo libro --servir` y devuelve su dirección y cómo terminarlo.
+export async function serve() {
+    const order = ['run', '--quiet', '--package', 'libro', '--bin', 'libro', '--',
+        '--servir', '--no-abrir', '--puerto', '0'];
+    const server = spawn('cargo', order, {cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit']});
+    for await (const line of createInterface(server.stdout)) {
+        const address = line.match(/^Escuchando en (.+)$/)?.[1];
+        if (address) {
+            return {url: `http://${address}/`, stop: () => server.kill('SIGTERM')};
+        }
+    }
+    throw new Error('cargo libro --servir terminó sin decir dónde escucha');
+}
