@@ -56,8 +56,8 @@ fn xhtml_name(file: &str) -> String {
     file.replace(".html", ".xhtml")
 }
 
-/// El contenido de una página, en XHTML.
-fn chapter(html: &str) -> String {
+/// El contenido de una página, lo que va en su `<main>`, en XHTML.
+pub fn chapter(html: &str) -> String {
     let main = html.split_once("<main>").map_or(html, |(_, rest)| rest);
     let main = main.split_once("</main>").map_or(main, |(main, _)| main);
     let mut xhtml = String::new();

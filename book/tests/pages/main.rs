@@ -1,0 +1,13 @@
+//! El libro construido, comprobado sin navegador.
+//!
+//! Lo que sí lo necesita (el buscador, el teclado, los contrastes) está en `browser/`.
+#![allow(clippy::unwrap_used, reason = "todo este archivo es una prueba")]
+
+mod book;
+mod epub;
+mod offline;
+mod prose;
+mod questions;
+mod serving;
+mod sources;
+mod structure;

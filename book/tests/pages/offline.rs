@@ -1,0 +1,53 @@
+//! Ligero, y sin salir de la página.
+
+use std::fs;
+
+use crate::book::built;
+
+/// Lo que puede pesar un capítulo con sus estilos y sus programas, en bytes.
+const HEAVIEST: usize = 500_000;
+
+/// Lo que el navegador pide por sí solo al abrir una página.
+fn requests(html: &str) -> Vec<&str> {
+    [("<link ", "href"), ("<script ", "src"), ("<img ", "src"), ("<iframe ", "src")]
+        .iter()
+        .flat_map(|(tag, name)| html.split(tag).skip(1).filter_map(|rest| attribute(rest, name)))
+        .collect()
+}
+
+fn attribute<'a>(rest: &'a str, name: &str) -> Option<&'a str> {
+    rest.split('>').next()?.split_once(&format!("{name}=\""))?.1.split('"').next()
+}
+
+#[test]
+fn ninguna_petición_sale_de_la_página() {
+    for (path, html) in built().files("html") {
+        let outside: Vec<_> =
+            requests(&html).into_iter().filter(|target| target.contains("//")).collect();
+        assert!(outside.is_empty(), "{}: {outside:?}", path.display());
+        // Con un bloque así, mdBook pregunta a la página de pruebas de Rust qué sabe ejecutar.
+        assert!(!html.contains("class=\"playground\""), "{}", path.display());
+    }
+    for (path, css) in built().files("css") {
+        assert!(!css.contains("url(http") && !css.contains("@import"), "{}", path.display());
+    }
+}
+
+#[test]
+fn un_capítulo_con_todo_lo_suyo_pesa_menos_de_quinientos_kilobytes() {
+    for page in &built().pages {
+        let html = built().html(page);
+        let place = built().folder().join(&page.file);
+        let mut weights = vec![(page.file.clone(), html.len())];
+        for target in requests(&html).into_iter().filter(|target| !target.contains("toc.html")) {
+            let file = place.with_file_name("").join(target);
+            let weight =
+                fs::metadata(&file).unwrap_or_else(|error| panic!("{target}: {error}")).len();
+            weights.push((target.to_owned(), usize::try_from(weight).unwrap()));
+        }
+        assert!(weights.len() > 8, "{}: ¿solo {weights:?}?", page.file);
+        let total: usize = weights.iter().map(|(_, weight)| weight).sum();
+        weights.sort_by_key(|(_, weight)| std::cmp::Reverse(*weight));
+        assert!(total < HEAVIEST, "{} pesa {total} bytes: {weights:#?}", page.file);
+    }
+}
