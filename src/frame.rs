@@ -67,12 +67,16 @@ pub fn decode(bytes: &[u8]) -> Result<Option<(&str, usize)>, FrameError> {
         return Ok(None);
     };
     let length = u32::from_be_bytes(*header) as usize;
+    // ANCHOR: bound
     if length > MAX_TEXT {
         return Err(FrameError::TooLong(length));
     }
+    // ANCHOR_END: bound
+    // ANCHOR: not_yet
     let Some(text) = rest.get(..length) else {
         return Ok(None);
     };
+    // ANCHOR_END: not_yet
     let text = str::from_utf8(text).map_err(|_| FrameError::NotText)?;
     Ok(Some((text, HEADER + length)))
 }

@@ -39,6 +39,7 @@ pub fn resolve(host: &str, port: u16) -> io::Result<SocketAddr> {
 ///
 /// # Errors
 /// Los de las tres llamadas: puerto ocupado, sin permiso, dirección ajena a la máquina.
+// ANCHOR: listen
 pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
@@ -46,6 +47,7 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)?;
     Ok(socket.into())
 }
+// ANCHOR_END: listen
 
 /// Lo que puede ocurrir al aceptar.
 #[derive(Debug)]

@@ -73,6 +73,7 @@ fn cada_listado_de_los_capítulos_existe() {
 fn cada_ancla_se_muestra_en_algún_capítulo() {
     let chapters: String = files(&root().join("lessons"), "md")
         .iter()
+        .chain(&files(&root().join("book"), "md"))
         .map(|chapter| fs::read_to_string(chapter).unwrap())
         .collect();
     for (path, code) in
@@ -103,6 +104,34 @@ fn cada_defecto_de_las_recetas_tiene_su_prueba() {
     let missing: Vec<String> =
         ids.filter(|id| !tests.iter().any(|test| test.starts_with(id))).collect();
     assert!(missing.is_empty(), "defectos sin prueba: {missing:?}");
+}
+
+#[test]
+fn la_autopsia_los_cuenta_todos() {
+    let autopsy = fs::read_to_string(root().join("book/src/autopsia.md")).unwrap();
+    let ids = DEFECTS
+        .iter()
+        .flat_map(|&(lesson, count)| (1..=count).map(move |n| format!("| T{lesson}-{n:02} |")));
+    let missing: Vec<String> = ids.filter(|id| !autopsy.contains(id)).collect();
+    assert!(missing.is_empty(), "defectos que la autopsia no cuenta: {missing:?}");
+}
+
+#[test]
+fn cada_ejercicio_está_en_el_capítulo_de_su_lección() {
+    let chapters: String = files(&root().join("lessons"), "md")
+        .iter()
+        .map(|chapter| fs::read_to_string(chapter).unwrap())
+        .collect();
+    let exercises: Vec<String> = fs::read_dir(root().join("exercises"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.starts_with("02_"))
+        .collect();
+    assert!(!exercises.is_empty());
+    for exercise in exercises {
+        let link = format!("](ejercicios/{exercise}.md)");
+        assert!(chapters.contains(&link), "{exercise} no está en la tabla «Ahora tú» de su capítulo");
+    }
 }
 
 #[test]

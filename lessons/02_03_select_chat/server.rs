@@ -165,11 +165,13 @@ impl ChatServer {
             if !client.ended {
                 reading.insert(client.conn.stream().as_fd());
             }
+            // ANCHOR: writing
             // Solo quien tiene algo en la cola. Un socket casi siempre admite más bytes:
             // con todos en este conjunto, `select` volvería al instante, siempre.
             if client.conn.wants_write() {
                 writing.insert(client.conn.stream().as_fd());
             }
+            // ANCHOR_END: writing
         }
         debug!(
             what = "wait",

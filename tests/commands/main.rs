@@ -1,0 +1,289 @@
+//! Las órdenes que cita el texto, ejecutadas: lo que responden hoy es lo que está escrito.
+//!
+//! | la orden… | qué se hace con ella |
+//! |---|---|
+//! | está en [`BY_HAND`] | nada: ahí consta por qué |
+//! | arranca un servidor que se queda | se arranca en un puerto libre, y ha de terminar bien con Ctrl-C |
+//! | nombra el puerto de un servidor del curso | se ejecuta contra él, recién arrancado |
+//! | no necesita nada | se ejecuta |
+//!
+//! Cada una en su carpeta, en su puerto y con su límite: van todas a la vez.
+#![allow(clippy::unwrap_used, reason = "todo este archivo es una prueba")]
+
+mod quoted;
+
+use std::collections::BTreeSet;
+use std::env;
+use std::fs;
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
+use std::thread;
+use std::time::Duration;
+
+use harness::{Failure, Program, Running, Signal};
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
+use quoted::{Quoted, chapters, commands};
+
+/// Lo que puede tardar una orden: la más lenta espera a que venza un plazo de diez segundos.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Un servidor del curso: el puerto con el que lo nombra el texto, y cómo se arranca.
+struct OurServer {
+    port: &'static str,
+    program: &'static str,
+    arguments: &'static [&'static str],
+}
+
+const SERVERS: [OurServer; 4] = [
+    OurServer { port: "8080", program: "aplic_02_04", arguments: &["--port", "0"] },
+    OurServer {
+        port: "8800",
+        program: "aplic_02_03",
+        arguments: &["--name", "servidor", "--port", "0"],
+    },
+    OurServer { port: "8801", program: "paciente", arguments: &["0"] },
+    OurServer { port: "8802", program: "aplic_02_02", arguments: &["--serve", "--port", "0"] },
+];
+
+/// Cómo empiezan las órdenes que no se ejecutan aquí, y por qué.
+const BY_HAND: &[(&str, &str)] = &[
+    ("cargo build", "está hecho cuando se ejecuta una prueba"),
+    ("cargo test", "es lo que está ejecutando esta prueba"),
+    ("cargo install", "instala un programa"),
+    ("curl --proto", "instala Rust"),
+    ("sudo apt-get", "instala programas"),
+    ("docker", "pide Docker, y descarga una imagen"),
+    ("mdbook", "pide un programa que quizá no esté"),
+    (
+        "cargo run --bin aplic_02_03 -- --name Ana",
+        "hace falta otra Ana dentro; lo comprueba `t3_20_un_nombre_que_engaña_no_entra`",
+    ),
+    ("cargo run --bin aplic_02_02", "la compara la prueba `lesson_02_02`"),
+];
+
+/// Trozos de las órdenes cuya respuesta lleva números de esta máquina o de este momento. Cada
+/// número distinto pasa a ser `N1`, `N2`…: los que eran iguales han de seguir siéndolo.
+const FIGURES_VARY: &[&str] = &["grep ^vol", "cargo --version"];
+
+fn quoted_commands() -> Vec<Quoted> {
+    let quoted: Vec<Quoted> = chapters().iter().flat_map(|chapter| commands(chapter)).collect();
+    assert!(quoted.len() > 40, "solo se encontraron {} órdenes", quoted.len());
+    quoted
+}
+
+#[test]
+fn las_órdenes_que_cita_el_texto_responden_lo_que_dice() {
+    let quoted = quoted_commands();
+    let failures: Vec<String> = thread::scope(|scope| {
+        let running: Vec<_> = quoted
+            .iter()
+            .filter(|quoted| by_hand(quoted).is_none())
+            .map(|quoted| (quoted, scope.spawn(|| check(quoted))))
+            .collect();
+        let outcomes = running.into_iter().map(|(quoted, thread)| (quoted, thread.join().unwrap()));
+        outcomes.filter_map(|(quoted, outcome)| Some(report(quoted, &outcome.err()?))).collect()
+    });
+    assert!(failures.is_empty(), "\n{}", failures.join("\n\n"));
+}
+
+#[test]
+fn lo_que_no_se_ejecuta_se_cita_en_alguna_parte() {
+    let quoted = quoted_commands();
+    let used: BTreeSet<&str> = quoted.iter().filter_map(by_hand).collect();
+    let unused: Vec<_> = BY_HAND.iter().filter(|(start, _)| !used.contains(start)).collect();
+    assert!(unused.is_empty(), "nadie lo cita ya: {unused:?}");
+}
+
+fn by_hand(quoted: &Quoted) -> Option<&'static str> {
+    BY_HAND.iter().map(|&(start, _)| start).find(|start| quoted.command.starts_with(start))
+}
+
+fn report(quoted: &Quoted, failure: &Failure) -> String {
+    format!("{}\n$ {}\n{failure}", quoted.place, quoted.command)
+}
+
+/// Ejecuta una orden y compara su respuesta con la del texto.
+fn check(quoted: &Quoted) -> Result<(), Failure> {
+    if let Some(missing) = tools_missing(&quoted.command) {
+        // Directo al descriptor: una prueba que no prueba nada no debe pasar en silencio.
+        writeln!(io::stderr(), "AVISO: sin probar «{}»: no está «{missing}».", quoted.command)?;
+        return Ok(());
+    }
+    let command = with_our_paths(&quoted.command);
+    let server = SERVERS.iter().find(|server| names(&quoted.command, server));
+    let answer = match server {
+        None => run(&command)?,
+        Some(server) if !starts(&quoted.command, server) => run_against(server, &command)?,
+        Some(server) if command.contains("timeout ") => {
+            let port = free_port()?;
+            run(&command.replace(server.port, &port))?.replace(&port, server.port)
+        }
+        Some(server) => start_and_stop(server, &command)?,
+    };
+    same(quoted, &answer)
+}
+
+fn names(command: &str, server: &OurServer) -> bool {
+    command.contains(server.port) || command.contains(&process_of(server))
+}
+
+/// Cómo pregunta el texto por el proceso de un servidor.
+fn process_of(server: &OurServer) -> String {
+    format!("$(pgrep -ox {})", server.program)
+}
+
+/// Si la orden pone en marcha ese servidor, en vez de hablar con él.
+fn starts(command: &str, server: &OurServer) -> bool {
+    let serves = server.program != "aplic_02_03" || command.contains("--name servidor");
+    serves && command.contains(server.program) && !command.contains("pgrep")
+}
+
+fn run_against(server: &OurServer, command: &str) -> Result<String, Failure> {
+    let running = Program::new(path_of(server.program))
+        .args(server.arguments)
+        .descriptor_limit(2000)
+        .start()?;
+    let port = running.address().port().to_string();
+    let command = command
+        .replace(&process_of(server), &running.pid().to_string())
+        .replace(server.port, &port);
+    let answer = run(&command).map_err(|failure| running.explain(failure))?;
+    if !running.is_alive() && server.program != "paciente" {
+        return Err(running.explain(Failure::new("La orden terminó con el servidor.")));
+    }
+    Ok(answer.replace(&port, server.port))
+}
+
+fn start_and_stop(server: &OurServer, command: &str) -> Result<String, Failure> {
+    let port = free_port()?;
+    let running = shell(&command.replace(server.port, &port)).start()?;
+    press_ctrl_c(&running)?;
+    let exit = running.wait(LIMIT)?;
+    // El paciente no sabe nada de señales.
+    if exit.code != Some(0) && server.program != "paciente" {
+        return Err(running.explain(Failure::new("No terminó bien con Ctrl-C.")));
+    }
+    Ok(exit.stdout.replace(&port, server.port))
+}
+
+/// Ctrl-C llega a todos los procesos de la terminal, y strace lo deja para el que vigila: si el
+/// nuestro tiene un hijo, es para él.
+fn press_ctrl_c(running: &Running) -> Result<(), Failure> {
+    let pid = running.pid();
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
+    match children.split_whitespace().next().and_then(|child| child.parse().ok()) {
+        Some(child) => Ok(kill(Pid::from_raw(child), Signal::SIGINT).map_err(io::Error::from)?),
+        None => running.signal(Signal::SIGINT),
+    }
+}
+
+/// Lo que escribe una orden, en las dos salidas, mezcladas como en una terminal.
+fn run(command: &str) -> Result<String, Failure> {
+    Ok(shell(&format!("exec 2>&1; {command}")).run_to_end("", LIMIT)?.stdout)
+}
+
+/// Una orden, en `bash`, en una carpeta vacía y sin más descriptores abiertos que los tres de
+/// siempre: quien ejecuta las pruebas puede haber dejado otros.
+fn shell(command: &str) -> Program {
+    let tidy = "for open in /proc/self/fd/*; do open=${open##*/}; \
+                if [ \"$open\" -gt 2 ]; then eval \"exec $open>&-\"; fi; done; \
+                cd \"$(mktemp -d)\"";
+    Program::new("bash").args(["-c", &format!("{tidy}; {command}")])
+}
+
+/// Si el texto no escribe ninguna respuesta, basta con que la orden termine.
+fn same(quoted: &Quoted, answer: &str) -> Result<(), Failure> {
+    let vary = FIGURES_VARY.iter().any(|piece| quoted.command.contains(piece));
+    let plain = |text: &str| if vary { with_figures_named(text) } else { text.to_owned() };
+    let written = plain(quoted.answer.join("\n").trim_end());
+    let answer = plain(&as_on_screen(answer));
+    if written.is_empty() || written == answer {
+        return Ok(());
+    }
+    Err(Failure::new("La respuesta no es la que dice el texto.")
+        .section("El texto dice", written.lines().map(str::to_owned))
+        .section("Y responde", answer.lines().map(str::to_owned)))
+}
+
+/// Lo que se ve en una terminal: sin caracteres de control ni espacios al final.
+fn as_on_screen(answer: &str) -> String {
+    let visible = |letter: &char| matches!(letter, '\n' | '\t') || !letter.is_control();
+    let text: String = answer.chars().filter(visible).collect();
+    text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n").trim_end().to_owned()
+}
+
+/// Cada número distinto, por su orden de aparición.
+fn with_figures_named(text: &str) -> String {
+    let mut seen: Vec<&str> = Vec::new();
+    let mut named = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find(|letter: char| letter.is_ascii_digit()) {
+        let (before, from) = rest.split_at(start);
+        let end = from.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(from.len());
+        let (figure, after) = from.split_at(end);
+        let index = seen.iter().position(|&other| other == figure).unwrap_or_else(|| {
+            seen.push(figure);
+            seen.len() - 1
+        });
+        named.push_str(&format!("{before}N{}", index + 1));
+        rest = after;
+    }
+    named + rest
+}
+
+/// La orden, con los ejecutables de esta compilación en lugar de `cargo run` y `target/debug/`.
+fn with_our_paths(command: &str) -> String {
+    let programs = programs_folder().display().to_string();
+    command
+        .replace("cargo run --bin ", &format!("{programs}/"))
+        .replace("target/debug/", &format!("{programs}/"))
+        .replace(" -- ", " ")
+}
+
+fn programs_folder() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_aplic_02_02")).parent().unwrap()
+}
+
+/// El ejecutable de un servidor. El paciente es de otro paquete, y hay que pedirlo.
+fn path_of(program: &str) -> PathBuf {
+    static PATIENT: LazyLock<()> = LazyLock::new(|| {
+        let folder = programs_folder();
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--quiet", "--package", "ejemplos", "--bins", "--target-dir"]);
+        build.arg(folder.parent().unwrap());
+        if folder.ends_with("release") {
+            build.arg("--release");
+        }
+        assert!(build.status().unwrap().success(), "no se pudo compilar `ejemplos`");
+    });
+    if program == "paciente" {
+        LazyLock::force(&PATIENT);
+    }
+    programs_folder().join(program)
+}
+
+/// Un puerto que el núcleo daba por libre hace un instante.
+fn free_port() -> io::Result<String> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port().to_string())
+}
+
+/// La primera herramienta de la orden que falta en esta máquina.
+///
+/// En la integración continua (variable `CI`), que las instala, no se perdona ninguna.
+fn tools_missing(command: &str) -> Option<&'static str> {
+    let folders = env::var_os("PATH").unwrap_or_default();
+    let installed =
+        |tool: &str| env::split_paths(&folders).any(|folder| folder.join(tool).is_file());
+    let used = |tool: &&str| {
+        command.split(|letter: char| !letter.is_alphanumeric()).any(|word| word == *tool)
+    };
+    let missing = ["curl", "nc", "ss", "strace", "pgrep"]
+        .into_iter()
+        .filter(used)
+        .find(|tool| !installed(tool));
+    missing.filter(|_| env::var_os("CI").is_none())
+}
