@@ -130,7 +130,10 @@ fn cada_ejercicio_está_en_el_capítulo_de_su_lección() {
     assert!(!exercises.is_empty());
     for exercise in exercises {
         let link = format!("](ejercicios/{exercise}.md)");
-        assert!(chapters.contains(&link), "{exercise} no está en la tabla «Ahora tú» de su capítulo");
+        assert!(
+            chapters.contains(&link),
+            "{exercise} no está en la tabla «Ahora tú» de su capítulo"
+        );
     }
 }
 
