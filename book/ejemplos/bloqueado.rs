@@ -22,20 +22,21 @@ fn demonstration() -> io::Result<()> {
 
     tell("El hilo «lector» lee de un socket en el que no hay nada.");
     let mut theirs = beto.try_clone()?;
-    let reader = Builder::new().name("lector".into()).spawn(move || read_once(&mut theirs))?;
+    let reader = Builder::new().name("lector".into());
+    let reader = reader.spawn(move || read_once(&mut theirs))?;
     wait_until_asleep("lector")?;
     tell("  Su estado, según el núcleo: S, dormido. No ha vuelto de read.");
 
     tell("Ana escribe «hola».");
     ana.write_all(b"hola")?;
-    let read = reader.join().unwrap_or_else(|_| Err(io::Error::other("el lector falló")))?;
+    let read = reader.join().map_err(|_| io::ErrorKind::Other)??;
     tell(format!("  El lector despierta, y read le da «{read}»."));
 
     tell("Ahora el socket es no bloqueante, y tampoco hay nada que leer.");
     beto.set_nonblocking(true)?;
     match (&beto).read(&mut [0; 16]) {
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-            tell("  read vuelve en el acto, sin nada: EAGAIN, «ahora no hay; prueba más tarde».");
+            tell("  read vuelve en el acto: EAGAIN, «ahora no hay nada».");
         }
         other => tell(format!("  read devolvió {other:?}")),
     }

@@ -23,14 +23,14 @@ fn demonstration() -> io::Result<()> {
     loop {
         match ana.write(&chunk) {
             Ok(count) => {
-                tell(format!("  write ofrece {CHUNK} bytes, y el núcleo acepta {count}"));
+                tell(format!("  write ofrece {CHUNK}, y el núcleo acepta {count}"));
                 written += count;
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
             Err(error) => return Err(error),
         }
     }
-    tell(format!("  No cabe más: EAGAIN. Hay {written} bytes en camino, y nadie los ha leído."));
+    tell(format!("  No cabe más: EAGAIN. En camino, sin leer: {written} bytes."));
 
     tell("Ana cierra, y después Beto lee hasta el final.");
     drop(ana);

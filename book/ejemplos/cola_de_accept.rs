@@ -29,7 +29,8 @@ fn demonstration() -> io::Result<()> {
         let mut buffer = [0; 16];
         wait_for_bytes(&socket, 7)?;
         let count = socket.read(&mut buffer)?;
-        tell(format!("  accept, y ya había algo: «{}»", String::from_utf8_lossy(&buffer[..count])));
+        let said = String::from_utf8_lossy(&buffer[..count]);
+        tell(format!("  accept, y ya había algo: «{said}»"));
     }
     Ok(())
 }

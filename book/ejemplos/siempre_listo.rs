@@ -30,7 +30,7 @@ fn demonstration() -> io::Result<()> {
             poll(&mut [PollFd::new(beto.as_fd(), interest)], PATIENCE)?;
             turns += 1;
         }
-        tell(format!("{question} En 200 ms de silencio, el bucle dio vueltas: {turns}"));
+        tell(format!("{question} En 200 ms de silencio, vueltas: {turns}"));
     }
     Ok(())
 }

@@ -97,7 +97,7 @@ fn siempre_listo() -> Result<(), Failure> {
     let (printed, now) = sessions("siempre_listo", env!("CARGO_BIN_EXE_siempre_listo"))?;
     assert_eq!(without_figures(&now), without_figures(&printed));
     for session in [printed, now] {
-        let turns = last_figures(&session, "el bucle");
+        let turns = last_figures(&session, "vueltas");
         // En silencio basta una vuelta, o dos si poll(2) vuelve un instante antes de los 200 ms.
         assert!(turns[0] <= 2 && turns[1] > 100, "{turns:?}");
     }

@@ -19,14 +19,14 @@ fn demonstration() -> io::Result<()> {
     ana.write_all("adiós".as_bytes())?;
     wait_for_bytes(&beto, 10)?;
     let count = beto.read(&mut buffer)?;
-    tell(format!("  Beto lee una vez:  \"{}\", {count} bytes.", buffer[..count].escape_ascii()));
+    tell(format!("  Beto lee {count} bytes: \"{}\"", buffer[..count].escape_ascii()));
 
     tell("Ana escribe una vez: «hasta mañana», 13 bytes.");
     ana.write_all("hasta mañana".as_bytes())?;
     wait_for_bytes(&beto, 13)?;
-    for time in ["Beto lee una vez: ", "Beto lee otra vez:"] {
+    for _ in 0..2 {
         let count = beto.read(&mut buffer[..9])?;
-        tell(format!("  {time} \"{}\", {count} bytes.", buffer[..count].escape_ascii()));
+        tell(format!("  Beto lee {count} bytes: \"{}\"", buffer[..count].escape_ascii()));
     }
     Ok(())
 }

@@ -14,12 +14,14 @@ mod quoted;
 
 use std::collections::BTreeSet;
 use std::env;
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -49,8 +51,17 @@ const SERVERS: [OurServer; 4] = [
     OurServer { port: "8802", program: "aplic_02_02", arguments: &["--serve", "--port", "0"] },
 ];
 
-/// Cómo empiezan las órdenes que no se ejecutan aquí, y por qué.
+/// Lo que no se ejecuta aquí, y por qué: cómo empieza la orden, o en qué sesión está.
 const BY_HAND: &[(&str, &str)] = &[
+    ("ejemplos/sesiones/", "las compara la prueba de `ejemplos`"),
+    ("02_02_threading/sesiones/demostracion.txt", "la compara la prueba `lesson_02_02`"),
+    ("02_02_threading/sesiones/dos_terminales.txt", "hay que ir tecleando"),
+    ("02_02_threading/sesiones/hilos.txt", "mira los hilos de esa conversación"),
+    ("02_02_threading/sesiones/sin_hilos_clientes.txt", "quita memoria a un servidor; `t2_13`"),
+    ("02_02_threading/sesiones/tope.txt", "es un servidor y sus clientes; `t2_05`"),
+    ("02_04_epoll_web/sesiones/a_mano.txt", "hay que ir tecleando"),
+    ("02_04_epoll_web/sesiones/dormido_clientes.txt", "hay que pulsar Ctrl-Z en otra terminal"),
+    ("02_04_epoll_web/sesiones/lector_lento.txt", "mira los búferes mientras se llenan"),
     ("cargo build", "está hecho cuando se ejecuta una prueba"),
     ("cargo test", "es lo que está ejecutando esta prueba"),
     ("cargo install", "instala un programa"),
@@ -58,11 +69,7 @@ const BY_HAND: &[(&str, &str)] = &[
     ("sudo apt-get", "instala programas"),
     ("docker", "pide Docker, y descarga una imagen"),
     ("mdbook", "pide un programa que quizá no esté"),
-    (
-        "cargo run --bin aplic_02_03 -- --name Ana",
-        "hace falta otra Ana dentro; lo comprueba `t3_20_un_nombre_que_engaña_no_entra`",
-    ),
-    ("cargo run --bin aplic_02_02", "la compara la prueba `lesson_02_02`"),
+    ("cargo run --bin aplic_02_03 -- --name Ana", "hace falta otra Ana dentro; `t3_20`"),
 ];
 
 /// Trozos de las órdenes cuya respuesta lleva números de esta máquina o de este momento. Cada
@@ -99,7 +106,8 @@ fn lo_que_no_se_ejecuta_se_cita_en_alguna_parte() {
 }
 
 fn by_hand(quoted: &Quoted) -> Option<&'static str> {
-    BY_HAND.iter().map(|&(start, _)| start).find(|start| quoted.command.starts_with(start))
+    let matches = |start: &&str| quoted.command.starts_with(start) || quoted.place.contains(start);
+    BY_HAND.iter().map(|&(start, _)| start).find(matches)
 }
 
 fn report(quoted: &Quoted, failure: &Failure) -> String {
@@ -138,8 +146,8 @@ fn process_of(server: &OurServer) -> String {
 
 /// Si la orden pone en marcha ese servidor, en vez de hablar con él.
 fn starts(command: &str, server: &OurServer) -> bool {
-    let serves = server.program != "aplic_02_03" || command.contains("--name servidor");
-    serves && command.contains(server.program) && !command.contains("pgrep")
+    let plays_server = server.program != "aplic_02_03" || command.contains("--name servidor");
+    plays_server && command.contains(server.program) && !command.contains("pgrep")
 }
 
 fn run_against(server: &OurServer, command: &str) -> Result<String, Failure> {
@@ -160,7 +168,7 @@ fn run_against(server: &OurServer, command: &str) -> Result<String, Failure> {
 
 fn start_and_stop(server: &OurServer, command: &str) -> Result<String, Failure> {
     let port = free_port()?;
-    let running = shell(&command.replace(server.port, &port)).start()?;
+    let running = shell(&command.replace(server.port, &port))?.start()?;
     press_ctrl_c(&running)?;
     let exit = running.wait(LIMIT)?;
     // El paciente no sabe nada de señales.
@@ -183,23 +191,29 @@ fn press_ctrl_c(running: &Running) -> Result<(), Failure> {
 
 /// Lo que escribe una orden, en las dos salidas, mezcladas como en una terminal.
 fn run(command: &str) -> Result<String, Failure> {
-    Ok(shell(&format!("exec 2>&1; {command}")).run_to_end("", LIMIT)?.stdout)
+    Ok(shell(&format!("exec 2>&1; {command}"))?.run_to_end("", LIMIT)?.stdout)
 }
 
-/// Una orden, en `bash`, en una carpeta vacía y sin más descriptores abiertos que los tres de
-/// siempre: quien ejecuta las pruebas puede haber dejado otros.
-fn shell(command: &str) -> Program {
+/// Una orden, en `bash`, en su propia carpeta y sin más descriptores abiertos que los tres de
+/// siempre: quien ejecuta las pruebas puede haber dejado otros. `curl`, como en una terminal: allí
+/// no enseña el progreso de lo que se ve llegar.
+fn shell(command: &str) -> io::Result<Program> {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("orden_{number}"));
+    fs::create_dir_all(&folder)?;
     let tidy = "for open in /proc/self/fd/*; do open=${open##*/}; \
                 if [ \"$open\" -gt 2 ]; then eval \"exec $open>&-\"; fi; done; \
-                cd \"$(mktemp -d)\"";
-    Program::new("bash").args(["-c", &format!("{tidy}; {command}")])
+                curl() { command curl -s \"$@\"; }; cd \"$0\"";
+    let script = format!("{tidy}; {command}");
+    Ok(Program::new("bash").arg("-c").arg(script).arg(folder))
 }
 
 /// Si el texto no escribe ninguna respuesta, basta con que la orden termine.
 fn same(quoted: &Quoted, answer: &str) -> Result<(), Failure> {
     let vary = FIGURES_VARY.iter().any(|piece| quoted.command.contains(piece));
     let plain = |text: &str| if vary { with_figures_named(text) } else { text.to_owned() };
-    let written = plain(quoted.answer.join("\n").trim_end());
+    let written = plain(&as_on_screen(&quoted.answer.join("\n")));
     let answer = plain(&as_on_screen(answer));
     if written.is_empty() || written == answer {
         return Ok(());
@@ -209,11 +223,14 @@ fn same(quoted: &Quoted, answer: &str) -> Result<(), Failure> {
         .section("Y responde", answer.lines().map(str::to_owned)))
 }
 
-/// Lo que se ve en una terminal: sin caracteres de control ni espacios al final.
+/// Lo que se ve en una terminal: sin caracteres de control ni espacios al final. La fecha, que
+/// es siempre otra, no se compara.
 fn as_on_screen(answer: &str) -> String {
     let visible = |letter: &char| matches!(letter, '\n' | '\t') || !letter.is_control();
     let text: String = answer.chars().filter(visible).collect();
-    text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n").trim_end().to_owned()
+    let undated = |line| if str::starts_with(line, "Date: ") { "Date: (ahora)" } else { line };
+    let lines: Vec<&str> = text.lines().map(str::trim_end).map(undated).collect();
+    lines.join("\n").trim_end().to_owned()
 }
 
 /// Cada número distinto, por su orden de aparición.
@@ -229,7 +246,7 @@ fn with_figures_named(text: &str) -> String {
             seen.push(figure);
             seen.len() - 1
         });
-        named.push_str(&format!("{before}N{}", index + 1));
+        let _ = write!(named, "{before}N{}", index + 1);
         rest = after;
     }
     named + rest

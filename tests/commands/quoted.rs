@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// Una orden citada, y lo que el texto dice que responde.
 #[derive(Debug)]
 pub(crate) struct Quoted {
-    /// El archivo y la línea.
+    /// El capítulo y la línea, o el archivo de la sesión.
     pub(crate) place: String,
     /// La orden, en una sola línea aunque el texto la parta con `\`.
     pub(crate) command: String,
@@ -14,46 +14,43 @@ pub(crate) struct Quoted {
     pub(crate) answer: Vec<String>,
 }
 
-/// Las órdenes de un capítulo: las líneas que empiezan por `$ ` en sus bloques `console`.
-///
-/// Los bloques que incluyen una sesión entera (`{{#include …}}`) no cuentan: son un archivo que
-/// tiene, o no, su propia prueba.
+/// Las órdenes de un capítulo: las líneas que empiezan por `$ ` en sus bloques `console`, y en
+/// las sesiones que incluyen.
 pub(crate) fn commands(chapter: &Path) -> Vec<Quoted> {
-    let text = fs::read_to_string(chapter).unwrap_or_default();
+    let text = fs::read_to_string(chapter).unwrap();
     let mut found: Vec<Quoted> = Vec::new();
     let mut inside = false;
-    let mut continues = false;
     for (index, line) in text.lines().enumerate() {
         if line.starts_with("```") {
-            (inside, continues) = (line == "```console", false);
-        } else if !inside {
-            // Prosa, o un listado.
-        } else if let Some(command) = line.strip_prefix("$ ") {
-            found.push(Quoted {
-                place: format!("{}:{}", chapter.display(), index + 1),
-                command: String::new(),
-                answer: Vec::new(),
-            });
-            continues = add(&mut found, command);
-        } else if continues {
-            continues = add(&mut found, line.trim_start());
-        } else if let Some(quoted) = found.last_mut().filter(|_| !line.starts_with("{{#include")) {
-            quoted.answer.push(line.trim_end().to_owned());
+            inside = line == "```console";
+        } else if inside {
+            let line_number = format!("{}:{}", chapter.display(), index + 1);
+            match line.strip_prefix("{{#include ").and_then(|rest| rest.strip_suffix("}}")) {
+                Some(file) => {
+                    let path = chapter.with_file_name(file);
+                    let session = fs::read_to_string(&path).unwrap();
+                    let place = path.display().to_string();
+                    session.lines().for_each(|line| add(&mut found, &place, line));
+                }
+                None => add(&mut found, &line_number, line),
+            }
         }
     }
     found
 }
 
-/// Añade un trozo a la última orden; dice si sigue en la línea siguiente.
-fn add(found: &mut [Quoted], piece: &str) -> bool {
-    let (piece, continues) = match piece.strip_suffix('\\') {
-        Some(start) => (start, true),
-        None => (piece, false),
-    };
-    if let Some(quoted) = found.last_mut() {
-        quoted.command.push_str(piece);
+/// Añade una línea de una sesión: una orden nueva, la continuación de la última, o un trozo de
+/// lo que respondió.
+fn add(found: &mut Vec<Quoted>, place: &str, line: &str) {
+    if let Some(command) = line.strip_prefix("$ ") {
+        found.push(Quoted { place: place.to_owned(), command: command.to_owned(), answer: vec![] });
+    } else if let Some(last) = found.last_mut() {
+        match last.command.strip_suffix('\\') {
+            Some(start) => last.command = format!("{start}{}", line.trim_start()),
+            None if line.starts_with("# terminal") => {}
+            None => last.answer.push(line.trim_end().to_owned()),
+        }
     }
-    continues
 }
 
 /// Los capítulos del libro, los de las lecciones y el léeme.
@@ -66,7 +63,7 @@ pub(crate) fn chapters() -> Vec<PathBuf> {
         "lessons/02_03_select_chat",
         "lessons/02_04_epoll_web",
     ] {
-        for entry in fs::read_dir(root.join(folder)).into_iter().flatten().flatten() {
+        for entry in fs::read_dir(root.join(folder)).unwrap().flatten() {
             if entry.path().extension().is_some_and(|ending| ending == "md") {
                 chapters.push(entry.path());
             }
