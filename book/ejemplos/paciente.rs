@@ -3,7 +3,7 @@
 //! Está escrito mal a propósito, como lo escribe quien nunca ha visto fallar uno. El capítulo
 //! «Autopsia» lo mata de cuatro maneras, y hace lo mismo con los servidores del curso.
 
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::ExitCode;
 
@@ -22,8 +22,7 @@ fn serve(port: u16) -> io::Result<()> {
         let (mut client, _) = listener.accept()?;
         let mut buffer = [0; 1024];
         let count = client.read(&mut buffer)?;
-        let text =
-            std::str::from_utf8(&buffer[..count]).map_err(|_| io::ErrorKind::InvalidInput)?;
+        let text = str::from_utf8(&buffer[..count]).map_err(|_| ErrorKind::InvalidInput)?;
         tell(format!("Llegó «{}»", text.trim()));
         client.write_all(text.as_bytes())?;
     }
