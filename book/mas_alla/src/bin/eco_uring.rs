@@ -1,0 +1,105 @@
+//! El eco de 02_02 en un solo hilo, sobre `io_uring(7)`, por medio de `compio`.
+
+use std::io;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use compio::BufResult;
+use compio::io::{AsyncRead, AsyncWriteExt};
+use compio::net::{TcpListener, TcpStream};
+use compio::runtime::fd::PollFd;
+use compio::runtime::{self, Runtime};
+use compio::time;
+use mas_alla::Place;
+use multiplexacion::cli::{self, Common, Trouble};
+use multiplexacion::stop::Stop;
+use tracing::debug;
+
+/// Bytes que caben en el búfer de un cliente.
+const TURN: usize = 16 * 1024;
+
+/// Si no se puede aceptar (no quedan descriptores), cuánto se espera antes de reintentarlo.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Eco sobre io_uring, en un solo hilo
+#[derive(Parser, Debug)]
+#[command(
+    name = "eco_uring",
+    version,
+    help_template = cli::HELP_TEMPLATE,
+    override_usage = "eco_uring [OPCIONES]",
+    disable_help_flag = true,
+    disable_version_flag = true
+)]
+struct Arguments {
+    #[command(flatten)]
+    place: Place,
+}
+
+impl cli::Arguments for Arguments {
+    fn common(&self) -> &Common {
+        &self.place.common
+    }
+}
+
+fn main() -> ExitCode {
+    cli::start(|arguments: Arguments| -> Result<(), Trouble> {
+        let stop = Stop::on_signals()?;
+        let runtime = Runtime::new().map_err(|error| {
+            Trouble::new(
+                format!("este sistema no permite usar io_uring: {}", cli::reason(&error)),
+                "fuera de un contenedor, con Linux 5.6 o posterior, suele estar permitido",
+            )
+        })?;
+        let listener = arguments.place.listen()?;
+        Ok(runtime.block_on(serve(listener, stop))?)
+    })
+}
+
+// ANCHOR: serve
+/// Acepta clientes hasta que llegue la señal de parada, que aquí también es un descriptor.
+async fn serve(listener: std::net::TcpListener, stop: Stop) -> io::Result<()> {
+    // Bloqueante: lo que se encarga al núcleo debe esperar en el núcleo, y no volver con EAGAIN.
+    listener.set_nonblocking(false)?;
+    let listener = TcpListener::from_std(listener)?;
+    let _accepting = runtime::spawn(accept_all(listener));
+    PollFd::new(stop)?.read_ready().await
+}
+
+async fn accept_all(listener: TcpListener) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, address)) => {
+                debug!(what = "accept", "accept: llegó un cliente desde {address}");
+                runtime::spawn(attend(stream)).detach();
+            }
+            Err(_) => time::sleep(PAUSE).await,
+        }
+    }
+}
+// ANCHOR_END: serve
+
+async fn attend(stream: TcpStream) {
+    let outcome = echo(stream).await;
+    let why = outcome.as_ref().map_or_else(cli::reason, |()| "se fue".to_owned());
+    debug!(what = "close", result = why, "close: {why}");
+}
+
+// ANCHOR: echo
+/// Una conversación. El búfer se entrega con cada encargo y vuelve con su resultado: mientras
+/// tanto es del núcleo, y nadie más puede tocarlo.
+async fn echo(mut stream: TcpStream) -> io::Result<()> {
+    let mut buffer = Vec::with_capacity(TURN);
+    loop {
+        let BufResult(read, filled) = stream.read(buffer).await;
+        if read? == 0 {
+            return Ok(());
+        }
+        let BufResult(written, sent) = stream.write_all(filled).await;
+        written?;
+        buffer = sent;
+        buffer.clear();
+    }
+}
+// ANCHOR_END: echo

@@ -1,0 +1,44 @@
+//! Lo que comparten los programas de «Más allá»: las opciones con las que se arrancan y, los dos
+//! chats, lo que se dice en ellos ([`chat`]).
+//!
+//! Son variaciones sobre las lecciones, en el orden del capítulo: `eco_poll` y `eco_flanco`
+//! cambian la manera de preguntar; `eco_uring`, la de leer y escribir; `chat_mio` y `chat_tokio`
+//! son el chat de 02_03, el mismo por el cable, sobre lo que se usa fuera de un curso.
+
+pub mod chat;
+
+use std::net::TcpListener;
+
+use clap::Args;
+use multiplexacion::cli::{self, Common, Trouble};
+use multiplexacion::net;
+
+/// Dónde escucha un servidor, y las opciones de todo el curso.
+#[derive(Args, Debug)]
+pub struct Place {
+    /// Puerto en el que escucha; 0 deja que elija el núcleo (por omisión, 8800)
+    #[arg(long, value_name = "PUERTO", value_parser = cli::port)]
+    #[arg(default_value = "8800", hide_default_value = true)]
+    pub port: u16,
+
+    /// `--host`, `-v`, `--trace`, `--help`.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+impl Place {
+    /// Un socket que escucha ahí, no bloqueante. Lo anuncia, porque ya es verdad: el núcleo acepta
+    /// conexiones por nosotros.
+    ///
+    /// # Errors
+    /// No se puede escuchar ahí, y qué probar.
+    pub fn listen(&self) -> Result<TcpListener, Trouble> {
+        let (host, port) = (&self.common.host, self.port);
+        let listener = net::resolve(host, port)
+            .and_then(net::listen)
+            .map_err(|error| Trouble::listening(host, port, &error))?;
+        listener.set_nonblocking(true)?;
+        cli::announce(listener.local_addr()?)?;
+        Ok(listener)
+    }
+}
