@@ -1,11 +1,12 @@
 //! Lo que comparten los programas de «Más allá»: las opciones con las que se arrancan y, los dos
-//! chats, lo que se dice en ellos ([`chat`]).
+//! chats, lo que se dice en ellos ([`chat`]). Y [`strace`], para mirarlos desde fuera.
 //!
 //! Son variaciones sobre las lecciones, en el orden del capítulo: `eco_poll` y `eco_flanco`
 //! cambian la manera de preguntar; `eco_uring`, la de leer y escribir; `chat_mio` y `chat_tokio`
 //! son el chat de 02_03, el mismo por el cable, sobre lo que se usa fuera de un curso.
 
 pub mod chat;
+pub mod strace;
 
 use std::net::TcpListener;
 

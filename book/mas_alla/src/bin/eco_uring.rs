@@ -72,6 +72,7 @@ async fn accept_all(listener: TcpListener) {
         match listener.accept().await {
             Ok((stream, address)) => {
                 debug!(what = "accept", "accept: llegó un cliente desde {address}");
+                let _ = stream.set_nodelay(true);
                 runtime::spawn(attend(stream)).detach();
             }
             Err(_) => time::sleep(PAUSE).await,

@@ -1,0 +1,265 @@
+//! Las cifras de «Más allá»: cuántas llamadas al sistema y cuánta memoria cuesta cada servidor.
+//!
+//! `medir eco` y `medir chat` escriben una tabla en la salida estándar. Los servidores han de estar
+//! compilados, en la misma carpeta que este programa, y hace falta `strace`.
+
+use std::env;
+use std::fs;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use harness::{Failure, Program, Signal, frame, raise_descriptor_limit};
+use mas_alla::strace::Traced;
+use multiplexacion::cli;
+
+/// Un servidor que se mide, y cómo se arranca.
+struct Subject {
+    program: &'static str,
+    arguments: &'static [&'static str],
+}
+
+const ECHOES: [Subject; 4] = [
+    Subject { program: "aplic_02_02", arguments: &["--serve"] },
+    Subject { program: "eco_poll", arguments: &[] },
+    Subject { program: "eco_flanco", arguments: &[] },
+    Subject { program: "eco_uring", arguments: &[] },
+];
+
+const CHATS: [Subject; 4] = [
+    Subject { program: "aplic_02_03", arguments: &["--name", "servidor"] },
+    Subject { program: "chat_mio", arguments: &[] },
+    Subject { program: "chat_tokio", arguments: &[] },
+    Subject { program: "chat_tokio", arguments: &["--workers", "2"] },
+];
+
+/// Clientes para medir la memoria.
+const MANY: usize = 1000;
+/// Clientes que hablan, o escuchan, a la vez.
+const SOME: usize = 100;
+/// Mensajes, de uno en uno.
+const MESSAGES: usize = 200;
+/// Rondas de mensajes a la vez.
+const ROUNDS: usize = 20;
+/// Mensajes seguidos, sin esperar.
+const BURST: usize = 1000;
+
+fn main() -> ExitCode {
+    raise_descriptor_limit();
+    let outcome = match env::args().nth(1).as_deref() {
+        Some("eco") => echoes(),
+        Some("chat") => chats(),
+        _ => Err(Failure::new("medir: falta qué medir. Prueba con «medir eco» o «medir chat».")),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let _ = writeln!(io::stderr(), "{failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn echoes() -> Result<(), Failure> {
+    cli::say(
+        "| servidor | hilos, con 1000 | memoria por cliente | llamadas por eco, uno solo | llamadas por eco, 100 a la vez |",
+    )?;
+    cli::say("|---|---|---|---|---|")?;
+    for subject in &ECHOES {
+        let (threads, memory) = subject.weigh(|client| {
+            client.write_all(b"hola\n")?;
+            client.read_exact(&mut [0; 5])
+        })?;
+        let alone = subject.echo(1, MESSAGES)?;
+        let together = subject.echo(SOME, ROUNDS)?;
+        cli::say(&format!("| {subject} | {threads} | {memory} | {alone:.2} | {together:.2} |"))?;
+    }
+    Ok(())
+}
+
+fn chats() -> Result<(), Failure> {
+    cli::say(
+        "| servidor | hilos, con 1000 | memoria por cliente | llamadas por entrega, a uno | a 100 | 1000 mensajes de golpe |",
+    )?;
+    cli::say("|---|---|---|---|---|---|")?;
+    for subject in &CHATS {
+        let mut number = 0;
+        let (threads, memory) = subject.weigh(|client| {
+            number += 1;
+            enter(client, &format!("cliente-{number}"))
+        })?;
+        let one = subject.deliver(1)?;
+        let hundred = subject.deliver(SOME)?;
+        let burst = subject.burst()?;
+        cli::say(&format!(
+            "| {subject} | {threads} | {memory} | {one:.2} | {hundred:.2} | {burst:.2} |"
+        ))?;
+    }
+    Ok(())
+}
+
+impl std::fmt::Display for Subject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "`{}`", [&[self.program], self.arguments].concat().join(" "))
+    }
+}
+
+impl Subject {
+    fn path(&self) -> Result<PathBuf, Failure> {
+        Ok(env::current_exe()?.with_file_name(self.program))
+    }
+
+    fn arguments(&self) -> Vec<&'static str> {
+        [self.arguments, &["--port", "0"]].concat()
+    }
+
+    fn traced(&self) -> Result<Traced, Failure> {
+        Traced::start(&self.path()?, &self.arguments(), "all")
+    }
+
+    /// Cuántos hilos tiene con mil clientes, y cuánta memoria ocupa cada uno de ellos.
+    fn weigh(
+        &self,
+        mut greet: impl FnMut(&mut TcpStream) -> io::Result<()>,
+    ) -> Result<(usize, String), Failure> {
+        let server = Program::new(self.path()?).args(self.arguments()).start()?;
+        let empty = resident(server.pid())?;
+        let mut clients = Vec::new();
+        for number in 1..=MANY {
+            clients.push(connect(server.address())?);
+            greet(&mut clients[number - 1])?;
+            // Que nadie tenga avisos sin leer: no serían memoria de la conexión.
+            if number % 20 == 0 {
+                clients.iter().try_for_each(drain)?;
+            }
+        }
+        let bytes = (resident(server.pid())? - empty) * 1024 / MANY;
+        Ok((server.threads()?.len(), format!("{bytes} bytes")))
+    }
+
+    /// Llamadas por eco: `count` clientes envían a la vez, y cada uno espera el suyo.
+    fn echo(&self, count: usize, rounds: usize) -> Result<f64, Failure> {
+        let traced = self.traced()?;
+        let address = traced.server().address();
+        let mut clients = (0..count).map(|_| connect(address)).collect::<io::Result<Vec<_>>>()?;
+        let mut before = 0;
+        // La primera ronda no cuenta: es la de las presentaciones.
+        for round in 0..=rounds {
+            if round == 1 {
+                before = traced.settled()?;
+            }
+            meanwhile_stopped(&traced, count > 1, || {
+                clients.iter_mut().try_for_each(|client| client.write_all(b"hola\n"))
+            })?;
+            clients.iter_mut().try_for_each(|client| client.read_exact(&mut [0; 5]))?;
+        }
+        Ok(average(traced.settled()? - before, rounds * count))
+    }
+
+    /// Llamadas por mensaje entregado, con `count` que escuchan a uno que habla despacio.
+    fn deliver(&self, count: usize) -> Result<f64, Failure> {
+        let traced = self.traced()?;
+        let (mut speaker, mut listeners) = room(traced.server().address(), count)?;
+        let before = traced.settled()?;
+        let rounds = if count == 1 { MESSAGES } else { ROUNDS };
+        for _ in 0..rounds {
+            speaker.write_all(&frame::encode("hola"))?;
+            for listener in &mut listeners {
+                receive(listener)?;
+            }
+        }
+        Ok(average(traced.settled()? - before, rounds * count))
+    }
+
+    /// Llamadas por mensaje entregado a uno, si al despertar hay mil esperando.
+    fn burst(&self) -> Result<f64, Failure> {
+        let traced = self.traced()?;
+        let (mut speaker, mut listeners) = room(traced.server().address(), 1)?;
+        let before = traced.settled()?;
+        let messages = frame::encode("hola").repeat(BURST);
+        meanwhile_stopped(&traced, true, || speaker.write_all(&messages))?;
+        for _ in 0..BURST {
+            receive(&mut listeners[0])?;
+        }
+        Ok(average(traced.settled()? - before, BURST))
+    }
+}
+
+/// Hace algo con el servidor parado, si se pide: cuando siga, lo encontrará todo junto.
+fn meanwhile_stopped(
+    traced: &Traced,
+    stopped: bool,
+    action: impl FnOnce() -> io::Result<()>,
+) -> Result<(), Failure> {
+    if stopped {
+        traced.server().signal(Signal::SIGSTOP)?;
+        traced.server().eventually("se parara", harness::DEFAULT_LIMIT, || {
+            let status = fs::read_to_string(format!("/proc/{}/status", traced.server().pid()));
+            status.is_ok_and(|status| status.contains("State:\tt") || status.contains("State:\tT"))
+        })?;
+    }
+    action()?;
+    if stopped {
+        traced.server().signal(Signal::SIGCONT)?;
+    }
+    Ok(())
+}
+
+/// Alguien que habla, y `count` que ya han visto entrar a todos.
+fn room(address: SocketAddr, count: usize) -> Result<(TcpStream, Vec<TcpStream>), Failure> {
+    let mut speaker = connect(address)?;
+    enter(&mut speaker, "ana")?;
+    let mut listeners = Vec::new();
+    for number in 1..=count {
+        let mut listener = connect(address)?;
+        enter(&mut listener, &format!("oyente-{number}"))?;
+        for earlier in &mut listeners {
+            receive(earlier)?;
+        }
+        receive(&mut speaker)?;
+        listeners.push(listener);
+    }
+    Ok((speaker, listeners))
+}
+
+fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(harness::DEFAULT_LIMIT))?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+fn enter(client: &mut TcpStream, name: &str) -> io::Result<()> {
+    client.write_all(&frame::encode(format!("NAME: {name}")))?;
+    receive(client)
+}
+
+/// Recibe un mensaje entero.
+fn receive(client: &mut TcpStream) -> io::Result<()> {
+    let mut header = [0; frame::HEADER];
+    client.read_exact(&mut header)?;
+    let mut text = vec![0; u32::from_be_bytes(header) as usize];
+    client.read_exact(&mut text)
+}
+
+/// Tira todo lo que haya llegado.
+fn drain(client: &TcpStream) -> io::Result<()> {
+    client.set_nonblocking(true)?;
+    let mut scratch = [0; 4096];
+    while matches!((&mut &*client).read(&mut scratch), Ok(1..)) {}
+    client.set_nonblocking(false)
+}
+
+/// La memoria que ocupa un proceso, en KiB (proc(5), VmRSS).
+fn resident(pid: u32) -> Result<usize, Failure> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kibibytes = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+    kibibytes.ok_or_else(|| Failure::new("El núcleo no dice cuánta memoria ocupa el proceso."))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "son unos miles")]
+fn average(total: usize, count: usize) -> f64 {
+    total as f64 / count as f64
+}
