@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use harness::{DEFAULT_LIMIT, Failure, Program, Server, eventually};
 
 /// Cuánto ha de callar un servidor para dar por hecho que duerme.
-const QUIET: Duration = Duration::from_millis(150);
+const QUIET: Duration = Duration::from_millis(300);
 
 /// Un servidor en marcha y lo que `strace` anota de él. Al soltarlo terminan los dos.
 #[derive(Debug)]
@@ -72,10 +72,11 @@ impl Traced {
         let text = fs::read_to_string(&self.log)?;
         let lines = text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
         let calls = lines.filter_map(|line| Some(line.split_once(' ')?.1.trim_start()));
-        // Las señales (`---`) y el final (`+++`) no son llamadas; y las interrumpidas por la de otro
-        // hilo ocupan dos líneas.
+        // Las señales (`---`) y el final (`+++`) no son llamadas; las interrumpidas por la de otro
+        // hilo ocupan dos líneas; y las que cortó una señal se repiten.
         let whole = |call: &&str| {
-            call.starts_with(|c: char| c.is_ascii_lowercase()) && !call.contains(" resumed>")
+            call.starts_with(|c: char| c.is_ascii_lowercase())
+                && ![" resumed>", "ERESTART", "EINTR"].iter().any(|mark| call.contains(mark))
         };
         Ok(calls.filter(whole).map(str::to_owned).collect())
     }

@@ -1,14 +1,16 @@
 //! Las cifras de «Más allá»: cuántas llamadas al sistema y cuánta memoria cuesta cada servidor.
 //!
-//! `medir eco` y `medir chat` escriben una tabla en la salida estándar. Los servidores han de estar
-//! compilados, en la misma carpeta que este programa, y hace falta `strace`.
+//! `medir eco`, `medir chat` y `medir salto` escriben una tabla en la salida estándar. Los servidores
+//! han de estar compilados, en la misma carpeta que este programa. Hace falta `strace` y, para el
+//! salto por un intermediario, `redis-server`.
 
 use std::env;
 use std::fs;
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use harness::{Failure, Program, Signal, frame, raise_descriptor_limit};
 use mas_alla::strace::Traced;
@@ -38,10 +40,10 @@ const CHATS: [Subject; 4] = [
 const MANY: usize = 1000;
 /// Clientes que hablan, o escuchan, a la vez.
 const SOME: usize = 100;
-/// Mensajes, de uno en uno.
-const MESSAGES: usize = 200;
-/// Rondas de mensajes a la vez.
-const ROUNDS: usize = 20;
+/// Mensajes, de uno en uno: el siguiente, cuando el servidor ya duerme.
+const MESSAGES: usize = 20;
+/// Veces que se mide un tiempo.
+const TIMES: usize = 5000;
 /// Mensajes seguidos, sin esperar.
 const BURST: usize = 1000;
 
@@ -50,7 +52,10 @@ fn main() -> ExitCode {
     let outcome = match env::args().nth(1).as_deref() {
         Some("eco") => echoes(),
         Some("chat") => chats(),
-        _ => Err(Failure::new("medir: falta qué medir. Prueba con «medir eco» o «medir chat».")),
+        Some("salto") => hops(),
+        _ => Err(Failure::new(
+            "medir: falta qué medir. Qué probar: «medir eco», «medir chat» o «medir salto».",
+        )),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -71,8 +76,8 @@ fn echoes() -> Result<(), Failure> {
             client.write_all(b"hola\n")?;
             client.read_exact(&mut [0; 5])
         })?;
-        let alone = subject.echo(1, MESSAGES)?;
-        let together = subject.echo(SOME, ROUNDS)?;
+        let alone = subject.echo(1)?;
+        let together = subject.echo(SOME)?;
         cli::say(&format!("| {subject} | {threads} | {memory} | {alone:.2} | {together:.2} |"))?;
     }
     Ok(())
@@ -139,22 +144,25 @@ impl Subject {
     }
 
     /// Llamadas por eco: `count` clientes envían a la vez, y cada uno espera el suyo.
-    fn echo(&self, count: usize, rounds: usize) -> Result<f64, Failure> {
+    fn echo(&self, count: usize) -> Result<f64, Failure> {
         let traced = self.traced()?;
         let address = traced.server().address();
         let mut clients = (0..count).map(|_| connect(address)).collect::<io::Result<Vec<_>>>()?;
+        // Con un hilo por cliente no hay una vuelta que compartir: cada cual duerme en su llamada.
+        let together = count > 1 && traced.server().threads()?.len() == 1;
         let mut before = 0;
         // La primera ronda no cuenta: es la de las presentaciones.
-        for round in 0..=rounds {
+        for round in 0..=MESSAGES {
             if round == 1 {
                 before = traced.settled()?;
             }
-            meanwhile_stopped(&traced, count > 1, || {
+            meanwhile_stopped(&traced, together, || {
                 clients.iter_mut().try_for_each(|client| client.write_all(b"hola\n"))
             })?;
             clients.iter_mut().try_for_each(|client| client.read_exact(&mut [0; 5]))?;
+            traced.settled()?;
         }
-        Ok(average(traced.settled()? - before, rounds * count))
+        Ok(average(traced.settled()? - before, MESSAGES * count))
     }
 
     /// Llamadas por mensaje entregado, con `count` que escuchan a uno que habla despacio.
@@ -162,14 +170,14 @@ impl Subject {
         let traced = self.traced()?;
         let (mut speaker, mut listeners) = room(traced.server().address(), count)?;
         let before = traced.settled()?;
-        let rounds = if count == 1 { MESSAGES } else { ROUNDS };
-        for _ in 0..rounds {
+        for _ in 0..MESSAGES {
             speaker.write_all(&frame::encode("hola"))?;
             for listener in &mut listeners {
                 receive(listener)?;
             }
+            traced.settled()?;
         }
-        Ok(average(traced.settled()? - before, rounds * count))
+        Ok(average(traced.settled()? - before, MESSAGES * count))
     }
 
     /// Llamadas por mensaje entregado a uno, si al despertar hay mil esperando.
@@ -184,6 +192,59 @@ impl Subject {
         }
         Ok(average(traced.settled()? - before, BURST))
     }
+}
+
+/// Cuánto tarda un mensaje de un cliente a otro por un servidor, y por un intermediario.
+fn hops() -> Result<(), Failure> {
+    let chat = Subject { program: "chat_tokio", arguments: &[] };
+    let server = Program::new(chat.path()?).args(chat.arguments()).start()?;
+    let (mut speaker, mut listeners) = room(server.address(), 1)?;
+    cli::say("| camino | mediana | percentil 99 |")?;
+    cli::say("|---|---|---|")?;
+    let message = frame::encode("hola");
+    let times = time(|| {
+        speaker.write_all(&message)?;
+        receive(&mut listeners[0])
+    })?;
+    cli::say(&format!("| Ana → chat → Beto | {times} |"))?;
+
+    let broker = start_redis()?;
+    let (mut publisher, mut subscriber) = (connect(broker.1)?, connect(broker.1)?);
+    subscriber.write_all(b"SUBSCRIBE chat\r\n")?;
+    subscriber.read_exact(&mut [0; "*3\r\n$9\r\nsubscribe\r\n$4\r\nchat\r\n:1\r\n".len()])?;
+    let times = time(|| {
+        publisher.write_all(b"PUBLISH chat hola\r\n")?;
+        subscriber
+            .read_exact(&mut [0; "*3\r\n$7\r\nmessage\r\n$4\r\nchat\r\n$4\r\nhola\r\n".len()])?;
+        // Cuántos lo recibieron: no forma parte del camino, pero hay que leerlo.
+        publisher.read_exact(&mut [0; ":1\r\n".len()])
+    })?;
+    cli::say(&format!("| un servidor → redis → otro servidor | {times} |"))?;
+    broker.0.signal(Signal::SIGTERM)?;
+    broker.0.wait(harness::DEFAULT_LIMIT).map(drop)
+}
+
+/// Un redis que no guarda nada, en un puerto que elige el núcleo.
+fn start_redis() -> Result<(harness::Running, SocketAddr), Failure> {
+    let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+    let redis = Program::new("redis-server")
+        .args(["--port", &address.port().to_string(), "--bind", "127.0.0.1", "--save", ""])
+        .spawn()?;
+    redis.eventually("redis escuchara", harness::DEFAULT_LIMIT, || connect(address).is_ok())?;
+    Ok((redis, address))
+}
+
+/// La mediana y el percentil 99 de lo que tarda algo, repetido.
+fn time(mut action: impl FnMut() -> io::Result<()>) -> Result<String, Failure> {
+    let mut times = Vec::new();
+    for _ in 0..TIMES {
+        let start = Instant::now();
+        action()?;
+        times.push(start.elapsed());
+    }
+    times.sort_unstable();
+    let shown = |time: Duration| format!("{} µs", time.as_micros());
+    Ok(format!("{} | {}", shown(times[TIMES / 2]), shown(times[TIMES * 99 / 100])))
 }
 
 /// Hace algo con el servidor parado, si se pide: cuando siga, lo encontrará todo junto.
