@@ -368,7 +368,7 @@ impl Answering {
     fn called(&self, times: usize, who: &str) -> Outcome {
         ensure(self.sink.writes == times, || {
             format!(
-                "{who} debía llamar a `write` una sola vez. En total van {}, y se esperaban {times}. \
+                "{who} debía llamar a `write` una sola vez (en total, {times}), y en total van {}. \
                  Insistir hasta que quepa es quedarse con el hilo: mientras tanto no se atiende a \
                  nadie. Lo que falte saldrá cuando epoll avise.",
                 self.sink.writes
@@ -403,7 +403,7 @@ fn with_client(script: impl FnOnce(&mut Watched) -> Outcome + Send + 'static) ->
     let event = EpollEvent::new(EpollFlags::EPOLLIN, client.id);
     epoll.add(&client.stream, event).map_err(io::Error::from)?;
     let mut watched = Watched { epoll, client, peer: Some(peer), unread: Vec::new() };
-    within(LIMIT * 2, "responder a un cliente y vigilarlo", move || script(&mut watched))?
+    within(LIMIT, "responder a un cliente y vigilarlo", move || script(&mut watched))?
 }
 
 impl Watched {
@@ -456,12 +456,12 @@ impl Watched {
 
     /// Responde mucho más de lo que cabe, y atiende los avisos hasta que ya no haya sitio.
     fn fill(&mut self) -> Outcome {
-        self.send(&vec![b'x'; 300_000])?;
+        self.send(&vec![b'x'; 200_000])?;
         while let Some(flags) = self.wait(A_WHILE)? {
             self.on_writable(flags)?;
         }
         ensure(!self.client.out.pending.is_empty(), || {
-            "Se respondieron 300 000 bytes a quien no lee, con pocos miles de sitio en el núcleo, \
+            "Se respondieron 200 000 bytes a quien no lee, con pocos miles de sitio en el núcleo, \
              y en `pending` no queda nada: se perdieron."
                 .to_owned()
         })

@@ -140,7 +140,7 @@ fn lo_último_que_dijo_cuenta() -> Outcome {
 fn el_final_se_mira_una_vez() -> Outcome {
     with_scene(|scene| {
         let (id, mut peer) = scene.enter_narrow("Ana")?;
-        let words = scene.already_said(id, 300_000)?;
+        let words = scene.already_said(id, 200_000)?;
         peer.half_close()?;
         scene.until_it_waits_for_room(id)?;
         let events = scene.room.wait(timeout(A_WHILE))?;
@@ -168,7 +168,7 @@ fn el_fallo_de_uno_es_solo_suyo() -> Outcome {
     with_scene(|scene| {
         let (ana, mut peer) = scene.enter("Ana")?;
         let (beto, rude) = scene.enter_narrow("Beto")?;
-        scene.already_said(beto, 300_000)?;
+        scene.already_said(beto, 200_000)?;
         let mut rude = rude;
         rude.half_close()?;
         scene.until_it_waits_for_room(beto)?;
