@@ -538,7 +538,7 @@ impl Driven {
         if turn == Turn::Wait && !self.0.pending.is_empty() && !self.0.stream.space.is_empty() {
             return Err(Failure::new(format!(
                 "`turn` dio Wait {when}, con {} bytes por devolver, y ninguna escritura había dicho \
-                 `WouldBlock`. Por flanco, EPOLLOUT solo llega si antes se llenó el búfer.",
+                 `WouldBlock`. Por flanco, EPOLLOUT solo llega tras llenarse el búfer.",
                 self.0.pending.len()
             )));
         }

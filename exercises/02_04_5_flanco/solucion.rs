@@ -48,7 +48,7 @@ pub struct Room<S> {
 
 /// Añade un socket a epoll, una vez para toda su vida: para leer y para escribir, por flanco.
 pub fn watch(epoll: &Epoll, socket: impl AsFd, id: u64) -> io::Result<()> {
-    // EPOLLOUT no molesta: se dice una vez, y no se repite hasta que el búfer se llene y se vacíe.
+    // EPOLLOUT no molesta: por flanco, solo despierta cuando un búfer lleno se vacía.
     let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT | EpollFlags::EPOLLET;
     Ok(epoll.add(socket, EpollEvent::new(flags, id))?)
 }

@@ -137,6 +137,44 @@ fn lo_último_que_dijo_cuenta() -> Outcome {
 }
 
 #[test]
+fn sin_nada_que_leer_se_acabó() -> Outcome {
+    with_scene(|scene| {
+        let (id, mut peer) = scene.enter("Ana")?;
+        let farewells = scene.round(&[(id, EpollFlags::EPOLLHUP)]);
+        let expected = vec![Farewell { id, reason: Reason::Left, heard: 0 }];
+        ensure_equal(
+            "las despedidas, si epoll dice EPOLLHUP de un cliente, sin EPOLLIN, y su socket no guarda \
+             ningún error",
+            &expected,
+            &farewells,
+        )?;
+        scene.leaves_nothing(id)?;
+        peer.expect_end()
+    })
+}
+
+#[test]
+fn quien_corta_después_de_su_final() -> Outcome {
+    with_scene(|scene| {
+        let (id, mut peer) = scene.enter("Eva")?;
+        peer.send("hola")?;
+        peer.half_close()?;
+        scene.kernel_says(id, EpollFlags::EPOLLRDHUP)?;
+        peer.reset()?;
+        scene.kernel_says(id, EpollFlags::EPOLLERR)?;
+        let farewell = scene.goodbye(id, "cerró su lado y después cortó")?;
+        broken(&farewell, ErrorKind::BrokenPipe).map_err(|failure| {
+            failure.hint(
+                "`read` dio el final sin más, y fue `say` quien descubrió que no hay nadie: su error \
+                 es el motivo",
+            )
+        })?;
+        ensure_equal("los bytes que dijo", &4, &farewell.heard)?;
+        scene.leaves_nothing(id)
+    })
+}
+
+#[test]
 fn el_final_se_mira_una_vez() -> Outcome {
     with_scene(|scene| {
         let (id, mut peer) = scene.enter_narrow("Ana")?;
