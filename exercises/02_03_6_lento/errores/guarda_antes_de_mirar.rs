@@ -146,6 +146,8 @@ impl Room {
         match listener.accept() {
             Ok((stream, _)) => {
                 stream.set_nonblocking(true)?;
+                // Un mensaje corto sale ya, sin esperar a que confirmen el anterior.
+                stream.set_nodelay(true)?;
                 self.arrived += 1;
                 self.clients.extend(Client::new(stream).map(|client| (self.arrived, client)));
                 Ok(())
