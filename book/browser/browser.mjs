@@ -26,11 +26,14 @@ export async function serve() {
     const order = ['run', '--quiet', '--package', 'libro', '--bin', 'libro', '--',
         '--servir', '--no-abrir', '--puerto', '0'];
     const server = spawn('cargo', order, {cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit']});
-    for await (const line of createInterface(server.stdout)) {
-        const address = line.match(/^Escuchando en (.+)$/)?.[1];
-        if (address) {
-            return {url: `http://${address}/`, stop: () => server.kill('SIGTERM')};
-        }
-    }
-    throw new Error('cargo libro --servir terminó sin decir dónde escucha');
+    const address = await new Promise((resolve, reject) => {
+        server.once('exit', () => reject(new Error('cargo libro --servir terminó sin decir dónde escucha')));
+        createInterface(server.stdout).on('line', line => {
+            const found = line.match(/^Escuchando en (.+)$/);
+            if (found) {
+                resolve(found[1]);
+            }
+        });
+    });
+    return {url: `http://${address}/`, stop: () => server.kill('SIGTERM')};
 }

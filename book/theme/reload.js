@@ -3,7 +3,7 @@
 
 (async function reload() {
     let known = '';
-    for (;;) {
+    while (window.location.protocol !== 'file:') {
         try {
             const answer = await fetch('/__cambios?desde=' + known);
             const version = await answer.text();

@@ -124,17 +124,22 @@
         }
     }
 
-    // El botón del índice es una etiqueta: sin esto no se llega a ella con el tabulador.
-    function makeSidebarButtonReachable() {
-        const button = document.getElementById('mdbook-sidebar-toggle');
-        button.setAttribute('role', 'button');
-        button.tabIndex = 0;
-        button.addEventListener('keydown', event => {
-            if (event.key === 'Enter' || event.key === ' ') {
-                event.preventDefault();
-                button.click();
-            }
-        });
+    // El botón del índice y las flechas que lo despliegan no son botones: sin esto no se llega a
+    // ellos con el tabulador.
+    function makeSidebarReachable() {
+        for (const button of document.querySelectorAll('#mdbook-sidebar-toggle, .chapter-fold-toggle')) {
+            button.setAttribute('role', 'button');
+            button.tabIndex = 0;
+            button.addEventListener('keydown', event => {
+                if (event.key === 'Enter' || event.key === ' ') {
+                    event.preventDefault();
+                    button.click();
+                }
+            });
+        }
+        for (const arrow of document.querySelectorAll('.chapter-fold-toggle')) {
+            arrow.setAttribute('aria-label', 'Mostrar u ocultar lo que contiene');
+        }
     }
 
     // Lo que se desplaza de lado tiene que poder desplazarse sin ratón.
@@ -151,7 +156,7 @@
     translate(document.body);
     agree();
     tidyThemes();
-    makeSidebarButtonReachable();
+    makeSidebarReachable();
     makeWideThingsReachable();
     watch();
 })();

@@ -83,7 +83,7 @@ fn serve(arguments: &Arguments) -> Result<(), Trouble> {
     let site = Site::listen(arguments.puerto, book().join(building::OUTPUT))
         .map_err(|error| cannot_listen(arguments.puerto, &error))?;
     site.start();
-    let address = site.address();
+    let address = site.address()?;
     cli::announce(address)?;
     cli::say("El libro se rehace cada vez que guardas; pulsa Ctrl-C para terminar.")?;
     if !arguments.no_abrir {

@@ -1,21 +1,29 @@
 //! Las páginas en el navegador, y las recarga cuando el libro cambia.
 
 use std::fs;
-use std::io;
-use std::net::SocketAddr;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tiny_http::{Header, Request, Response, Server};
-
 /// Lo que una página espera, como mucho, antes de volver a preguntar si algo cambió.
 const LONGEST_WAIT: Duration = Duration::from_secs(25);
 
-/// Un servidor de las páginas de una carpeta.
+/// Lo que se espera a que un navegador termine de pedir.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Lo que puede medir una petición, en bytes: la línea y los campos.
+const LONGEST_REQUEST: u64 = 64 * 1024;
+
+/// Un servidor de las páginas de una carpeta: un hilo por conexión, y una petición por hilo.
+///
+/// Es lo justo de HTTP/1.1 para un navegador en la misma máquina. El servidor web del curso, que
+/// cumple la RFC entera con un solo hilo, es la lección 02_04.
+#[derive(Debug)]
 pub struct Site {
-    server: Server,
+    listener: TcpListener,
     folder: PathBuf,
     version: Mutex<u64>,
     changed: Condvar,
@@ -27,30 +35,56 @@ impl Site {
     /// # Errors
     /// Los de `bind(2)`: el puerto está ocupado, o exige privilegios.
     pub fn listen(port: u16, folder: PathBuf) -> io::Result<Arc<Site>> {
-        let server = Server::http((std::net::Ipv4Addr::LOCALHOST, port)).map_err(|error| {
-            error.downcast::<io::Error>().map_or_else(io::Error::other, |error| *error)
-        })?;
-        let site = Site { server, folder, version: Mutex::new(1), changed: Condvar::new() };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+        let site = Site { listener, folder, version: Mutex::new(1), changed: Condvar::new() };
         Ok(Arc::new(site))
     }
 
     /// La dirección en la que escucha.
     ///
-    /// # Panics
-    /// Nunca: solo escucha en direcciones IP.
-    pub fn address(&self) -> SocketAddr {
-        self.server.server_addr().to_ip().expect("siempre escucha en una dirección IP")
+    /// # Errors
+    /// Los de `getsockname(2)`.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
     }
 
-    /// Atiende desde otro hilo, con un hilo por petición, hasta que el programa termine.
+    /// Atiende desde otro hilo, hasta que el programa termine.
     pub fn start(self: &Arc<Site>) {
         let site = Arc::clone(self);
         thread::spawn(move || {
-            for request in site.server.incoming_requests() {
+            for stream in site.listener.incoming() {
+                let Ok(stream) = stream else {
+                    // Sin descriptores: que se cierre alguno antes de volver a intentarlo.
+                    thread::sleep(Duration::from_millis(50));
+                    continue;
+                };
                 let site = Arc::clone(&site);
-                thread::spawn(move || site.answer(request));
+                // A quien se fue sin esperar la respuesta no le hace falta.
+                thread::spawn(move || drop(site.converse(&stream)));
             }
         });
+    }
+
+    /// Lee una petición y la contesta.
+    fn converse(&self, mut stream: &TcpStream) -> io::Result<()> {
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let mut lines = BufReader::new(stream.take(LONGEST_REQUEST)).lines();
+        let request = lines.next().transpose()?.unwrap_or_default();
+        // Cerrar con algo sin leer sería un reinicio de la conexión, y se llevaría la respuesta.
+        while lines.next().transpose()?.is_some_and(|field| !field.is_empty()) {}
+        let mut words = request.split(' ');
+        let (method, target) = (words.next(), words.next().unwrap_or_default());
+        let Answer { status, kind, body } = match method {
+            Some("GET" | "HEAD") => self.answer(target),
+            _ => Answer::text("405 Method Not Allowed", "solo se puede leer"),
+        };
+        write!(
+            stream,
+            "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\
+             Cache-Control: no-cache\r\nConnection: close\r\n\r\n",
+            body.len()
+        )?;
+        if method == Some("HEAD") { Ok(()) } else { stream.write_all(&body) }
     }
 
     /// Avisa a las páginas abiertas de que hay una versión nueva.
@@ -59,20 +93,21 @@ impl Site {
         self.changed.notify_all();
     }
 
-    fn answer(&self, request: Request) {
-        let path = request.url().split(['?', '#']).next().unwrap_or_default().to_owned();
-        // A quien se fue sin esperar la respuesta no le hace falta.
-        let _ = if path == "/__cambios" {
-            let known = request.url().split("desde=").nth(1).and_then(|known| known.parse().ok());
-            request.respond(Response::from_string(self.wait_for_change(known).to_string()))
-        } else {
-            match self.find(&path).and_then(|file| Some((fs::read(&file).ok()?, file))) {
-                Some((content, file)) => {
-                    request.respond(Response::from_data(content).with_header(kind(&file)))
-                }
-                None => request.respond(self.not_found()),
-            }
-        };
+    fn answer(&self, target: &str) -> Answer {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        if path == "/__cambios" {
+            let known = query.strip_prefix("desde=").and_then(|known| known.parse().ok());
+            return Answer::text("200 OK", &self.wait_for_change(known).to_string());
+        }
+        let found = self.find(path).and_then(|file| Some((fs::read(&file).ok()?, kind(&file))));
+        match found {
+            Some((body, kind)) => Answer { status: "200 OK", kind, body },
+            None => Answer {
+                status: "404 Not Found",
+                kind: kind(Path::new("404.html")),
+                body: fs::read(self.folder.join("404.html")).unwrap_or_default(),
+            },
+        }
     }
 
     /// La versión, en cuanto no sea la que ya se conoce.
@@ -97,10 +132,18 @@ impl Site {
         let file = self.folder.join(relative);
         Some(if file.is_dir() { file.join("index.html") } else { file })
     }
+}
 
-    fn not_found(&self) -> Response<io::Cursor<Vec<u8>>> {
-        let page = fs::read(self.folder.join("404.html")).unwrap_or_default();
-        Response::from_data(page).with_status_code(404).with_header(kind(Path::new("404.html")))
+/// Lo que se contesta.
+struct Answer {
+    status: &'static str,
+    kind: &'static str,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn text(status: &'static str, text: &str) -> Answer {
+        Answer { status, kind: "text/plain; charset=utf-8", body: text.as_bytes().to_vec() }
     }
 }
 
@@ -119,17 +162,15 @@ fn decode(path: &str) -> Option<String> {
     String::from_utf8(decoded).ok()
 }
 
-fn kind(file: &Path) -> Header {
-    let kind = match file.extension().and_then(|extension| extension.to_str()) {
+fn kind(file: &Path) -> &'static str {
+    match file.extension().and_then(|extension| extension.to_str()) {
         Some("html") => "text/html; charset=utf-8",
         Some("css") => "text/css; charset=utf-8",
         Some("js") => "text/javascript; charset=utf-8",
         Some("svg") => "image/svg+xml",
         Some("png") => "image/png",
-        Some("woff2") => "font/woff2",
         _ => "application/octet-stream",
-    };
-    Header::from_bytes("Content-Type", kind).expect("el nombre y el valor son ASCII")
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,11 @@
 //! El libro construido, comprobado sin navegador.
 //!
 //! Lo que sí lo necesita (el buscador, el teclado, los contrastes) está en `browser/`.
-#![allow(clippy::unwrap_used, reason = "todo este archivo es una prueba")]
+#![allow(clippy::unwrap_used, reason = "todo este programa es una prueba")]
+#![allow(
+    clippy::case_sensitive_file_extension_comparisons,
+    reason = "las extensiones las ponemos nosotros, en minúsculas"
+)]
 
 mod book;
 mod epub;

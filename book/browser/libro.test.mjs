@@ -1,0 +1,282 @@
+// El libro, leído como lo lee una persona: en un navegador, con sus ojos y con su teclado.
+//
+// Se ejecuta con `npm ci && npm test` en esta carpeta; hace falta Chromium.
+
+import {after, before, describe, test} from 'node:test';
+import assert from 'node:assert/strict';
+import {readFileSync} from 'node:fs';
+import {createRequire} from 'node:module';
+import {fileURLToPath} from 'node:url';
+import {launch, missing, serve} from './browser.mjs';
+
+const BOOK = fileURLToPath(new URL('..', import.meta.url));
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const LIMIT = 20_000;
+const NARROW = {width: 390, height: 800};
+const WIDE = {width: 1280, height: 900};
+
+// Lo que mdBook escribe en inglés y una persona puede ver u oír.
+const ENGLISH = new RegExp('\\b(?:' + [
+    'toggle', 'table of contents', 'change theme', 'themes', 'auto', 'light', 'rust', 'coal', 'navy',
+    'search', 'searchbar', 'print', 'previous', 'next', 'chapter', 'chapters', 'page', 'navigation',
+    'copy', 'copied', 'clipboard', 'error', 'show', 'hide', 'hidden', 'lines', 'run', 'undo',
+    'keyboard', 'shortcuts', 'press', 'navigate', 'results?', 'teaser', 'loading', 'not found',
+    'the', 'this', 'with', 'for', 'and', 'or', 'of',
+].join('|') + ')\\b', 'i');
+
+const lack = missing();
+if (lack && process.env.CI) {
+    throw new Error(`sin probar el libro en el navegador: ${lack}`);
+}
+
+describe('el libro en el navegador', {skip: lack && `AVISO: sin probar: ${lack}`}, () => {
+    let browser;
+    let site;
+    let pages;
+
+    before(async () => {
+        [browser, site] = await Promise.all([launch(), serve()]);
+        const page = await browser.newPage();
+        await page.goto(site.url);
+        pages = await page.$$eval('.sidebar-scrollbox a[href]', links =>
+            [...new Set(links.map(link => link.href.split('#')[0]))]);
+        assert.ok(pages.length > 10, `solo ${pages.length} páginas en el índice`);
+        await page.close();
+    });
+
+    after(async () => {
+        await browser?.close();
+        site?.stop();
+    });
+
+    // Una página nueva, que anota lo que vaya mal.
+    async function open(address, {width = WIDE, scheme = 'light', ...more} = {}) {
+        const context = await browser.newContext({viewport: width, colorScheme: scheme, ...more});
+        context.setDefaultTimeout(LIMIT);
+        const page = await context.newPage();
+        const troubles = [];
+        page.on('console', message => message.type() === 'error' && troubles.push(message.text()));
+        page.on('pageerror', error => troubles.push(error.message));
+        page.on('requestfailed', request => {
+            // Al cambiar de página se abandona la espera de cambios: no es un fallo.
+            if (!request.url().includes('/__cambios')) {
+                troubles.push(`${request.url()}: ${request.failure().errorText}`);
+            }
+        });
+        page.on('response', response =>
+            response.status() >= 400 && troubles.push(`${response.url()}: ${response.status()}`));
+        page.on('request', request => {
+            const scheme = new URL(request.url()).protocol;
+            if (!request.url().startsWith(site.url) && !['data:', 'blob:', 'file:'].includes(scheme)) {
+                troubles.push(`petición fuera del libro: ${request.url()}`);
+            }
+        });
+        await page.goto(address, {waitUntil: 'load'});
+        return {page, troubles, close: () => context.close()};
+    }
+
+    async function search(page, query) {
+        await page.keyboard.press('/');
+        await page.fill('#mdbook-searchbar', '');
+        await page.keyboard.type(query);
+        await page.locator('#mdbook-searchresults-header').filter({hasText: `«${query.trim()}»`}).waitFor();
+        return page.$$eval('#mdbook-searchresults li', items => items.map(item => item.textContent));
+    }
+
+    for (const scheme of ['light', 'dark']) {
+        for (const width of [WIDE, NARROW]) {
+            test(`cada página, con tema ${scheme} y ${width.width} píxeles`, async () => {
+                const {page, troubles, close} = await open(site.url, {width, scheme});
+                for (const address of [...pages, `${site.url}print.html`]) {
+                    await page.goto(address, {waitUntil: 'load'});
+                    const spare = await page.evaluate(() => {
+                        window.scrollTo(10_000, 0);
+                        return {moved: window.scrollX, wide: document.documentElement.scrollWidth - innerWidth};
+                    });
+                    assert.deepEqual(spare, {moved: 0, wide: 0}, `${address} se desplaza de lado`);
+                    const expected = scheme === 'light' ? 'light' : 'navy';
+                    assert.ok(await page.$eval('html', (html, theme) => html.classList.contains(theme), expected));
+                }
+                assert.deepEqual(troubles, []);
+                await close();
+            });
+        }
+
+        test(`cada página es accesible, con tema ${scheme}`, async () => {
+            const {page, close} = await open(site.url, {scheme});
+            const found = [];
+            for (const address of pages) {
+                await page.goto(address, {waitUntil: 'load'});
+                await page.evaluate(() =>
+                    document.querySelectorAll('.pregunta .opcion').forEach(option => option.click()));
+                await page.evaluate(AXE);
+                // De un tema a otro solo cambian los colores.
+                const rules = scheme === 'light' ? {} : {runOnly: ['color-contrast']};
+                const {violations} = await page.evaluate(rules => window.axe.run(rules), rules);
+                const serious = violations.filter(({impact}) => ['serious', 'critical'].includes(impact));
+                found.push(...serious.map(({id, nodes}) =>
+                    `${address}: ${id}: ${nodes.map(node => node.html).slice(0, 3).join(' | ')}`));
+            }
+            assert.deepEqual(found, []);
+            await close();
+        });
+    }
+
+    test('no queda inglés en lo que pone mdBook', async () => {
+        const {page, close} = await open(`${site.url}02_03.html`, {permissions: ['clipboard-write']});
+        await page.keyboard.press('?');
+        await page.locator('.clip-button').first().focus();
+        await page.keyboard.press('Enter');
+        await page.locator('.tooltipped').waitFor();
+        await search(page, 'hilo');
+        const texts = await page.evaluate(() => {
+            const shown = [];
+            const prose = node => node.parentElement?.closest('main, .sidebar-scrollbox, .teaser, li a, style, script')
+                && !node.parentElement.closest('.buttons');
+            const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+            while (walker.nextNode()) {
+                if (!prose(walker.currentNode) && walker.currentNode.data.trim()) {
+                    shown.push(walker.currentNode.data.trim());
+                }
+            }
+            for (const element of document.querySelectorAll('*')) {
+                for (const name of ['title', 'aria-label', 'placeholder', 'alt', 'aria-description']) {
+                    if (element.hasAttribute(name)) {
+                        shown.push(element.getAttribute(name));
+                    }
+                }
+            }
+            return [...new Set(shown)];
+        });
+        assert.ok(texts.length > 15, `solo se ven ${texts.length} textos`);
+        assert.ok(texts.includes('¡Copiado!'), texts.join(' · '));
+        // «Buscar (tecla «/»)» y los nombres propios pasan: se miran las palabras enteras.
+        assert.deepEqual(texts.filter(text => ENGLISH.test(text)), []);
+        await close();
+    });
+
+    test('busca como se habla', async () => {
+        const {page, troubles, close} = await open(site.url);
+        const has = (results, word) => results.some(result => result.includes(word));
+        assert.ok(has(await search(page, 'conexion'), 'conexión'), 'sin tilde');
+        assert.ok(has(await search(page, 'descriptores'), 'descriptor '), 'el plural encuentra el singular');
+        assert.ok(has(await search(page, 'búfere'), 'búfer'), 'una palabra a medio escribir');
+        assert.ok(has(await search(page, 'mú'), 'múltiple') || has(await search(page, 'nú'), 'núcleo'),
+            'las primeras letras, con tilde');
+        assert.ok(has(await search(page, 'multiplexa'), 'multiplexación'), 'las primeras letras');
+        const year = await search(page, 'tamano ');
+        assert.ok(!has(year, 'tamaño'), 'la eñe no es una ene');
+        assert.ok(has(await search(page, 'tamaño '), 'tamaño'), 'la eñe se encuentra');
+        const short = await search(page, 'hilo cliente ');
+        assert.deepEqual(await search(page, 'el hilo de un cliente '), short, 'las palabras vacías no cuentan');
+        assert.deepEqual(await search(page, 'xyzxyz '), []);
+        assert.match(await page.textContent('#mdbook-searchresults-header'), /^Ningún resultado/);
+        assert.deepEqual(troubles, []);
+        await close();
+    });
+
+    test('el buscador se usa sin ratón, y señala lo que encontró', async () => {
+        const {page, close} = await open(site.url);
+        await search(page, 'epoll_wait');
+        await page.keyboard.press('ArrowDown');
+        await page.keyboard.press('ArrowDown');
+        await page.keyboard.press('ArrowUp');
+        await page.keyboard.press('Enter');
+        await page.waitForURL(/marca=epoll_wait/);
+        const marks = await page.$$eval('main mark', marks => marks.map(mark => mark.textContent));
+        assert.ok(marks.includes('epoll_wait'), String(marks));
+        await page.goBack();
+        await page.locator('#mdbook-searchresults li').first().waitFor();
+        assert.equal(await page.inputValue('#mdbook-searchbar'), 'epoll_wait');
+        await page.keyboard.press('Escape');
+        assert.equal(await page.isVisible('#mdbook-searchbar'), false);
+        await close();
+    });
+
+    test('el buscador funciona con el libro abierto como archivo', async () => {
+        const {page, troubles, close} = await open(`file://${BOOK}salida/index.html`);
+        const results = await search(page, 'conexion');
+        assert.ok(results.some(result => result.includes('conexión')));
+        assert.deepEqual(troubles, []);
+        await close();
+    });
+
+    test('una pregunta se contesta con el teclado, mal y bien, y se recuerda', async () => {
+        const {page, close} = await open(`${site.url}ejercicios.html`);
+        const question = page.locator('.pregunta').first();
+        const wrong = question.locator('.mala').first();
+        const right = question.locator('.buena');
+        assert.equal(await wrong.locator('.razon').isVisible(), false);
+        await wrong.locator('.opcion').focus();
+        await page.keyboard.press('Enter');
+        await wrong.locator('.razon').waitFor();
+        assert.match(await wrong.locator('.opcion').textContent(), /^Incorrecta: /);
+        assert.equal(await right.locator('.razon').isVisible(), false, 'no se descubre la buena');
+        await right.locator('.opcion').focus();
+        await page.keyboard.press(' ');
+        await right.locator('.razon').waitFor();
+        assert.match(await right.locator('.opcion').textContent(), /^Correcta: /);
+        await page.reload();
+        assert.ok(await right.locator('.razon').isVisible(), 'no se recuerda lo contestado');
+        await question.locator('.olvidar').click();
+        assert.equal(await right.locator('.razon').isVisible(), false);
+        await page.reload();
+        assert.equal(await right.locator('.razon').isVisible(), false, 'no se olvidó');
+        await close();
+    });
+
+    test('sin JavaScript y en papel, las preguntas se leen enteras', async () => {
+        const {page, close} = await open(`${site.url}ejercicios.html`, {javaScriptEnabled: false});
+        const reasons = page.locator('.pregunta blockquote');
+        assert.ok(await reasons.count() >= 2);
+        assert.ok(await reasons.first().isVisible());
+        assert.equal(await page.locator('.pregunta input[checked]').count(), await page.locator('.pregunta').count());
+        await close();
+        const paper = await open(`${site.url}ejercicios.html`);
+        await paper.page.emulateMedia({media: 'print'});
+        assert.ok(await paper.page.locator('.razon').first().isVisible());
+        assert.equal(await paper.page.locator('.clip-button').first().isVisible(), false);
+        await paper.close();
+    });
+
+    test('el botón de copiar copia el listado', async () => {
+        const {page, close} = await open(`${site.url}ejercicios.html`,
+            {permissions: ['clipboard-read', 'clipboard-write']});
+        const block = page.locator('main pre').first();
+        await block.locator('.clip-button').focus();
+        await page.keyboard.press('Enter');
+        await block.locator('.tooltipped').waitFor();
+        const copied = await page.evaluate(() => navigator.clipboard.readText());
+        assert.equal(copied.trim(), (await block.locator('code').innerText()).trim());
+        await close();
+    });
+
+    test('se pasa de un capítulo a otro y se vuelve', async () => {
+        const {page, close} = await open(pages[0]);
+        for (const next of pages.slice(1)) {
+            await page.locator('a[rel~=next]:visible').click();
+            await page.waitForURL(next);
+        }
+        await page.keyboard.press('ArrowLeft');
+        await page.waitForURL(pages.at(-2));
+        await page.keyboard.press('ArrowRight');
+        await page.waitForURL(pages.at(-1));
+        await close();
+    });
+
+    test('el índice y los temas se manejan con el teclado', async () => {
+        const {page, close} = await open(site.url);
+        const visible = () => page.$eval('html', html => html.classList.contains('sidebar-visible'));
+        assert.equal(await visible(), true);
+        await page.locator('#mdbook-sidebar-toggle').focus();
+        await page.keyboard.press('Enter');
+        assert.equal(await visible(), false);
+        await page.locator('#mdbook-theme-toggle').focus();
+        await page.keyboard.press('Enter');
+        const themes = page.locator('#mdbook-theme-list button:visible');
+        assert.deepEqual(await themes.allTextContents(), ['Automático', 'Claro', 'Oscuro']);
+        await themes.last().click();
+        assert.ok(await page.$eval('html', html => html.classList.contains('navy')));
+        await close();
+    });
+});
