@@ -17,7 +17,7 @@ use std::env;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
@@ -29,6 +29,7 @@ use harness::{Failure, Program, Running, Signal};
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
 use quoted::{Quoted, chapters, commands};
+use socket2::{Domain, Socket, Type};
 
 /// Lo que puede tardar una orden: la más lenta espera a que venza un plazo de diez segundos.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -127,7 +128,7 @@ fn check(quoted: &Quoted) -> Result<(), Failure> {
         None => run(&command)?,
         Some(server) if !starts(&quoted.command, server) => run_against(server, &command)?,
         Some(server) if command.contains("timeout ") => {
-            let port = free_port()?;
+            let (_reservation, port) = reserved_port()?;
             run(&command.replace(server.port, &port))?.replace(&port, server.port)
         }
         Some(server) => start_and_stop(server, &command)?,
@@ -167,8 +168,8 @@ fn run_against(server: &OurServer, command: &str) -> Result<String, Failure> {
 }
 
 fn start_and_stop(server: &OurServer, command: &str) -> Result<String, Failure> {
-    let port = free_port()?;
-    let running = shell(&command.replace(server.port, &port))?.start()?;
+    let running = shell(&command.replace(server.port, "0"))?.start()?;
+    let port = running.address().port().to_string();
     press_ctrl_c(&running)?;
     let exit = running.wait(LIMIT)?;
     // El paciente no sabe nada de señales.
@@ -283,9 +284,14 @@ fn path_of(program: &str) -> PathBuf {
     programs_folder().join(program)
 }
 
-/// Un puerto que el núcleo daba por libre hace un instante.
-fn free_port() -> io::Result<String> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port().to_string())
+/// Un puerto para quien lo pida con SO_REUSEADDR, como todos los nuestros. Mientras este socket
+/// viva, el núcleo no se lo da a nadie que no lo nombre.
+fn reserved_port() -> io::Result<(Socket, String)> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
+    let port = socket.local_addr()?.as_socket().map_or(0, |address| address.port());
+    Ok((socket, port.to_string()))
 }
 
 /// La primera herramienta de la orden que falta en esta máquina.
