@@ -226,6 +226,7 @@ fn entregar_no_lleva_soluciones_y_sí_el_flujo_que_califica() {
     fs::create_dir_all(course.join("exercises/02_02_1_eco/errores")).unwrap();
     fs::create_dir_all(course.join("exercises/soluciones")).unwrap();
     for (file, text) in [
+        ("Cargo.lock", "version = 4\n"),
         ("Cargo.toml", "members = [\"exercises\", \"exercises/soluciones\"]\n"),
         (".github/workflows/ci.yml", "name: otra cosa\n"),
         ("exercises/02_02_1_eco/errores/uno.rs", "un error\n"),

@@ -48,6 +48,8 @@ pub(crate) fn handout(course: &Course, folder: &Path) -> Result<(), Trouble> {
     }
     let manifest = folder.join("Cargo.toml");
     write(&manifest, without_solutions(&read(&manifest)?))?;
+    let lock = folder.join("Cargo.lock");
+    write(&lock, without_package(&read(&lock)?, "soluciones"))?;
     let workflows = folder.join(".github/workflows");
     fs::create_dir_all(&workflows)?;
     write(&workflows.join("calificar.yml"), GRADING)?;
@@ -60,6 +62,15 @@ fn without_solutions(manifest: &str) -> String {
     manifest
         .replace(", \"exercises/soluciones\"", "")
         .replace("a propósito: sus soluciones sí se comprueban.", "a propósito.")
+}
+
+/// El `Cargo.lock` sin un paquete: si no, la primera compilación lo cambiaría, y `git` lo contaría.
+fn without_package(lock: &str, name: &str) -> String {
+    const MARK: &str = "[[package]]\n";
+    let theirs = format!("name = \"{name}\"\n");
+    let (heading, packages) = lock.split_once(MARK).unwrap_or((lock, ""));
+    let kept = packages.split(MARK).filter(|package| !package.starts_with(&theirs));
+    kept.fold(heading.to_owned(), |text, package| text + MARK + package)
 }
 
 /// Copia lo que hay en `from`. En la carpeta de un ejercicio, sin sus soluciones.
@@ -82,4 +93,22 @@ fn copy(from: &Path, to: &Path, in_exercise: bool) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn del_cargo_lock_sale_un_paquete_y_nada_más() {
+        let lock = |names: &[&str]| {
+            let packages: Vec<_> = names
+                .iter()
+                .map(|name| format!("[[package]]\nname = \"{name}\"\nversion = \"1\"\n"))
+                .collect();
+            format!("version = 4\n\n{}", packages.join("\n"))
+        };
+        let whole = lock(&["a", "soluciones", "soluciones-no"]);
+        assert_eq!(without_package(&whole, "soluciones"), lock(&["a", "soluciones-no"]));
+    }
 }
