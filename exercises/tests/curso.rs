@@ -244,6 +244,10 @@ fn entregar_no_lleva_soluciones_y_sí_el_flujo_que_califica() {
     assert_eq!(read("exercises/02_02_1_eco/selectors.rs"), "lo dado\n");
     let grading = read(".github/workflows/calificar.yml");
     assert!(grading.contains("cargo curso revisar --json puntos.json"), "{grading}");
+    for order in [&["verificar", "eco"][..], &["solucion", "eco", "--rendirse"]] {
+        let text = complains(&copy.join("exercises"), order, 1);
+        assert!(text.contains("esta copia del curso no lleva soluciones"), "{text}");
+    }
     for absent in [
         ".github/workflows/ci.yml",
         "exercises/02_02_1_eco/solucion.rs",

@@ -79,8 +79,11 @@ pub(crate) fn compare(progress: &Progress, exercise: &Exercise) -> Result<(), Tr
     Ok(())
 }
 
-/// Las copias que se reparten no llevan soluciones.
-fn handed_out(exercise: &Exercise) -> Result<String, Trouble> {
+/// La solución. Las copias que se reparten no la llevan.
+///
+/// # Errors
+/// No está, o no se puede leer.
+pub(super) fn handed_out(exercise: &Exercise) -> Result<String, Trouble> {
     if !exercise.solution().exists() {
         return Err(Trouble::new(
             "esta copia del curso no lleva soluciones",

@@ -20,6 +20,9 @@ pub(crate) fn verify(
 ) -> Result<bool, Trouble> {
     let chosen: Vec<_> =
         course.exercises.iter().filter(|it| only.is_none_or(|only| only.id == it.id)).collect();
+    if let Some(exercise) = chosen.first() {
+        super::help::handed_out(exercise)?;
+    }
     let variants: Vec<_> = chosen.iter().flat_map(|exercise| variants(exercise)).collect();
     paint::say(&format!("Compilando {} versiones de {} ejercicios…", variants.len(), chosen.len()));
     let built = workshop::build(course, "verificar", &variants)?;
