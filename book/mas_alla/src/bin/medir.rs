@@ -78,7 +78,7 @@ fn echoes() -> Result<(), Failure> {
         })?;
         let alone = subject.echo(1)?;
         let together = subject.echo(SOME)?;
-        cli::say(&format!("| {subject} | {threads} | {memory} | {alone:.2} | {together:.2} |"))?;
+        cli::say(&format!("| {subject} | {threads} | {memory} | {alone} | {together} |"))?;
     }
     Ok(())
 }
@@ -97,9 +97,7 @@ fn chats() -> Result<(), Failure> {
         let one = subject.deliver(1)?;
         let hundred = subject.deliver(SOME)?;
         let burst = subject.burst()?;
-        cli::say(&format!(
-            "| {subject} | {threads} | {memory} | {one:.2} | {hundred:.2} | {burst:.2} |"
-        ))?;
+        cli::say(&format!("| {subject} | {threads} | {memory} | {one} | {hundred} | {burst} |"))?;
     }
     Ok(())
 }
@@ -140,19 +138,19 @@ impl Subject {
             }
         }
         let bytes = (resident(server.pid())? - empty) * 1024 / MANY;
-        Ok((server.threads()?.len(), format!("{bytes} bytes")))
+        Ok((server.threads()?.len(), format!("{} bytes", grouped(bytes))))
     }
 
     /// Llamadas por eco: `count` clientes envían a la vez, y cada uno espera el suyo.
-    fn echo(&self, count: usize) -> Result<f64, Failure> {
+    fn echo(&self, count: usize) -> Result<String, Failure> {
         let traced = self.traced()?;
         let address = traced.server().address();
         let mut clients = (0..count).map(|_| connect(address)).collect::<io::Result<Vec<_>>>()?;
-        // Con un hilo por cliente no hay una vuelta que compartir: cada cual duerme en su llamada.
-        let together = count > 1 && traced.server().threads()?.len() == 1;
         let mut before = 0;
         // La primera ronda no cuenta: es la de las presentaciones.
         for round in 0..=MESSAGES {
+            // Con un hilo por cliente no hay una vuelta que compartir: cada cual duerme en su llamada.
+            let together = count > 1 && round > 0 && traced.server().threads()?.len() == 1;
             if round == 1 {
                 before = traced.settled()?;
             }
@@ -166,7 +164,7 @@ impl Subject {
     }
 
     /// Llamadas por mensaje entregado, con `count` que escuchan a uno que habla despacio.
-    fn deliver(&self, count: usize) -> Result<f64, Failure> {
+    fn deliver(&self, count: usize) -> Result<String, Failure> {
         let traced = self.traced()?;
         let (mut speaker, mut listeners) = room(traced.server().address(), count)?;
         let before = traced.settled()?;
@@ -181,7 +179,7 @@ impl Subject {
     }
 
     /// Llamadas por mensaje entregado a uno, si al despertar hay mil esperando.
-    fn burst(&self) -> Result<f64, Failure> {
+    fn burst(&self) -> Result<String, Failure> {
         let traced = self.traced()?;
         let (mut speaker, mut listeners) = room(traced.server().address(), 1)?;
         let before = traced.settled()?;
@@ -320,7 +318,16 @@ fn resident(pid: u32) -> Result<usize, Failure> {
     kibibytes.ok_or_else(|| Failure::new("El núcleo no dice cuánta memoria ocupa el proceso."))
 }
 
-#[expect(clippy::cast_precision_loss, reason = "son unos miles")]
-fn average(total: usize, count: usize) -> f64 {
-    total as f64 / count as f64
+/// Cuántas llamadas salen a cada mensaje, con dos decimales: `3,02`.
+fn average(total: usize, count: usize) -> String {
+    let hundredths = (total * 100 + count / 2) / count;
+    format!("{},{:02}", hundredths / 100, hundredths % 100)
+}
+
+/// Un número, con un espacio entre los millares si tiene cinco cifras: `26 845`.
+fn grouped(number: usize) -> String {
+    match number {
+        0..10_000 => number.to_string(),
+        _ => format!("{}\u{202f}{:03}", number / 1000, number % 1000),
+    }
 }
