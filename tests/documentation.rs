@@ -27,7 +27,7 @@ fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
 }
 
 fn sources() -> Vec<(PathBuf, String)> {
-    ["src", "lessons", "tests"]
+    ["src", "lessons", "tests", "book/mas_alla"]
         .iter()
         .flat_map(|folder| files(&root().join(folder), "rs"))
         .map(|path| (path.clone(), fs::read_to_string(path).unwrap()))
@@ -76,9 +76,10 @@ fn cada_ancla_se_muestra_en_algún_capítulo() {
         .chain(&files(&root().join("book"), "md"))
         .map(|chapter| fs::read_to_string(chapter).unwrap())
         .collect();
-    for (path, code) in
-        sources().iter().filter(|(path, _)| path.starts_with(root().join("lessons")))
-    {
+    let shown_in_book = |path: &Path| {
+        ["lessons", "book/mas_alla"].iter().any(|folder| path.starts_with(root().join(folder)))
+    };
+    for (path, code) in sources().iter().filter(|(path, _)| shown_in_book(path)) {
         for anchor in between(code, "// ANCHOR: ", "\n") {
             let shown = format!("{}:{anchor}}}}}", path.file_name().unwrap().to_string_lossy());
             assert!(
