@@ -65,11 +65,14 @@ const BY_HAND: &[(&str, &str)] = &[
     ("02_04_epoll_web/sesiones/lector_lento.txt", "mira los búferes mientras se llenan"),
     ("cargo build", "está hecho cuando se ejecuta una prueba"),
     ("cargo test", "es lo que está ejecutando esta prueba"),
-    ("cargo install", "instala un programa"),
+    ("cargo run -p mas_alla", "la prueba `etapas` de ese paquete es la suya"),
+    ("ulimit -n 2000", "son dos terminales y mil cien conexiones"),
+    ("target/release/medir", "mide: sus números son los de la máquina"),
+    ("mas_alla/sesiones/", "las compara la prueba `sesiones` de ese paquete"),
+    ("cargo curso", "la prueba `curso` del paquete `ejercicios` es la suya"),
     ("curl --proto", "instala Rust"),
     ("sudo apt-get", "instala programas"),
     ("docker", "pide Docker, y descarga una imagen"),
-    ("mdbook", "pide un programa que quizá no esté"),
     ("cargo run --bin aplic_02_03 -- --name Ana", "hace falta otra Ana dentro; `t3_20`"),
 ];
 

@@ -59,6 +59,7 @@ pub(crate) fn chapters() -> Vec<PathBuf> {
     let mut chapters = vec![root.join("README.md")];
     for folder in [
         "book/src",
+        "book/src/mas_alla",
         "lessons/02_02_threading",
         "lessons/02_03_select_chat",
         "lessons/02_04_epoll_web",
