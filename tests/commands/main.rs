@@ -68,7 +68,7 @@ const BY_HAND: &[(&str, &str)] = &[
     ("cargo run -p mas_alla", "la prueba `etapas` de ese paquete es la suya"),
     ("ulimit -n 2000", "son dos terminales y mil cien conexiones"),
     ("target/release/medir", "mide: sus números son los de la máquina"),
-    ("mas_alla/sesiones/", "las compara la prueba `sesiones` de ese paquete"),
+    ("mas_alla/sesiones/", "son medidas, o las compara la prueba `sesiones` de ese paquete"),
     ("cargo curso", "la prueba `curso` del paquete `ejercicios` es la suya"),
     ("curl --proto", "instala Rust"),
     ("sudo apt-get", "instala programas"),
