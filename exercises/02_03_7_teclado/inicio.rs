@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
 
-use multiplexacion::connection::{ClientId, Connection, Fill, Limits};
+use multiplexacion::connection::{ClientId, Connection, Fill, Limits, Overflow};
 use multiplexacion::frame::{self, HEADER, MAX_TEXT};
 use nix::sys::select::{FdSet, select};
 

@@ -89,6 +89,15 @@ fn una_línea_vacía_no_se_envía() -> Outcome {
 }
 
 #[test]
+fn lo_que_no_es_utf_8_sale_con_su_marca() -> Outcome {
+    Scene::start()?.plays(|scene| {
+        scene.types(b"a\xFFb\n")?;
+        let why = "el texto de un marco es UTF-8: lo que no lo sea se cambia por \u{FFFD}";
+        scene.server.hears("a\u{FFFD}b", why)
+    })
+}
+
+#[test]
 fn medio_marco_no_detiene_al_teclado() -> Outcome {
     let why = "del servidor solo había llegado medio marco: no se puede esperar ahí al resto, con \
                el teclado desatendido";
@@ -191,16 +200,18 @@ fn el_servidor_puede_cerrar_mientras_tecleamos() -> Outcome {
 fn lo_que_no_es_un_marco_es_un_error() -> Outcome {
     let mut scene = Scene::start()?;
     scene.plays(|scene| scene.server.sends([0xFF; 4]))?;
-    let Scene { keyboard, server, chat, .. } = scene;
-    let outcome = chat.finish(LIMIT)?;
-    drop((keyboard, server));
-    let kind = outcome.as_ref().err().map(io::Error::kind);
-    ensure(kind == Some(ErrorKind::InvalidData), || {
-        format!(
-            "Del servidor llegó algo que no es un marco, y `chat` devolvió {outcome:?}: debía ser un \
-             error de la clase InvalidData."
-        )
-    })
+    scene.fails_with(ErrorKind::InvalidData, "Del servidor llegó algo que no es un marco")
+}
+
+#[test]
+fn una_conexión_que_se_corta_es_un_error() -> Outcome {
+    let mut scene = Scene::start()?;
+    scene.plays(|scene| {
+        scene.types("hola\n")?;
+        scene.server.hears("hola", "")?;
+        scene.server.resets()
+    })?;
+    scene.fails_with(ErrorKind::ConnectionReset, "La conexión se cortó")
 }
 
 #[test]
@@ -320,6 +331,16 @@ impl Scene {
         })?;
         ensure_equal("lo que devuelve `chat` cuando el servidor cierra", &expected, &end)
     }
+
+    /// Espera a que `chat` termine con un error de esa clase.
+    fn fails_with(self, expected: ErrorKind, when: &str) -> Outcome {
+        let outcome = self.chat.finish(LIMIT)?;
+        ensure(outcome.as_ref().is_err_and(|error| error.kind() == expected), || {
+            format!(
+                "{when}, y `chat` devolvió {outcome:?}: debía ser un error de la clase {expected:?}."
+            )
+        })
+    }
 }
 
 /// El otro lado del socket.
@@ -354,6 +375,14 @@ impl Server {
 
     fn closes(&mut self) -> Outcome {
         Ok(self.stream.shutdown(Shutdown::Both)?)
+    }
+
+    /// Corta la conexión, sin despedirse (RST).
+    fn resets(&mut self) -> Outcome {
+        SockRef::from(&self.stream).set_linger(Some(Duration::ZERO))?;
+        // Al soltar el socket de verdad, sale el reinicio: en su lugar queda otro cualquiera.
+        self.stream = TcpStream::connect(TcpListener::bind("127.0.0.1:0")?.local_addr()?)?;
+        Ok(())
     }
 
     /// Espera un marco con ese texto.

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
 
-use multiplexacion::connection::{ClientId, Connection, Fill, Limits};
+use multiplexacion::connection::{ClientId, Connection, Fill, Limits, Overflow};
 use multiplexacion::frame::{self, HEADER, MAX_TEXT};
 use nix::sys::select::{FdSet, select};
 
@@ -116,7 +116,7 @@ fn send(line: &[u8], conn: &mut Connection<TcpStream>) -> io::Result<()> {
         return Ok(());
     }
     let frame = frame::encode(&String::from_utf8_lossy(line)).map_err(not_a_frame)?;
-    conn.queue(&frame).map_err(|_| ErrorKind::OutOfMemory.into())
+    conn.queue(&frame).map_err(|Overflow| io::Error::other("la cola está llena"))
 }
 
 fn not_a_frame(error: frame::FrameError) -> io::Error {

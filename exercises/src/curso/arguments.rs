@@ -105,7 +105,7 @@ pub(crate) enum Order {
         /// El ejercicio; si falta, el próximo
         #[arg(value_name = "ID")]
         id: Option<String>,
-        /// Puerto en el que escucha (por omisión, el que elija el núcleo)
+        /// Puerto en el que escucha (por omisión, el que elija el núcleo), o al que llama si es un cliente
         #[arg(long, value_name = "N", value_parser = cli::port)]
         #[arg(default_value = "0", hide_default_value = true)]
         puerto: u16,
