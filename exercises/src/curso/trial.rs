@@ -2,9 +2,10 @@
 
 use std::io::{self, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::panic::resume_unwind;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread::{self, JoinHandle};
+use std::thread::{self, JoinHandle, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use multiplexacion::cli::Trouble;
@@ -17,6 +18,26 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 /// Pruebas a la vez: más que procesadores, porque casi todas duermen.
 const AT_ONCE: &str = "--test-threads=8";
+
+/// Ejercicios que se prueban a la vez: casi todo el tiempo duermen.
+const SIDE_BY_SIDE: usize = 4;
+
+/// Hace `examine` con cada uno, unos cuantos a la vez, y devuelve los resultados en orden.
+pub(crate) fn side_by_side<'a, T: Sync, R: Send>(
+    items: &'a [T],
+    examine: impl Fn(&'a T) -> R + Sync,
+) -> impl Iterator<Item = R> {
+    items.chunks(SIDE_BY_SIDE).flat_map(move |some| {
+        thread::scope(|scope| {
+            let threads: Vec<_> = some.iter().map(|item| scope.spawn(|| examine(item))).collect();
+            let finish = |thread: ScopedJoinHandle<'_, R>| match thread.join() {
+                Ok(result) => result,
+                Err(panic) => resume_unwind(panic),
+            };
+            threads.into_iter().map(finish).collect::<Vec<_>>()
+        })
+    })
+}
 
 /// Lo que dijeron las pruebas de un ejercicio.
 #[derive(Debug)]
@@ -215,6 +236,12 @@ test result: FAILED. 1 passed; 1 failed
         let report = "El hilo «x» entró en pánico.\nPasó algo.\n\n  detalle";
         let expected = [test("una que pasa", None), test("que falla", Some(report))];
         assert_eq!(parse(OUTPUT), expected);
+    }
+
+    #[test]
+    fn unos_al_lado_de_otros_conservan_el_orden() {
+        let doubled: Vec<_> = side_by_side(&[1, 2, 3, 4, 5, 6, 7, 8, 9], |it| it * 2).collect();
+        assert_eq!(doubled, [2, 4, 6, 8, 10, 12, 14, 16, 18]);
     }
 
     #[test]

@@ -4,7 +4,6 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
 use multiplexacion::cli::{self, Trouble};
@@ -12,7 +11,7 @@ use multiplexacion::cli::{self, Trouble};
 use crate::build::{Built, NotBuilt};
 use crate::course::{Course, write};
 use crate::paint;
-use crate::trial::Trial;
+use crate::trial::{Trial, side_by_side};
 use crate::workshop::{self, Variant};
 
 /// Lo que puede durar cada ejercicio de cada persona. Las pruebas tienen su propio límite, más
@@ -23,9 +22,6 @@ const TIME: Duration = Duration::from_secs(30);
 /// compilarse, por si a uno lo retrasó otro.
 const BUILD: Duration = Duration::from_secs(120);
 const BUILD_ONE: Duration = Duration::from_secs(30);
-
-/// Ejercicios que se prueban a la vez: casi todo el tiempo duermen.
-const AT_ONCE: usize = 4;
 
 /// Los límites del proceso (getrlimit(2)): 4 GiB de memoria virtual, 30 s de procesador, archivos
 /// de 8 MiB (16 384 bloques de 512 bytes) y ningún volcado. Después, `sh` se convierte en las pruebas.
@@ -117,18 +113,7 @@ impl Work {
                 Ok(Mark::Missing)
             }
         };
-        let mut marks = Vec::new();
-        for some in variants.chunks(AT_ONCE) {
-            let several = thread::scope(|scope| {
-                let threads: Vec<_> =
-                    some.iter().map(|variant| scope.spawn(|| mark(variant))).collect();
-                threads.into_iter().map(ScopedJoinHandle::join).collect::<Vec<_>>()
-            });
-            for outcome in several {
-                marks.push(outcome.unwrap_or(Ok(Mark::Broken))?);
-            }
-        }
-        Ok(marks)
+        side_by_side(&variants, mark).collect()
     }
 }
 

@@ -10,7 +10,7 @@ use super::check::cargo_failed;
 use crate::build::{Build, Built, NotBuilt};
 use crate::course::{Course, Exercise, read, write};
 use crate::paint;
-use crate::trial::Trial;
+use crate::trial::{Trial, side_by_side};
 
 /// Revisa todos. Devuelve si todos están superados.
 pub(crate) fn review(
@@ -21,8 +21,8 @@ pub(crate) fn review(
     let ids = course.exercises.iter().map(|exercise| exercise.id.as_str());
     let built = Build::of(&course.folder).tests(ids).aloud().run()?;
     let mut results = Vec::new();
-    for exercise in &course.exercises {
-        let result = Outcome::of(exercise, &built, &exercise.id, course)?;
+    for result in side_by_side(&course.exercises, |it| Outcome::of(it, &built, course)) {
+        let result = result?;
         paint::say(&result.line());
         results.push(result);
     }
@@ -87,17 +87,16 @@ struct TestOutcome {
 }
 
 impl Outcome {
-    /// Prueba un ejercicio ya compilado con el nombre `name`.
+    /// Prueba un ejercicio ya compilado.
     ///
     /// # Errors
     /// Falla algo que no es el ejercicio.
     pub(crate) fn of(
         exercise: &Exercise,
         built: &Built,
-        name: &str,
         course: &Course,
     ) -> Result<Outcome, Trouble> {
-        match built.executable(name) {
+        match built.executable(&exercise.id) {
             Ok(executable) => {
                 let trial = Trial::run(executable, course.repository())?;
                 Ok(Outcome::tried(exercise, trial.in_order_of(&read(&exercise.tests())?)))
