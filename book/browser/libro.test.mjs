@@ -58,9 +58,10 @@ describe('el libro en el navegador', {skip: lack && `AVISO: sin probar: ${lack}`
         page.on('console', message => message.type() === 'error' && troubles.push(message.text()));
         page.on('pageerror', error => troubles.push(error.message));
         page.on('requestfailed', request => {
-            // Al cambiar de página se abandona la espera de cambios: no es un fallo.
-            if (!request.url().includes('/__cambios')) {
-                troubles.push(`${request.url()}: ${request.failure().errorText}`);
+            const {errorText} = request.failure();
+            // Lo que aún se pedía al pasar a otra página se abandona: no es un fallo.
+            if (errorText !== 'net::ERR_ABORTED') {
+                troubles.push(`${request.url()}: ${errorText}`);
             }
         });
         page.on('response', response =>
