@@ -63,6 +63,8 @@ const BY_HAND: &[(&str, &str)] = &[
     ("02_04_epoll_web/sesiones/a_mano.txt", "hay que ir tecleando"),
     ("02_04_epoll_web/sesiones/dormido_clientes.txt", "hay que pulsar Ctrl-Z en otra terminal"),
     ("02_04_epoll_web/sesiones/lector_lento.txt", "mira los búferes mientras se llenan"),
+    ("mas_alla/sesiones/reparto.txt", "reparte el núcleo, cada vez a su manera"),
+    ("mas_alla/poll.md", "lo comprueba la prueba `etapas` de `mas_alla`"),
     ("cargo build", "está hecho cuando se ejecuta una prueba"),
     ("cargo test", "es lo que está ejecutando esta prueba"),
     ("cargo run -p mas_alla", "la prueba `etapas` de ese paquete es la suya"),

@@ -53,7 +53,8 @@ fn add(found: &mut Vec<Quoted>, place: &str, line: &str) {
     }
 }
 
-/// Los capítulos del libro, los de las lecciones y el léeme.
+/// Los capítulos del libro, los de las lecciones y el léeme. Los enunciados de los ejercicios no:
+/// sus órdenes hablan con lo que escribe quien aprende.
 pub(crate) fn chapters() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut chapters = vec![root.join("README.md")];
