@@ -164,7 +164,10 @@ impl Chat {
     }
 
     fn timeout(&self) -> Option<Duration> {
-        if !self.unfinished.is_empty() {
+        // Si hay trabajo apuntado no se duerme: nadie avisará de él. También si quedaba gente en la
+        // cola de espera y acaba de liberarse un descriptor.
+        let accepting = self.more_to_accept && self.paused_until.is_none();
+        if accepting || !self.unfinished.is_empty() {
             return Some(Duration::ZERO);
         }
         let deadlines = self.clients.values().filter_map(Client::until);
@@ -186,6 +189,7 @@ impl Chat {
         }
         Ok(())
     }
+    // ANCHOR_END: accept_all
 
     fn welcome(&mut self, mut stream: TcpStream, address: SocketAddr) -> io::Result<()> {
         let id = ClientId(self.next_id);
@@ -206,7 +210,6 @@ impl Chat {
         self.clients.insert(id, client);
         Ok(())
     }
-    // ANCHOR_END: accept_all
 
     fn on_event(&mut self, event: &Event) {
         let id = ClientId(event.token().0 as u64);
