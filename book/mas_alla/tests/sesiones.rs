@@ -199,7 +199,9 @@ fn la_traza_del_chat_sobre_tokio() -> Result<(), Failure> {
     story.tells("tokio_llegada.txt", "CLIENT: 127.0.0.1", 1)?;
     let mut beto = enter(&traced, &room, "beto", 2)?;
     ana.expect_frame(chat::joined(2, &beto))?;
+    // Lo que se entrega a cada uno lo escribe su tarea, y cuál va primero no está dicho.
     traced.wait_for("(Conectado", 1)?;
+    traced.wait_for("CLIENT: 127.0.0.1", 2)?;
     story.told = traced.calls()?.len();
     ana.send_frame("hola")?;
     beto.expect_frame(chat::said(&ana, "hola"))?;
