@@ -61,7 +61,7 @@ pub(crate) fn handout(course: &Course, folder: &Path) -> Result<(), Trouble> {
 fn without_solutions(manifest: &str) -> String {
     manifest
         .replace(", \"exercises/soluciones\"", "")
-        .replace("a propósito: sus soluciones sí se comprueban.", "a propósito.")
+        .replace(" (sus soluciones sí se comprueban)", "")
 }
 
 /// El `Cargo.lock` sin un paquete: si no, la primera compilación lo cambiaría, y `git` lo contaría.
