@@ -31,7 +31,9 @@ pub fn all(book: &Path) -> io::Result<Vec<Generated>> {
             text: format!("{{{{#include ../../../exercises/{}/enunciado.md}}}}\n", exercise.id),
         })
         .collect();
-    generated.push(Generated { path: folder.join("lista.md"), text: table(&exercises) });
+    let has_chapter = |lesson: &str| source.join(format!("{lesson}.md")).is_file();
+    generated
+        .push(Generated { path: folder.join("lista.md"), text: table(&exercises, has_chapter) });
     let summary = source.join("SUMMARY.md");
     let text = with_exercises(&fs::read_to_string(&summary)?, &exercises);
     generated.push(Generated { path: summary, text });
@@ -74,10 +76,13 @@ fn number(id: &str) -> String {
     id.split('_').take(3).collect::<Vec<_>>().join("_")
 }
 
-fn table(exercises: &[Exercise]) -> String {
+/// La tabla; la lección es un enlace si tiene su capítulo.
+fn table(exercises: &[Exercise], has_chapter: impl Fn(&str) -> bool) -> String {
     let mut table = String::from("| ejercicio | lección | tiempo |\n|---|---|---|\n");
     for Exercise { id, title, lesson, minutes } in exercises {
-        let (number, lesson) = (number(id), format!("[{lesson}]({lesson}.md)"));
+        let number = number(id);
+        let lesson =
+            if has_chapter(lesson) { format!("[{lesson}]({lesson}.md)") } else { lesson.clone() };
         let _ =
             writeln!(table, "| [{number} · {title}](ejercicios/{id}.md) | {lesson} | {minutes} |");
     }
