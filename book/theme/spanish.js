@@ -147,7 +147,7 @@
         for (const wide of document.querySelectorAll('main pre > code, main .table-wrapper')) {
             if (wide.scrollWidth > wide.clientWidth) {
                 wide.tabIndex = 0;
-                wide.setAttribute('role', 'region');
+                wide.setAttribute('role', 'group');
                 wide.setAttribute('aria-label', wide.matches('code') ? 'Código' : 'Tabla');
             }
         }
