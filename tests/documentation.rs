@@ -171,6 +171,33 @@ fn cada_orden_del_léeme_nombra_un_programa_que_existe() {
     }
 }
 
+#[test]
+fn las_horas_de_la_portada_son_las_de_los_enunciados() {
+    let cover = fs::read_to_string(root().join("book/src/portada.md")).unwrap();
+    let timed = |line: &&str| line.starts_with("| [02_") && line.contains(" min |");
+    let rows: Vec<&str> = cover.lines().filter(timed).collect();
+    assert!(rows.len() >= 3, "{rows:?}");
+    for row in rows {
+        let lesson = between(row, "[", "]")[0];
+        let statements = files(&root().join("exercises"), "md");
+        let of_lesson = statements.iter().filter(|path| {
+            path.ends_with("enunciado.md")
+                && path.to_string_lossy().contains(&format!("/{lesson}_"))
+        });
+        let minutes: u32 = of_lesson
+            .map(|path| fs::read_to_string(path).unwrap())
+            .map(|text| between(&text, "unos ", " minutos")[0].parse::<u32>().unwrap())
+            .sum();
+        let halves = (minutes + 15) / 30;
+        let half = if halves % 2 == 1 { " 30 min" } else { "" };
+        let hours = format!("| {} h{half} |", halves / 2);
+        assert!(
+            row.ends_with(&hours),
+            "{lesson}: los ejercicios suman {minutes} minutos: «{hours}»"
+        );
+    }
+}
+
 /// Palabras por minuto de quien lee en voz alta, despacio.
 const SPEED: usize = 120;
 
