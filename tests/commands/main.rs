@@ -121,9 +121,9 @@ fn report(quoted: &Quoted, failure: &Failure) -> String {
 
 /// Ejecuta una orden y compara su respuesta con la del texto.
 fn check(quoted: &Quoted) -> Result<(), Failure> {
-    if let Some(missing) = tools_missing(&quoted.command) {
+    if let Some(why) = impossible_here(&quoted.command) {
         // Directo al descriptor: una prueba que no prueba nada no debe pasar en silencio.
-        writeln!(io::stderr(), "AVISO: sin probar «{}»: no está «{missing}».", quoted.command)?;
+        writeln!(io::stderr(), "AVISO: sin probar «{}»: {why}.", quoted.command)?;
         return Ok(());
     }
     let command = with_our_paths(&quoted.command);
@@ -298,19 +298,30 @@ fn reserved_port() -> io::Result<(Socket, String)> {
     Ok((socket, port.to_string()))
 }
 
-/// La primera herramienta de la orden que falta en esta máquina.
+/// Por qué esta máquina no puede ejecutar la orden, si no puede.
 ///
-/// En la integración continua (variable `CI`), que las instala, no se perdona ninguna.
-fn tools_missing(command: &str) -> Option<&'static str> {
+/// En la integración continua (variable `CI`), que instala las herramientas, no se perdona ninguna.
+fn impossible_here(command: &str) -> Option<String> {
     let folders = env::var_os("PATH").unwrap_or_default();
     let installed =
         |tool: &str| env::split_paths(&folders).any(|folder| folder.join(tool).is_file());
-    let used = |tool: &&str| {
-        command.split(|letter: char| !letter.is_alphanumeric()).any(|word| word == *tool)
+    let uses = |tool: &str| {
+        command.split(|letter: char| !letter.is_alphanumeric()).any(|word| word == tool)
     };
     let missing = ["curl", "nc", "ss", "strace", "pgrep"]
         .into_iter()
-        .filter(used)
-        .find(|tool| !installed(tool));
-    missing.filter(|_| env::var_os("CI").is_none())
+        .find(|tool| uses(tool) && !installed(tool));
+    match missing {
+        Some(tool) if env::var_os("CI").is_none() => Some(format!("no está «{tool}»")),
+        None if uses("strace") && !strace_may_watch() => {
+            Some("strace no puede observar a otro proceso".to_owned())
+        }
+        _ => None,
+    }
+}
+
+/// En un contenedor sin CAP_SYS_PTRACE, `strace` no puede hacer nada (ptrace(2)).
+fn strace_may_watch() -> bool {
+    let watched = Command::new("strace").args(["-o", "/dev/null", "true"]).output();
+    watched.is_ok_and(|outcome| outcome.status.success())
 }
