@@ -109,7 +109,8 @@ async fn accept_all(listener: TcpListener, chat: Chat) -> io::Result<()> {
     loop {
         match listener.accept().await {
             Ok((stream, address)) => {
-                stream.set_nodelay(true)?;
+                // Si el cliente ya se fue, la opción falla; su primera lectura lo contará mejor.
+                let _ = stream.set_nodelay(true);
                 tokio::spawn(attend(Arc::clone(&chat), stream, address));
             }
             Err(error) if is_passing(&error) => {
@@ -166,7 +167,7 @@ async fn attend(chat: Arc<Chat>, mut stream: TcpStream, address: SocketAddr) {
 // ANCHOR_END: attend
 
 // ANCHOR: codec
-/// El marco de 02_03, con sus palabras: longitud de cuatro bytes en orden de red, y hasta 65 536
+/// El marco de 02_03, con sus palabras: longitud de cuatro bytes en orden de red, y hasta 65 536
 /// bytes de texto.
 fn codec() -> LengthDelimitedCodec {
     LengthDelimitedCodec::builder()

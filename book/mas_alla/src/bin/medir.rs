@@ -324,7 +324,7 @@ fn average(total: usize, count: usize) -> String {
     format!("{},{:02}", hundredths / 100, hundredths % 100)
 }
 
-/// Un número, con un espacio entre los millares si tiene cinco cifras: `26 845`.
+/// Un número, con un espacio entre los millares si tiene cinco cifras: `26 845`.
 fn grouped(number: usize) -> String {
     match number {
         0..10_000 => number.to_string(),
