@@ -9,10 +9,12 @@ pub mod chat;
 pub mod strace;
 
 use std::net::TcpListener;
+use std::os::fd::AsRawFd;
 
 use clap::Args;
 use multiplexacion::cli::{self, Common, Trouble};
 use multiplexacion::net;
+use tracing::debug;
 
 /// Dónde escucha un servidor, y las opciones de todo el curso.
 #[derive(Args, Debug)]
@@ -39,6 +41,8 @@ impl Place {
             .and_then(net::listen)
             .map_err(|error| Trouble::listening(host, port, &error))?;
         listener.set_nonblocking(true)?;
+        let fd = listener.as_raw_fd();
+        debug!(what = "listen", fd, "listen({fd}): el núcleo ya acepta conexiones por nosotros");
         cli::announce(listener.local_addr()?)?;
         Ok(listener)
     }

@@ -371,6 +371,13 @@ impl Drop for Seat<'_> {
 
 impl Seat<'_> {
     fn say(&self, text: &str, own: &Outbox) {
+        debug!(
+            what = "read",
+            client = self.id,
+            bytes = text.len(),
+            "cliente {}: un mensaje",
+            self.id
+        );
         let members = self.chat.members();
         let Some(member) = members.by_id.get(&self.id) else { return };
         match chat::said(&member.name, member.address, text) {
