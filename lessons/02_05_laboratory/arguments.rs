@@ -1,0 +1,205 @@
+//! Lo que se escribe en la línea de órdenes, con ayuda y errores en español.
+
+use std::error::Error;
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{ArgAction, Args, Parser, Subcommand};
+use multiplexacion::cli;
+
+use crate::engines::Engine;
+use crate::{chat, web};
+
+const TEMPLATE: &str =
+    "{about}\n\nUso: {usage}\n\nÓrdenes:\n{subcommands}\n\nOpciones:\n{options}{after-help}";
+const ORDER_TEMPLATE: &str = "{about}\n\nUso: {usage}\n\nOpciones:\n{options}{after-help}";
+const FILES_TEMPLATE: &str =
+    "{about}\n\nUso: {usage}\n\nArgumentos y opciones:\n{positionals}\n{options}{after-help}";
+
+/// Mide en esta máquina lo que los apuntes afirman de hilos, select y epoll
+#[derive(Parser, Debug)]
+#[command(
+    name = "lab",
+    bin_name = "cargo lab",
+    help_template = TEMPLATE,
+    override_usage = "cargo lab [ORDEN] [OPCIONES]",
+    after_help = "Sin ORDEN, el experimento corriente: unos tres minutos. Ctrl-C lo para y deja \
+                  lo medido.\nPara fiarse de las cifras: cierra lo demás y enchufa el equipo.",
+    disable_help_flag = true,
+    disable_help_subcommand = true,
+    args_conflicts_with_subcommands = false
+)]
+struct Arguments {
+    #[command(subcommand)]
+    order: Option<Order>,
+
+    #[command(flatten)]
+    choices: Choices,
+
+    /// Muestra esta ayuda
+    #[arg(short, long, action = ArgAction::Help, global = true)]
+    help: Option<bool>,
+}
+
+/// Lo que se elige de un experimento.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Choices {
+    /// Solo estos motores, separados por comas: hilos, select, poll, epoll, flanco, uring
+    #[arg(long, value_name = "LISTA", value_delimiter = ',', global = true)]
+    pub motores: Vec<Engine>,
+
+    /// Con estas conexiones, separadas por comas, como 10,1000
+    #[arg(long, value_name = "LISTA", value_delimiter = ',', value_parser = cli::count, global = true)]
+    pub conexiones: Vec<usize>,
+
+    /// Guarda los datos en ARCHIVO, en JSON
+    #[arg(long, value_name = "ARCHIVO", global = true)]
+    pub json: Option<PathBuf>,
+
+    /// Escribe la página en ARCHIVO (por omisión, laboratorio/informe.html)
+    #[arg(long, value_name = "ARCHIVO", global = true)]
+    pub informe: Option<PathBuf>,
+
+    /// No abre la página en el navegador
+    #[arg(long, global = true)]
+    pub no_abrir: bool,
+}
+
+/// Lo que se puede pedir.
+#[derive(Subcommand, Clone, Debug)]
+pub enum Order {
+    /// Medio minuto: lo justo para ver las diferencias grandes
+    #[command(help_template = ORDER_TEMPLATE, override_usage = "cargo lab rapido [OPCIONES]")]
+    Rapido,
+
+    /// Veinte minutos: más motores, más conexiones, más rato y más veces
+    #[command(help_template = ORDER_TEMPLATE, override_usage = "cargo lab completo [OPCIONES]")]
+    Completo,
+
+    /// Dice en qué difieren dos experimentos guardados, más allá del ruido
+    #[command(help_template = FILES_TEMPLATE, override_usage = "cargo lab comparar A.json B.json")]
+    Comparar {
+        /// El primero, guardado con --json
+        #[arg(value_name = "A.json")]
+        uno: PathBuf,
+        /// El segundo
+        #[arg(value_name = "B.json")]
+        otro: PathBuf,
+    },
+
+    /// La web de la lección 02_04, al lado de otros servidores
+    #[command(help_template = ORDER_TEMPLATE, override_usage = "cargo lab web [--rondas N] [--json ARCHIVO]")]
+    Web {
+        /// Veces que se repite cada medida (por omisión, 15)
+        #[arg(long, value_name = "N", value_parser = cli::count)]
+        #[arg(default_value_t = web::ROUNDS, hide_default_value = true)]
+        rondas: usize,
+    },
+
+    /// El chat de la lección 02_03, al lado de redis
+    #[command(help_template = ORDER_TEMPLATE, override_usage = "cargo lab chat [--rondas N] [--json ARCHIVO]")]
+    Chat {
+        /// Veces que se repite cada medida (por omisión, 5)
+        #[arg(long, value_name = "N", value_parser = cli::count)]
+        #[arg(default_value_t = chat::ROUNDS, hide_default_value = true)]
+        rondas: usize,
+    },
+
+    /// Rehace lo que el capítulo muestra, a partir de sus datos
+    #[command(hide = true, help_template = ORDER_TEMPLATE, override_usage = "cargo lab libro [--medir]")]
+    Libro {
+        /// Antes, mide de nuevo en esta máquina: unos diez minutos
+        #[arg(long)]
+        medir: bool,
+    },
+
+    /// Sirve con un motor: el propio laboratorio se llama así a sí mismo
+    #[command(hide = true, help_template = FILES_TEMPLATE, override_usage = "cargo lab servidor MOTOR")]
+    Servidor {
+        /// Con qué
+        #[arg(value_name = "MOTOR")]
+        motor: Engine,
+        /// Hace a propósito lo que no debe
+        #[arg(long)]
+        estorbo: bool,
+    },
+
+    /// El suelo de la web: un bucle que solo cuenta peticiones y contesta
+    #[command(hide = true, help_template = ORDER_TEMPLATE, override_usage = "cargo lab suelo")]
+    Suelo,
+}
+
+/// Lo que se pidió: qué, y con qué elecciones. Sin orden, el experimento corriente.
+pub struct Request {
+    /// Qué.
+    pub order: Option<Order>,
+    /// Con qué elecciones.
+    pub choices: Choices,
+}
+
+/// Entiende lo que se pide.
+///
+/// # Errors
+/// Se pidió ayuda, o no se entiende lo que se pide: ya está dicho, y queda el código de salida.
+pub fn read(words: impl IntoIterator<Item = OsString>) -> Result<Request, ExitCode> {
+    match Arguments::try_parse_from(words) {
+        Ok(Arguments { order, choices, .. }) => Ok(Request { order, choices }),
+        Err(error) => Err(explain(&error)),
+    }
+}
+
+fn explain(error: &clap::Error) -> ExitCode {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        let _ = cli::say(error.to_string().trim_end());
+        return ExitCode::SUCCESS;
+    }
+    let problem = problem(error);
+    let stop = if problem.ends_with('?') { "" } else { "." };
+    let line = format!("lab: {problem}{stop} Prueba con --help.\n");
+    let _ = io::stderr().write_all(line.as_bytes());
+    ExitCode::from(2)
+}
+
+fn problem(error: &clap::Error) -> String {
+    let context = |kind| error.get(kind).map(context_text).unwrap_or_default();
+    let argument = context(ContextKind::InvalidArg);
+    let value = context(ContextKind::InvalidValue);
+    match error.kind() {
+        ErrorKind::InvalidSubcommand => {
+            let order = context(ContextKind::InvalidSubcommand);
+            match context(ContextKind::SuggestedSubcommand) {
+                similar if similar.is_empty() => format!("no existe la orden «{order}»"),
+                similar => format!("no existe la orden «{order}»; ¿querías decir «{similar}»?"),
+            }
+        }
+        ErrorKind::UnknownArgument if !argument.starts_with('-') => format!("sobra «{argument}»"),
+        ErrorKind::UnknownArgument => match context(ContextKind::SuggestedArg) {
+            similar if similar.is_empty() => format!("no existe la opción «{argument}»"),
+            similar => format!("no existe la opción «{argument}»; ¿querías decir «{similar}»?"),
+        },
+        ErrorKind::MissingRequiredArgument => format!("falta {argument}"),
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation if value.is_empty() => {
+            format!("falta el valor de «{argument}»")
+        }
+        ErrorKind::ValueValidation => {
+            let rule = error.source().map(ToString::to_string).unwrap_or_default();
+            format!("«{value}» no sirve para «{argument}»: {rule}")
+        }
+        ErrorKind::ArgumentConflict => format!("«{argument}» aparece más de una vez"),
+        ErrorKind::TooManyValues => format!("«{argument}» no lleva valor, y le diste «{value}»"),
+        _ => "los argumentos no son válidos".to_owned(),
+    }
+}
+
+fn context_text(value: &ContextValue) -> String {
+    let text = match value {
+        ContextValue::String(text) => text.clone(),
+        ContextValue::Strings(texts) => texts.join(", "),
+        other => other.to_string(),
+    };
+    // Lo que se escribió en la línea de órdenes vuelve a la terminal: que no le dé órdenes.
+    text.replace(char::is_control, "\u{FFFD}")
+}

@@ -1,0 +1,237 @@
+//! Lo que hace cada orden.
+
+use std::fs;
+use std::io;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+
+use multiplexacion::cli::{self, Trouble};
+use multiplexacion::net;
+use multiplexacion::stop::Stop;
+
+use crate::arguments::{Choices, Order, Request};
+use crate::comparison;
+use crate::cores::Cores;
+use crate::engines::edge::EdgeSelector;
+use crate::engines::epoll::EpollSelector;
+use crate::engines::poll::PollSelector;
+use crate::engines::select::SelectSelector;
+use crate::engines::{Engine, threads};
+use crate::machine::raise_descriptor_limit;
+use crate::measure::Laboratory;
+use crate::plan::Plan;
+use crate::report::progress::Bar;
+use crate::report::{book, browser, html, terminal};
+use crate::results::{Report, write_json};
+use crate::service::Service;
+use crate::wording::count;
+use crate::{chat, programs, web};
+
+/// La carpeta del curso, en la que se compiló este programa.
+pub const COURSE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+/// La carpeta de esta lección.
+pub const LESSON: &str = env!("CARGO_MANIFEST_DIR");
+
+/// Hace lo que se pide.
+///
+/// # Errors
+/// Qué pasó y qué probar.
+pub fn obey(request: Request) -> Result<(), Trouble> {
+    let Request { order, choices } = request;
+    match order {
+        None => experiment(Plan::usual(), &choices),
+        Some(Order::Rapido) => experiment(Plan::quick(), &choices),
+        Some(Order::Completo) => experiment(Plan::thorough(), &choices),
+        Some(Order::Comparar { uno, otro }) => compare(&uno, &otro),
+        Some(Order::Web { rondas }) => measure_web(rondas, &choices),
+        Some(Order::Chat { rondas }) => measure_chat(rondas, &choices),
+        Some(Order::Libro { medir }) => write_the_chapter(medir),
+        Some(Order::Servidor { motor, estorbo }) => serve(motor, estorbo),
+        Some(Order::Suelo) => Ok(web::floor::serve(&local()?)?),
+    }
+}
+
+fn experiment(plan: Plan, choices: &Choices) -> Result<(), Trouble> {
+    // Antes que nada: Ctrl-C es desde aquí un descriptor, y se mira entre una medida y otra.
+    let stop = Stop::on_signals()?;
+    let mut plan = chosen(plan, choices);
+    explain_descriptors(&mut plan);
+    let uring = plan.engines.contains(&Engine::Uring).then(programs::uring).flatten();
+    if uring.is_none() {
+        plan.engines.retain(|&engine| engine != Engine::Uring);
+    }
+    let laboratory = Laboratory {
+        program: std::env::current_exe()?,
+        uring,
+        cores: Cores::split()?,
+        hindered: None,
+    };
+
+    let bar = Bar::start();
+    let report = laboratory.experiment(plan, &stop, |progress| bar.show(progress));
+    bar.finish();
+
+    terminal::show(&report);
+    if let Some(path) = &choices.json {
+        report.write(path).map_err(|error| unwritable(path, &error))?;
+    }
+    let page = page(choices)?;
+    fs::write(&page, html::page(&report)).map_err(|error| unwritable(&page, &error))?;
+    terminal::say("");
+    terminal::say(&format!("El informe, con sus gráficas: {}", shown(&page)));
+    if !choices.no_abrir && report.complete {
+        browser::open(&page);
+    }
+    if report.points.iter().all(|point| point.runs.is_empty()) && report.complete {
+        return Err(Trouble::new(
+            "no se pudo medir ningún caso",
+            "lee los avisos de arriba, y prueba con menos: cargo lab rapido",
+        ));
+    }
+    Ok(())
+}
+
+fn chosen(mut plan: Plan, choices: &Choices) -> Plan {
+    if !choices.motores.is_empty() {
+        plan.engines =
+            Engine::ALL.into_iter().filter(|engine| choices.motores.contains(engine)).collect();
+    }
+    if !choices.conexiones.is_empty() {
+        plan = plan.with_connections(&choices.conexiones);
+    }
+    plan
+}
+
+/// Sube el límite de descriptores, recorta lo que aun así no quepa y lo dice.
+fn explain_descriptors(plan: &mut Plan) {
+    let (before, now) = raise_descriptor_limit();
+    if now > before {
+        terminal::note(&format!(
+            "El límite de descriptores pasa de {} a {}, solo para este experimento.",
+            count(before),
+            count(now)
+        ));
+    }
+    let wanted = plan.idle.iter().chain(&plan.busy).max().copied().unwrap_or(0);
+    if plan.fit(now) {
+        terminal::note(&format!(
+            "Con {} descriptores no caben {} conexiones: se mide hasta donde se puede. El límite lo \
+             pone el sistema (ulimit -Hn).",
+            count(now),
+            count(wanted as u64)
+        ));
+    }
+}
+
+fn serve(engine: Engine, hindered: bool) -> Result<(), Trouble> {
+    raise_descriptor_limit();
+    let listener = local()?;
+    match engine {
+        Engine::Threads => threads::serve(listener)?,
+        Engine::Select => Service::new(SelectSelector::default(), listener, hindered)?.run()?,
+        Engine::Poll => Service::new(PollSelector::default(), listener, hindered)?.run()?,
+        Engine::Epoll => Service::new(EpollSelector::new()?, listener, hindered)?.run()?,
+        Engine::Edge => Service::new(EdgeSelector::new()?, listener, hindered)?.run()?,
+        Engine::Uring => {
+            return Err(Trouble::new("uring no es un motor del laboratorio", "arranca eco_uring"));
+        }
+    }
+    Ok(())
+}
+
+/// Escucha en esta máquina, en el puerto que elija el núcleo, y lo anuncia.
+fn local() -> io::Result<TcpListener> {
+    let listener = net::listen((Ipv4Addr::LOCALHOST, 0).into())?;
+    cli::announce(listener.local_addr()?)?;
+    Ok(listener)
+}
+
+fn compare(one: &Path, other: &Path) -> Result<(), Trouble> {
+    let (one, other) = (saved(one)?, saved(other)?);
+    terminal::say(&comparison::text(&one, &other));
+    Ok(())
+}
+
+fn saved(path: &Path) -> Result<Report, Trouble> {
+    Report::read(path).map_err(|error| {
+        let why = if error.kind() == io::ErrorKind::Other {
+            error.to_string()
+        } else {
+            cli::reason(&error)
+        };
+        Trouble::new(
+            format!("no se puede leer «{}»: {why}", path.display()),
+            "guarda uno con cargo lab --json ARCHIVO",
+        )
+    })
+}
+
+fn measure_web(rounds: usize, choices: &Choices) -> Result<(), Trouble> {
+    raise_descriptor_limit();
+    let stop = Stop::on_signals()?;
+    let outcome = web::measure(rounds, &Cores::split()?, &stop)?;
+    terminal::say(&web::text(&outcome));
+    match &choices.json {
+        Some(path) => write_json(&outcome, path).map_err(|error| unwritable(path, &error)),
+        None => Ok(()),
+    }
+}
+
+fn measure_chat(rounds: usize, choices: &Choices) -> Result<(), Trouble> {
+    raise_descriptor_limit();
+    let stop = Stop::on_signals()?;
+    let outcome = chat::measure(rounds, &Cores::split()?, &stop)?;
+    terminal::say(&chat::text(&outcome));
+    match &choices.json {
+        Some(path) => write_json(&outcome, path).map_err(|error| unwritable(path, &error)),
+        None => Ok(()),
+    }
+}
+
+/// Lo que el capítulo muestra. Con `measuring`, antes se mide todo de nuevo.
+fn write_the_chapter(measuring: bool) -> Result<(), Trouble> {
+    let folder = Path::new(LESSON);
+    if measuring {
+        let saving =
+            |file| Choices { json: Some(folder.join(file)), no_abrir: true, ..Choices::default() };
+        let plan = Plan { engines: Engine::ALL.into(), ..Plan::usual() };
+        experiment(plan, &saving(book::EXPERIMENT))?;
+        measure_web(web::ROUNDS, &saving(book::WEB))?;
+        measure_chat(chat::ROUNDS, &saving(book::CHAT))?;
+    }
+    let files = book::files(folder).map_err(|error| {
+        Trouble::new(
+            format!("faltan los datos del capítulo, o no se entienden: {}", cli::reason(&error)),
+            "mide de nuevo con cargo lab libro --medir",
+        )
+    })?;
+    for (name, content) in files {
+        let path = folder.join(name);
+        fs::write(&path, content).map_err(|error| unwritable(&path, &error))?;
+    }
+    Ok(())
+}
+
+/// Dónde va la página: donde se pida, o en la carpeta del curso, que git no mira.
+fn page(choices: &Choices) -> io::Result<PathBuf> {
+    if let Some(page) = &choices.informe {
+        return Ok(page.clone());
+    }
+    let folder = Path::new(COURSE).join("laboratorio");
+    fs::create_dir_all(&folder)?;
+    Ok(folder.canonicalize()?.join("informe.html"))
+}
+
+/// Un camino, desde la carpeta en la que se está si cuelga de ella.
+fn shown(path: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(here).unwrap_or(path).display().to_string()
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Trouble {
+    Trouble::new(
+        format!("no se puede escribir «{}»: {}", path.display(), cli::reason(error)),
+        "elige un archivo en una carpeta tuya",
+    )
+}

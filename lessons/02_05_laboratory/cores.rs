@@ -1,0 +1,67 @@
+//! Los núcleos: uno para el generador y el resto para el servidor, para que ninguno mida al otro.
+
+use std::io;
+
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::unistd::Pid;
+
+/// El reparto de los núcleos de la máquina.
+#[derive(Clone, Copy, Debug)]
+pub struct Cores {
+    available: usize,
+    generator: CpuSet,
+    servers: CpuSet,
+}
+
+impl Cores {
+    /// Reparte los núcleos que este proceso puede usar: el último, para el generador. Con uno
+    /// solo, lo comparten.
+    ///
+    /// # Errors
+    /// Los de `sched_getaffinity(2)`.
+    pub fn split() -> io::Result<Cores> {
+        let all = sched_getaffinity(Pid::from_raw(0))?;
+        let numbers: Vec<usize> =
+            (0..CpuSet::count()).filter(|&core| all.is_set(core).unwrap_or(false)).collect();
+        let (mut generator, mut servers) = (CpuSet::new(), CpuSet::new());
+        if let Some((last, rest)) = numbers.split_last() {
+            generator.set(*last)?;
+            for core in if rest.is_empty() { &numbers } else { rest } {
+                servers.set(*core)?;
+            }
+        }
+        Ok(Cores { available: numbers.len(), generator, servers })
+    }
+
+    /// Cuántos hay.
+    pub fn available(&self) -> usize {
+        self.available
+    }
+
+    /// Ejecuta `start` con los núcleos del servidor, que hereda lo que `start` arranque, y vuelve
+    /// al del generador.
+    ///
+    /// # Errors
+    /// Los de `sched_setaffinity(2)`.
+    pub fn as_server<T>(&self, start: impl FnOnce() -> T) -> io::Result<T> {
+        let this_thread = Pid::from_raw(0);
+        sched_setaffinity(this_thread, &self.servers)?;
+        let started = start();
+        sched_setaffinity(this_thread, &self.generator)?;
+        Ok(started)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quien_arranca_como_servidor_hereda_sus_núcleos() {
+        let cores = Cores::split().unwrap();
+        let inside = cores.as_server(|| sched_getaffinity(Pid::from_raw(0)).unwrap()).unwrap();
+        let outside = sched_getaffinity(Pid::from_raw(0)).unwrap();
+        assert_eq!((inside, outside), (cores.servers, cores.generator));
+        assert_eq!(cores.servers == cores.generator, cores.available() == 1);
+    }
+}

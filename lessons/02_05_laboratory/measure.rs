@@ -1,0 +1,274 @@
+//! Las medidas: arrancar un motor, conectarle clientes, cargarlo y leer lo que costó.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use multiplexacion::cli;
+use multiplexacion::stop::Stop;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::os::fd::AsFd;
+
+use crate::cores::Cores;
+use crate::engines::{Engine, select::FD_SETSIZE};
+use crate::generator::{Burst, Crowd, Lost, Paced};
+use crate::machine::{Machine, Neighbours, now};
+use crate::plan::{Case, Plan};
+use crate::results::{Counts, Limit, Point, Report, Run};
+use crate::subject::Subject;
+use crate::tally::Tally;
+use crate::wording::{connections, number};
+
+/// Núcleos ocupados por otros programas a partir de los cuales las cifras dejan de ser de fiar.
+const NOISE: f64 = 0.15;
+
+/// Lo que hace falta para medir.
+pub struct Laboratory {
+    /// El programa que sirve con cada motor: este mismo.
+    pub program: PathBuf,
+    /// El eco sobre io_uring, si se va a medir.
+    pub uring: Option<PathBuf>,
+    /// Quién usa qué núcleo.
+    pub cores: Cores,
+    /// El motor al que se estorba a propósito. Solo para comprobar que se nota.
+    pub hindered: Option<Engine>,
+}
+
+/// Por dónde va un experimento.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// Lo que se está midiendo; `None`, hasta dónde llega `select`.
+    pub case: Option<Case>,
+    /// Lo que falta, más o menos.
+    pub left: Duration,
+    /// La parte hecha, de 0 a 1.
+    pub done: f64,
+}
+
+/// Por qué falta una medida.
+enum Failure {
+    Lost(Lost),
+    System(io::Error),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Lost(lost) => lost.fmt(f),
+            Failure::System(error) if error.raw_os_error().is_none() => error.fmt(f),
+            Failure::System(error) => f.write_str(&cli::reason(error)),
+        }
+    }
+}
+
+impl From<Lost> for Failure {
+    fn from(lost: Lost) -> Failure {
+        Failure::Lost(lost)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Failure {
+        Failure::System(error)
+    }
+}
+
+impl Laboratory {
+    // ANCHOR: experiment
+    /// Mide todo lo que pide `plan`, o hasta que alguien pare.
+    ///
+    /// Las repeticiones van por fuera: primero todos los casos una vez, y luego otra, al revés.
+    /// Así un mal rato de la máquina se reparte entre todos, y quien pare a la mitad se queda con
+    /// todos los casos, menos veces.
+    pub fn experiment(&self, plan: Plan, stop: &Stop, mut tell: impl FnMut(Progress)) -> Report {
+        let machine = Machine::this_one(&self.cores);
+        let mut report = Report::new(now(), machine, plan);
+        report.warnings = report.machine.warnings();
+        let neighbours = Neighbours::watch();
+        let mut pace = Pace::of(&report);
+
+        if report.plan.engines.contains(&Engine::Select) {
+            tell(pace.progress(None));
+            report.select_limit = self.where_select_stops(report.machine.descriptors);
+        }
+        report.complete = true;
+        'rounds: for round in 0..report.plan.repeats {
+            let mut order: Vec<usize> = (0..report.points.len()).collect();
+            if round % 2 == 1 {
+                order.reverse();
+            }
+            for place in order {
+                let case = report.points[place].case;
+                if asked(stop) {
+                    report.complete = false;
+                    break 'rounds;
+                }
+                tell(pace.progress(Some(case)));
+                pace.advance(report.plan.estimate(case));
+                if report.points[place].trouble.is_some() || report.hopeless(case.engine) {
+                    continue;
+                }
+                match self.run(case, &report.plan) {
+                    Ok(run) => report.points[place].runs.push(run),
+                    Err(failure) => report.points[place].trouble = Some(failure.to_string()),
+                }
+            }
+        }
+        report.warn(&neighbours);
+        report
+    }
+    // ANCHOR_END: experiment
+
+    // ANCHOR: run
+    /// Una repetición, con un proceso recién arrancado.
+    fn run(&self, case: Case, plan: &Plan) -> Result<Run, Failure> {
+        let mut subject = self.start(case.engine)?;
+        // El primer cliente toca el código y los búferes que comparten todos: no es de nadie.
+        drop(Crowd::connect(subject.address(), 1, 1)?);
+        let empty = subject.resident()?;
+        let mut crowd = Crowd::connect(subject.address(), case.connections, case.active)?;
+        let full = subject.resident()?;
+        let threads = subject.threads()?;
+
+        // Lo primero que hace un programa cuesta más que lo demás, y no cuenta.
+        crowd.saturate(plan.warm_up())?;
+
+        let (before, cpu) = (subject.tally()?, subject.cpu()?);
+        let burst = crowd.saturate(plan.burst())?;
+        let cpu = subject.cpu()?.saturating_sub(cpu);
+        let tally = subject.tally()?;
+
+        let paced = crowd.pace(plan.rate, plan.paced())?;
+        let messages = per(&burst);
+        Ok(Run {
+            messages_per_second: lossy(burst.messages) / burst.elapsed.as_secs_f64(),
+            cpu_ns: messages(cpu.as_secs_f64() * 1e9),
+            counts: tally.zip(before).map(|(after, before)| {
+                let Tally { calls, wakeups, switches, .. } = after.since(before);
+                Counts {
+                    calls: messages(lossy(calls)),
+                    wakeups: messages(lossy(wakeups)),
+                    switches: messages(lossy(switches)),
+                }
+            }),
+            generator_busy: burst.busy,
+            p50_us: wait(&paced, 0.5),
+            p99_us: wait(&paced, 0.99),
+            p999_us: wait(&paced, 0.999),
+            unanswered: paced.unanswered,
+            bytes_per_connection: lossy(full.saturating_sub(empty))
+                / lossy(case.connections as u64),
+            threads,
+        })
+    }
+    // ANCHOR_END: run
+
+    fn start(&self, engine: Engine) -> io::Result<Subject> {
+        match (engine, &self.uring) {
+            (Engine::Uring, Some(program)) => Subject::stranger(program, &self.cores),
+            (Engine::Uring, None) => Err(io::Error::other("no está compilado")),
+            _ => Subject::engine(&self.program, engine, self.hindered == Some(engine), &self.cores),
+        }
+    }
+
+    /// Abre a `select` más conexiones de las que puede vigilar, y mira a cuántas atiende.
+    fn where_select_stops(&self, descriptors: u64) -> Option<Limit> {
+        let room = usize::try_from(descriptors).unwrap_or(usize::MAX).saturating_sub(64);
+        let tried = (FD_SETSIZE + 76).min(room);
+        let subject = self.start(Engine::Select).ok()?;
+        match Crowd::connect(subject.address(), tried, 1) {
+            Ok(_) => Some(Limit { served: tried, tried }),
+            Err(Lost::Served(served, tried)) => Some(Limit { served, tried }),
+            Err(_) => None,
+        }
+    }
+}
+
+impl Report {
+    /// Añade lo que se vio al medir y resta valor a las cifras.
+    fn warn(&mut self, neighbours: &Neighbours) {
+        let used = neighbours.cores_used();
+        if used > NOISE {
+            self.warnings.push(format!(
+                "Otros programas ocuparon de media {} núcleos mientras se medía. El procesador por \
+                 mensaje lo resiste; las esperas largas y los mensajes por segundo, no tanto. Ciérralos \
+                 y repite.",
+                number(used)
+            ));
+        }
+        for point in &self.points {
+            let Some(trouble) = &point.trouble else { continue };
+            let consequence = match (self.hopeless(point.case.engine), point.runs.is_empty()) {
+                (true, _) => "de este motor no hay cifras",
+                (false, true) => "de ese caso no hay cifras",
+                (false, false) => "sus cifras son de menos repeticiones",
+            };
+            self.warnings.push(format!(
+                "Con {} ({} activas), {} {trouble}: {consequence}.",
+                connections(point.case.connections),
+                point.case.active,
+                point.case.engine
+            ));
+        }
+        if self.points.iter().any(Point::generator_full) {
+            self.warnings.push(
+                "Donde los mensajes por segundo llevan «≥», el generador llenó su propio núcleo: el \
+                 motor podría con más. El procesador por mensaje y las esperas siguen valiendo."
+                    .to_owned(),
+            );
+        }
+        if !self.complete {
+            self.warnings.push(
+                "Se paró antes de acabar: hay menos repeticiones de las pedidas, y puede faltar \
+                 algún caso."
+                    .to_owned(),
+            );
+        }
+    }
+}
+
+/// Lleva la cuenta de lo que falta.
+struct Pace {
+    total: Duration,
+    spent: Duration,
+}
+
+impl Pace {
+    fn of(report: &Report) -> Pace {
+        let once: Duration =
+            report.points.iter().map(|point| report.plan.estimate(point.case)).sum();
+        let repeats = u32::try_from(report.plan.repeats).unwrap_or(u32::MAX);
+        Pace { total: once * repeats, spent: Duration::ZERO }
+    }
+
+    fn advance(&mut self, estimate: Duration) {
+        self.spent += estimate;
+    }
+
+    fn progress(&self, case: Option<Case>) -> Progress {
+        let done = self.spent.as_secs_f64() / self.total.as_secs_f64().max(f64::MIN_POSITIVE);
+        Progress { case, left: self.total.saturating_sub(self.spent), done }
+    }
+}
+
+/// Si alguien pidió parar.
+pub fn asked(stop: &Stop) -> bool {
+    let mut watched = [PollFd::new(stop.as_fd(), PollFlags::POLLIN)];
+    matches!(poll(&mut watched, PollTimeout::ZERO), Ok(ready) if ready > 0)
+}
+
+/// Divide entre los mensajes de una ráfaga.
+fn per(burst: &Burst) -> impl Fn(f64) -> f64 + use<> {
+    let messages = lossy(burst.messages.max(1));
+    move |total| total / messages
+}
+
+fn wait(paced: &Paced, part: f64) -> f64 {
+    lossy(paced.waits.value_at_quantile(part)) / 1000.0
+}
+
+#[expect(clippy::cast_precision_loss)]
+fn lossy(number: u64) -> f64 {
+    number as f64
+}

@@ -1,0 +1,190 @@
+//! Qué se va a medir, en qué orden y cuánto tardará.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::engines::{Engine, select::FD_SETSIZE};
+
+/// Un motor con tantas conexiones, de las que hablan unas cuantas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Case {
+    /// El motor.
+    pub engine: Engine,
+    /// Conexiones abiertas.
+    pub connections: usize,
+    /// Las que hablan.
+    pub active: usize,
+}
+
+/// Lo que se pide medir.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Cómo se pidió: `cargo lab rapido`.
+    pub order: String,
+    /// Los motores.
+    pub engines: Vec<Engine>,
+    /// Conexiones de los experimentos en que hablan unas pocas.
+    pub idle: Vec<usize>,
+    /// Conexiones de los experimentos en que hablan todas.
+    pub busy: Vec<usize>,
+    /// Cuántas son unas pocas.
+    pub active: usize,
+    /// Veces que se repite cada medida.
+    pub repeats: usize,
+    /// Milisegundos a todo lo que da.
+    pub burst_ms: u64,
+    /// Milisegundos a ritmo fijo.
+    pub paced_ms: u64,
+    /// Mensajes por segundo del ritmo fijo.
+    pub rate: u32,
+}
+
+/// Descriptores que cada proceso necesita además de sus conexiones.
+const SPARE: u64 = 64;
+
+/// Lo que `select` llega a atender, dejando sitio a los descriptores que ya estaban abiertos.
+const SELECT_MOST: usize = FD_SETSIZE - 24;
+
+impl Plan {
+    /// Lo corriente: tres minutos.
+    pub fn usual() -> Plan {
+        Plan {
+            order: "cargo lab".into(),
+            engines: Engine::OURS.into(),
+            idle: vec![10, 100, 1000, 10_000],
+            busy: vec![100, 1000],
+            active: 10,
+            repeats: 5,
+            burst_ms: 300,
+            paced_ms: 500,
+            rate: 4000,
+        }
+    }
+
+    /// Medio minuto: lo justo para ver las diferencias grandes.
+    pub fn quick() -> Plan {
+        Plan {
+            order: "cargo lab rapido".into(),
+            idle: vec![10, 100, 1000],
+            busy: vec![100],
+            repeats: 3,
+            burst_ms: 150,
+            paced_ms: 200,
+            ..Plan::usual()
+        }
+    }
+
+    /// Veinte minutos: más motores, más puntos, más largos y más veces.
+    pub fn thorough() -> Plan {
+        Plan {
+            order: "cargo lab completo".into(),
+            engines: Engine::ALL.into(),
+            idle: vec![10, 30, 100, 300, 1000, 3000, 10_000],
+            busy: vec![30, 100, 300, 1000, 3000],
+            repeats: 9,
+            burst_ms: 500,
+            paced_ms: 1000,
+            ..Plan::usual()
+        }
+    }
+
+    /// Con otras conexiones. Con todas activas se repiten las que no pasen de tres mil.
+    pub fn with_connections(mut self, connections: &[usize]) -> Plan {
+        self.idle = connections.to_vec();
+        self.idle.sort_unstable();
+        self.idle.dedup();
+        self.busy = self.idle.iter().copied().filter(|&count| count <= 3000).collect();
+        self
+    }
+
+    /// Recorta lo que no cabe en `descriptors`, y dice si hubo que recortar.
+    pub fn fit(&mut self, descriptors: u64) -> bool {
+        let most = usize::try_from(descriptors.saturating_sub(SPARE)).unwrap_or(usize::MAX);
+        let cut = |counts: &mut Vec<usize>| {
+            let before = counts.clone();
+            for count in counts.iter_mut() {
+                *count = (*count).min(most.max(1));
+            }
+            counts.dedup();
+            *counts != before
+        };
+        let idle = cut(&mut self.idle);
+        cut(&mut self.busy) || idle
+    }
+
+    /// Los casos, sin repetir ninguno, de menos conexiones a más.
+    pub fn cases(&self) -> Vec<Case> {
+        let idle = self.idle.iter().map(|&connections| (connections, self.active.min(connections)));
+        let busy = self.busy.iter().map(|&connections| (connections, connections));
+        let mut sizes: Vec<(usize, usize)> = idle.chain(busy).collect();
+        sizes.sort_unstable();
+        sizes.dedup();
+        let cases = sizes.into_iter().flat_map(|(connections, active)| {
+            self.engines.iter().map(move |&engine| Case { engine, connections, active })
+        });
+        // Más allá no hay nada que medir: se cuenta aparte dónde se detiene.
+        cases
+            .filter(|case| case.engine != Engine::Select || case.connections <= SELECT_MOST)
+            .collect()
+    }
+
+    /// Cuánto tardará un caso, más o menos.
+    pub fn estimate(&self, case: Case) -> Duration {
+        let measuring = self.warm_up() + self.burst() + self.paced();
+        let connecting =
+            Duration::from_micros(60) * u32::try_from(case.connections).unwrap_or(u32::MAX);
+        measuring + connecting + Duration::from_millis(20)
+    }
+
+    /// Cuánto se calienta antes de medir: cachés, reloj del procesador, pilas de los hilos.
+    pub fn warm_up(&self) -> Duration {
+        self.burst() / 4
+    }
+
+    /// Cuánto se mide a todo lo que da.
+    pub fn burst(&self) -> Duration {
+        Duration::from_millis(self.burst_ms)
+    }
+
+    /// Cuánto se mide a ritmo fijo.
+    pub fn paced(&self) -> Duration {
+        Duration::from_millis(self.paced_ms)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lasts(plan: &Plan) -> Duration {
+        let once: Duration = plan.cases().into_iter().map(|case| plan.estimate(case)).sum();
+        once * u32::try_from(plan.repeats).unwrap()
+    }
+
+    #[test]
+    fn cada_orden_dura_lo_que_promete() {
+        let seconds = |plan| lasts(&plan).as_secs();
+        assert!((20..=30).contains(&seconds(Plan::quick())), "{}", seconds(Plan::quick()));
+        assert!((120..=180).contains(&seconds(Plan::usual())), "{}", seconds(Plan::usual()));
+        assert!((900..=1260).contains(&seconds(Plan::thorough())), "{}", seconds(Plan::thorough()));
+    }
+
+    #[test]
+    fn ningún_caso_se_repite_y_a_select_no_se_le_pide_lo_que_no_puede() {
+        let plan = Plan::usual().with_connections(&[10, 10, 5000]);
+        let cases = plan.cases();
+        assert_eq!(cases.iter().filter(|case| case.connections == 10).count(), Engine::OURS.len());
+        assert!(cases.iter().all(|case| case.engine != Engine::Select || case.connections == 10));
+        assert!(cases.iter().any(|case| case.engine == Engine::Epoll && case.connections == 5000));
+    }
+
+    #[test]
+    fn con_pocos_descriptores_se_recorta_y_se_dice() {
+        let mut plan = Plan::usual();
+        assert!(!plan.fit(20_000));
+        assert!(plan.fit(1024));
+        assert_eq!(plan.idle, [10, 100, 960]);
+        assert_eq!(plan.busy, [100, 960]);
+    }
+}

@@ -1,0 +1,81 @@
+//! Los programas que se miden además del propio laboratorio: los de las lecciones, los pares y lo
+//! que haya instalado.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use multiplexacion::cli::Trouble;
+
+use crate::commands::COURSE;
+use crate::report::terminal::note;
+
+/// Compila el programa de una lección, si hace falta, y dice dónde está.
+///
+/// # Errors
+/// No compila: ya lo habrá dicho cargo.
+pub fn lesson(name: &str) -> Result<PathBuf, Trouble> {
+    build(&Path::new(COURSE).join("Cargo.toml"), &["--package", "multiplexacion", "--bin", name])
+        .map_err(|_| {
+        Trouble::new(
+            format!("no se pudo compilar {name}"),
+            format!("mira qué dice cargo build --bin {name}"),
+        )
+    })?;
+    Ok(folder()?.join(name))
+}
+
+/// Compila el eco sobre io_uring de «Más allá», si se puede.
+pub fn uring() -> Option<PathBuf> {
+    note("Compilando el eco sobre io_uring; solo la primera vez…");
+    let manifest = Path::new(COURSE).join("Cargo.toml");
+    if build(&manifest, &["--package", "mas_alla", "--bin", "eco_uring"]).is_err() {
+        note("No se pudo compilar: se mide sin él.");
+        return None;
+    }
+    Some(folder().ok()?.join("eco_uring"))
+}
+
+/// Compila los pares, si se puede: traen otras bibliotecas, y por eso viven aparte.
+pub fn peers() -> Option<PathBuf> {
+    note("Compilando los pares (hyper y may_minihttp); solo la primera vez…");
+    let manifest = Path::new(crate::commands::LESSON).join("pares/Cargo.toml");
+    if build(&manifest, &[]).is_err() {
+        note("No se pudieron compilar: se mide sin ellos.");
+        return None;
+    }
+    folder().ok()
+}
+
+/// Si hay un programa con ese nombre en el PATH.
+pub fn installed(name: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    // nginx suele estar con los programas del sistema, fuera del PATH de un usuario.
+    std::env::split_paths(&path)
+        .chain(["/usr/sbin".into(), "/usr/local/sbin".into()])
+        .any(|folder| folder.join(name).is_file())
+}
+
+/// Con el mismo perfil y en la misma carpeta en que se compiló este programa.
+fn build(manifest: &Path, what: &[&str]) -> io::Result<()> {
+    let folder = folder()?;
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(["build", "--quiet", "--manifest-path"]).arg(manifest).args(what);
+    if folder.ends_with("release") {
+        command.arg("--release");
+    }
+    if let Some(target) = folder.parent() {
+        command.arg("--target-dir").arg(target);
+    }
+    let status = command.stdin(Stdio::null()).stdout(Stdio::null()).status()?;
+    if status.success() { Ok(()) } else { Err(io::ErrorKind::Other.into()) }
+}
+
+/// La carpeta en que está este programa: `target/release`, o la de las pruebas.
+fn folder() -> io::Result<PathBuf> {
+    let program = std::env::current_exe()?;
+    let folder = program.parent().ok_or(io::ErrorKind::NotFound)?;
+    // Las pruebas se ejecutan desde `target/debug/deps`.
+    Ok(if folder.ends_with("deps") { folder.with_file_name("") } else { folder.to_owned() })
+}

@@ -1,0 +1,219 @@
+//! Lo que se mide: un servidor en su propio proceso, y lo que el núcleo cuenta de él.
+
+use std::fs;
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::unistd::Pid;
+
+use crate::clock;
+use crate::cores::Cores;
+use crate::engines::Engine;
+use crate::tally::Tally;
+
+/// Cuánto se espera a que un servidor diga dónde escucha, o a que escuche donde se le dijo.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Un servidor en marcha. Al soltarlo, termina.
+pub struct Subject {
+    child: Child,
+    orders: Option<ChildStdin>,
+    output: Option<BufReader<ChildStdout>>,
+    address: SocketAddr,
+}
+
+impl Subject {
+    /// Arranca `program`, el propio laboratorio, como servidor de eco con un motor.
+    ///
+    /// # Errors
+    /// No arranca, o termina antes de escuchar.
+    pub fn engine(
+        program: &Path,
+        engine: Engine,
+        hindered: bool,
+        cores: &Cores,
+    ) -> io::Result<Subject> {
+        let mut command = Command::new(program);
+        command.args(["servidor", engine.name()]);
+        if hindered {
+            command.arg("--estorbo");
+        }
+        Subject::announcing(command, cores)
+    }
+
+    /// Arranca un servidor de eco ajeno al laboratorio, que no sabe contar lo que hace.
+    ///
+    /// # Errors
+    /// No arranca, o termina antes de escuchar.
+    pub fn stranger(program: &Path, cores: &Cores) -> io::Result<Subject> {
+        let mut command = Command::new(program);
+        // Lo que tenga que decir lo dice su código de salida.
+        command.args(["--port", "0"]).stderr(Stdio::null());
+        let mut subject = Subject::announcing(command, cores)?;
+        subject.orders = None;
+        Ok(subject)
+    }
+
+    /// Arranca un servidor que dice en su primera línea dónde escucha, como todos los del curso.
+    ///
+    /// # Errors
+    /// No arranca, o termina antes de decirlo.
+    pub fn announcing(mut command: Command, cores: &Cores) -> io::Result<Subject> {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = spawn(command, cores)?;
+        let orders = child.stdin.take();
+        let mut output = child.stdout.take().map(BufReader::new);
+        let address = output.as_mut().and_then(announced);
+        let mut subject =
+            Subject { child, orders, output, address: (Ipv4Addr::LOCALHOST, 0).into() };
+        match address {
+            Some(address) => subject.address = address,
+            None => return Err(subject.gone()),
+        }
+        Ok(subject)
+    }
+
+    /// Arranca un servidor al que se le dice el puerto, y espera a que escuche en él.
+    ///
+    /// # Errors
+    /// No arranca, o no escucha.
+    pub fn told(command: impl FnOnce(u16) -> Command, cores: &Cores) -> io::Result<Subject> {
+        let address = free_address()?;
+        let mut command = command(address.port());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = spawn(command, cores)?;
+        let mut subject = Subject { child, orders: None, output: None, address };
+        let deadline = Instant::now() + PATIENCE;
+        while TcpStream::connect(address).is_err() {
+            if subject.child.try_wait()?.is_some() || Instant::now() > deadline {
+                return Err(subject.gone());
+            }
+            // No avisa de que ya escucha: solo queda volver a llamar.
+            thread::sleep(Duration::from_millis(5));
+        }
+        Ok(subject)
+    }
+
+    /// Dónde escucha.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Su número de proceso.
+    fn pid(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.child.id()).unwrap_or(0))
+    }
+
+    /// Procesador que lleva usado.
+    ///
+    /// # Errors
+    /// Ya terminó.
+    pub fn cpu(&self) -> io::Result<Duration> {
+        clock::of_process(self.pid())
+    }
+
+    /// Lo que el propio servidor lleva contado; `None` si no es de este laboratorio.
+    ///
+    /// # Errors
+    /// Terminó, o dice otra cosa.
+    pub fn tally(&mut self) -> io::Result<Option<Tally>> {
+        let (Some(orders), Some(output)) = (&mut self.orders, &mut self.output) else {
+            return Ok(None);
+        };
+        orders.write_all(b"cuenta\n")?;
+        let mut line = String::new();
+        output.read_line(&mut line)?;
+        line.parse().map(Some).map_err(|()| io::ErrorKind::InvalidData.into())
+    }
+
+    /// Memoria residente, en bytes. La cuenta el núcleo página a página: la de
+    /// `/proc/PID/status` es aproximada (proc(5)), y aquí importan los bytes.
+    ///
+    /// # Errors
+    /// Ya terminó, o no es nuestro.
+    pub fn resident(&self) -> io::Result<u64> {
+        Ok(self.proc("smaps_rollup", "Rss:")? * 1024)
+    }
+
+    /// Hilos que tiene ahora.
+    ///
+    /// # Errors
+    /// Ya terminó.
+    pub fn threads(&self) -> io::Result<u64> {
+        self.proc("status", "Threads:")
+    }
+
+    fn proc(&self, file: &str, field: &str) -> io::Result<u64> {
+        let text = fs::read_to_string(format!("/proc/{}/{file}", self.pid()))?;
+        number_after(&text, field).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    /// Un error que dice cómo terminó.
+    fn gone(&mut self) -> io::Error {
+        let _ = self.child.kill();
+        match self.child.wait() {
+            Ok(status) => io::Error::other(match status.code() {
+                Some(code) => format!("el servidor terminó con el código {code} antes de escuchar"),
+                None => "el servidor no llegó a escuchar".to_owned(),
+            }),
+            Err(error) => error,
+        }
+    }
+}
+
+impl Drop for Subject {
+    fn drop(&mut self) {
+        // Ya no hace falta que se despida de nadie.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Lo arranca con los núcleos del servidor y en un grupo aparte: el Ctrl-C de la terminal es para
+/// el laboratorio, que sabe qué dejar terminado.
+fn spawn(mut command: Command, cores: &Cores) -> io::Result<Child> {
+    command.process_group(0);
+    cores.as_server(|| command.spawn())?
+}
+
+fn announced(output: &mut BufReader<ChildStdout>) -> Option<SocketAddr> {
+    let mut line = String::new();
+    output.read_line(&mut line).ok()?;
+    line.trim().strip_prefix("Escuchando en ")?.parse().ok()
+}
+
+/// Un puerto que ahora mismo no usa nadie, para los programas que no aceptan el 0.
+fn free_address() -> io::Result<SocketAddr> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
+}
+
+fn number_after(text: &str, field: &str) -> Option<u64> {
+    text.lines().find_map(|line| line.strip_prefix(field)?.split_whitespace().next()?.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn un_servidor_que_no_llega_a_escuchar_dice_cómo_terminó() {
+        let cores = Cores::split().unwrap();
+        let mut command = Command::new("sh");
+        command.args(["-c", "exit 3"]);
+        let Err(error) = Subject::announcing(command, &cores) else { panic!("no escucha nadie") };
+        assert_eq!(error.to_string(), "el servidor terminó con el código 3 antes de escuchar");
+    }
+
+    #[test]
+    fn de_proc_se_lee_el_campo_pedido() {
+        let status = "Name:\tlab\nVmRSS:\t    4412 kB\nThreads:\t7\n";
+        assert_eq!(number_after(status, "VmRSS:"), Some(4412));
+        assert_eq!(number_after(status, "Threads:"), Some(7));
+        assert_eq!(number_after(status, "VmSwap:"), None);
+    }
+}

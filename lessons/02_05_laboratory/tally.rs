@@ -1,0 +1,80 @@
+//! La cuenta que lleva cada motor de lo que hace, y cómo viaja: una línea por la salida estándar.
+
+use std::fmt;
+use std::str::FromStr;
+
+use nix::sys::resource::{UsageWho, getrusage};
+
+/// Lo que un motor lleva hecho desde que arrancó.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Llamadas al sistema para esperar, leer, escribir, aceptar y registrar.
+    pub calls: u64,
+    /// Veces que una espera terminó.
+    pub wakeups: u64,
+    /// Clientes a los que no se pudo atender.
+    pub refused: u64,
+    /// Cambios de contexto, de todos sus hilos (getrusage(2)): los que pidió al dormirse y los
+    /// que no pidió.
+    pub switches: u64,
+}
+
+impl Tally {
+    /// La cuenta, con los cambios de contexto de este proceso.
+    pub fn of_this_process(calls: u64, wakeups: u64, refused: u64) -> Tally {
+        let switches = getrusage(UsageWho::RUSAGE_SELF).map_or(0, |usage| {
+            usage.voluntary_context_switches() + usage.involuntary_context_switches()
+        });
+        Tally { calls, wakeups, refused, switches: u64::try_from(switches).unwrap_or(0) }
+    }
+
+    /// Lo hecho entre `before` y esta cuenta.
+    pub fn since(self, before: Tally) -> Tally {
+        Tally {
+            calls: self.calls - before.calls,
+            wakeups: self.wakeups - before.wakeups,
+            refused: self.refused - before.refused,
+            switches: self.switches - before.switches,
+        }
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Tally { calls, wakeups, refused, switches } = self;
+        write!(f, "llamadas={calls} despertares={wakeups} rechazados={refused} cambios={switches}")
+    }
+}
+
+impl FromStr for Tally {
+    type Err = ();
+
+    fn from_str(line: &str) -> Result<Tally, ()> {
+        let mut tally = Tally::default();
+        for word in line.split_whitespace() {
+            let (name, number) = word.split_once('=').ok_or(())?;
+            let number = number.parse().map_err(|_| ())?;
+            match name {
+                "llamadas" => tally.calls = number,
+                "despertares" => tally.wakeups = number,
+                "rechazados" => tally.refused = number,
+                "cambios" => tally.switches = number,
+                _ => return Err(()),
+            }
+        }
+        Ok(tally)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn la_cuenta_va_y_vuelve_en_una_línea() {
+        let tally = Tally { calls: 3, wakeups: 1, refused: 0, switches: 12 };
+        assert_eq!(tally.to_string().parse(), Ok(tally));
+        assert!("llamadas=muchas".parse::<Tally>().is_err());
+        assert!("Escuchando en 127.0.0.1:1".parse::<Tally>().is_err());
+    }
+}

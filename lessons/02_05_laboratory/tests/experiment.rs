@@ -1,0 +1,132 @@
+//! El laboratorio de verdad, en pequeño: procesos, sockets y veredictos.
+#![allow(clippy::unwrap_used, reason = "todo este archivo es una prueba")]
+
+use std::path::PathBuf;
+
+use laboratorio::cores::Cores;
+use laboratorio::engines::Engine;
+use laboratorio::measure::Laboratory;
+use laboratorio::plan::Plan;
+use laboratorio::report::{html, terminal};
+use laboratorio::results::Report;
+use laboratorio::verdict::{Answer, Growth, growth, verdicts};
+use multiplexacion::stop::Stop;
+
+fn laboratory(hindered: Option<Engine>) -> Laboratory {
+    Laboratory {
+        program: PathBuf::from(env!("CARGO_BIN_EXE_lab")),
+        uring: None,
+        cores: Cores::split().unwrap(),
+        hindered,
+    }
+}
+
+/// Ratos de milisegundos: bastan para saber que todo llega, y para lo que cuesta cien veces más.
+fn tiny(engines: &[Engine], idle: &[usize]) -> Plan {
+    Plan {
+        order: "prueba".into(),
+        engines: engines.into(),
+        idle: idle.into(),
+        busy: Vec::new(),
+        active: 2,
+        repeats: 1,
+        burst_ms: 40,
+        paced_ms: 20,
+        rate: 500,
+    }
+}
+
+fn experiment(hindered: Option<Engine>, plan: Plan) -> Report {
+    harness::raise_descriptor_limit();
+    let stop = Stop::on_signals().unwrap();
+    laboratory(hindered).experiment(plan, &stop, |_| ())
+}
+
+#[test]
+fn cada_motor_se_mide_y_el_informe_los_nombra() {
+    let report = experiment(None, tiny(&Engine::OURS, &[2, 100]));
+    assert!(report.complete);
+    for point in &report.points {
+        let case = point.case;
+        assert_eq!(point.trouble, None, "{case:?}");
+        let run = point.runs[0];
+        assert!(run.messages_per_second > 0.0 && run.cpu_ns > 0.0, "{case:?}: {run:?}");
+        // Leer y escribir cada mensaje; y, salvo con hilos, alguna espera.
+        let at_least = if case.engine == Engine::Threads { 1.99 } else { 2.0 };
+        assert!(run.count(|counts| counts.calls) >= at_least, "{case:?}: {run:?}");
+        assert!(run.p50_us <= run.p99_us && run.p99_us <= run.p999_us, "{case:?}");
+        let threads = if case.engine == Engine::Threads { case.connections + 2 } else { 1 };
+        assert_eq!(run.threads, threads as u64, "{case:?}");
+    }
+    let text = terminal::text(&report);
+    let page = html::page(&report);
+    for engine in Engine::OURS {
+        assert!(text.contains(engine.name()) && page.contains(engine.name()), "{engine}");
+    }
+    assert!(page.contains("<svg") && page.ends_with("</html>\n"));
+    assert!(!text.contains('\u{1b}'), "sin terminal no hay colores");
+}
+
+#[test]
+fn select_se_detiene_antes_de_las_1024() {
+    let report = experiment(None, tiny(&[Engine::Select], &[2]));
+    let limit = report.select_limit.unwrap();
+    assert!(limit.served < 1024 && limit.served > 1000, "{limit:?}");
+}
+
+#[test]
+fn estropear_epoll_a_propósito_cambia_el_veredicto() {
+    // Estorbado, hace una llamada al sistema por cada cliente en cada vuelta: mil conexiones
+    // cuestan decenas de veces más que dos, con las máquinas ocupadas o sin ellas.
+    let plan = || tiny(&[Engine::Epoll], &[2, 1000]);
+    let worse = experiment(Some(Engine::Epoll), plan());
+    assert!(matches!(growth(&worse, Engine::Epoll), Some(Growth::Linear(_))));
+    let question = |report: &Report| {
+        let all = verdicts(report);
+        all.iter().find(|verdict| verdict.question.contains("crece el costo")).unwrap().answer
+    };
+    assert_eq!(question(&worse), Answer::Fails);
+    // Y sus llamadas lo delatan: al de verdad le bastan unas pocas por mensaje.
+    let sound = experiment(None, plan());
+    let calls = |report: &Report| report.points[1].runs[0].count(|counts| counts.calls);
+    assert!(calls(&sound) < 5.0 && calls(&worse) > 100.0);
+}
+
+#[test]
+fn una_parada_a_la_mitad_deja_un_informe_que_lo_dice() {
+    let stop = Stop::on_signals().unwrap();
+    let plan = tiny(&[Engine::Epoll], &[2, 3, 4]);
+    let mut measured = 0;
+    let report = laboratory(None).experiment(plan, &stop, |_| {
+        measured += 1;
+        if measured == 2 {
+            // A este hilo, que es quien tiene la señal apartada.
+            nix::sys::signal::raise(nix::sys::signal::Signal::SIGINT).unwrap();
+        }
+    });
+    assert!(!report.complete);
+    assert_eq!(report.points.iter().filter(|point| !point.runs.is_empty()).count(), 2);
+    assert!(terminal::text(&report).contains("INFORME A MEDIAS"));
+    assert!(html::page(&report).contains("Informe a medias"));
+}
+
+#[test]
+fn un_motor_que_no_arranca_se_dice_una_vez_y_no_impide_medir_los_demás() {
+    let report = experiment(None, tiny(&[Engine::Epoll, Engine::Uring], &[2, 3]));
+    assert!(report.complete);
+    assert_eq!(report.engines(), [Engine::Epoll]);
+    let about: Vec<&String> =
+        report.warnings.iter().filter(|warning| warning.contains("uring")).collect();
+    assert_eq!(about.len(), 1, "{about:?}");
+    assert!(about[0].ends_with("de este motor no hay cifras."), "{about:?}");
+}
+
+#[test]
+fn un_informe_guardado_se_lee_igual() {
+    let report = experiment(None, tiny(&[Engine::Epoll], &[2]));
+    let path = std::env::temp_dir().join(format!("laboratorio-{}.json", std::process::id()));
+    report.write(&path).unwrap();
+    let again = Report::read(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(terminal::text(&again), terminal::text(&report));
+}

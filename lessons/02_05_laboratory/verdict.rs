@@ -1,0 +1,589 @@
+//! Los veredictos: cada afirmación de los apuntes, hecha pregunta, y lo que responden los datos.
+//!
+//! Nada de aquí mide ni escribe: son funciones de un [`Report`]. Si los datos son otros, la
+//! respuesta es otra, y si no bastan, lo dice.
+
+use std::fmt::Write;
+
+use crate::engines::Engine;
+use crate::plan::Case;
+use crate::results::{MANY, Measure, Point, Report};
+use crate::statistics::Line;
+use crate::wording::{bytes, connections, list, nanoseconds, number};
+
+/// Lo que dicen los datos de una afirmación.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// La sostienen.
+    Holds,
+    /// La contradicen.
+    Fails,
+    /// Según el caso.
+    Depends,
+    /// No bastan para decirlo.
+    Unknown,
+}
+
+/// Una pregunta y su respuesta.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// La pregunta.
+    pub question: &'static str,
+    /// Lo que se suele afirmar.
+    pub claim: &'static str,
+    /// Lo que dicen los datos.
+    pub answer: Answer,
+    /// Con qué cifras, en frases.
+    pub because: String,
+}
+
+/// Cómo cambia el costo por mensaje al crecer las conexiones ociosas.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Growth {
+    /// No se nota: O(1).
+    Flat,
+    /// Crece con ellas, tantos nanosegundos por cada una: O(n).
+    Linear(f64),
+    /// Ni una cosa ni la otra.
+    Unclear,
+}
+
+/// Por debajo de esto, de la menor a la mayor, no crece. Deja sitio a las cachés del procesador,
+/// que con más clientes en memoria aciertan algo menos.
+const FLAT: f64 = 1.3;
+
+/// Por encima de esto, crece.
+const GROWS: f64 = 2.0;
+
+/// La menor diferencia de tamaño con la que se puede hablar de crecer.
+const RANGE: usize = 10;
+
+/// «Cientos de conexiones», en los apuntes.
+const HUNDREDS: std::ops::RangeInclusive<usize> = 100..=3000;
+
+const CPU: Measure = |run| run.cpu_ns;
+const RATE: Measure = |run| run.messages_per_second;
+const TAIL: Measure = |run| run.p99_us;
+const MEMORY: Measure = |run| run.bytes_per_connection;
+const CALLS: Measure = |run| run.count(|counts| counts.calls);
+
+/// Todas las preguntas, en el orden en que se leen.
+pub fn verdicts(report: &Report) -> Vec<Verdict> {
+    vec![
+        idle_cost(report),
+        cost_growth(report),
+        select_limit(report),
+        threads_scale(report),
+        select_does_better(report),
+        threads_win(report),
+        edge_or_level(report),
+    ]
+}
+
+// ANCHOR: growth
+/// Cómo crece el costo por mensaje de un motor con las conexiones ociosas; `None` si los datos no
+/// abarcan lo bastante.
+pub fn growth(report: &Report, engine: Engine) -> Option<Growth> {
+    let points: Vec<(f64, f64)> = report
+        .idle(engine)
+        .filter_map(|point| Some((lossy(point.case.connections), point.median(CPU)?)))
+        .collect();
+    let ((fewest, cheapest), (most, dearest)) = (*points.first()?, *points.last()?);
+    if most < fewest * lossy(RANGE) {
+        return None;
+    }
+    let line = Line::fit(&points)?;
+    Some(if dearest / cheapest < FLAT {
+        Growth::Flat
+    } else if dearest / cheapest > GROWS && line.at(most) / line.at(fewest) > GROWS {
+        Growth::Linear(line.slope)
+    } else {
+        Growth::Unclear
+    })
+}
+// ANCHOR_END: growth
+
+/// Memoria residente por conexión de un motor, en bytes, en el mayor de sus casos con ociosas.
+pub fn idle_bytes(report: &Report, engine: Engine) -> Option<f64> {
+    let largest = report.idle(engine).last()?;
+    if largest.case.connections < MANY { None } else { largest.median(MEMORY) }
+}
+
+/// Los casos en que un hilo por cliente supera a `epoll` más allá del ruido, con lo que mejora.
+pub fn thread_wins(report: &Report) -> Vec<(Case, Better)> {
+    let measured = report.idle(Engine::Threads).chain(report.busy(Engine::Threads));
+    let mut wins = Vec::new();
+    for threads in measured {
+        let Some(epoll) = report.point(Case { engine: Engine::Epoll, ..threads.case }) else {
+            continue;
+        };
+        let better = Better::between(threads, epoll);
+        if better.any() && !wins.contains(&(threads.case, better)) {
+            wins.push((threads.case, better));
+        }
+    }
+    wins
+}
+
+/// En qué es mejor un motor que otro, más allá del ruido.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Better {
+    /// Gasta menos procesador por mensaje.
+    pub cpu: bool,
+    /// Da más mensajes por segundo.
+    pub rate: bool,
+    /// La espera que 99 de cada 100 no pasan es menor.
+    pub tail: bool,
+}
+
+impl Better {
+    /// En qué mejora `one` a `other`.
+    pub fn between(one: &Point, other: &Point) -> Better {
+        let below = |one: &Point, other: &Point, measure| {
+            one.spread(measure)
+                .zip(other.spread(measure))
+                .is_some_and(|(one, other)| one.clearly_below(&other))
+        };
+        Better {
+            cpu: below(one, other, CPU),
+            rate: below(other, one, RATE),
+            tail: below(one, other, TAIL),
+        }
+    }
+
+    fn any(self) -> bool {
+        self != Better::default()
+    }
+
+    fn describe(self) -> String {
+        let mut parts = Vec::new();
+        if self.cpu {
+            parts.push("gasta menos procesador");
+        }
+        if self.rate {
+            parts.push("da más mensajes por segundo");
+        }
+        if self.tail {
+            parts.push("hace esperar menos");
+        }
+        list(&parts)
+    }
+}
+
+fn idle_cost(report: &Report) -> Verdict {
+    let costs: Vec<(Engine, f64)> = report
+        .engines()
+        .into_iter()
+        .filter_map(|engine| Some((engine, idle_bytes(report, engine)?)))
+        .collect();
+    let cost = |wanted| costs.iter().find(|(engine, _)| *engine == wanted).map(|&(_, cost)| cost);
+    let mut because: String = list(
+        &costs
+            .iter()
+            .map(|(engine, cost)| format!("{} en {engine}", bytes(*cost)))
+            .collect::<Vec<_>>(),
+    );
+    let answer = match (cost(Engine::Threads), cost(Engine::Epoll)) {
+        (Some(threads), Some(epoll)) => {
+            let _ = write!(
+                because,
+                ". Un hilo ocupa unas {} veces lo que un cliente de epoll; la memoria que el núcleo gasta \
+                 en cada socket va aparte, y es la misma para todos",
+                rounded(threads / epoll.max(1.0))
+            );
+            if threads > epoll * 2.0 { Answer::Holds } else { Answer::Fails }
+        }
+        _ => Answer::Unknown,
+    };
+    Verdict {
+        question: "¿Cuánto cuesta una conexión ociosa?",
+        claim: "Un hilo por conexión tropieza con los límites de memoria",
+        answer,
+        because: sentence(&because),
+    }
+}
+
+fn cost_growth(report: &Report) -> Verdict {
+    let mut parts = Vec::new();
+    let mut found = Vec::new();
+    for engine in report.engines() {
+        let Some(growth) = growth(report, engine) else { continue };
+        found.push((engine, growth));
+        parts.push(match growth {
+            Growth::Flat => format!("en {engine} no crece"),
+            Growth::Linear(slope) => {
+                format!("en {engine} crece {} por cada conexión ociosa", nanoseconds(slope))
+            }
+            Growth::Unclear => format!("en {engine} crece algo, sin llegar a doblarse"),
+        });
+    }
+    let is = |wanted: Engine, test: fn(&Growth) -> bool| {
+        found.iter().find(|(engine, _)| *engine == wanted).map(|(_, growth)| test(growth))
+    };
+    let flat = is(Engine::Epoll, |growth| *growth == Growth::Flat);
+    let linear: Vec<bool> = [Engine::Select, Engine::Poll]
+        .into_iter()
+        .filter_map(|engine| is(engine, |growth| matches!(growth, Growth::Linear(_))))
+        .collect();
+    Verdict {
+        question: "¿Cómo crece el costo por mensaje cuando crecen las conexiones ociosas?",
+        claim: "Con epoll, el núcleo hace el trabajo: no hay que preguntar por todos",
+        answer: match flat {
+            Some(true) if !linear.is_empty() && linear.iter().all(|&grows| grows) => Answer::Holds,
+            Some(true) => Answer::Depends,
+            Some(false) => Answer::Fails,
+            None => Answer::Unknown,
+        },
+        because: sentence(&parts.join("; ")),
+    }
+}
+
+fn select_limit(report: &Report) -> Verdict {
+    let (answer, because) = match report.select_limit {
+        Some(limit) if limit.served < limit.tried => (
+            Answer::Holds,
+            format!(
+                "En {} de las {} que se le abrieron. Su conjunto tiene 1024 sitios, del descriptor 0 \
+                 al 1023, y unos pocos ya estaban ocupados",
+                limit.served,
+                connections(limit.tried)
+            ),
+        ),
+        Some(limit) => (
+            Answer::Unknown,
+            format!(
+                "Atendió a las {} que se le abrieron: faltaron descriptores para llegar al tope",
+                connections(limit.tried)
+            ),
+        ),
+        None => (Answer::Unknown, String::new()),
+    };
+    Verdict {
+        question: "¿Dónde se detiene select?",
+        claim: "select no pasa de 1024 descriptores",
+        answer,
+        because: sentence(&because),
+    }
+}
+
+/// El costo por mensaje con cientos de conexiones, frente al de unas pocas.
+fn threads_scale(report: &Report) -> Verdict {
+    let fewest = report.idle(Engine::Threads).next().and_then(|point| point.median(CPU));
+    let failed: Vec<&Point> = report
+        .points
+        .iter()
+        .filter(|point| point.case.engine == Engine::Threads && point.trouble.is_some())
+        .collect();
+    let many = report
+        .idle(Engine::Threads)
+        .chain(report.busy(Engine::Threads))
+        .filter(|point| HUNDREDS.contains(&point.case.connections))
+        .filter_map(|point| Some((point.case, point.median(CPU)?)))
+        .max_by(|one, other| one.1.total_cmp(&other.1));
+    let (answer, mut because) = match (fewest, many) {
+        (Some(few), Some((case, many))) => (
+            if many > few * GROWS { Answer::Holds } else { Answer::Fails },
+            format!(
+                "Con {} ({} activas), cada mensaje cuesta {} veces lo que con las menos: {} frente a {}",
+                connections(case.connections),
+                case.active,
+                number(many / few),
+                nanoseconds(many),
+                nanoseconds(few)
+            ),
+        ),
+        _ => (Answer::Unknown, String::new()),
+    };
+    if let Some(point) = failed.first() {
+        let _ = write!(
+            because,
+            ". Y con {} {}",
+            connections(point.case.connections),
+            point.trouble.as_deref().unwrap_or("no se pudo medir")
+        );
+    }
+    Verdict {
+        question: "¿Deja de ser viable un hilo por cliente con cientos de conexiones?",
+        claim: "Con cientos de conexiones, un hilo para cada una no siempre es viable",
+        answer,
+        because: sentence(&because),
+    }
+}
+
+fn select_does_better(report: &Report) -> Verdict {
+    let mut parts = Vec::new();
+    let (mut better, mut compared) = (0, 0);
+    for select in report.idle(Engine::Select).chain(report.busy(Engine::Select)) {
+        if !HUNDREDS.contains(&select.case.connections) {
+            continue;
+        }
+        let threads = report.point(Case { engine: Engine::Threads, ..select.case });
+        let Some((ours, theirs)) =
+            select.spread(CPU).zip(threads.and_then(|point| point.spread(CPU)))
+        else {
+            continue;
+        };
+        compared += 1;
+        better += usize::from(ours.clearly_below(&theirs));
+        parts.push(format!(
+            "con {} ({} activas), {} por mensaje en select y {} en hilos",
+            connections(select.case.connections),
+            select.case.active,
+            nanoseconds(ours.median),
+            nanoseconds(theirs.median)
+        ));
+    }
+    Verdict {
+        question: "¿Lo hace mejor select?",
+        claim: "select resuelve el problema de los hilos cuando hay cientos de clientes",
+        answer: match (compared, better) {
+            (0, _) => Answer::Unknown,
+            (all, some) if all == some => Answer::Holds,
+            (_, 0) => Answer::Fails,
+            _ => Answer::Depends,
+        },
+        because: sentence(&parts.join("; ")),
+    }
+}
+
+fn threads_win(report: &Report) -> Verdict {
+    let wins = thread_wins(report);
+    let comparable = report
+        .idle(Engine::Threads)
+        .any(|point| report.point(Case { engine: Engine::Epoll, ..point.case }).is_some());
+    let because = if wins.is_empty() {
+        "En ninguno de los casos medidos mejora a epoll más allá del ruido".to_owned()
+    } else {
+        let parts: Vec<String> = wins
+            .iter()
+            .map(|(case, better)| {
+                format!(
+                    "con {} ({} activas) {}",
+                    connections(case.connections),
+                    case.active,
+                    better.describe()
+                )
+            })
+            .collect();
+        format!("Frente a epoll, {}", parts.join("; "))
+    };
+    Verdict {
+        question: "¿Cuándo gana el hilo por cliente?",
+        claim: "Nunca: siempre hay algo mejor",
+        answer: match (comparable, wins.is_empty()) {
+            (false, _) => Answer::Unknown,
+            (true, true) => Answer::Holds,
+            (true, false) => Answer::Fails,
+        },
+        because: if comparable { sentence(&because) } else { String::new() },
+    }
+}
+
+fn edge_or_level(report: &Report) -> Verdict {
+    let mut parts = Vec::new();
+    let (mut better, mut worse, mut compared) = (0, 0, 0);
+    for edge in report.idle(Engine::Edge).chain(report.busy(Engine::Edge)) {
+        let Some(level) = report.point(Case { engine: Engine::Epoll, ..edge.case }) else {
+            continue;
+        };
+        let Some((ours, theirs)) = edge.spread(CPU).zip(level.spread(CPU)) else { continue };
+        compared += 1;
+        better += usize::from(ours.clearly_below(&theirs));
+        worse += usize::from(theirs.clearly_below(&ours));
+        if let Some((edge, level)) = edge.median(CALLS).zip(level.median(CALLS)) {
+            parts.push((edge, level));
+        }
+    }
+    let because = parts.last().map_or(String::new(), |(edge, level)| {
+        format!(
+            "De {compared} casos, por flanco gasta menos en {better} y más en {worse}. Por mensaje \
+             hace {} llamadas al sistema, y por nivel {}: la de más es la lectura que descubre que no \
+             queda nada",
+            number(*edge),
+            number(*level)
+        )
+    });
+    Verdict {
+        question: "¿Por nivel o por flanco?",
+        claim: "El disparo por flanco es más rápido",
+        answer: match (compared, better, worse) {
+            (0, ..) => Answer::Unknown,
+            (_, 0, _) => Answer::Fails,
+            (all, some, _) if some == all => Answer::Holds,
+            _ => Answer::Depends,
+        },
+        because: sentence(&because),
+    }
+}
+
+/// Con una sola cifra que importe: `300` y no `311`.
+fn rounded(value: f64) -> String {
+    let unit = 10_f64.powf(value.max(1.0).log10().floor());
+    number((value / unit).round() * unit).trim_end_matches(",00").trim_end_matches(",0").to_owned()
+}
+
+/// Con mayúscula y punto; vacía si no hay nada que decir.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let Some(first) = letters.next() else { return String::new() };
+    format!("{}{}.", first.to_uppercase(), letters.as_str())
+}
+
+#[expect(clippy::cast_precision_loss)]
+fn lossy(number: usize) -> f64 {
+    number as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::Machine;
+    use crate::plan::Plan;
+    use crate::results::{Counts, Limit, Run};
+
+    /// Un experimento inventado en el que `cost` y `memory` dicen lo que gasta cada caso.
+    fn made_up(cost: impl Fn(Case) -> f64, memory: impl Fn(Engine) -> f64) -> Report {
+        let machine = Machine {
+            processor: "Ejemplo".into(),
+            cores: 4,
+            memory_mib: 8192,
+            kernel: "6.1".into(),
+            descriptors: 20_000,
+            governor: String::new(),
+        };
+        let mut report = Report::new("2026-01-31 09:30".into(), machine, Plan::usual());
+        report.complete = true;
+        report.select_limit = Some(Limit { served: 1016, tried: 1100 });
+        for point in &mut report.points {
+            for noise in [0.99, 1.0, 1.01] {
+                let cpu_ns = cost(point.case) * noise;
+                point.runs.push(Run {
+                    cpu_ns,
+                    messages_per_second: 1e9 / cpu_ns,
+                    p99_us: 50.0 * noise,
+                    bytes_per_connection: memory(point.case.engine),
+                    counts: Some(Counts { calls: 2.0, wakeups: 1.0, switches: 0.0 }),
+                    ..Run::default()
+                });
+            }
+        }
+        report
+    }
+
+    /// Lo que suele verse: select y poll preguntan por todos, los demás no.
+    fn usual_cost(case: Case) -> f64 {
+        let idle = lossy(case.connections - case.active);
+        match case.engine {
+            Engine::Select | Engine::Poll => 4000.0 + 12.0 * idle,
+            Engine::Threads => 9000.0,
+            Engine::Epoll | Engine::Uring => 4000.0,
+            Engine::Edge => 4500.0,
+        }
+    }
+
+    fn usual_memory(engine: Engine) -> f64 {
+        if engine == Engine::Threads { 10_000.0 } else { 100.0 }
+    }
+
+    fn answer(report: &Report, question: &str) -> Answer {
+        let verdicts = verdicts(report);
+        verdicts.iter().find(|verdict| verdict.question.contains(question)).unwrap().answer
+    }
+
+    #[test]
+    fn con_datos_corrientes_los_apuntes_aciertan() {
+        let report = made_up(usual_cost, usual_memory);
+        assert_eq!(growth(&report, Engine::Epoll), Some(Growth::Flat));
+        assert_eq!(growth(&report, Engine::Threads), Some(Growth::Flat));
+        let Some(Growth::Linear(slope)) = growth(&report, Engine::Poll) else {
+            panic!("poll crece con las conexiones ociosas");
+        };
+        assert!((slope - 12.0).abs() < 0.5, "{slope}");
+        assert_eq!(answer(&report, "conexión ociosa"), Answer::Holds);
+        assert_eq!(answer(&report, "crece el costo"), Answer::Holds);
+        assert_eq!(answer(&report, "se detiene select"), Answer::Holds);
+        assert_eq!(answer(&report, "nivel o por flanco"), Answer::Fails);
+    }
+
+    #[test]
+    fn si_epoll_recorriera_a_todos_el_veredicto_sería_otro() {
+        let worse = |case: Case| {
+            let walk = if case.engine == Engine::Epoll { 12.0 } else { 0.0 };
+            usual_cost(case) + walk * lossy(case.connections)
+        };
+        let report = made_up(worse, usual_memory);
+        assert!(matches!(growth(&report, Engine::Epoll), Some(Growth::Linear(_))));
+        assert_eq!(answer(&report, "crece el costo"), Answer::Fails);
+    }
+
+    #[test]
+    fn si_los_hilos_gastaran_más_con_más_clientes_no_serían_viables() {
+        let report = made_up(usual_cost, usual_memory);
+        assert_eq!(answer(&report, "viable"), Answer::Fails);
+        let worse = |case: Case| match case.engine {
+            Engine::Threads => 9000.0 + 40.0 * lossy(case.connections),
+            _ => usual_cost(case),
+        };
+        assert_eq!(answer(&made_up(worse, usual_memory), "viable"), Answer::Holds);
+    }
+
+    #[test]
+    fn si_un_hilo_ocupara_lo_mismo_la_memoria_no_sería_un_problema() {
+        let report = made_up(usual_cost, |_| 100.0);
+        assert_eq!(answer(&report, "conexión ociosa"), Answer::Fails);
+    }
+
+    #[test]
+    fn el_hilo_por_cliente_gana_donde_los_datos_lo_dicen_y_solo_ahí() {
+        let report = made_up(usual_cost, usual_memory);
+        assert_eq!(thread_wins(&report), []);
+        assert_eq!(answer(&report, "gana el hilo"), Answer::Holds);
+        let fast_when_few = |case: Case| match (case.engine, case.connections) {
+            (Engine::Threads, 10) => 2000.0,
+            _ => usual_cost(case),
+        };
+        let report = made_up(fast_when_few, usual_memory);
+        let wins = thread_wins(&report);
+        assert_eq!(wins.len(), 1);
+        assert_eq!(wins[0].0.connections, 10);
+        assert_eq!(wins[0].1, Better { cpu: true, rate: true, tail: false });
+        assert_eq!(answer(&report, "gana el hilo"), Answer::Fails);
+    }
+
+    #[test]
+    fn una_diferencia_que_cabe_en_el_ruido_no_da_la_victoria() {
+        let almost = |case: Case| match case.engine {
+            Engine::Threads => 3990.0,
+            _ => usual_cost(case),
+        };
+        assert_eq!(thread_wins(&made_up(almost, usual_memory)), []);
+    }
+
+    #[test]
+    fn select_lo_hace_mejor_que_los_hilos_según_cuántos_callen() {
+        // Con mil conexiones, de las que callan 990, recorrerlas cuesta más que un hilo.
+        let report = made_up(usual_cost, usual_memory);
+        assert_eq!(answer(&report, "mejor select"), Answer::Depends);
+        let report =
+            made_up(|case| usual_cost(Case { connections: case.active, ..case }), usual_memory);
+        assert_eq!(answer(&report, "mejor select"), Answer::Holds);
+    }
+
+    #[test]
+    fn sin_datos_no_se_afirma_nada() {
+        let mut report = made_up(usual_cost, usual_memory);
+        report.points.iter_mut().for_each(|point| point.runs.clear());
+        report.select_limit = None;
+        for verdict in verdicts(&report) {
+            assert_eq!(verdict.answer, Answer::Unknown, "{}", verdict.question);
+        }
+    }
+
+    #[test]
+    fn de_un_solo_tamaño_no_se_deduce_cómo_crece() {
+        let mut report = made_up(usual_cost, usual_memory);
+        report.points.retain(|point| point.case.connections == 1000);
+        assert_eq!(growth(&report, Engine::Epoll), None);
+        assert_eq!(answer(&report, "crece el costo"), Answer::Unknown);
+    }
+}

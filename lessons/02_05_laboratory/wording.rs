@@ -1,0 +1,122 @@
+//! Números y cantidades para leer, a la española: coma decimal y miles con espacio fino.
+
+use std::time::Duration;
+
+/// Espacio fino que no se parte, entre miles y ante las unidades.
+const THIN: char = '\u{202F}';
+
+/// Un entero, con los miles separados a partir de cinco cifras: `1000`, `10 000`.
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    if digits.len() < 5 {
+        return digits;
+    }
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(THIN);
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Un número con unas tres cifras que importan: `0,85`, `12,3`, `1250`.
+pub fn number(value: f64) -> String {
+    if value < 0.0 {
+        return format!("−{}", number(-value));
+    }
+    let decimals = match value {
+        size if size < 0.005 => 0,
+        size if size < 10.0 => 2,
+        size if size < 100.0 => 1,
+        _ => return whole(value),
+    };
+    format!("{value:.decimals$}").replace('.', ",")
+}
+
+/// Un número positivo sin decimales.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn whole(value: f64) -> String {
+    count(value.round() as u64)
+}
+
+/// Un tiempo dado en microsegundos: `8,5 µs`, `1,20 ms`.
+pub fn microseconds(value: f64) -> String {
+    if value < 1000.0 {
+        format!("{} µs", number(value))
+    } else if value < 1_000_000.0 {
+        format!("{} ms", number(value / 1000.0))
+    } else {
+        format!("{} s", number(value / 1_000_000.0))
+    }
+}
+
+/// Un tiempo dado en nanosegundos, en la unidad que mejor se lea.
+pub fn nanoseconds(value: f64) -> String {
+    if value < 1000.0 { format!("{} ns", number(value)) } else { microseconds(value / 1000.0) }
+}
+
+/// Una cantidad de memoria dada en bytes.
+pub fn bytes(value: f64) -> String {
+    if value < 10_000.0 {
+        format!("{} B", whole(value))
+    } else if value < 1024.0 * 1024.0 {
+        format!("{} KiB", number(value / 1024.0))
+    } else {
+        format!("{} MiB", number(value / 1024.0 / 1024.0))
+    }
+}
+
+/// Una conexión, dos conexiones.
+pub fn connections(number: usize) -> String {
+    let unit = if number == 1 { "conexión" } else { "conexiones" };
+    format!("{} {unit}", count(number as u64))
+}
+
+/// Lo que falta: `40 s`, `2 min 5 s`.
+pub fn left(time: Duration) -> String {
+    match (time.as_secs() / 60, time.as_secs() % 60) {
+        (0, seconds) => format!("{seconds} s"),
+        (minutes, seconds) => format!("{minutes} min {seconds} s"),
+    }
+}
+
+/// `a, b y c`.
+pub fn list<T: ToString>(items: &[T]) -> String {
+    let words: Vec<String> = items.iter().map(ToString::to_string).collect();
+    match words.split_last() {
+        None => String::new(),
+        Some((only, [])) => only.clone(),
+        Some((last, rest)) => format!("{} y {last}", rest.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn los_números_se_leen_en_español() {
+        assert_eq!(count(1024), "1024");
+        assert_eq!(count(10_000), "10\u{202F}000");
+        assert_eq!(count(1_234_567), "1\u{202F}234\u{202F}567");
+        assert_eq!(number(0.854), "0,85");
+        assert_eq!(number(12.34), "12,3");
+        assert_eq!(number(1250.4), "1250");
+        assert_eq!(number(-3.5), "−3,50");
+        assert_eq!(number(0.0), "0");
+    }
+
+    #[test]
+    fn las_unidades_se_eligen_solas() {
+        assert_eq!(nanoseconds(850.0), "850 ns");
+        assert_eq!(nanoseconds(8500.0), "8,50 µs");
+        assert_eq!(microseconds(1200.0), "1,20 ms");
+        assert_eq!(bytes(390.0), "390 B");
+        assert_eq!(bytes(12_288.0), "12,0 KiB");
+        assert_eq!(left(Duration::from_secs(125)), "2 min 5 s");
+        assert_eq!(list(&["hilos", "select", "poll"]), "hilos, select y poll");
+        assert_eq!(connections(1), "1 conexión");
+    }
+}
