@@ -370,3 +370,56 @@ pub fn text(outcome: &Outcome) -> String {
     }
     text.trim_end().to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{Ipv4Addr, TcpListener};
+    use std::thread;
+
+    /// Un servidor que presenta a sus clientes y reparte cada mensaje entre los demás, tan despacio
+    /// como haga falta: uno cada vez.
+    fn tiny_chat(clients: usize) -> SocketAddr {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            let mut streams = Vec::new();
+            for number in 0..clients {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut hello = vec![0; 4 + "NAME: ".len() + name(number).len()];
+                stream.read_exact(&mut hello).unwrap();
+                stream.write_all(&framed("CLIENT: 127.0.0.1").unwrap()).unwrap();
+                streams.push(stream);
+            }
+            let mut heard = vec![0; 4 + TEXT - "#[a@127.0.0.1]>> ".len()];
+            let said = framed(&"x".repeat(TEXT)).unwrap();
+            for speaker in (0..2).cycle() {
+                if streams[speaker].read_exact(&mut heard).is_err() {
+                    return;
+                }
+                for (number, mut stream) in streams.iter().enumerate() {
+                    if number != speaker && stream.write_all(&said).is_err() {
+                        return;
+                    }
+                }
+            }
+        });
+        address
+    }
+
+    #[test]
+    fn todo_lo_dicho_llega_a_todos_los_demás() {
+        let mut room = Room::enter(Kind::Chat, tiny_chat(4), 4, 2).unwrap();
+        room.talk(20, 3).unwrap();
+        room.talk(20, 3).unwrap();
+    }
+
+    #[test]
+    fn cada_cliente_tiene_un_nombre_distinto() {
+        let mut names: Vec<String> = (0..1000).map(name).collect();
+        assert_eq!(names[0], "a");
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), 1000);
+    }
+}

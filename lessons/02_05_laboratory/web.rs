@@ -344,3 +344,48 @@ fn why(error: &io::Error) -> String {
         cli::reason(error)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{Ipv4Addr, TcpListener};
+    use std::thread;
+
+    #[test]
+    fn el_suelo_responde_a_todas_las_peticiones_de_una_en_una_y_encadenadas() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || floor::serve(&listener));
+        let mut visitors = Visitors::connect(address, 3).unwrap();
+        for depth in [1, DEPTH] {
+            let answered = visitors.ask(depth, Duration::from_millis(5)).unwrap();
+            assert!(answered >= 3 * depth as u64, "{answered}");
+            assert_eq!(answered % depth as u64, 0);
+        }
+    }
+
+    #[test]
+    fn el_cociente_se_toma_dentro_de_cada_ronda() {
+        // Una ronda lenta para los dos no cambia el cociente.
+        let spread = ratio(&[2.0, 20.0, 2.0], &[4.0, 40.0, 4.0]).unwrap();
+        assert_eq!((spread.low, spread.median, spread.high), (0.5, 0.5, 0.5));
+        assert_eq!(ratio(&[], &[1.0]), None);
+    }
+
+    #[test]
+    fn una_medida_a_medias_y_un_servidor_que_falla_se_dicen() {
+        let mut lost = Server::named("nginx");
+        lost.trouble = Some("el servidor no llegó a escuchar".into());
+        let outcome = Outcome {
+            date: "2026-01-31 09:30".into(),
+            machine: Machine::this_one(&Cores::split().unwrap()),
+            complete: false,
+            connections: CONNECTIONS,
+            depth: DEPTH,
+            servers: vec![Server::named(OURS), lost],
+        };
+        let text = text(&outcome);
+        assert!(text.contains("A MEDIAS"), "{text}");
+        assert!(text.contains("nginx: el servidor no llegó a escuchar."), "{text}");
+    }
+}

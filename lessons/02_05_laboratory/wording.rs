@@ -37,7 +37,7 @@ pub fn number(value: f64) -> String {
 
 /// Un número positivo sin decimales.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-fn whole(value: f64) -> String {
+pub fn whole(value: f64) -> String {
     count(value.round() as u64)
 }
 

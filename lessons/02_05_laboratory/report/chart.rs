@@ -10,7 +10,7 @@ use plotters::prelude::*;
 
 use crate::engines::Engine;
 use crate::results::{MANY, Measure, Point, Report};
-use crate::wording::{count, microseconds, nanoseconds, number};
+use crate::wording::{count, microseconds, nanoseconds, number, whole};
 
 const WIDTH: u32 = 760;
 const HEIGHT: u32 = 420;
@@ -23,8 +23,7 @@ const INK: RGBColor = RGBColor(1, 2, 3);
 /// Las líneas de fondo.
 const GRID: RGBColor = RGBColor(1, 2, 4);
 
-/// El color de cada motor, de los que distinguen también quienes no ven todos los colores
-/// (la paleta de Okabe e Ito).
+/// El color de cada motor.
 fn colour(engine: Engine) -> RGBColor {
     RGBColor(1, 3, place(engine))
 }
@@ -140,7 +139,23 @@ impl Chart {
         if self.draw(&mut drawing, &lines).is_err() {
             return String::new();
         }
-        for_any_paper(&drawing, &self.title)
+        for_any_paper(&drawing, self.name, &self.title, &self.description(&lines))
+    }
+
+    /// Lo que se ve, para quien no lo ve: de dónde a dónde va cada línea.
+    fn description(&self, lines: &[(Engine, Vec<Dot>)]) -> String {
+        let told = lines.iter().filter_map(|(engine, line)| {
+            let (first, last) = (line.first()?, line.last()?);
+            let place =
+                |dot: &Dot| format!("{} con {} conexiones", (self.read)(dot.1), whole(dot.0));
+            Some(if line.len() == 1 {
+                format!("{engine}: {}.", place(first))
+            } else {
+                format!("{engine}: de {} a {}.", place(first), place(last))
+            })
+        });
+        let told: Vec<String> = told.collect();
+        format!("En los dos ejes, escala logarítmica. {}", told.join(" "))
     }
 
     fn draw(
@@ -230,7 +245,7 @@ fn mark<DB: DrawingBackend>(engine: Engine, at: (i32, i32)) -> DynElement<'stati
 }
 
 /// Cambia los colores fijos por variables, quita el tamaño fijo y pone el título.
-fn for_any_paper(drawing: &str, title: &str) -> String {
+fn for_any_paper(drawing: &str, name: &str, title: &str, description: &str) -> String {
     let mut drawing = drawing.to_owned();
     let mut swap = |colour: RGBColor, variable: &str| {
         let RGBColor(red, green, blue) = colour;
@@ -249,20 +264,37 @@ fn for_any_paper(drawing: &str, title: &str) -> String {
     let inside = drawing.split_once('>').map_or("", |(_, inside)| inside);
     // Sin líneas en blanco: en Markdown terminarían el HTML.
     let inside: Vec<&str> = inside.lines().filter(|line| !line.trim().is_empty()).collect();
-    let title = escape(title);
+    let name = name.trim_end_matches(".svg");
     format!(
-        "<svg class=\"lab\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{title}\" \
-         xmlns=\"http://www.w3.org/2000/svg\">\n<title>{title}</title>\n<style>{STYLE}</style>\n{}\n",
+        "<svg class=\"lab\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" \
+         aria-labelledby=\"lab-{name}-titulo lab-{name}-descripcion\" \
+         xmlns=\"http://www.w3.org/2000/svg\">\n<title id=\"lab-{name}-titulo\">{}</title>\n\
+         <desc id=\"lab-{name}-descripcion\">{}</desc>\n<style>{}</style>\n{}\n",
+        escape(title),
+        escape(description),
+        style(),
         inside.join("\n")
     )
 }
 
-/// De día, de noche (si lo pide el sistema o el tema del libro) y en papel.
-const STYLE: &str = "svg.lab{width:100%;height:auto;--lab-tinta:#222;--lab-fondo:#ddd;\
---lab-hilos:#d55e00;--lab-select:#b8860b;--lab-poll:#a3527f;--lab-epoll:#0072b2;--lab-flanco:#007a5a;--lab-uring:#555}\
-.navy svg.lab,.coal svg.lab,.ayu svg.lab,.noche svg.lab{--lab-tinta:#ddd;--lab-fondo:#444;\
---lab-hilos:#ff8a3d;--lab-select:#f0e442;--lab-poll:#e69cc5;--lab-epoll:#56b4e9;--lab-flanco:#2fd6a6;--lab-uring:#bbb}\
-@media print{svg.lab{--lab-tinta:#000!important;--lab-fondo:#ccc!important}}";
+/// Los colores sobre papel claro. Los de los motores son, casi todos, de la paleta de Okabe e Ito,
+/// que distinguen también quienes no ven todos los colores.
+const DAY: &str = "--lab-tinta:#222;--lab-fondo:#ddd;--lab-hilos:#d55e00;--lab-select:#b8860b;\
+--lab-poll:#a3527f;--lab-epoll:#0072b2;--lab-flanco:#007a5a;--lab-uring:#555";
+
+/// Los mismos, sobre fondo oscuro.
+const NIGHT: &str = "--lab-tinta:#ddd;--lab-fondo:#444;--lab-hilos:#ff8a3d;--lab-select:#f0e442;\
+--lab-poll:#e69cc5;--lab-epoll:#56b4e9;--lab-flanco:#2fd6a6;--lab-uring:#bbb";
+
+/// De día; de noche, si lo pide el sistema o el tema del libro; y en papel, otra vez de día.
+fn style() -> String {
+    let on_paper = DAY.replace(';', "!important;");
+    format!(
+        "svg.lab{{width:100%;height:auto;{DAY}}}\
+         .navy svg.lab,.coal svg.lab,.ayu svg.lab,.noche svg.lab{{{NIGHT}}}\
+         @media print{{svg.lab{{{on_paper}!important}}}}"
+    )
+}
 
 /// Deja un texto listo para ir dentro de HTML.
 pub fn escape(text: &str) -> String {

@@ -49,7 +49,7 @@ fn una_gráfica_cabe_en_markdown_y_en_cualquier_papel() {
             drawing.starts_with("<svg class=\"lab\"") && drawing.ends_with("</svg>\n"),
             "{name}"
         );
-        assert!(drawing.contains("<title>") && drawing.contains("aria-label=\""), "{name}");
+        assert!(drawing.contains("<title id=") && drawing.contains("<desc id="), "{name}");
         let fixed = ["fill=\"#", "stroke=\"#"].iter().any(|attribute| drawing.contains(attribute));
         assert!(!fixed, "{name}: un color que no cambia con el papel");
     }

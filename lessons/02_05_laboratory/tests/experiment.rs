@@ -55,8 +55,9 @@ fn cada_motor_se_mide_y_el_informe_los_nombra() {
         let at_least = if case.engine == Engine::Threads { 1.99 } else { 2.0 };
         assert!(run.count(|counts| counts.calls) >= at_least, "{case:?}: {run:?}");
         assert!(run.p50_us <= run.p99_us && run.p99_us <= run.p999_us, "{case:?}");
-        let threads = if case.engine == Engine::Threads { case.connections + 2 } else { 1 };
-        assert_eq!(run.threads, threads as u64, "{case:?}");
+        // Con hilos, el principal, el que acepta y uno por cliente; puede quedar el de quien probó.
+        let clients = if case.engine == Engine::Threads { case.connections as u64 + 1 } else { 0 };
+        assert!((clients + 1..=clients + 2).contains(&run.threads), "{case:?}: {run:?}");
     }
     let text = terminal::text(&report);
     let page = html::page(&report);
