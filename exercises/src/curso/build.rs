@@ -28,6 +28,8 @@ pub(crate) struct Built {
     pub(crate) executables: BTreeMap<String, PathBuf>,
     /// Lo que dijo rustc de cada prueba: errores y avisos.
     pub(crate) diagnostics: BTreeMap<String, String>,
+    /// Las que tienen algún error, y no solo avisos.
+    erroneous: BTreeSet<String>,
     /// Lo que cargo dio por terminado.
     finished: BTreeSet<String>,
     /// Lo que dijo cargo, que importa si falla algo que no es una prueba.
@@ -170,11 +172,16 @@ impl Built {
         if let Some(executable) = self.executables.get(name) {
             return Ok(executable);
         }
-        match self.diagnostics.get(name) {
-            Some(diagnostics) => Err(NotBuilt::Code(diagnostics.clone())),
-            None if self.late => Err(NotBuilt::Late),
-            None => Err(NotBuilt::Cargo(self.complaints.clone())),
-        }
+        // Un rustc que muere no deja errores; cargo, sí, dice con qué prueba estaba.
+        let named = self.complaints.contains(&format!("(test \"{name}\")"));
+        Err(match self.diagnostics.get(name) {
+            Some(diagnostics) if self.erroneous.contains(name) => {
+                NotBuilt::Code(diagnostics.clone())
+            }
+            _ if self.late => NotBuilt::Late,
+            _ if named => NotBuilt::Code(self.complaints.clone()),
+            _ => NotBuilt::Cargo(self.complaints.clone()),
+        })
     }
 
     /// Si se terminó con esa prueba sin un solo aviso.
@@ -193,6 +200,7 @@ impl Built {
     pub(crate) fn add(&mut self, other: Built) {
         self.executables.extend(other.executables);
         self.diagnostics.extend(other.diagnostics);
+        self.erroneous.extend(other.erroneous);
         self.finished.extend(other.finished);
     }
 
@@ -202,6 +210,9 @@ impl Built {
         match message {
             // La cuenta final («aborting due to 2 previous errors») no añade nada.
             Message::Diagnostic { target, message } if !message.spans.is_empty() => {
+                if message.level == "error" {
+                    self.erroneous.insert(target.name.clone());
+                }
                 self.diagnostics.entry(target.name).or_default().push_str(&message.rendered);
             }
             Message::Artifact { target, executable } => {
@@ -257,6 +268,7 @@ struct Target {
 
 #[derive(Deserialize)]
 struct Diagnostic {
+    level: String,
     rendered: String,
     spans: Vec<serde_json::Value>,
 }
@@ -266,6 +278,33 @@ mod tests {
     use super::*;
     use crate::course::write;
     use tempfile::TempDir;
+
+    /// Lo que dice cargo de una prueba con la que rustc emitió un mensaje de ese nivel.
+    fn after(level: &str) -> Built {
+        let mut built = Built::default();
+        built.take(&format!(
+            r#"{{"reason":"compiler-message","target":{{"name":"eco"}},
+                "message":{{"level":"{level}","rendered":"mensaje","spans":[{{}}]}}}}"#
+        ));
+        built
+    }
+
+    #[test]
+    fn un_aviso_no_es_lo_que_impide_compilar() {
+        assert!(matches!(after("error").executable("eco"), Err(NotBuilt::Code(_))));
+        let late = Built { late: true, ..after("warning") };
+        assert!(matches!(late.executable("eco"), Err(NotBuilt::Late)));
+        let late = Built { late: true, ..after("error") };
+        assert!(matches!(late.executable("eco"), Err(NotBuilt::Code(_))));
+    }
+
+    #[test]
+    fn si_rustc_muere_la_culpa_es_de_la_prueba_que_compilaba() {
+        let complaints = "error: could not compile `taller` (test \"eco\")".to_owned();
+        let built = Built { complaints, ..Built::default() };
+        assert!(matches!(built.executable("eco"), Err(NotBuilt::Code(_))));
+        assert!(matches!(built.executable("otra"), Err(NotBuilt::Cargo(_))));
+    }
 
     #[test]
     fn lo_que_no_termina_de_compilarse_se_deja() {
