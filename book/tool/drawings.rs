@@ -107,6 +107,8 @@ fn recolor(line: &str) -> String {
         let value = format!("var(--dibujo-{color}, {fallback})");
         line = line.replace(&format!("fill=\"{value}\""), &format!("style=\"fill:{value}\""));
     }
+    // El «small» de Pikchr, 0,8 veces lo normal, no se lee en un teléfono.
+    line = line.replace("font-size=\"77.6%\"", "font-size=\"85%\"");
     line = line.replace("font-family=\"monospace\"", "class=\"mono\"").replace("  style", " style");
     round(&line)
 }

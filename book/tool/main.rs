@@ -18,6 +18,18 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use arguments::{Arguments, Order};
 
+/// De dónde sale el libro.
+const WATCHED: [&str; 8] = [
+    "book/src",
+    "book/dibujos",
+    "book/theme",
+    "book/ejemplos",
+    "book/mas_alla",
+    "lessons",
+    "exercises",
+    "src",
+];
+
 /// Cada cuánto se mira si algo cambió.
 const GLANCE: Duration = Duration::from_millis(400);
 
@@ -115,7 +127,7 @@ fn asked_to_stop(stop: &Stop) -> io::Result<bool> {
 fn newest() -> (usize, Option<SystemTime>) {
     let root = book().join("..");
     let mut times = Vec::new();
-    for folder in ["book/src", "book/dibujos", "book/theme", "lessons", "exercises", "src"] {
+    for folder in WATCHED {
         collect_times(&root.join(folder), &mut times);
     }
     times.extend(fs::metadata(book().join("book.toml")).and_then(|file| file.modified()));

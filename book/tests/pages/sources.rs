@@ -33,7 +33,7 @@ fn cada_dibujo_es_un_svg_con_su_texto_alternativo() {
         }
         assert!(!drawing.text.contains("rgb("), "{place}: un color que no sigue al tema");
         let width: f64 = svg.attribute("width").unwrap().parse().unwrap();
-        assert!(width <= 560.0, "{place}: {width} de ancho no se lee en un teléfono");
+        assert!(width <= 520.0, "{place}: {width} de ancho no se lee en un teléfono");
         // En Markdown, una línea en blanco acabaría con el HTML.
         assert!(drawing.text.lines().all(|line| !line.trim().is_empty()), "{place}");
     }
