@@ -70,6 +70,7 @@ const BY_HAND: &[(&str, &str)] = &[
     ("cargo run -p mas_alla", "la prueba `etapas` de ese paquete es la suya"),
     ("target/release/medir", "mide: sus números son los de la máquina"),
     ("cargo curso", "lo comprueban las pruebas de `ejercicios`"),
+    ("cargo lab", "lo comprueban las pruebas del laboratorio"),
     ("cargo libro", "lo comprueban las pruebas de `libro`"),
     ("curl --proto", "instala Rust"),
     ("sudo apt-get", "instala programas"),

@@ -64,6 +64,7 @@ pub(crate) fn chapters() -> Vec<PathBuf> {
         "lessons/02_02_threading",
         "lessons/02_03_select_chat",
         "lessons/02_04_epoll_web",
+        "lessons/02_05_laboratory",
     ] {
         for entry in fs::read_dir(root.join(folder)).unwrap().flatten() {
             if entry.path().extension().is_some_and(|ending| ending == "md") {
