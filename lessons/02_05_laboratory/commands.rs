@@ -18,7 +18,7 @@ use crate::engines::poll::PollSelector;
 use crate::engines::select::SelectSelector;
 use crate::engines::{Engine, threads};
 use crate::machine::raise_descriptor_limit;
-use crate::measure::Laboratory;
+use crate::measure::{Laboratory, asked};
 use crate::plan::Plan;
 use crate::report::progress::Bar;
 use crate::report::{book, browser, html, terminal};
@@ -199,6 +199,13 @@ fn write_the_chapter(measuring: bool) -> Result<(), Trouble> {
         experiment(plan, &saving(book::EXPERIMENT))?;
         measure_web(web::ROUNDS, &saving(book::WEB))?;
         measure_chat(chat::ROUNDS, &saving(book::CHAT))?;
+        // Una señal pedida y no leída sigue pedida: la ve también quien llegue ahora.
+        if asked(&Stop::on_signals()?) {
+            return Err(Trouble::new(
+                "se paró antes de acabar, y los datos del capítulo han quedado a medias",
+                "repite cargo lab libro --medir, o recupera los de antes con git",
+            ));
+        }
     }
     let files = book::files(folder).map_err(|error| {
         Trouble::new(

@@ -5,9 +5,10 @@ use std::io;
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 
-/// El reparto de los núcleos de la máquina.
-#[derive(Clone, Copy, Debug)]
+/// El reparto de los núcleos de la máquina. Al soltarlo, este hilo vuelve a poder usarlos todos.
+#[derive(Debug)]
 pub struct Cores {
+    all: CpuSet,
     available: usize,
     generator: CpuSet,
     servers: CpuSet,
@@ -30,7 +31,7 @@ impl Cores {
                 servers.set(*core)?;
             }
         }
-        Ok(Cores { available: numbers.len(), generator, servers })
+        Ok(Cores { all, available: numbers.len(), generator, servers })
     }
 
     /// Cuántos hay.
@@ -52,6 +53,12 @@ impl Cores {
     }
 }
 
+impl Drop for Cores {
+    fn drop(&mut self) {
+        let _ = sched_setaffinity(Pid::from_raw(0), &self.all);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,5 +70,8 @@ mod tests {
         let outside = sched_getaffinity(Pid::from_raw(0)).unwrap();
         assert_eq!((inside, outside), (cores.servers, cores.generator));
         assert_eq!(cores.servers == cores.generator, cores.available() == 1);
+        let before = cores.available();
+        drop(cores);
+        assert_eq!(Cores::split().unwrap().available(), before, "al acabar, como al principio");
     }
 }

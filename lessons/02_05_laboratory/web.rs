@@ -23,10 +23,10 @@ use crate::machine::{Machine, now};
 use crate::measure::asked;
 use crate::programs::{installed, lesson, peers};
 use crate::report::progress::Bar;
-use crate::report::terminal::note;
+use crate::report::terminal::{note, wrap};
 use crate::statistics::Spread;
 use crate::subject::Subject;
-use crate::wording::{bytes, nanoseconds, number};
+use crate::wording::{bytes, connections, nanoseconds, number};
 use load::{CONNECTIONS, Visitors};
 
 /// Veces que se repite cada medida si no se pide otra cosa.
@@ -280,22 +280,24 @@ pub fn text(outcome: &Outcome) -> String {
     let machine = &outcome.machine;
     let partial = if outcome.complete { "" } else { " · A MEDIAS" };
     let mut text = format!(
-        "cargo lab web · {} UTC{partial}\n{} · {} núcleos · Linux {}\n\nProcesador por petición, con {} \
-         conexiones: de una en una, y de {} en {}. «×» es lo que gasta {OURS} entre lo que gasta el otro: \
-         por debajo de 1, la lección gasta menos.\n\n{:14}{:>12}{:>18}{:>12}{:>18}{:>14}\n",
+        "cargo lab web · {} UTC{partial}\n{} · {} núcleos · Linux {}\n\n{}\n\n",
         outcome.date,
         machine.processor,
         machine.cores,
         machine.kernel,
-        outcome.connections,
-        outcome.depth,
-        outcome.depth,
-        "",
-        "una a una",
-        "×",
-        "encadenadas",
-        "×",
-        "por conexión"
+        wrap(
+            &format!(
+                "Procesador por petición, con {} conexiones: de una en una, y de {} en {}. «×» es lo \
+                 que gasta {OURS} entre lo que gasta el otro: por debajo de 1, la lección gasta menos.",
+                outcome.connections, outcome.depth, outcome.depth
+            ),
+            0
+        )
+    );
+    let _ = writeln!(
+        text,
+        "{:13}{:>11}{:>17}{:>12}{:>17}{:>10}",
+        "", "una a una", "×", "encadenadas", "×", "memoria"
     );
     let ours = &outcome.servers[0];
     for server in &outcome.servers {
@@ -304,19 +306,14 @@ pub fn text(outcome: &Outcome) -> String {
                 .map_or("—".to_owned(), |spread| nanoseconds(spread.median))
         };
         let against = |ours: &[f64], theirs: &[f64]| match ratio(ours, theirs) {
-            Some(spread) if server.name != OURS => {
-                format!(
-                    "{} ({}–{})",
-                    number(spread.median),
-                    number(spread.low),
-                    number(spread.high)
-                )
+            Some(Spread { median, low, high }) if server.name != OURS => {
+                format!("{} ({}–{})", number(median), number(low), number(high))
             }
             _ => String::new(),
         };
         let _ = writeln!(
             text,
-            "{:14}{:>12}{:>18}{:>12}{:>18}{:>14}",
+            "{:13}{:>11}{:>17}{:>12}{:>17}{:>10}",
             server.name,
             median(&server.plain_ns),
             against(&ours.plain_ns, &server.plain_ns),
@@ -325,6 +322,7 @@ pub fn text(outcome: &Outcome) -> String {
             server.bytes_per_connection.map_or("—".to_owned(), bytes),
         );
     }
+    let _ = writeln!(text, "\nLa memoria es por conexión callada, con {}.", connections(IDLE));
     for server in &outcome.servers {
         if let Some(trouble) = &server.trouble {
             let _ = writeln!(

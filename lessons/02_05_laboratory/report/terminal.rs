@@ -12,10 +12,13 @@ use crate::verdict::{Answer, Verdict, verdicts};
 use crate::wording::{bytes, count, microseconds, nanoseconds, number};
 
 /// Casillas de la barra más larga.
-const BAR: f64 = 36.0;
+const BAR: f64 = 28.0;
 
 /// Columnas de cada cifra en una tabla.
-const COLUMN: usize = 12;
+const COLUMN: usize = 11;
+
+/// Columnas de una línea: caben en cualquier terminal y en el libro.
+const WIDTH: usize = 80;
 
 /// Escribe una línea, o varias.
 pub fn say(text: &str) {
@@ -52,7 +55,7 @@ pub fn head(report: &Report) -> String {
     let machine = &report.machine;
     let partial = if report.complete { String::new() } else { bold(" · INFORME A MEDIAS") };
     format!(
-        "{}{partial}\n{} · {} núcleos · {} MiB · Linux {} · {} descriptores",
+        "{}{partial}\n{} · {} núcleos · {} MiB\nLinux {} · {} descriptores por proceso",
         bold(&format!("{} · {} UTC", report.plan.order, report.date)),
         machine.processor,
         machine.cores,
@@ -105,10 +108,7 @@ pub fn tables(report: &Report) -> Vec<String> {
     vec![
         table(
             report,
-            &format!(
-                "Espera que 99 de cada 100 no pasan, a {} mensajes por segundo, {few}",
-                report.plan.rate
-            ),
+            &format!("Espera p99 a {} mensajes por segundo, {few}", report.plan.rate),
             Kind::Idle,
             |point| Some(microseconds(point.median(|run| run.p99_us)?)),
         ),
@@ -199,10 +199,9 @@ fn answer(verdict: &Verdict) -> String {
         verdict.because.clone()
     };
     format!(
-        "{}\n  «{}»: {}\n{}",
+        "{}\n{}\n{}",
         bold(verdict.question),
-        verdict.claim,
-        word(verdict.answer),
+        wrap(&format!("  «{}»: {}", verdict.claim, word(verdict.answer)), 2),
         wrap(&format!("  {because}"), 2)
     )
 }
@@ -217,9 +216,8 @@ pub fn word(answer: Answer) -> &'static str {
     }
 }
 
-/// Parte un párrafo en líneas de hasta 96 columnas, con sangría desde la segunda.
-fn wrap(text: &str, indent: usize) -> String {
-    const WIDTH: usize = 96;
+/// Parte un párrafo en líneas de hasta [`WIDTH`] columnas, con sangría desde la segunda.
+pub fn wrap(text: &str, indent: usize) -> String {
     let mut lines = Vec::new();
     let lead: String = text.chars().take_while(|letter| *letter == ' ').collect();
     let mut line = lead;
@@ -239,7 +237,7 @@ fn wrap(text: &str, indent: usize) -> String {
 
 fn rule(title: &str) -> String {
     let used = title.chars().count() + 4;
-    format!("{} {} {}", dim("──"), bold(title), dim(&"─".repeat(96_usize.saturating_sub(used))))
+    format!("{} {} {}", dim("──"), bold(title), dim(&"─".repeat(WIDTH.saturating_sub(used))))
 }
 
 /// Si la salida lleva colores: es una terminal y nadie pidió lo contrario (no-color.org).
@@ -266,14 +264,14 @@ mod tests {
     #[test]
     fn una_barra_nunca_desaparece_ni_pasa_de_su_sitio() {
         assert_eq!(bar(0.0), "▏");
-        assert_eq!(bar(1.0).chars().count(), 36);
-        assert_eq!(bar(0.5), "█".repeat(18));
+        assert_eq!(bar(1.0).chars().count(), 28);
+        assert_eq!(bar(0.5), "█".repeat(14));
     }
 
     #[test]
     fn los_párrafos_largos_se_parten_con_su_sangría() {
         let text = wrap(&format!("  {}", "palabra ".repeat(20)), 2);
         assert!(text.lines().count() > 1);
-        assert!(text.lines().all(|line| line.starts_with("  p") && line.chars().count() <= 96));
+        assert!(text.lines().all(|line| line.starts_with("  p") && line.chars().count() <= WIDTH));
     }
 }
