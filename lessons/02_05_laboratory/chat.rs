@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use multiplexacion::cli::{self, Trouble};
 use multiplexacion::frame;
 use multiplexacion::stop::Stop;
+use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use serde::{Deserialize, Serialize};
 use socket2::SockRef;
@@ -270,9 +271,12 @@ impl Room {
         let mut events = [EpollEvent::empty(); 256];
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let ready = self
-                .epoll
-                .wait(&mut events, EpollTimeout::try_from(left).unwrap_or(EpollTimeout::MAX))?;
+            let left = EpollTimeout::try_from(left).unwrap_or(EpollTimeout::MAX);
+            let ready = match self.epoll.wait(&mut events, left) {
+                Ok(ready) => ready,
+                Err(Errno::EINTR) => continue,
+                Err(error) => return Err(error.into()),
+            };
             let mut bytes = 0;
             for event in &events[..ready] {
                 let number = usize::try_from(event.data()).unwrap_or(usize::MAX);

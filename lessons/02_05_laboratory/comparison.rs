@@ -92,3 +92,48 @@ pub fn text(one: &Report, other: &Report) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engines::Engine;
+    use crate::made_up::{made_up, usual_cost, usual_memory};
+    use crate::plan::Case;
+
+    #[test]
+    fn solo_se_cuenta_lo_que_pasa_del_ruido_y_lo_mayor_va_primero() {
+        let one = made_up(usual_cost, usual_memory);
+        let other = made_up(
+            |case| match case.engine {
+                Engine::Epoll => usual_cost(case) * 1.02,
+                Engine::Edge => usual_cost(case) * 3.0,
+                _ => usual_cost(case),
+            },
+            |engine| usual_memory(engine) * if engine == Engine::Threads { 1.5 } else { 1.0 },
+        );
+        let found = differences(&one, &other);
+        assert!(found.iter().all(|difference| !difference.what.starts_with("epoll")), "{found:?}");
+        assert!(
+            found[0].what.starts_with("flanco")
+                && (found[0].ratio.ln().abs() - 3_f64.ln()).abs() < 0.01
+        );
+        assert!(found.iter().any(|difference| {
+            difference.what.starts_with("hilos")
+                && difference.what.ends_with("memoria por conexión")
+        }));
+        assert_eq!(differences(&one, &one), []);
+    }
+
+    #[test]
+    fn lo_que_no_tienen_en_común_se_dice() {
+        let keep = |wanted: fn(&Case) -> bool| {
+            let mut report = made_up(usual_cost, usual_memory);
+            report.points.retain(|point| wanted(&point.case));
+            report
+        };
+        let (few, many) =
+            (keep(|case| case.connections < 100), keep(|case| case.connections >= 100));
+        assert!(text(&few, &many).ends_with("No tienen ningún caso en común."));
+        assert!(text(&few, &few).contains("nada difiere más allá del ruido"));
+    }
+}

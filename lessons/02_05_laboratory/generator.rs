@@ -20,6 +20,7 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
+use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
@@ -146,7 +147,13 @@ impl Crowd {
         while served < connections {
             let wanted = connections.min(served + STRIDE);
             for number in served..wanted {
-                match connect(address, source(number, ports)) {
+                let source = source(number, ports);
+                match connect(address, source) {
+                    // Una señal a mitad: ese socket ya no sirve, y se abre otro.
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                        let again = connect(address, source).map_err(Lost::Exhausted)?;
+                        self.clients.push(Client::new(again));
+                    }
                     Ok(stream) => self.clients.push(Client::new(stream)),
                     Err(error) if is_ours(&error) => return Err(Lost::Exhausted(error)),
                     Err(_) => break,
@@ -286,10 +293,14 @@ impl Crowd {
     }
 
     fn wait(&self, events: &mut [EpollEvent], limit: Duration) -> Result<usize, Lost> {
-        match self.epoll.wait(events, EpollTimeout::try_from(limit).unwrap_or(EpollTimeout::MAX)) {
-            Ok(ready) => Ok(ready),
-            Err(nix::errno::Errno::EINTR) => Ok(0),
-            Err(error) => Err(exhausted(error)),
+        let limit = EpollTimeout::try_from(limit).unwrap_or(EpollTimeout::MAX);
+        loop {
+            match self.epoll.wait(events, limit) {
+                Ok(ready) => return Ok(ready),
+                // Una señal no es un silencio del servidor.
+                Err(Errno::EINTR) => {}
+                Err(error) => return Err(exhausted(error)),
+            }
         }
     }
 }
@@ -347,9 +358,17 @@ fn connect(address: SocketAddr, source: Option<Ipv4Addr>) -> io::Result<TcpStrea
 
 /// Si lo que falta, descriptores o puertos, falta en el generador y no en el servidor.
 fn is_ours(error: &io::Error) -> bool {
-    use nix::errno::Errno::{EADDRINUSE, EADDRNOTAVAIL, EMFILE, ENFILE, ENOBUFS, ENOMEM};
-    let ours = [EADDRINUSE, EADDRNOTAVAIL, EMFILE, ENFILE, ENOBUFS, ENOMEM];
-    error.raw_os_error().is_some_and(|number| ours.iter().any(|&errno| errno as i32 == number))
+    matches!(
+        error.raw_os_error().map(Errno::from_raw),
+        Some(
+            Errno::EADDRINUSE
+                | Errno::EADDRNOTAVAIL
+                | Errno::EMFILE
+                | Errno::ENFILE
+                | Errno::ENOBUFS
+                | Errno::ENOMEM
+        )
+    )
 }
 
 /// De qué dirección sale el cliente `number`: todas las 127.x.x.x son de esta máquina. La
@@ -401,7 +420,7 @@ fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-fn exhausted(error: nix::errno::Errno) -> Lost {
+fn exhausted(error: Errno) -> Lost {
     Lost::Exhausted(error.into())
 }
 

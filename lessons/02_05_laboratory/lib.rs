@@ -24,6 +24,8 @@ pub mod cores;
 pub mod engines;
 pub mod generator;
 pub mod machine;
+#[cfg(test)]
+mod made_up;
 pub mod measure;
 pub mod plan;
 pub mod programs;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Espacio fino que no se parte, entre miles y ante las unidades.
-const THIN: char = '\u{202F}';
+pub const THIN: char = '\u{202F}';
 
 /// Un entero, con los miles separados a partir de cinco cifras: `1000`, `10 000`.
 pub fn count(number: u64) -> String {
@@ -44,27 +44,27 @@ pub fn whole(value: f64) -> String {
 /// Un tiempo dado en microsegundos: `8,5 µs`, `1,20 ms`.
 pub fn microseconds(value: f64) -> String {
     if value < 1000.0 {
-        format!("{} µs", number(value))
+        format!("{}{THIN}µs", number(value))
     } else if value < 1_000_000.0 {
-        format!("{} ms", number(value / 1000.0))
+        format!("{}{THIN}ms", number(value / 1000.0))
     } else {
-        format!("{} s", number(value / 1_000_000.0))
+        format!("{}{THIN}s", number(value / 1_000_000.0))
     }
 }
 
 /// Un tiempo dado en nanosegundos, en la unidad que mejor se lea.
 pub fn nanoseconds(value: f64) -> String {
-    if value < 1000.0 { format!("{} ns", number(value)) } else { microseconds(value / 1000.0) }
+    if value < 1000.0 { format!("{}{THIN}ns", number(value)) } else { microseconds(value / 1000.0) }
 }
 
 /// Una cantidad de memoria dada en bytes.
 pub fn bytes(value: f64) -> String {
     if value < 10_000.0 {
-        format!("{} B", whole(value))
+        format!("{}{THIN}B", whole(value))
     } else if value < 1024.0 * 1024.0 {
-        format!("{} KiB", number(value / 1024.0))
+        format!("{}{THIN}KiB", number(value / 1024.0))
     } else {
-        format!("{} MiB", number(value / 1024.0 / 1024.0))
+        format!("{}{THIN}MiB", number(value / 1024.0 / 1024.0))
     }
 }
 
@@ -110,11 +110,11 @@ mod tests {
 
     #[test]
     fn las_unidades_se_eligen_solas() {
-        assert_eq!(nanoseconds(850.0), "850 ns");
-        assert_eq!(nanoseconds(8500.0), "8,50 µs");
-        assert_eq!(microseconds(1200.0), "1,20 ms");
-        assert_eq!(bytes(390.0), "390 B");
-        assert_eq!(bytes(12_288.0), "12,0 KiB");
+        assert_eq!(nanoseconds(850.0), "850\u{202F}ns");
+        assert_eq!(nanoseconds(8500.0), "8,50\u{202F}µs");
+        assert_eq!(microseconds(1200.0), "1,20\u{202F}ms");
+        assert_eq!(bytes(390.0), "390\u{202F}B");
+        assert_eq!(bytes(12_288.0), "12,0\u{202F}KiB");
         assert_eq!(left(Duration::from_secs(125)), "2 min 5 s");
         assert_eq!(list(&["hilos", "select", "poll"]), "hilos, select y poll");
         assert_eq!(connections(1), "1 conexión");

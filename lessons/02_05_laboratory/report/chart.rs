@@ -10,7 +10,7 @@ use plotters::prelude::*;
 
 use crate::engines::Engine;
 use crate::results::{MANY, Measure, Point, Report};
-use crate::wording::{count, microseconds, nanoseconds, number, whole};
+use crate::wording::{THIN, count, microseconds, nanoseconds, number, whole};
 
 const WIDTH: u32 = 760;
 const HEIGHT: u32 = 420;
@@ -80,7 +80,7 @@ pub fn charts(report: &Report) -> Vec<Chart> {
             title: "Memoria residente por conexión".to_owned(),
             axis: "memoria por conexión",
             measure: |run| run.bytes_per_connection,
-            read: |size| format!("{} B", number(size)),
+            read: |size| format!("{}{THIN}B", whole(size)),
             all_active: false,
             only_many: true,
         },
@@ -352,12 +352,13 @@ impl ValueFormatter<f64> for Decades {
     fn format_ext(&self, value: &f64) -> String {
         // Una marca es un número redondo: sin decimales que no dicen nada.
         let text = (self.read)(*value);
-        let (number, unit) = text.split_once(' ').unwrap_or((&text, ""));
-        let number = match number.split_once(',') {
-            Some((whole, decimals)) if decimals.bytes().all(|digit| digit == b'0') => whole,
-            _ => number,
-        };
-        format!("{number} {unit}").trim_end().to_owned()
+        let (number, unit) = text.rsplit_once(THIN).unwrap_or((&text, ""));
+        match number.split_once(',') {
+            Some((whole, decimals)) if decimals.bytes().all(|digit| digit == b'0') => {
+                if unit.is_empty() { whole.to_owned() } else { format!("{whole}{THIN}{unit}") }
+            }
+            _ => text,
+        }
     }
 }
 

@@ -216,7 +216,7 @@ pub fn word(answer: Answer) -> &'static str {
     }
 }
 
-/// Parte un párrafo en líneas de hasta [`WIDTH`] columnas, con sangría desde la segunda.
+/// Parte un párrafo en líneas de hasta 80 columnas, con sangría desde la segunda.
 pub fn wrap(text: &str, indent: usize) -> String {
     let mut lines = Vec::new();
     let lead: String = text.chars().take_while(|letter| *letter == ' ').collect();
@@ -260,6 +260,31 @@ fn dim(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engines::Engine;
+    use crate::made_up::{made_up, usual_cost, usual_memory};
+
+    #[test]
+    fn el_informe_entero() {
+        let mut report = made_up(usual_cost, usual_memory);
+        report.warnings.push("Un aviso, con lo que significa para las cifras.".into());
+        insta::assert_snapshot!("informe", text(&report));
+    }
+
+    #[test]
+    fn un_motor_que_no_pudo_con_un_caso_deja_su_casilla_vacía() {
+        let mut report = made_up(usual_cost, usual_memory);
+        for point in &mut report.points {
+            if point.case.engine == Engine::Threads && point.case.connections == 10_000 {
+                point.runs.clear();
+                point.trouble = Some("atendió a 4000 de 10000 conexiones".into());
+            }
+        }
+        let text = text(&report);
+        let row = text.lines().find(|line| line.trim_start().starts_with("10\u{202F}000 "));
+        assert!(row.is_some_and(|row| row.contains('—')), "{row:?}");
+        let words: Vec<&str> = text.split_whitespace().collect();
+        assert!(words.join(" ").contains("atendió a 4000 de 10000"), "{text}");
+    }
 
     #[test]
     fn una_barra_nunca_desaparece_ni_pasa_de_su_sitio() {

@@ -5,6 +5,7 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use socket2::SockRef;
 
@@ -69,7 +70,11 @@ impl Visitors {
         }
         while open > 0 {
             let patience = EpollTimeout::try_from(PATIENCE).unwrap_or(EpollTimeout::MAX);
-            let ready = self.epoll.wait(&mut events, patience)?;
+            let ready = match self.epoll.wait(&mut events, patience) {
+                Ok(ready) => ready,
+                Err(Errno::EINTR) => continue,
+                Err(error) => return Err(error.into()),
+            };
             if ready == 0 {
                 return Err(io::ErrorKind::TimedOut.into());
             }
