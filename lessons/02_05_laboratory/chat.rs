@@ -17,12 +17,14 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use serde::{Deserialize, Serialize};
 use socket2::SockRef;
 
+use crate::clock;
 use crate::cores::Cores;
-use crate::machine::{Machine, now};
+use crate::machine::{Machine, fitting, now};
 use crate::measure::asked;
 use crate::programs::{installed, lesson};
 use crate::report::progress::Bar;
 use crate::report::terminal::note;
+use crate::results::FULL;
 use crate::statistics::Spread;
 use crate::subject::Subject;
 use crate::wording::{count, nanoseconds, number};
@@ -66,6 +68,8 @@ pub struct Point {
     cpu_ns: Vec<f64>,
     /// Entregas por segundo.
     deliveries_per_second: Vec<f64>,
+    /// Qué parte de su núcleo usó quien hace de clientes.
+    generator_busy: Vec<f64>,
     trouble: Option<String>,
 }
 
@@ -97,13 +101,14 @@ pub fn measure(rounds: usize, cores: &Cores, stop: &Stop) -> Result<Outcome, Tro
     } else {
         note("redis-server no está instalado: se mide el chat solo.");
     }
-    let cases: Vec<(Kind, usize)> = CLIENTS
-        .iter()
-        .flat_map(|&clients| kinds.iter().map(move |&kind| (kind, clients)))
-        .collect();
+    let machine = Machine::this_one(cores);
+    let mut sizes = CLIENTS.map(|clients| fitting(clients, machine.descriptors)).to_vec();
+    sizes.dedup();
+    let cases: Vec<(Kind, usize)> =
+        sizes.iter().flat_map(|&clients| kinds.iter().map(move |&kind| (kind, clients))).collect();
     let mut outcome = Outcome {
         date: now(),
-        machine: Machine::this_one(cores),
+        machine,
         complete: true,
         points: cases.iter().map(|&(kind, clients)| Point::new(kind, clients)).collect(),
     };
@@ -135,9 +140,10 @@ pub fn measure(rounds: usize, cores: &Cores, stop: &Stop) -> Result<Outcome, Tro
                 Kind::Redis => Subject::told(redis, cores),
             };
             match started.and_then(|subject| deliver(kind, clients, &subject)) {
-                Ok((ns, rate)) => {
-                    point.cpu_ns.push(ns);
-                    point.deliveries_per_second.push(rate);
+                Ok(turn) => {
+                    point.cpu_ns.push(turn.cpu_ns);
+                    point.deliveries_per_second.push(turn.rate);
+                    point.generator_busy.push(turn.busy);
                 }
                 Err(error) => point.trouble = Some(cli::reason(&error)),
             }
@@ -164,8 +170,16 @@ fn redis(port: u16) -> Command {
     command
 }
 
-/// Unos hablan, los demás escuchan: procesador por entrega y entregas por segundo.
-fn deliver(kind: Kind, clients: usize, subject: &Subject) -> io::Result<(f64, f64)> {
+/// Lo que dio una ronda: procesador por entrega, entregas por segundo y cuánto de su núcleo usó el
+/// generador.
+struct Turn {
+    cpu_ns: f64,
+    rate: f64,
+    busy: f64,
+}
+
+/// Unos hablan, los demás escuchan.
+fn deliver(kind: Kind, clients: usize, subject: &Subject) -> io::Result<Turn> {
     let speakers = SPEAKERS.min(clients / 2);
     let mut room = Room::enter(kind, subject.address(), clients, speakers)?;
     let listeners = match kind {
@@ -175,12 +189,14 @@ fn deliver(kind: Kind, clients: usize, subject: &Subject) -> io::Result<(f64, f6
     };
     let messages = DELIVERIES / listeners;
     room.talk(messages / 10, listeners)?;
-    let (start, cpu) = (Instant::now(), subject.cpu()?);
+    let (start, cpu, own) = (Instant::now(), subject.cpu()?, clock::this_thread());
     room.talk(messages, listeners)?;
-    let (elapsed, used) = (start.elapsed(), subject.cpu()?.saturating_sub(cpu));
+    let elapsed = start.elapsed().as_secs_f64();
+    let used = subject.cpu()?.saturating_sub(cpu).as_secs_f64();
+    let own = clock::this_thread().saturating_sub(own).as_secs_f64();
     #[expect(clippy::cast_precision_loss)]
     let deliveries = (messages * listeners) as f64;
-    Ok((used.as_secs_f64() * 1e9 / deliveries, deliveries / elapsed.as_secs_f64()))
+    Ok(Turn { cpu_ns: used * 1e9 / deliveries, rate: deliveries / elapsed, busy: own / elapsed })
 }
 
 /// Todos los clientes, en un solo hilo.
@@ -332,6 +348,7 @@ impl Point {
             clients,
             cpu_ns: Vec::new(),
             deliveries_per_second: Vec::new(),
+            generator_busy: Vec::new(),
             trouble: None,
         }
     }
@@ -342,7 +359,7 @@ pub fn text(outcome: &Outcome) -> String {
     let machine = &outcome.machine;
     let partial = if outcome.complete { "" } else { " · A MEDIAS" };
     let mut text = format!(
-        "cargo lab chat · {} UTC{partial}\n{} · {} núcleos · Linux {}\n\n{:>9}  {:14}{:>26}{:>18}\n",
+        "cargo lab chat · {} UTC{partial}\n{} · {} núcleos · Linux {}\n\n{:>9}  {:12}{:>31}{:>14}\n",
         outcome.date,
         machine.processor,
         machine.cores,
@@ -357,16 +374,21 @@ pub fn text(outcome: &Outcome) -> String {
         let rate = Spread::of(point.deliveries_per_second.iter().copied());
         let _ = writeln!(
             text,
-            "{:>9}  {:14}{:>26}{:>18}",
+            "{:>9}  {:12}{:>31}{:>14}",
             count(point.clients as u64),
             point.name,
             cost.map_or("—".to_owned(), |cost| format!(
-                "{} ({}–{})",
+                "{} ({} a {})",
                 nanoseconds(cost.median),
-                number(cost.low),
-                number(cost.high)
+                nanoseconds(cost.low),
+                nanoseconds(cost.high)
             )),
-            rate.map_or("—".to_owned(), |rate| number(rate.median)),
+            rate.map_or("—".to_owned(), |rate| {
+                // Si quien hace de clientes llenó su núcleo, el servidor podría con más.
+                let full = Spread::of(point.generator_busy.iter().copied())
+                    .is_some_and(|busy| busy.median > FULL);
+                format!("{}{}", if full { "≥" } else { "" }, number(rate.median))
+            }),
         );
         if let Some(trouble) = &point.trouble {
             let _ = writeln!(text, "           {trouble}: sus cifras faltan o son de menos rondas");

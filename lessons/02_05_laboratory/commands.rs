@@ -39,6 +39,15 @@ pub const LESSON: &str = env!("CARGO_MANIFEST_DIR");
 /// Qué pasó y qué probar.
 pub fn obey(request: Request) -> Result<(), Trouble> {
     let Request { order, choices } = request;
+    let measuring = !matches!(
+        order,
+        Some(Order::Servidor { .. } | Order::Suelo | Order::Comparar { .. } | Order::Libro { .. })
+    );
+    if cfg!(debug_assertions) && measuring {
+        terminal::note(
+            "Compilado sin optimizar: las cifras no valen. «cargo lab» compila como hace falta.",
+        );
+    }
     match order {
         None => experiment(Plan::usual(), &choices),
         Some(Order::Rapido) => experiment(Plan::quick(), &choices),

@@ -147,13 +147,7 @@ impl Crowd {
         while served < connections {
             let wanted = connections.min(served + STRIDE);
             for number in served..wanted {
-                let source = source(number, ports);
-                match connect(address, source) {
-                    // Una señal a mitad: ese socket ya no sirve, y se abre otro.
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-                        let again = connect(address, source).map_err(Lost::Exhausted)?;
-                        self.clients.push(Client::new(again));
-                    }
+                match connect(address, source(number, ports)) {
                     Ok(stream) => self.clients.push(Client::new(stream)),
                     Err(error) if is_ours(&error) => return Err(Lost::Exhausted(error)),
                     Err(_) => break,
@@ -351,7 +345,11 @@ fn connect(address: SocketAddr, source: Option<Ipv4Addr>) -> io::Result<TcpStrea
     }
     socket.set_linger(Some(Duration::ZERO))?;
     socket.set_tcp_nodelay(true)?;
-    socket.connect(&address.into())?;
+    if let Err(error) = socket.connect(&address.into()) {
+        // Una señal a mitad: ese socket ya no sirve, y se abre otro.
+        let interrupted = error.kind() == io::ErrorKind::Interrupted;
+        return if interrupted { connect(address, source) } else { Err(error) };
+    }
     socket.set_read_timeout(Some(PATIENCE))?;
     Ok(socket.into())
 }

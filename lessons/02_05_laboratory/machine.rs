@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::cores::Cores;
 
+/// Descriptores que cada proceso necesita además de sus conexiones.
+const SPARE: u64 = 64;
+
 /// Lo que hay que saber de una máquina para comparar sus cifras con las de otra. No la identifica.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Machine {
@@ -83,6 +86,12 @@ pub fn raise_descriptor_limit() -> (u64, u64) {
     let before = descriptor_limit();
     harness::raise_descriptor_limit();
     (before, descriptor_limit())
+}
+
+/// Las conexiones que caben, de `wanted`, en un proceso que puede abrir `descriptors`.
+pub fn fitting(wanted: usize, descriptors: u64) -> usize {
+    let room = usize::try_from(descriptors.saturating_sub(SPARE)).unwrap_or(usize::MAX);
+    wanted.min(room.max(1))
 }
 
 fn descriptor_limit() -> u64 {

@@ -13,7 +13,7 @@ use std::os::fd::AsFd;
 use crate::cores::Cores;
 use crate::engines::{Engine, select::FD_SETSIZE};
 use crate::generator::{Burst, Crowd, Lost, Paced};
-use crate::machine::{Machine, Neighbours, now};
+use crate::machine::{Machine, Neighbours, fitting, now};
 use crate::plan::{Case, Plan};
 use crate::results::{Counts, Limit, Point, Report, Run};
 use crate::subject::Subject;
@@ -174,8 +174,7 @@ impl Laboratory {
 
     /// Abre a `select` más conexiones de las que puede vigilar, y mira a cuántas atiende.
     fn where_select_stops(&self, descriptors: u64) -> Option<Limit> {
-        let room = usize::try_from(descriptors).unwrap_or(usize::MAX).saturating_sub(64);
-        let tried = (FD_SETSIZE + 76).min(room);
+        let tried = fitting(FD_SETSIZE + 76, descriptors);
         let subject = self.start(Engine::Select).ok()?;
         match Crowd::connect(subject.address(), tried, 1) {
             Ok(_) => Some(Limit { served: tried, tried }),

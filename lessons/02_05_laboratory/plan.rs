@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::engines::{Engine, select::FD_SETSIZE};
+use crate::machine::fitting;
 
 /// Un motor con tantas conexiones, de las que hablan unas cuantas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,9 +40,6 @@ pub struct Plan {
     /// Mensajes por segundo del ritmo fijo.
     pub rate: u32,
 }
-
-/// Descriptores que cada proceso necesita además de sus conexiones.
-const SPARE: u64 = 64;
 
 /// Lo que `select` llega a atender, dejando sitio a los descriptores que ya estaban abiertos.
 const SELECT_MOST: usize = FD_SETSIZE - 24;
@@ -100,11 +98,10 @@ impl Plan {
 
     /// Recorta lo que no cabe en `descriptors`, y dice si hubo que recortar.
     pub fn fit(&mut self, descriptors: u64) -> bool {
-        let most = usize::try_from(descriptors.saturating_sub(SPARE)).unwrap_or(usize::MAX);
         let cut = |counts: &mut Vec<usize>| {
             let before = counts.clone();
             for count in counts.iter_mut() {
-                *count = (*count).min(most.max(1));
+                *count = fitting(*count, descriptors);
             }
             counts.dedup();
             *counts != before

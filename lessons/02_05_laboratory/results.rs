@@ -38,6 +38,9 @@ pub struct Report {
 /// programa ya había tocado.
 pub const MANY: usize = 1000;
 
+/// La parte de su núcleo a partir de la cual el generador no puede con más.
+pub const FULL: f64 = 0.95;
+
 /// Hasta dónde llegó un motor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limit {
@@ -120,7 +123,7 @@ impl Point {
     /// Si el generador llenó su núcleo: los mensajes por segundo son entonces los suyos, y los
     /// del motor podrían ser más.
     pub fn generator_full(&self) -> bool {
-        self.median(|run| run.generator_busy).is_some_and(|busy| busy > 0.95)
+        self.median(|run| run.generator_busy).is_some_and(|busy| busy > FULL)
     }
 }
 

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::commands::{COURSE, LESSON};
 use crate::cores::Cores;
-use crate::machine::{Machine, now};
+use crate::machine::{Machine, fitting, now};
 use crate::measure::asked;
 use crate::programs::{installed, lesson, peers};
 use crate::report::progress::Bar;
@@ -52,6 +52,8 @@ pub struct Outcome {
     complete: bool,
     connections: usize,
     depth: usize,
+    /// Conexiones calladas con las que se midió la memoria.
+    idle: usize,
     servers: Vec<Server>,
 }
 
@@ -83,9 +85,11 @@ type Start = dyn Fn(&Cores) -> io::Result<Subject>;
 /// No se puede compilar la lección, o no arranca.
 pub fn measure(rounds: usize, cores: &Cores, stop: &Stop) -> Result<Outcome, Trouble> {
     let contenders = contenders()?;
+    let machine = Machine::this_one(cores);
     let mut outcome = Outcome {
+        idle: fitting(IDLE, machine.descriptors),
         date: now(),
-        machine: Machine::this_one(cores),
+        machine,
         complete: true,
         connections: CONNECTIONS,
         depth: DEPTH,
@@ -94,7 +98,7 @@ pub fn measure(rounds: usize, cores: &Cores, stop: &Stop) -> Result<Outcome, Tro
     let bar = Bar::start();
     for (contender, server) in contenders.iter().zip(&mut outcome.servers) {
         bar.tell(0.0, &format!("memoria de {}", contender.name));
-        match memory(contender, cores) {
+        match memory(contender, outcome.idle, cores) {
             Ok(bytes) => server.bytes_per_connection = Some(bytes),
             Err(error) => server.trouble = Some(why(&error)),
         }
@@ -165,15 +169,15 @@ fn rivals(contenders: &[Contender], servers: &mut [Server], cores: &Cores) -> Ve
 }
 
 /// Memoria residente por conexión, con muchas que ya preguntaron y callan.
-fn memory(contender: &Contender, cores: &Cores) -> io::Result<f64> {
+fn memory(contender: &Contender, idle: usize, cores: &Cores) -> io::Result<f64> {
     let subject = (contender.start)(cores)?;
     let first = Visitors::connect(subject.address(), 1)?;
     let before = subject.resident()?;
-    let crowd = Visitors::connect(subject.address(), IDLE)?;
+    let crowd = Visitors::connect(subject.address(), idle)?;
     let after = subject.resident()?;
     drop((first, crowd));
     #[expect(clippy::cast_precision_loss)]
-    Ok(after.saturating_sub(before) as f64 / IDLE as f64)
+    Ok(after.saturating_sub(before) as f64 / idle as f64)
 }
 
 fn contenders() -> Result<Vec<Contender>, Trouble> {
@@ -240,11 +244,11 @@ fn nginx(port: u16) -> io::Result<Command> {
     fs::create_dir_all(&folder)?;
     let folder = folder.canonicalize()?;
     let place = folder.display();
-    let configuration = folder.join(format!("nginx-{port}.conf"));
+    let configuration = folder.join("nginx.conf");
     fs::write(
         &configuration,
         format!(
-            "daemon off;\nmaster_process off;\npid {place}/nginx-{port}.pid;\nerror_log /dev/null crit;\n\
+            "daemon off;\nmaster_process off;\npid {place}/nginx.pid;\nerror_log /dev/null crit;\n\
              worker_rlimit_nofile 20000;\nevents {{ worker_connections 16384; use epoll; }}\nhttp {{\n\
              access_log off;\nkeepalive_requests 1000000000;\nkeepalive_timeout 300s;\ntcp_nodelay on;\n\
              client_body_temp_path {place};\nproxy_temp_path {place};\nfastcgi_temp_path {place};\n\
@@ -322,7 +326,8 @@ pub fn text(outcome: &Outcome) -> String {
             server.bytes_per_connection.map_or("—".to_owned(), bytes),
         );
     }
-    let _ = writeln!(text, "\nLa memoria es por conexión callada, con {}.", connections(IDLE));
+    let _ =
+        writeln!(text, "\nLa memoria es por conexión callada, con {}.", connections(outcome.idle));
     for server in &outcome.servers {
         if let Some(trouble) = &server.trouble {
             let _ = writeln!(
@@ -380,6 +385,7 @@ mod tests {
             complete: false,
             connections: CONNECTIONS,
             depth: DEPTH,
+            idle: IDLE,
             servers: vec![Server::named(OURS), lost],
         };
         let text = text(&outcome);
