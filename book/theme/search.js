@@ -22,9 +22,13 @@ window.search = window.search || {};
     const MAX_RESULTS = 30;
     const TEASER = 220;
 
+    function lower(text) {
+        return text.normalize('NFC').toLowerCase();
+    }
+
     // Sin tildes ni diéresis y en minúsculas; la eñe es otra letra, y se queda.
     function fold(text) {
-        return text.normalize('NFC').toLowerCase().replace(/[áàâä]/g, 'a').replace(/[éèêë]/g, 'e')
+        return lower(text).replace(/[áàâä]/g, 'a').replace(/[éèêë]/g, 'e')
             .replace(/[íìîï]/g, 'i').replace(/[óòôö]/g, 'o').replace(/[úùûü]/g, 'u');
     }
 
@@ -46,14 +50,17 @@ window.search = window.search || {};
         return /[oae]s$/.test(word) ? word.slice(0, -2) : word;
     }
 
-    // `epoll_wait` se encuentra entero y por sus partes.
-    function stems(text) {
-        const found = [];
-        for (const word of fold(text).match(WORD) || []) {
+    // Las palabras de un texto: como están escritas y su raíz. `epoll_wait` es una, y son dos.
+    function* tokens(text) {
+        for (const word of lower(text).match(WORD) || []) {
             const parts = word.includes('_') ? [word, ...word.split('_').filter(Boolean)] : [word];
-            found.push(...parts.filter(part => !STOP_WORDS.has(part)).map(stem));
+            for (const written of parts) {
+                const folded = fold(written);
+                if (!STOP_WORDS.has(folded)) {
+                    yield {written, root: stem(folded)};
+                }
+            }
         }
-        return found;
     }
 
     // ——— El índice
@@ -71,10 +78,11 @@ window.search = window.search || {};
         }
 
         add(number, text, weight) {
-            for (const root of stems(text)) {
-                const pages = this.postings.get(root) || new Map();
+            for (const {root, written} of tokens(text)) {
+                const {pages, forms} = this.postings.get(root) || {pages: new Map(), forms: new Set()};
                 pages.set(number, (pages.get(number) || 0) + weight);
-                this.postings.set(root, pages);
+                forms.add(written);
+                this.postings.set(root, {pages, forms});
             }
         }
 
@@ -82,8 +90,8 @@ window.search = window.search || {};
         // que está en pocas páginas.
         scores(term) {
             const scores = new Map();
-            for (const [root, pages] of this.postings) {
-                const closeness = term.match(root);
+            for (const [root, {pages, forms}] of this.postings) {
+                const closeness = term.match(root, forms);
                 if (closeness > 0) {
                     const rarity = Math.log(1 + this.pages.length / pages.size);
                     for (const [number, weight] of pages) {
@@ -111,23 +119,32 @@ window.search = window.search || {};
         }
     }
 
-    // Lo que se busca. La última palabra, mientras se escribe, vale por las que empiezan así.
+    // Lo que se busca. La última palabra, mientras se escribe, vale por las que empiezan así; con
+    // sus tildes, si las lleva.
     function parse(query) {
-        const words = fold(query).match(WORD) || [];
-        const telling = words.filter(word => !STOP_WORDS.has(word));
+        const words = lower(query).match(WORD) || [];
+        const telling = words.filter(word => !STOP_WORDS.has(fold(word)));
         const wanted = telling.length ? telling : words.slice(-1);
         const open = !/\s$/.test(query);
-        return wanted.map((word, place) => {
-            const root = stem(word);
+        return wanted.map((written, place) => {
+            const folded = fold(written);
+            const root = stem(folded);
             const prefix = open && place === wanted.length - 1;
+            // «í» es el principio de «índice», y no el de «if» ni la letra «i».
+            const strict = prefix && written !== folded && folded.length < 4;
+            const starts = written === folded
+                ? other => other.startsWith(folded)
+                : (_, forms) => [...forms].some(form => form.startsWith(written));
             return {
-                match: other => other === root ? 1 : prefix && other.startsWith(word) ? 0.5 : 0,
+                match: (other, forms) => other === root && !strict ? 1
+                    : prefix && starts(other, forms) ? 0.5 : 0,
             };
         });
     }
 
     function isWanted(word, terms) {
-        return stems(word).some(root => terms.some(term => term.match(root) > 0));
+        return [...tokens(word)].some(({root, written}) =>
+            terms.some(term => term.match(root, [written]) > 0));
     }
 
     // ——— La página
@@ -203,12 +220,17 @@ window.search = window.search || {};
         const query = box.value;
         remember(query.trim());
         list.replaceChildren();
-        const terms = parse(query);
+        let terms = parse(query);
         panel.classList.toggle('hidden', terms.length === 0 || index === null);
         if (terms.length === 0 || index === null) {
             return;
         }
-        const found = index.search(terms).slice(0, MAX_RESULTS);
+        let found = index.search(terms).slice(0, MAX_RESULTS);
+        if (found.length === 0) {
+            // Quizá la tilde está de más.
+            terms = parse(fold(query));
+            found = index.search(terms).slice(0, MAX_RESULTS);
+        }
         header.textContent = count(found.length, query.trim());
         list.append(...found.map(page => item(page, terms, query.trim())));
     }
