@@ -27,6 +27,7 @@ use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFl
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::clock;
+use crate::wording::{connections, count};
 
 /// Bytes de cada mensaje.
 pub const MESSAGE: usize = 64;
@@ -82,7 +83,9 @@ pub enum Lost {
 impl fmt::Display for Lost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Lost::Served(some, all) => write!(f, "atendió a {some} de {all} conexiones"),
+            Lost::Served(some, all) => {
+                write!(f, "atendió a {} de {}", count(*some as u64), connections(*all))
+            }
             Lost::Cut => f.write_str("cortó una conexión mientras se medía"),
             Lost::Silent => write!(f, "dejó de responder durante {} s", PATIENCE.as_secs()),
             Lost::Garbled => f.write_str("devolvió algo distinto de lo que recibió"),

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use multiplexacion::cli;
 use multiplexacion::stop::Stop;
@@ -144,14 +144,9 @@ impl Laboratory {
         Ok(Run {
             messages_per_second: lossy(burst.messages) / burst.elapsed.as_secs_f64(),
             cpu_ns: messages(cpu.as_secs_f64() * 1e9),
-            counts: tally.zip(before).map(|(after, before)| {
-                let Tally { calls, wakeups, switches, .. } = after.since(before);
-                Counts {
-                    calls: messages(lossy(calls)),
-                    wakeups: messages(lossy(wakeups)),
-                    switches: messages(lossy(switches)),
-                }
-            }),
+            counts: tally
+                .zip(before)
+                .map(|(now, before)| per_message(now.since(before), &messages)),
             generator_busy: burst.busy,
             p50_us: wait(&paced, 0.5),
             p99_us: wait(&paced, 0.99),
@@ -166,7 +161,8 @@ impl Laboratory {
 
     fn start(&self, engine: Engine) -> io::Result<Subject> {
         match (engine, &self.uring) {
-            (Engine::Uring, Some(program)) => Subject::stranger(program, &self.cores),
+            (Engine::Uring, Some(program)) => Subject::stranger(program, &self.cores)
+                .map_err(|_| io::Error::other("no arranca: este sistema no permite io_uring")),
             (Engine::Uring, None) => Err(io::Error::other("no está compilado")),
             _ => Subject::engine(&self.program, engine, self.hindered == Some(engine), &self.cores),
         }
@@ -229,6 +225,7 @@ impl Report {
 
 /// Lleva la cuenta de lo que falta.
 struct Pace {
+    started: Instant,
     total: Duration,
     spent: Duration,
 }
@@ -238,7 +235,7 @@ impl Pace {
         let once: Duration =
             report.points.iter().map(|point| report.plan.estimate(point.case)).sum();
         let repeats = u32::try_from(report.plan.repeats).unwrap_or(u32::MAX);
-        Pace { total: once * repeats, spent: Duration::ZERO }
+        Pace { started: Instant::now(), total: once * repeats, spent: Duration::ZERO }
     }
 
     fn advance(&mut self, estimate: Duration) {
@@ -247,7 +244,10 @@ impl Pace {
 
     fn progress(&self, case: Option<Case>) -> Progress {
         let done = self.spent.as_secs_f64() / self.total.as_secs_f64().max(f64::MIN_POSITIVE);
-        Progress { case, left: self.total.saturating_sub(self.spent), done }
+        // En una máquina lenta u ocupada, lo que falta tardará como lo que ya se hizo.
+        let slower = self.started.elapsed().as_secs_f64() / self.spent.as_secs_f64().max(1.0);
+        let left = self.total.saturating_sub(self.spent).mul_f64(slower.max(1.0));
+        Progress { case, left, done }
     }
 }
 
@@ -261,6 +261,14 @@ pub fn asked(stop: &Stop) -> bool {
 fn per(burst: &Burst) -> impl Fn(f64) -> f64 + use<> {
     let messages = lossy(burst.messages.max(1));
     move |total| total / messages
+}
+
+fn per_message(tally: Tally, messages: impl Fn(f64) -> f64) -> Counts {
+    Counts {
+        calls: messages(lossy(tally.calls)),
+        wakeups: messages(lossy(tally.wakeups)),
+        switches: messages(lossy(tally.switches)),
+    }
 }
 
 fn wait(paced: &Paced, part: f64) -> f64 {
