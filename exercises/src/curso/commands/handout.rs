@@ -10,8 +10,17 @@ use crate::course::{self, Course, read, write};
 use crate::paint;
 
 /// Lo que se genera al trabajar, o solo sirve a quien mantiene el curso.
-const NOT_COPIED: [&str; 8] =
-    [".git", ".github", ".ci", "target", "salida", ".progreso", ".copias", "soluciones"];
+const NOT_COPIED: [&str; 9] = [
+    ".git",
+    ".github",
+    ".ci",
+    "target",
+    "salida",
+    "node_modules",
+    ".progreso",
+    ".copias",
+    "soluciones",
+];
 
 /// Lo que no se da a quien aprende.
 const KEPT_BACK: [&str; 2] = ["solucion.rs", "errores"];
