@@ -108,28 +108,31 @@ describe('el libro en el navegador', {skip: lack && `AVISO: sin probar: ${lack}`
             `${page.url()}: ${id}: ${nodes.map(node => node.html).slice(0, 3).join(' | ')}`);
     }
 
-    for (const [scheme, theme, rules] of [
-        ['light', 'light', {}],
-        // De un tema a otro solo cambian los colores.
-        ['dark', 'navy', {runOnly: ['color-contrast']}],
-    ]) {
-        for (const width of [WIDE, NARROW]) {
-            test(`cada página, con el tema ${scheme} y ${width.width} píxeles`, async () => {
-                const {page, troubles, close} = await open(site.url, {width, scheme});
-                for (const address of [...pages, `${site.url}print.html`]) {
-                    await page.goto(address, {waitUntil: 'load'});
-                    assert.deepEqual(await sideways(page), [], `${address} se desplaza de lado`);
-                    const themed = await page.$eval('html', (html, theme) => html.classList.contains(theme), theme);
-                    assert.ok(themed, `${address} no sigue al tema`);
-                    if (width === WIDE && !address.endsWith('print.html')) {
-                        troubles.push(...await inaccessible(page, rules));
+    // De dos en dos, que son lo más largo.
+    describe('página por página', {concurrency: 2}, () => {
+        for (const [scheme, theme, rules] of [
+            ['light', 'light', {}],
+            // De un tema a otro solo cambian los colores.
+            ['dark', 'navy', {runOnly: ['color-contrast']}],
+        ]) {
+            for (const width of [WIDE, NARROW]) {
+                test(`cada página, con el tema ${scheme} y ${width.width} píxeles`, async () => {
+                    const {page, troubles, close} = await open(site.url, {width, scheme});
+                    for (const address of [...pages, `${site.url}print.html`]) {
+                        await page.goto(address, {waitUntil: 'load'});
+                        assert.deepEqual(await sideways(page), [], `${address} se desplaza de lado`);
+                        const themed = await page.$eval('html', (html, theme) => html.classList.contains(theme), theme);
+                        assert.ok(themed, `${address} no sigue al tema`);
+                        if (width === WIDE && !address.endsWith('print.html')) {
+                            troubles.push(...await inaccessible(page, rules));
+                        }
                     }
-                }
-                assert.deepEqual(troubles, []);
-                await close();
-            });
+                    assert.deepEqual(troubles, []);
+                    await close();
+                });
+            }
         }
-    }
+    });
 
     test('no queda inglés en lo que pone mdBook', async () => {
         const {page, close} = await open(`${site.url}02_03.html`, {permissions: ['clipboard-write']});
@@ -270,12 +273,16 @@ describe('el libro en el navegador', {skip: lack && `AVISO: sin probar: ${lack}`
     test('se pasa de un capítulo a otro y se vuelve', async () => {
         // El enlace de cada página lleva a la siguiente del índice…
         const {page, close} = await open(pages[0]);
-        const follow = (page, rel) => page.$$eval(`a[rel~=${rel}]`, links => links.map(link => link.href));
-        for (const [place, address] of pages.entries()) {
-            await page.goto(address, {waitUntil: 'domcontentloaded'});
-            const [before, after] = [pages[place - 1], pages[place + 1]];
-            assert.deepEqual(new Set(await follow(page, 'prev')), new Set(before ? [before] : []), address);
-            assert.deepEqual(new Set(await follow(page, 'next')), new Set(after ? [after] : []), address);
+        const links = await page.evaluate(pages => Promise.all(pages.map(async address => {
+            const html = await (await fetch(address)).text();
+            const parsed = new DOMParser().parseFromString(html, 'text/html');
+            const follow = rel => [...new Set([...parsed.querySelectorAll(`a[rel~=${rel}]`)]
+                .map(link => new URL(link.getAttribute('href'), address).href))];
+            return {prev: follow('prev'), next: follow('next')};
+        })), pages);
+        for (const [place, {prev, next}] of links.entries()) {
+            assert.deepEqual(prev, pages.slice(0, place).slice(-1), pages[place]);
+            assert.deepEqual(next, pages.slice(place + 1, place + 2), pages[place]);
         }
         // …y se sigue con el ratón y con las flechas.
         await page.goto(pages[1]);
