@@ -115,6 +115,8 @@ pub struct Burst {
 pub struct Paced {
     /// Esperas, en nanosegundos, desde que tocaba cada mensaje.
     pub waits: Histogram<u64>,
+    /// Cuánto tarde salió cada mensaje, en nanosegundos: la parte de su espera que es del generador.
+    pub late: Histogram<u64>,
     /// Mensajes que no habían vuelto al acabar. Están en `waits` con lo que llevaban esperado.
     pub unanswered: u64,
 }
@@ -241,7 +243,7 @@ impl Crowd {
         let timer = ticking(interval).map_err(exhausted)?;
         self.epoll.add(&timer, EpollEvent::new(EpollFlags::EPOLLIN, TIMER)).map_err(exhausted)?;
 
-        let mut waits = histogram();
+        let (mut waits, mut late) = (histogram(), histogram());
         let mut events = [EpollEvent::empty(); 256];
         let (mut sent, mut answered) = (0, 0);
         let start = Instant::now();
@@ -263,16 +265,22 @@ impl Crowd {
                 }
             }
             // Todo lo que ya toca, aunque falten respuestas.
-            while sent < total && start + interval * times(sent) <= Instant::now() {
+            while sent < total {
+                let due = start + interval * times(sent);
+                let now = Instant::now();
+                if due > now {
+                    break;
+                }
+                late.saturating_record(nanoseconds(now - due));
                 let turn = usize::try_from(sent).unwrap_or(0) % self.active.len();
                 let client = &mut self.clients[self.active[turn]];
-                client.due.push_back(start + interval * times(sent));
+                client.due.push_back(due);
                 client.send(&self.message)?;
                 sent += 1;
             }
         }
         let unanswered = self.give_up(&mut waits);
-        Ok(Paced { waits, unanswered })
+        Ok(Paced { waits, late, unanswered })
     }
     // ANCHOR_END: pace
 

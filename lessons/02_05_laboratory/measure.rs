@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use hdrhistogram::Histogram;
 use multiplexacion::cli;
 use multiplexacion::stop::Stop;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -12,7 +13,7 @@ use std::os::fd::AsFd;
 
 use crate::cores::Cores;
 use crate::engines::{Engine, select::FD_SETSIZE};
-use crate::generator::{Burst, Crowd, Lost, Paced};
+use crate::generator::{Burst, Crowd, Lost};
 use crate::machine::{Machine, Neighbours, fitting, now};
 use crate::plan::{Case, Plan};
 use crate::results::{Counts, Limit, Point, Report, Run};
@@ -115,7 +116,7 @@ impl Laboratory {
                 }
             }
         }
-        report.warn(&neighbours);
+        report.warn(neighbours.cores_used());
         report
     }
     // ANCHOR_END: experiment
@@ -148,9 +149,10 @@ impl Laboratory {
                 .zip(before)
                 .map(|(now, before)| per_message(now.since(before), &messages)),
             generator_busy: burst.busy,
-            p50_us: wait(&paced, 0.5),
-            p99_us: wait(&paced, 0.99),
-            p999_us: wait(&paced, 0.999),
+            p50_us: quantile(&paced.waits, 0.5),
+            p99_us: quantile(&paced.waits, 0.99),
+            p999_us: quantile(&paced.waits, 0.999),
+            late_us: quantile(&paced.late, 0.99),
             unanswered: paced.unanswered,
             bytes_per_connection: lossy(full.saturating_sub(empty))
                 / lossy(case.connections as u64),
@@ -182,8 +184,15 @@ impl Laboratory {
 
 impl Report {
     /// Añade lo que se vio al medir y resta valor a las cifras.
-    fn warn(&mut self, neighbours: &Neighbours) {
-        let used = neighbours.cores_used();
+    fn warn(&mut self, used: f64) {
+        if self.generator_late() {
+            self.warnings.push(
+                "A ritmo fijo, el propio generador envió tarde en la mayoría de los casos: las \
+                 esperas largas son más suyas que de los motores. El procesador por mensaje no \
+                 depende de ellas."
+                    .to_owned(),
+            );
+        }
         if used > NOISE {
             self.warnings.push(format!(
                 "Otros programas ocuparon de media {} núcleos mientras se medía. El procesador por \
@@ -271,11 +280,41 @@ fn per_message(tally: Tally, messages: impl Fn(f64) -> f64) -> Counts {
     }
 }
 
-fn wait(paced: &Paced, part: f64) -> f64 {
-    lossy(paced.waits.value_at_quantile(part)) / 1000.0
+/// El valor que no pasa la fracción `part` de `times`, en microsegundos.
+fn quantile(times: &Histogram<u64>, part: f64) -> f64 {
+    lossy(times.value_at_quantile(part)) / 1000.0
 }
 
 #[expect(clippy::cast_precision_loss)]
 fn lossy(number: u64) -> f64 {
     number as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::made_up::{made_up, usual_cost, usual_memory};
+
+    fn warnings(change: impl Fn(&mut Run), used: f64) -> Vec<String> {
+        let mut report = made_up(usual_cost, usual_memory);
+        report.points.iter_mut().flat_map(|point| &mut point.runs).for_each(change);
+        report.warn(used);
+        report.warnings
+    }
+
+    #[test]
+    fn en_una_máquina_tranquila_no_hay_nada_que_avisar() {
+        assert!(warnings(|_| (), 0.05).is_empty());
+    }
+
+    #[test]
+    fn cada_cosa_que_tuerce_las_cifras_tiene_su_aviso() {
+        let said = |change: fn(&mut Run), used, what: &str| {
+            let warnings = warnings(change, used);
+            assert!(warnings.len() == 1 && warnings[0].contains(what), "{what}: {warnings:?}");
+        };
+        said(|_| (), 0.8, "Otros programas ocuparon de media 0,80 núcleos");
+        said(|run| run.generator_busy = 0.99, 0.0, "el generador llenó su propio núcleo");
+        said(|run| run.late_us = run.p99_us * 0.8, 0.0, "el propio generador envió tarde");
+    }
 }

@@ -79,6 +79,9 @@ pub struct Run {
     pub p99_us: f64,
     /// La que 999 de cada 1000 no pasaron.
     pub p999_us: f64,
+    /// Lo que 99 de cada 100 mensajes no llegaron a retrasarse por culpa del generador.
+    #[serde(default)]
+    pub late_us: f64,
     /// Mensajes a ritmo fijo que no volvieron.
     pub unanswered: u64,
     /// Memoria residente por conexión, en bytes.
@@ -167,6 +170,16 @@ impl Report {
     /// Los motores de los que se midió algo.
     pub fn engines(&self) -> Vec<Engine> {
         Engine::ALL.into_iter().filter(|&engine| self.measured(engine).next().is_some()).collect()
+    }
+
+    /// Si en la mayoría de los casos lo que más se esperó fue al propio generador.
+    pub fn generator_late(&self) -> bool {
+        let shares: Vec<f64> = self
+            .points
+            .iter()
+            .filter_map(|point| point.median(|run| run.late_us / run.p99_us))
+            .collect();
+        Spread::of(shares).is_some_and(|share| share.median > 0.5)
     }
 
     /// Si un motor falló a la primera y no ha dado ninguna cifra: no dará más.
