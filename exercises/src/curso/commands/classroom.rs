@@ -24,7 +24,7 @@ const BUILD: Duration = Duration::from_secs(120);
 const BUILD_ONE: Duration = Duration::from_secs(30);
 
 /// Los límites del proceso (getrlimit(2)): 4 GiB de memoria virtual, 30 s de procesador, archivos
-/// de 8 MiB (16 384 bloques de 512 bytes) y ningún volcado. Después, `sh` se convierte en las pruebas.
+/// de 8 MiB (16 384 bloques de 512 bytes) y ningún volcado. Después, `sh` se convierte en las pruebas.
 const LIMITED: &str = "ulimit -v 4194304; ulimit -t 30; ulimit -f 16384; ulimit -c 0; exec \"$@\"";
 
 /// Prueba lo que hay en cada carpeta, y escribe una tabla.
