@@ -203,8 +203,8 @@ fn a_quien_no_lee_se_le_despide_y_los_demás_no_lo_notan() -> Outcome {
         let queued = QUEUE / LENGTH;
         ensure(seen >= queued, || {
             format!(
-                "{OWED}, y en la de Beto había {queued} mensajes cuando dejó de caber: le llegaron \
-                 {seen}. Unas últimas palabras van detrás de lo encolado."
+                "{OWED}, y en la de Beto había {queued} mensajes cuando el siguiente no cupo: le \
+                 llegaron {seen}. Unas últimas palabras van detrás de lo encolado."
             )
         })?;
         chat.beto.expect_end().map_err(|failure| {

@@ -133,7 +133,7 @@ fn al_acabarse_el_teclado_sale_la_última_línea_y_se_sigue_oyendo() -> Outcome 
     scene.plays(|scene| {
         scene.types("hola\nadiós")?;
         scene.ends_typing();
-        let why = "el teclado se acabó sin un último salto de línea: la línea es una línea igual, \
+        let why = "el teclado se acabó sin un último salto de línea: la última es como las demás, \
                    y ha de salir antes de que cierres tu lado";
         scene.server.hears("hola", why)?;
         scene.server.hears("adiós", why)?;

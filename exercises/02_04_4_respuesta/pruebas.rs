@@ -378,7 +378,7 @@ impl Answering {
 }
 
 fn interrupted(failure: Failure) -> Failure {
-    failure.hint("una señal interrumpió la escritura (EINTR): no salió nada, y no ha pasado nada")
+    failure.hint("una señal interrumpió la escritura (EINTR): no salió nada, y no es un fallo")
 }
 
 // ---- El socket de verdad ------------------------------------------------------------------

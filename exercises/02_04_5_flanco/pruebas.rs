@@ -238,9 +238,9 @@ fn se_acepta_a_todos_los_que_llaman() -> Outcome {
         while accepted.len() < 20 {
             if news(epoll, Duration::from_secs(1))?.is_empty() {
                 return Err(Failure::new(format!(
-                    "Llamaron 20, epoll avisó ({notices}) y aceptaste a {}. En la cola del núcleo \
-                     quedan {}, y epoll ya no dirá nada de ellos: por flanco, solo avisa de quien \
-                     llega después. Esos clientes creen que están conectados, y esperan.",
+                    "Llamaron 20, epoll avisó (avisos: {notices}) y aceptaste a {}. En la cola del \
+                     núcleo quedan {}, y epoll ya no dirá nada de ellos: por flanco, solo avisa de \
+                     quien llega después. Esos clientes creen que están conectados, y esperan.",
                     accepted.len(),
                     20 - accepted.len()
                 )));
@@ -283,9 +283,9 @@ fn nada_se_queda_en_el_núcleo() -> Outcome {
         let left = room.clients.get(&7).map_or(0, |client| unread(&client.stream));
         ensure(left == 0, || {
             format!(
-                "Un cliente envió 40\u{202f}000 bytes y epoll avisó ({notices}). De ellos, {left} \
-                 siguen en el núcleo, sin leer: epoll ya lo dijo, y no lo repite mientras no llegue \
-                 algo más. El cliente espera su respuesta y tú esperas otro aviso: para siempre."
+                "Un cliente envió 40\u{202f}000 bytes y epoll avisó (avisos: {notices}). De ellos, \
+                 {left} siguen en el núcleo, sin leer: epoll ya lo dijo, y no lo repite mientras no \
+                 llegue algo más. El cliente espera su respuesta y tú esperas otro aviso: para siempre."
             )
         })?;
         peer.expect(&message)

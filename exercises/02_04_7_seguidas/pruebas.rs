@@ -112,7 +112,7 @@ fn varias_en_una_lectura_y_en_su_orden() -> Outcome {
     talk.hears([get("/uno"), get("/dos"), get("/tres")].concat())?;
     let answers = talk.take_answers()?;
     ensure(answers.len() != 1, || {
-        "Llegaron tres peticiones enteras en una lectura, y solo respondiste a la primera. epoll no \
+        "Llegaron tres peticiones enteras en una lectura, y solo respondiste a la primera. Epoll no \
          avisará de las otras dos, que ya están leídas: su cliente esperaría para siempre."
             .to_owned()
     })?;
@@ -263,8 +263,8 @@ fn con_mucho_por_escribir_no_se_responde_a_más() -> Outcome {
         ensure(queued > 0, || {
             format!(
                 "Se escribió todo lo que había en `output`, y `advance` no siguió: quedan {left} \
-                 bytes de peticiones en `input`, y se respondió a {} de {MANY}. epoll no avisará de \
-                 ellas: ya están leídas.",
+                 bytes de peticiones en `input`, y se respondió a {} de {MANY}. Epoll no avisará \
+                 de ellas: ya están leídas.",
                 answers.len()
             )
         })?;

@@ -41,7 +41,7 @@ impl Deadlines {
     }
 }
 
-/// Cuánto puede dormir `epoll_wait` si son las `now` y el plazo más próximo es `next`.
+/// Cuánto puede dormir `epoll_wait` si la hora es `now` y el plazo más próximo es `next`.
 pub fn timeout(next: Option<Instant>, now: Instant) -> EpollTimeout {
     todo!("Escribe esto en exercises/02_04_8_plazos/ejercicio.rs")
 }

@@ -54,7 +54,7 @@ impl Deadlines {
     }
 }
 
-/// Cuánto puede dormir `epoll_wait` si son las `now` y el plazo más próximo es `next`.
+/// Cuánto puede dormir `epoll_wait` si la hora es `now` y el plazo más próximo es `next`.
 pub fn timeout(next: Option<Instant>, now: Instant) -> EpollTimeout {
     let Some(next) = next else { return EpollTimeout::NONE };
     // `try_from` descarta la fracción de milisegundo. Despertar antes de la hora es despertar para

@@ -214,8 +214,8 @@ fn un_trozo_y_una_escritura_por_aviso() -> Outcome {
             (errand.sending.body.reads - before.0, errand.socket.writes - before.1);
         ensure(errand.sending.body.most <= CHUNK, || {
             format!(
-                "De un archivo de {} bytes se leyeron {} de una vez, y eran {CHUNK} (CHUNK), como \
-                 mucho: cada cliente que descarga ocupa en memoria lo que se lee.",
+                "De un archivo de {} bytes se leyeron {} de una vez, y debían ser {CHUNK} (CHUNK), \
+                 como mucho: cada cliente que descarga ocupa en memoria lo que se lee.",
                 body.len(),
                 errand.sending.body.most
             )

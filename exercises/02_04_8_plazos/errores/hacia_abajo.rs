@@ -1,4 +1,4 @@
-//! Deja que se pierda la fracción de milisegundo: el último, no duerme.
+//! Deja que se pierda la fracción de milisegundo: en el último no se duerme.
 //! Mensaje: «el último milisegundo de cada plazo sería un bucle sin descanso»
 
 use std::collections::{BTreeSet, HashMap};

@@ -153,8 +153,8 @@ pub(crate) enum Order {
     #[command(
         help_template = ORDER_TEMPLATE,
         override_usage = "cargo curso verificar [ID] [--veces N]",
-        after_help = "El principio ha de compilar y fallar en todas las pruebas; la solución, pasarlas, y pasar\n\
-                      clippy sin un aviso; y cada error típico, recibir exactamente su mensaje."
+        after_help = "El principio ha de compilar y fallar en todas las pruebas; la solución, pasarlas\n\
+                      y no recibir ningún aviso de clippy; y cada error típico, recibir exactamente su mensaje."
     )]
     Verificar {
         /// El ejercicio; si falta, todos

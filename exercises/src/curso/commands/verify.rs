@@ -5,6 +5,7 @@ use std::path::Path;
 use std::thread;
 
 use multiplexacion::cli::Trouble;
+use multiplexacion::trace::counted;
 
 use crate::build::{Build, Built, NotBuilt};
 use crate::course::{Course, Exercise, read};
@@ -24,7 +25,8 @@ pub(crate) fn verify(
         super::help::handed_out(exercise)?;
     }
     let variants: Vec<_> = chosen.iter().flat_map(|exercise| variants(exercise)).collect();
-    paint::say(&format!("Compilando {} versiones de {} ejercicios…", variants.len(), chosen.len()));
+    let exercises = counted(chosen.len(), "ejercicio", "ejercicios");
+    paint::say(&format!("Compilando {} versiones de {exercises}…", variants.len()));
     let built = workshop::build(course, "verificar", &variants)?;
     let linted = lint(course, &chosen)?;
     let mut sound = true;
