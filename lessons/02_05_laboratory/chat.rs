@@ -68,7 +68,7 @@ pub struct Point {
     cpu_ns: Vec<f64>,
     /// Entregas por segundo.
     deliveries_per_second: Vec<f64>,
-    /// Qué parte de su núcleo usó quien hace de clientes.
+    /// Qué parte de su procesador usó quien hace de clientes.
     generator_busy: Vec<f64>,
     trouble: Option<String>,
 }
@@ -170,7 +170,7 @@ fn redis(port: u16) -> Command {
     command
 }
 
-/// Lo que dio una ronda: procesador por entrega, entregas por segundo y cuánto de su núcleo usó el
+/// Lo que dio una ronda: procesador por entrega, entregas por segundo y cuánto del suyo usó el
 /// generador.
 struct Turn {
     cpu_ns: f64,
@@ -359,7 +359,7 @@ pub fn text(outcome: &Outcome) -> String {
     let machine = &outcome.machine;
     let partial = if outcome.complete { "" } else { " · A MEDIAS" };
     let mut text = format!(
-        "cargo lab chat · {} UTC{partial}\n{} · {} núcleos · Linux {}\n\n{:>9}  {:12}{:>31}{:>14}\n",
+        "cargo lab chat · {} UTC{partial}\n{} · {} procesadores · Linux {}\n\n{:>9}  {:12}{:>31}{:>14}\n",
         outcome.date,
         machine.processor,
         machine.cores,
@@ -384,7 +384,7 @@ pub fn text(outcome: &Outcome) -> String {
                 nanoseconds(cost.high)
             )),
             rate.map_or("—".to_owned(), |rate| {
-                // Si quien hace de clientes llenó su núcleo, el servidor podría con más.
+                // Si quien hace de clientes llenó su procesador, el servidor podría con más.
                 let full = Spread::of(point.generator_busy.iter().copied())
                     .is_some_and(|busy| busy.median > FULL);
                 format!("{}{}", if full { "≥" } else { "" }, number(rate.median))

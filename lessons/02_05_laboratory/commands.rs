@@ -239,7 +239,7 @@ fn page(choices: &Choices) -> io::Result<PathBuf> {
     Ok(folder.canonicalize()?.join("informe.html"))
 }
 
-/// Un camino, desde la carpeta en la que se está si cuelga de ella.
+/// Una ruta, desde la carpeta en la que se está si cuelga de ella.
 fn shown(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     path.strip_prefix(here).unwrap_or(path).display().to_string()

@@ -70,7 +70,7 @@ pub fn text(one: &Report, other: &Report) -> String {
         let partial = if report.complete { "" } else { " (a medias)" };
         let _ = writeln!(
             text,
-            "{name}: {}, {}, {} núcleos, Linux {}{partial}",
+            "{name}: {}, {}, {} procesadores, Linux {}{partial}",
             report.date, machine.processor, machine.cores, machine.kernel
         );
     }

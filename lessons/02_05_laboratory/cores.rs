@@ -1,11 +1,13 @@
-//! Los núcleos: uno para el generador y el resto para el servidor, para que ninguno mida al otro.
+//! Los procesadores: uno para el generador y el resto para el servidor, para que ninguno mida al
+//! otro.
 
 use std::io;
 
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 
-/// El reparto de los núcleos de la máquina. Al soltarlo, este hilo vuelve a poder usarlos todos.
+/// El reparto de los procesadores de la máquina. Al soltarlo, este hilo vuelve a poder usarlos
+/// todos.
 #[derive(Debug)]
 pub struct Cores {
     all: CpuSet,
@@ -15,7 +17,7 @@ pub struct Cores {
 }
 
 impl Cores {
-    /// Reparte los núcleos que este proceso puede usar: el último, para el generador. Con uno
+    /// Reparte los procesadores que este proceso puede usar: el último, para el generador. Con uno
     /// solo, lo comparten.
     ///
     /// # Errors
@@ -39,8 +41,8 @@ impl Cores {
         self.available
     }
 
-    /// Ejecuta `start` con los núcleos del servidor, que hereda lo que `start` arranque, y vuelve
-    /// al del generador.
+    /// Ejecuta `start` con los procesadores del servidor, que hereda lo que `start` arranque, y
+    /// vuelve al del generador.
     ///
     /// # Errors
     /// Los de `sched_setaffinity(2)`.
@@ -64,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quien_arranca_como_servidor_hereda_sus_núcleos() {
+    fn quien_arranca_como_servidor_hereda_sus_procesadores() {
         let cores = Cores::split().unwrap();
         let inside = cores.as_server(|| sched_getaffinity(Pid::from_raw(0)).unwrap()).unwrap();
         let outside = sched_getaffinity(Pid::from_raw(0)).unwrap();

@@ -14,8 +14,8 @@
 //! | `hilos` | [`threads`] | nada: cada cliente tiene un hilo, que duerme en su `read` |
 //!
 //! Y uno que no está aquí: `uring`, sobre `io_uring(7)`. Cambia la pregunta («haz esto y avísame al
-//! acabar», en lugar de «avísame cuando pueda hacerlo»), así que no cabe en este rasgo; y poner una
-//! orden en su cola exige `unsafe`, porque el núcleo escribirá en el búfer mientras tanto. Quien se
+//! acabar», en lugar de «avísame cuando pueda hacerlo»), así que no cabe en este rasgo; y dejar un
+//! encargo en su cola exige `unsafe`, porque el núcleo escribirá en el búfer mientras tanto. Quien se
 //! encarga de eso es la biblioteca `compio`, en el eco de «Más allá»: es el que se mide.
 
 pub mod edge;

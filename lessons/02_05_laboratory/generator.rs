@@ -107,7 +107,7 @@ pub struct Burst {
     pub messages: u64,
     /// Cuánto duró.
     pub elapsed: Duration,
-    /// Qué parte de su núcleo usó el generador, de 0 a 1.
+    /// Qué parte de su procesador usó el generador, de 0 a 1.
     pub busy: f64,
 }
 

@@ -8,7 +8,7 @@
 //! | [`engines`] | los motores, tras un rasgo que es el `selectors` de Python |
 //! | [`service`] | el servicio, el mismo sobre cualquier motor; [`tally`], la cuenta que lleva |
 //! | [`generator`] | la carga: a todo lo que da y a ritmo fijo |
-//! | [`plan`], [`measure`] | qué se mide y cómo; se apoyan en [`subject`] (el proceso medido), [`clock`] (su procesador) y [`cores`] (quién usa qué núcleo) |
+//! | [`plan`], [`measure`] | qué se mide y cómo; se apoyan en [`subject`] (el proceso medido), [`clock`] (su procesador) y [`cores`] (quién usa qué procesador) |
 //! | [`results`], [`statistics`], [`machine`] | los datos, su dispersión y dónde se tomaron |
 //! | [`verdict`], [`comparison`] | lo que dicen los datos, y en qué difieren dos experimentos |
 //! | [`report`] | cómo se enseña: en la terminal, en una página y en gráficas |

@@ -17,7 +17,7 @@ const SPARE: u64 = 64;
 pub struct Machine {
     /// El modelo del procesador.
     pub processor: String,
-    /// Los núcleos que este proceso puede usar.
+    /// Los procesadores que este proceso puede usar.
     pub cores: usize,
     /// La memoria, en MiB.
     pub memory_mib: u64,
@@ -56,7 +56,7 @@ impl Machine {
         let mut warnings = Vec::new();
         if self.cores < 2 {
             warnings.push(
-                "Hay un solo núcleo: el servidor y el generador se lo turnan. El procesador por \
+                "Hay un solo procesador: el servidor y el generador se lo turnan. El procesador por \
                  mensaje sigue valiendo; los mensajes por segundo y las esperas son los de los dos \
                  juntos."
                     .to_owned(),
@@ -127,7 +127,7 @@ impl Neighbours {
         }
     }
 
-    /// Cuántos núcleos han ocupado los demás, de media, desde [`watch`](Neighbours::watch).
+    /// Cuántos procesadores han ocupado los demás, de media, desde [`watch`](Neighbours::watch).
     pub fn cores_used(&self) -> f64 {
         let total = machine_seconds() - self.total;
         let ours = our_seconds() - self.ours;

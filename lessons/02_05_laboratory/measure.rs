@@ -30,7 +30,7 @@ pub struct Laboratory {
     pub program: PathBuf,
     /// El eco sobre io_uring, si se va a medir.
     pub uring: Option<PathBuf>,
-    /// Quién usa qué núcleo.
+    /// Quién usa qué procesador.
     pub cores: Cores,
     /// El motor al que se estorba a propósito. Solo para comprobar que se nota.
     pub hindered: Option<Engine>,
@@ -195,7 +195,7 @@ impl Report {
         }
         if used > NOISE {
             self.warnings.push(format!(
-                "Otros programas ocuparon de media {} núcleos mientras se medía. El procesador por \
+                "Otros programas ocuparon de media {} procesadores mientras se medía. El procesador por \
                  mensaje lo resiste; las esperas largas y los mensajes por segundo, no tanto. Ciérralos \
                  y repite.",
                 number(used)
@@ -217,7 +217,7 @@ impl Report {
         }
         if self.points.iter().any(Point::generator_full) {
             self.warnings.push(
-                "Donde los mensajes por segundo llevan «≥», el generador llenó su propio núcleo: el \
+                "Donde los mensajes por segundo llevan «≥», el generador llenó su propio procesador: el \
                  motor podría con más. El procesador por mensaje y las esperas siguen valiendo."
                     .to_owned(),
             );
@@ -313,8 +313,8 @@ mod tests {
             let warnings = warnings(change, used);
             assert!(warnings.len() == 1 && warnings[0].contains(what), "{what}: {warnings:?}");
         };
-        said(|_| (), 0.8, "Otros programas ocuparon de media 0,80 núcleos");
-        said(|run| run.generator_busy = 0.99, 0.0, "el generador llenó su propio núcleo");
+        said(|_| (), 0.8, "Otros programas ocuparon de media 0,80 procesadores");
+        said(|run| run.generator_busy = 0.99, 0.0, "el generador llenó su propio procesador");
         said(|run| run.late_us = run.p99_us * 0.8, 0.0, "el propio generador envió tarde");
     }
 }

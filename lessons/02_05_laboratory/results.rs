@@ -38,7 +38,7 @@ pub struct Report {
 /// programa ya había tocado.
 pub const MANY: usize = 1000;
 
-/// La parte de su núcleo a partir de la cual el generador no puede con más.
+/// La parte de su procesador a partir de la cual el generador no puede con más.
 pub const FULL: f64 = 0.95;
 
 /// Hasta dónde llegó un motor.
@@ -71,7 +71,7 @@ pub struct Run {
     pub cpu_ns: f64,
     /// Lo que el motor contó de sí mismo, si sabe contar.
     pub counts: Option<Counts>,
-    /// Qué parte de su núcleo usó el generador.
+    /// Qué parte de su procesador usó el generador.
     pub generator_busy: f64,
     /// La espera que la mitad de los mensajes no pasó, en microsegundos, a ritmo fijo.
     pub p50_us: f64,
@@ -123,7 +123,7 @@ impl Point {
         Some(self.spread(measure)?.median)
     }
 
-    /// Si el generador llenó su núcleo: los mensajes por segundo son entonces los suyos, y los
+    /// Si el generador llenó su procesador: los mensajes por segundo son entonces los suyos, y los
     /// del motor podrían ser más.
     pub fn generator_full(&self) -> bool {
         self.median(|run| run.generator_busy).is_some_and(|busy| busy > FULL)

@@ -174,7 +174,7 @@ impl Drop for Subject {
     }
 }
 
-/// Lo arranca con los núcleos del servidor y en un grupo aparte: el Ctrl-C de la terminal es para
+/// Lo arranca con los procesadores del servidor y en un grupo aparte: el Ctrl-C de la terminal es para
 /// el laboratorio, que sabe qué dejar terminado.
 fn spawn(mut command: Command, cores: &Cores) -> io::Result<Child> {
     command.process_group(0);

@@ -268,49 +268,73 @@ fn select_limit(report: &Report) -> Verdict {
 
 /// El costo por mensaje con cientos de conexiones, frente al de unas pocas.
 fn threads_scale(report: &Report) -> Verdict {
-    let fewest = report.idle(Engine::Threads).next().and_then(|point| point.median(CPU));
+    let rises: Vec<Rise> = [
+        Rise::among(report.idle(Engine::Threads), "Con las demás calladas"),
+        Rise::among(report.busy(Engine::Threads), "Con todas activas"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     let failed: Vec<&Point> = report
         .points
         .iter()
         .filter(|point| point.case.engine == Engine::Threads && point.trouble.is_some())
         .collect();
-    let many = report
-        .idle(Engine::Threads)
-        .chain(report.busy(Engine::Threads))
-        .filter(|point| hundreds(point))
-        .filter_map(|point| Some((point.case, point.median(CPU)?)))
-        .max_by(|one, other| one.1.total_cmp(&other.1));
-    let (answer, mut because) = match (fewest, many) {
-        (Some(few), Some((case, many))) => (
-            if many > few * GROWS || failed.iter().any(|point| hundreds(point)) {
-                Answer::Holds
-            } else {
-                Answer::Fails
-            },
-            format!(
-                "Con {} ({} activas), cada mensaje cuesta {} veces lo que con las menos: {} frente a {}",
-                connections(case.connections),
-                case.active,
-                number(many / few),
-                nanoseconds(many),
-                nanoseconds(few)
-            ),
-        ),
-        _ => (Answer::Unknown, String::new()),
-    };
+    let fails =
+        rises.iter().any(|rise| rise.times() > GROWS) || failed.iter().any(|point| hundreds(point));
+    let mut because: Vec<String> = rises.iter().map(Rise::told).collect();
     if let Some(point) = failed.first() {
-        let _ = write!(
-            because,
-            ". Y con {} {}",
+        because.push(format!(
+            "Y con {} {}",
             connections(point.case.connections),
             point.trouble.as_deref().unwrap_or("no se pudo medir")
-        );
+        ));
     }
     Verdict {
         question: "¿Deja de ser viable un hilo por cliente con cientos de conexiones?",
         claim: "Con cientos de conexiones, un hilo para cada una no siempre es viable",
-        answer,
-        because: sentence(&because),
+        answer: match (fails, rises.is_empty()) {
+            (true, _) => Answer::Holds,
+            (false, true) => Answer::Unknown,
+            (false, false) => Answer::Fails,
+        },
+        because: sentence(&because.join(". ")),
+    }
+}
+
+/// Lo que cuesta un mensaje con la menor cantidad de conexiones y, de entre las de cientos, con la
+/// que más cuesta: las conexiones y los nanosegundos de cada una.
+struct Rise {
+    when: &'static str,
+    few: (usize, f64),
+    many: (usize, f64),
+}
+
+impl Rise {
+    /// La de una serie, de menos a más conexiones.
+    fn among<'a>(points: impl Iterator<Item = &'a Point>, when: &'static str) -> Option<Rise> {
+        let mut costs = points
+            .filter_map(|point| Some((point, point.median(CPU)?)))
+            .map(|(point, cost)| (hundreds(point), (point.case.connections, cost)));
+        let (_, few) = costs.next()?;
+        let most = costs.filter(|(hundreds, _)| *hundreds);
+        let (_, many) = most.max_by(|(_, one), (_, other)| one.1.total_cmp(&other.1))?;
+        Some(Rise { when, few, many })
+    }
+
+    fn times(&self) -> f64 {
+        self.many.1 / self.few.1
+    }
+
+    fn told(&self) -> String {
+        format!(
+            "{}, un mensaje cuesta {} con {} y {} con {}",
+            self.when,
+            nanoseconds(self.few.1),
+            connections(self.few.0),
+            nanoseconds(self.many.1),
+            connections(self.many.0),
+        )
     }
 }
 

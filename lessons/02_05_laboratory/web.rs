@@ -284,7 +284,7 @@ pub fn text(outcome: &Outcome) -> String {
     let machine = &outcome.machine;
     let partial = if outcome.complete { "" } else { " · A MEDIAS" };
     let mut text = format!(
-        "cargo lab web · {} UTC{partial}\n{} · {} núcleos · Linux {}\n\n{}\n\n",
+        "cargo lab web · {} UTC{partial}\n{} · {} procesadores · Linux {}\n\n{}\n\n",
         outcome.date,
         machine.processor,
         machine.cores,

@@ -66,7 +66,7 @@ pub fn charts(report: &Report) -> Vec<Chart> {
         Chart {
             name: "espera.svg",
             title: format!(
-                "Espera que 99 de cada 100 mensajes no pasan, a {} por segundo, {few}",
+                "Espera que 99 de cada 100 mensajes no alcanzan, a {} por segundo, {few}",
                 count(u64::from(report.plan.rate))
             ),
             axis: "espera, p99",

@@ -15,14 +15,14 @@ pub fn page(report: &Report) -> String {
         "<!doctype html>\n<html lang=\"es\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>Laboratorio: hilos, select y epoll en esta máquina</title>\n<style>{STYLE}</style>\n\
-         </head>\n<body>\n<script>{NIGHT}</script>\n<main>\n<h1>Lo que miden los apuntes, en esta máquina</h1>\n"
+         </head>\n<body>\n<script>{NIGHT}</script>\n<main>\n<h1>Lo que afirman los apuntes, medido en esta máquina</h1>\n"
     );
     if !report.complete {
         page += "<p class=\"parcial\"><strong>Informe a medias.</strong> Se paró antes de acabar.</p>\n";
     }
     let _ = writeln!(
         page,
-        "<p class=\"datos\"><code>{}</code> · {} UTC<br>{} · {} núcleos · {} MiB de memoria · Linux {} · {} \
+        "<p class=\"datos\"><code>{}</code> · {} UTC<br>{} · {} procesadores · {} MiB de memoria · Linux {} · {} \
          descriptores por proceso{}<br>Mediana de {} repeticiones; las rayas verticales van de cuartil \
          a cuartil.</p>",
         escape(&report.plan.order),

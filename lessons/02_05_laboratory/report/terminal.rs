@@ -55,7 +55,7 @@ pub fn head(report: &Report) -> String {
     let machine = &report.machine;
     let partial = if report.complete { String::new() } else { bold(" · INFORME A MEDIAS") };
     format!(
-        "{}{partial}\n{} · {} núcleos · {} MiB\nLinux {} · {} descriptores por proceso",
+        "{}{partial}\n{} · {} procesadores · {} MiB\nLinux {} · {} descriptores por proceso",
         bold(&format!("{} · {} UTC", report.plan.order, report.date)),
         machine.processor,
         machine.cores,
