@@ -7,7 +7,7 @@ use std::io;
 use std::time::Duration;
 
 use super::kernel::{Kernel, Work};
-use super::selectors::{Engine, Event, Interest, Predictions, Selector, Socket};
+use super::selectors::{Engine, Event, Interest, Predictions, Registry, Selector, Socket};
 
 /// Lo que crees que va a pasar. Escríbelo antes que lo demás.
 pub fn predict() -> Predictions {
@@ -17,7 +17,8 @@ pub fn predict() -> Predictions {
 /// Vigila con select(2).
 pub struct SelectSelector {
     kernel: Kernel,
-    // Lo que necesites recordar.
+    registry: Registry,
+    // Lo que necesites recordar, además.
 }
 
 impl SelectSelector {
@@ -52,7 +53,8 @@ impl Selector for SelectSelector {
 /// Vigila con epoll(7).
 pub struct EpollSelector {
     kernel: Kernel,
-    // Lo que necesites recordar.
+    registry: Registry,
+    // Lo que necesites recordar, además.
 }
 
 impl EpollSelector {

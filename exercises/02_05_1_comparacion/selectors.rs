@@ -1,8 +1,9 @@
 //! Lo que comparten los motores: el módulo `selectors` de Python, en pequeño.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::io;
-use std::os::fd::AsFd;
+use std::io::{self, ErrorKind};
+use std::os::fd::{AsFd, AsRawFd};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -43,6 +44,43 @@ pub struct Event {
     pub readable: bool,
     /// Se esperaba sitio para escribir, y lo hay.
     pub writable: bool,
+}
+
+/// Un socket que se vigila.
+pub struct Watched {
+    /// El socket, que se suelta al quitarlo de aquí.
+    pub socket: Socket,
+    /// Lo que se espera de él.
+    pub interest: Interest,
+}
+
+/// A quién se vigila, por su número: lo que los dos motores necesitan recordar.
+#[derive(Default)]
+pub struct Registry(pub BTreeMap<u64, Watched>);
+
+impl Registry {
+    /// Si nadie tiene ese número ni ese socket.
+    ///
+    /// # Errors
+    /// `AlreadyExists` si alguien lo tiene.
+    pub fn is_new(&self, id: u64, socket: &Socket) -> io::Result<()> {
+        let fd = descriptor(socket);
+        let taken = self.0.iter().any(|(other, it)| *other == id || descriptor(&it.socket) == fd);
+        if taken { Err(ErrorKind::AlreadyExists.into()) } else { Ok(()) }
+    }
+
+    /// El que tiene ese número.
+    ///
+    /// # Errors
+    /// `NotFound` si no lo tiene nadie.
+    pub fn find(&mut self, id: u64) -> io::Result<&mut Watched> {
+        self.0.get_mut(&id).ok_or_else(|| ErrorKind::NotFound.into())
+    }
+}
+
+/// El número del descriptor de un socket.
+pub fn descriptor(socket: &Socket) -> i32 {
+    socket.as_fd().as_raw_fd()
 }
 
 /// Quien vigila muchos sockets a la vez.

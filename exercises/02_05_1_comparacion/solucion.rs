@@ -1,15 +1,15 @@
 //! Los mismos clientes, tres motores. La solución.
 
-use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
-use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 use nix::sys::select::{FD_SETSIZE, FdSet};
 
 use super::kernel::{Kernel, Work};
-use super::selectors::{Engine, Event, Interest, Predictions, Selector, Socket};
+use super::selectors::{
+    Engine, Event, Interest, Predictions, Registry, Selector, Socket, Watched, descriptor,
+};
 
 /// Eventos que se recogen de una vez.
 const EVENTS: usize = 64;
@@ -31,33 +31,6 @@ pub fn predict() -> Predictions {
         // Si hablan todos, todos están en la lista: `epoll` no tiene nada que ahorrarse.
         epoll_examines_if_all_talk: 100,
     }
-}
-
-/// Un socket que se vigila.
-struct Watched {
-    socket: Socket,
-    interest: Interest,
-}
-
-/// A quién se vigila, por su número.
-#[derive(Default)]
-struct Registry(BTreeMap<u64, Watched>);
-
-impl Registry {
-    /// Si nadie tiene ese número ni ese socket.
-    fn is_new(&self, id: u64, socket: &Socket) -> io::Result<()> {
-        let fd = descriptor(socket);
-        let taken = self.0.iter().any(|(other, it)| *other == id || descriptor(&it.socket) == fd);
-        if taken { Err(ErrorKind::AlreadyExists.into()) } else { Ok(()) }
-    }
-
-    fn find(&mut self, id: u64) -> io::Result<&mut Watched> {
-        self.0.get_mut(&id).ok_or_else(|| ErrorKind::NotFound.into())
-    }
-}
-
-fn descriptor(socket: &Socket) -> i32 {
-    socket.as_fd().as_raw_fd()
 }
 
 /// Vigila con select(2).
