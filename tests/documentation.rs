@@ -190,7 +190,10 @@ fn las_horas_de_la_portada_son_las_de_los_enunciados() {
             .sum();
         let halves = (minutes + 15) / 30;
         let half = if halves % 2 == 1 { " 30 min" } else { "" };
-        let hours = format!("| {} h{half} |", halves / 2);
+        let hours = match minutes {
+            0..60 => format!("| {minutes} min |"),
+            _ => format!("| {} h{half} |", halves / 2),
+        };
         assert!(
             row.ends_with(&hours),
             "{lesson}: los ejercicios suman {minutes} minutos: «{hours}»"

@@ -151,6 +151,12 @@ fn de_quien_ya_no_se_vigila_no_dice_nada() -> Outcome {
         room.register(0, Interest::Read)?;
         room.says("si vuelve el 100, que había hablado", &[readable(100), readable(101)])
     })
+    .map_err(|failure| {
+        failure.hint(
+            "con epoll, olvidarlo no basta: lo vigila mientras alguien lo tenga abierto, y aquí \
+             alguien más lo tiene; hay que pedirle que deje de hacerlo",
+        )
+    })
 }
 
 #[test]

@@ -1,16 +1,14 @@
 //! Confía en que todo descriptor cabe en los conjuntos de `select`.
 //! Mensaje: «`register` aceptó un descriptor que no cabe en los conjuntos»
 
-use std::collections::BTreeMap;
-use std::io::{self, ErrorKind};
-use std::os::fd::AsRawFd;
+use std::io;
 use std::time::Duration;
 
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 use nix::sys::select::FdSet;
 
 use super::kernel::{Kernel, Work};
-use super::selectors::{Engine, Event, Interest, Predictions, Selector, Socket};
+use super::selectors::{Engine, Event, Interest, Predictions, Registry, Selector, Socket, Watched};
 
 const EVENTS: usize = 64;
 
@@ -24,30 +22,6 @@ pub fn predict() -> Predictions {
         epoll_examines: 1,
         epoll_examines_if_all_talk: 100,
     }
-}
-
-struct Watched {
-    socket: Socket,
-    interest: Interest,
-}
-
-#[derive(Default)]
-struct Registry(BTreeMap<u64, Watched>);
-
-impl Registry {
-    fn is_new(&self, id: u64, socket: &Socket) -> io::Result<()> {
-        let fd = descriptor(socket);
-        let taken = self.0.iter().any(|(other, it)| *other == id || descriptor(&it.socket) == fd);
-        if taken { Err(ErrorKind::AlreadyExists.into()) } else { Ok(()) }
-    }
-
-    fn find(&mut self, id: u64) -> io::Result<&mut Watched> {
-        self.0.get_mut(&id).ok_or_else(|| ErrorKind::NotFound.into())
-    }
-}
-
-fn descriptor(socket: &Socket) -> i32 {
-    socket.as_fd().as_raw_fd()
 }
 
 pub struct SelectSelector {
