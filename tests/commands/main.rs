@@ -261,6 +261,9 @@ fn with_figures_named(text: &str) -> String {
 /// La orden, con los ejecutables de esta compilación en lugar de `cargo run` y `target/debug/`.
 fn with_our_paths(command: &str) -> String {
     let programs = programs_folder().display().to_string();
+    if command.contains("paciente") {
+        path_of("paciente");
+    }
     // En este orden: la carpeta de los ejecutables también puede llamarse `target/debug`.
     command
         .replace("target/debug/", &format!("{programs}/"))
