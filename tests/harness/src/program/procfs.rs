@@ -47,6 +47,21 @@ pub(super) fn thread_activities(pid: u32) -> io::Result<Vec<String>> {
     Ok(threads(pid)?.iter().map(Thread::activity).collect())
 }
 
+/// Los procesos que arrancó, y los que arrancaron ellos.
+pub(super) fn descendants(pid: u32) -> Vec<u32> {
+    let mut found = vec![pid];
+    let mut next = 0;
+    while let Some(&parent) = found.get(next) {
+        let threads = threads(parent).unwrap_or_default();
+        let children: Vec<String> =
+            threads.iter().filter_map(|thread| thread.read("children").ok()).collect();
+        let children = children.iter().flat_map(|line| line.split_whitespace());
+        found.extend(children.filter_map(|child| child.parse::<u32>().ok()));
+        next += 1;
+    }
+    found.split_off(1)
+}
+
 struct Thread {
     pid: u32,
     tid: u32,

@@ -25,7 +25,7 @@ const LISTENING: &str = "Escuchando en ";
 /// Lo que se espera, al terminar un programa, a que acabe de llegar lo que escribió.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// Un programa en marcha. Al soltarlo (`drop`) se mata y se recoge.
+/// Un programa en marcha. Al soltarlo (`drop`) se mata, con los que haya arrancado, y se recoge.
 ///
 /// Todos sus métodos toman `&self`: sirve desde varios hilos.
 #[derive(Debug)]
@@ -301,8 +301,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Drop for Running {
     fn drop(&mut self) {
         let child = self.child.get_mut().unwrap_or_else(PoisonError::into_inner);
-        // Si ya había terminado, matarlo no hace nada y esperarlo no espera.
+        // Si ya había terminado y se recogió, su número puede ser ya el de otro.
+        if !matches!(child.try_wait(), Ok(None)) {
+            return;
+        }
+        // Hay servidores de varios procesos, y los hijos no se van con su padre.
+        let descendants = procfs::descendants(self.pid);
         let _ = child.kill();
+        for descendant in descendants {
+            let _ = kill(Pid::from_raw(descendant.cast_signed()), Signal::SIGKILL);
+        }
         let _ = child.wait();
     }
 }

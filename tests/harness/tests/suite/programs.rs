@@ -1,9 +1,10 @@
 //! Programas que escuchan, que terminan, que se atascan y que se despiden.
 
+use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use harness::{Failure, Program, Signal, Stream, stages};
+use harness::{Failure, Program, Signal, Stream, eventually, stages};
 
 use crate::normalised;
 
@@ -156,6 +157,21 @@ fn al_soltarlo_no_queda_nada() -> Result<(), Failure> {
     drop(program);
     assert!(!Path::new(&directory).exists());
     Ok(())
+}
+
+#[test]
+fn al_soltarlo_tampoco_quedan_los_procesos_que_arrancó() -> Result<(), Failure> {
+    let parent = shell("sleep 1000 & echo $!; wait").spawn()?;
+    let child = parent.wait_for_line(Stream::Stdout, "", LIMIT)?;
+    assert!(is_alive(&child));
+    drop(parent);
+    eventually("el hijo terminara", LIMIT, || !is_alive(&child))
+}
+
+/// Si ese proceso está y no es un zombi, al que solo le falta que lo recojan (proc(5)).
+fn is_alive(pid: &str) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
 }
 
 #[test]
