@@ -28,17 +28,24 @@ pub(crate) fn commands(log: &Log, address: SocketAddr, protagonist: PeerId) -> V
         [alone] => vec![alone.curl(address).unwrap_or_else(|| alone.nc(address))],
         together => background(log, together, address),
     };
-    let left_out = log.names.len() - scripts.len();
-    if left_out > 0 {
-        commands.push(format!(
-            "# fuera de esta orden: {}",
-            wording::quantity(left_out, "participante", "participantes")
-        ));
-    }
+    commands.extend(left_out(log, &scripts));
     if log.events.iter().any(|event| matches!(event.what, What::Reset)) {
         commands.push("# nc no sabe enviar un RST: donde lo hubo, aquí hay un cierre".to_owned());
     }
     commands
+}
+
+/// Quiénes no hablan en estas órdenes, si falta alguien: por su nombre, si son pocos.
+fn left_out(log: &Log, scripts: &[Script]) -> Option<String> {
+    let absent = |peer: &PeerId| scripts.iter().all(|script| script.peer != *peer);
+    let names: Vec<String> =
+        (0..log.names.len()).filter(absent).map(|peer| format!("«{}»", log.names[peer])).collect();
+    let who = match names.len() {
+        0 => return None,
+        1..=MAX_PEERS => names.join(", "),
+        count => wording::quantity(count, "participante", "participantes"),
+    };
+    Some(format!("# fuera de esta orden: {who}"))
 }
 
 /// Quiénes intervienen: todos, menos los que acabaron bien antes de que empezara el protagonista;
