@@ -188,6 +188,10 @@ describe('el libro en el navegador', {skip: lack && `AVISO: sin probar: ${lack}`
         assert.ok(!has(year, 'tamaño'), 'la eñe no es una ene');
         assert.ok(has(await search(page, 'tamaño '), 'tamaño'), 'la eñe se encuentra');
         await same('el hilo de un cliente ', 'hilo cliente ', 'las palabras vacías no cuentan');
+        const ranked = await search(page, 'conexion');
+        const place = words => ranked.findIndex(result => result.includes(words));
+        assert.ok(place('La cola de quienes ya llamaron') >= 0 && place('La cola de quienes ya llamaron')
+            < place('02_05 · Medir'), 'una gráfica que repite la palabra no va delante de quien la explica');
         assert.deepEqual(await search(page, 'xyzxyz '), []);
         assert.match(await page.textContent('#mdbook-searchresults-header'), /^Ningún resultado/);
         assert.deepEqual(troubles, []);

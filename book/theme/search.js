@@ -20,6 +20,7 @@ window.search = window.search || {};
     const MARK = 'marca';
     const SEARCH = 'busca';
     const MAX_RESULTS = 30;
+    const MAX_MENTIONS = 4;
     const TEASER = 220;
 
     function lower(text) {
@@ -71,16 +72,19 @@ window.search = window.search || {};
                 .map(page => ({...page, url: urls[page.id]}));
             this.postings = new Map();
             this.pages.forEach((page, number) => {
+                this.add(number, page.body, 1, MAX_MENTIONS);
                 this.add(number, page.title, 8);
                 this.add(number, page.breadcrumbs, 2);
-                this.add(number, page.body, 1);
             });
         }
 
-        add(number, text, weight) {
+        // Lo que pase de `limit` no suma: una gráfica que dice «conexiones» cien veces no explica qué
+        // es una. A igual cuenta, van por su orden en el libro.
+        add(number, text, weight, limit = Infinity) {
             for (const {root, written} of tokens(text)) {
                 const {pages, forms} = this.postings.get(root) || {pages: new Map(), forms: new Set()};
-                pages.set(number, (pages.get(number) || 0) + weight);
+                const before = pages.get(number) || 0;
+                pages.set(number, before < limit ? before + weight : before);
                 forms.add(written);
                 this.postings.set(root, {pages, forms});
             }
