@@ -144,11 +144,13 @@
 
     // Lo que se desplaza de lado tiene que poder desplazarse sin ratón.
     function makeWideThingsReachable() {
-        for (const wide of document.querySelectorAll('main pre > code, main .table-wrapper')) {
-            if (wide.scrollWidth > wide.clientWidth) {
+        const names = { 'pre > code': 'Código', '.table-wrapper': 'Tabla', 'figure': 'Gráfica' };
+        for (const [selector, name] of Object.entries(names)) {
+            for (const wide of document.querySelectorAll(`main ${selector}`)) {
+                if (wide.scrollWidth <= wide.clientWidth) continue;
                 wide.tabIndex = 0;
                 wide.setAttribute('role', 'group');
-                wide.setAttribute('aria-label', wide.matches('code') ? 'Código' : 'Tabla');
+                wide.setAttribute('aria-label', name);
             }
         }
     }
