@@ -84,13 +84,13 @@ describe('el libro en el navegador', {skip: lack && `AVISO: sin probar: ${lack}`
         return page.$$eval('#mdbook-searchresults li', items => items.map(item => item.textContent));
     }
 
-    // Lo que se desplaza de lado. Los listados y las tablas pueden; la página y lo demás, no.
+    // Lo que se desplaza de lado. Los listados, las tablas y las gráficas pueden; la página, no.
     function sideways(page) {
         return page.evaluate(() => {
             window.scrollTo(10_000, 0);
             const wide = [...document.querySelectorAll('html, body *')].filter(element =>
                 element.scrollWidth > element.clientWidth + 1
-                && !element.matches('pre > code, .table-wrapper')
+                && !element.matches('pre > code, .table-wrapper, figure')
                 && (element === document.documentElement
                     || ['auto', 'scroll'].includes(getComputedStyle(element).overflowX)));
             return [...wide.map(element => element.outerHTML.slice(0, 80)), ...(window.scrollX ? ['la ventana'] : [])];
