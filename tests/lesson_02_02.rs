@@ -131,6 +131,22 @@ fn t2_05_los_silenciosos_no_ocupan_más_hilos_que_el_tope_ni_más_tiempo_que_su_
 }
 
 #[test]
+fn t2_05_el_quinto_ocupa_el_sitio_que_deja_uno_de_cuatro() -> Outcome {
+    let server = serving(&["--max-threads", "4"])?;
+    let mut silent = Conversation::with(server.address()).peers("silencioso", 12)?;
+    let inside = |clients: [&str; 4]| {
+        let names = server.threads().unwrap_or_default();
+        let names: Vec<_> = names.iter().filter(|name| name.starts_with("cliente-")).collect();
+        names == clients.each_ref()
+    };
+    let first = ["cliente-1", "cliente-2", "cliente-3", "cliente-4"];
+    server.eventually("los cuatro primeros tuvieran hilo", LIMIT, || inside(first))?;
+    silent.remove(0).close();
+    let next = ["cliente-2", "cliente-3", "cliente-4", "cliente-5"];
+    server.eventually("el quinto ocupara el sitio del primero", LIMIT, || inside(next))
+}
+
+#[test]
 fn t2_06_un_cliente_silencioso_no_impide_terminar() -> Outcome {
     let server = serving(&[])?;
     let mut silent = Conversation::with(server.address()).peer("silencioso")?;
