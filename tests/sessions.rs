@@ -201,11 +201,9 @@ impl Watched {
         let program =
             Path::new(env!("CARGO_BIN_EXE_aplic_02_02")).with_file_name(format!("aplic_{lesson}"));
         let strace = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{lesson}.strace"));
-        // Los descriptores que deje abiertos quien ejecuta las pruebas cambiarían los números.
-        let tidy = "for open in /proc/self/fd/*; do open=${open##*/}; \
-                    if [ \"$open\" -gt 2 ]; then eval \"exec $open>&-\"; fi; done; exec \"$0\" \"$@\"";
-        let server = Program::new("bash")
-            .args(["-c", tidy, "strace", "-o"])
+        let server = Program::new("strace")
+            .without_inherited_descriptors()
+            .arg("-o")
             .arg(&strace)
             .args(["-e", &format!("trace={trace}")])
             .args(options.iter().copied())

@@ -200,19 +200,16 @@ fn run(command: &str) -> Result<String, Failure> {
     Ok(shell(&format!("exec 2>&1; {command}"))?.run_to_end("", LIMIT)?.stdout)
 }
 
-/// Una orden, en `bash`, en su propia carpeta y sin más descriptores abiertos que los tres de
-/// siempre: quien ejecuta las pruebas puede haber dejado otros. `curl`, como en una terminal: allí
+/// Una orden, en `bash`, en su propia carpeta y sin los descriptores de quien ejecuta
+/// las pruebas. `curl`, como en una terminal: allí
 /// no enseña el progreso de lo que se ve llegar.
 fn shell(command: &str) -> io::Result<Program> {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("orden_{number}"));
     fs::create_dir_all(&folder)?;
-    let tidy = "for open in /proc/self/fd/*; do open=${open##*/}; \
-                if [ \"$open\" -gt 2 ]; then eval \"exec $open>&-\"; fi; done; \
-                curl() { command curl -s \"$@\"; }; cd \"$0\"";
-    let script = format!("{tidy}; {command}");
-    Ok(Program::new("bash").arg("-c").arg(script).arg(folder))
+    let script = format!("curl() {{ command curl -s \"$@\"; }}; cd \"$0\"; {command}");
+    Ok(Program::new("bash").without_inherited_descriptors().arg("-c").arg(script).arg(folder))
 }
 
 /// Si el texto no escribe ninguna respuesta, basta con que la orden termine.

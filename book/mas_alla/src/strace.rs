@@ -46,11 +46,10 @@ impl Traced {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let log = env::temp_dir().join(format!("mas_alla_{}_{number}.strace", process::id()));
-        // Con -D, quien observa es el nieto: el proceso que se arrancó es el servidor. Sin otros
-        // descriptores en herencia, sus números son siempre los mismos.
-        let script = "exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; exec strace \"$@\"";
-        let server = Program::new("sh")
-            .args(["-c", script, "sh", "-D", "-f", "-s", "64", "-e", &format!("trace={calls}")])
+        // Con -D, quien observa es el nieto: el proceso que se arrancó es el servidor.
+        let server = Program::new("strace")
+            .without_inherited_descriptors()
+            .args(["-D", "-f", "-s", "64", "-e", &format!("trace={calls}")])
             .arg("-o")
             .arg(&log)
             .arg(program)

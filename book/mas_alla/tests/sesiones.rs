@@ -205,7 +205,7 @@ fn la_traza_del_chat_sobre_tokio() -> Result<(), Failure> {
     story.told = traced.calls()?.len();
     ana.send_frame("hola")?;
     beto.expect_frame(chat::said(&ana, "hola"))?;
-    story.tells("tokio_mensaje.txt", "sendto(12", 2)?;
+    story.tells("tokio_mensaje.txt", "sendto(11", 2)?;
     beto.half_close()?;
     ana.expect_frame(chat::left(&beto))?;
     story.tells("tokio_despedida.txt", "(Desconectado", 1)

@@ -46,6 +46,7 @@ pub struct Program {
     path: PathBuf,
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
+    shell: &'static str,
     preparations: Vec<String>,
     stdin: Stdin,
 }
@@ -64,6 +65,7 @@ impl Program {
             path: path.into(),
             args: Vec::new(),
             env: Vec::new(),
+            shell: "sh",
             preparations: Vec::new(),
             stdin: Stdin::Piped,
         }
@@ -97,6 +99,16 @@ impl Program {
     /// Con poca, crear un hilo falla: cada uno reserva su pila.
     pub fn address_space_limit(self, kibibytes: u64) -> Self {
         self.preparation(format!("ulimit -v {kibibytes}"))
+    }
+
+    /// Sin más descriptores abiertos que los tres de siempre, para que los números de los suyos no
+    /// dependan de los que haya dejado abiertos quien ejecuta las pruebas.
+    ///
+    /// Necesita `bash`: otros intérpretes no saben cerrar el 10 ni los siguientes.
+    pub fn without_inherited_descriptors(mut self) -> Self {
+        self.shell = "bash";
+        let close = "if [ ${open##*/} -gt 2 ]; then eval \"exec ${open##*/}>&-\"; fi";
+        self.preparation(format!("for open in /proc/self/fd/*; do {close}; done"))
     }
 
     /// Sin entrada estándar: `/dev/null`.
@@ -155,15 +167,15 @@ impl Program {
         name.to_string_lossy().into_owned()
     }
 
-    /// Con preparativos, pasa por un `sh` que los hace y se convierte (`exec`) en el programa: el
+    /// Con preparativos, pasa por un intérprete que los hace y se convierte (`exec`) en el programa: el
     /// número de proceso es el mismo. Hacerlos aquí, entre fork y exec, exigiría `unsafe`.
     fn command(&self) -> Command {
         let mut command = if self.preparations.is_empty() {
             Command::new(&self.path)
         } else {
             let script = format!("{} && exec \"$@\"", self.preparations.join(" && "));
-            let mut shell = Command::new("sh");
-            shell.arg("-c").arg(script).arg("sh").arg(&self.path);
+            let mut shell = Command::new(self.shell);
+            shell.arg("-c").arg(script).arg(self.shell).arg(&self.path);
             shell
         };
         command.args(&self.args).envs(self.env.iter().cloned());

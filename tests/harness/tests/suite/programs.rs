@@ -1,10 +1,12 @@
 //! Programas que escuchan, que terminan, que se atascan y que se despiden.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use harness::{Failure, Program, Signal, Stream, eventually, stages};
+use harness::{Exit, Failure, Program, Signal, Stream, eventually, stages};
+use nix::fcntl::{FcntlArg, fcntl};
 
 use crate::normalised;
 
@@ -126,6 +128,20 @@ fn la_entrada_estándar_llega_entera_y_con_su_final() -> Result<(), Failure> {
 fn el_entorno_y_los_límites_llegan_al_programa() -> Result<(), Failure> {
     let program = shell("ulimit -n; echo $SALUDO").descriptor_limit(32).env("SALUDO", "¡hola!");
     assert_eq!(program.run_to_end("", LIMIT)?.stdout, "32\n¡hola!\n");
+    Ok(())
+}
+
+#[test]
+fn sin_herencia_solo_quedan_los_tres_descriptores_de_siempre() -> Result<(), Failure> {
+    let null = File::open("/dev/null")?;
+    // Este, al contrario que los que abre Rust, sí pasa de un programa a otro.
+    let inherited = fcntl(&null, FcntlArg::F_DUPFD(20)).map_err(io::Error::from)?.to_string();
+    let open = || Program::new("ls").arg("/proc/self/fd");
+    let names = |exit: Exit| exit.stdout.lines().map(str::to_owned).collect::<Vec<_>>();
+    assert!(names(open().run_to_end("", LIMIT)?).contains(&inherited));
+    // El 3 es la carpeta que está leyendo `ls`.
+    let left = names(open().without_inherited_descriptors().run_to_end("", LIMIT)?);
+    assert_eq!(left, ["0", "1", "2", "3"]);
     Ok(())
 }
 
