@@ -200,16 +200,20 @@ fn run(command: &str) -> Result<String, Failure> {
     Ok(shell(&format!("exec 2>&1; {command}"))?.run_to_end("", LIMIT)?.stdout)
 }
 
-/// Una orden, en `bash`, en su propia carpeta y sin los descriptores de quien ejecuta
-/// las pruebas. `curl`, como en una terminal: allí
-/// no enseña el progreso de lo que se ve llegar.
+/// Una orden, en `bash`, en su propia carpeta y como en una terminal, la lance quien la lance: sin
+/// más descriptores abiertos que los de siempre, con las señales sin tocar (si no, Ctrl-C no haría
+/// nada en lo que se arranca en segundo plano) y con letras de varios bytes. `curl` no enseña allí
+/// el progreso de lo que se ve llegar.
 fn shell(command: &str) -> io::Result<Program> {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("orden_{number}"));
     fs::create_dir_all(&folder)?;
     let script = format!("curl() {{ command curl -s \"$@\"; }}; cd \"$0\"; {command}");
-    Ok(Program::new("bash").without_inherited_descriptors().arg("-c").arg(script).arg(folder))
+    Ok(Program::new("env")
+        .without_inherited_descriptors()
+        .args(["--default-signal", "LC_ALL=C.UTF-8", "bash", "-c", &script])
+        .arg(folder))
 }
 
 /// Si el texto no escribe ninguna respuesta, basta con que la orden termine.
