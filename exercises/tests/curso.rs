@@ -115,6 +115,14 @@ fn comparar_enseña_las_dos() {
 }
 
 #[test]
+fn comparar_lo_que_es_igual_lo_dice() {
+    let course = small_course();
+    fs::write(course.path().join(".progreso"), "02_02_1_eco superado\n").unwrap();
+    fs::write(course.path().join("02_02_1_eco/ejercicio.rs"), "lo suyo\n").unwrap();
+    assert_eq!(says(course.path(), &["comparar", "eco"]), "Lo tuyo y la solución son iguales.\n");
+}
+
+#[test]
 fn reiniciar_guarda_una_copia() {
     let course = small_course();
     fs::write(course.path().join(".progreso"), "02_02_1_eco superado\n").unwrap();
@@ -229,7 +237,7 @@ fn entregar_no_lleva_soluciones_y_sí_el_flujo_que_califica() {
         ("Cargo.lock", "version = 4\n"),
         ("Cargo.toml", "members = [\"exercises\", \"exercises/soluciones\"]\n"),
         (".github/workflows/ci.yml", "name: otra cosa\n"),
-        ("exercises/02_02_1_eco/errores/uno.rs", "un error\n"),
+        ("exercises/02_02_1_eco/errores/uno.diff", "un error\n"),
         ("exercises/02_02_1_eco/selectors.rs", "lo dado\n"),
         ("exercises/soluciones/Cargo.toml", "[package]\n"),
         ("exercises/.progreso", "02_02_1_eco superado\n"),
@@ -273,5 +281,6 @@ fn nuevo_crea_los_archivos_y_los_apunta() {
     assert!(places.is_sorted(), "{written}");
     let tests = fs::read_to_string(course.path().join("02_02_2_hilos/pruebas.rs")).unwrap();
     assert!(tests.contains("Las pruebas de 02_02_2_hilos."), "{tests}");
+    assert!(course.path().join("02_02_2_hilos/errores/nombre.diff").exists());
     assert!(complains(course.path(), &["nuevo", "02_02_2_hilos"], 1).contains("ya existe"));
 }

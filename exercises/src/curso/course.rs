@@ -151,11 +151,10 @@ impl Exercise {
         Ok(hints.map(|hint| hint.trim_end().to_owned()).collect())
     }
 
-    /// Los errores típicos, por orden alfabético.
+    /// Los archivos de los errores típicos, por orden alfabético.
     pub(crate) fn mistakes(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.folder.join("errores")).into_iter().flatten().flatten();
         let mut files: Vec<_> = entries.map(|entry| entry.path()).collect();
-        files.retain(|file| file.extension().is_some_and(|extension| extension == "rs"));
         files.sort();
         files
     }

@@ -5,6 +5,7 @@
 //! | `arguments` | lo que se escribe en la línea de órdenes |
 //! | `commands/` | lo que hace cada orden |
 //! | `course` | los ejercicios que hay, su orden y dónde está cada archivo |
+//! | `mistake` | las soluciones equivocadas, que son cambios sobre la buena |
 //! | `progress` | lo ya superado, en un archivo de texto |
 //! | `build`, `trial` | compilar las pruebas con cargo; ejecutarlas con un límite y leer su resultado |
 //! | `workshop` | un paquete de usar y tirar con muchas versiones de cada ejercicio |
@@ -14,6 +15,7 @@ mod arguments;
 mod build;
 mod commands;
 mod course;
+mod mistake;
 mod paint;
 mod progress;
 mod trial;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use multiplexacion::cli::Trouble;
 
-use crate::build::{Build, Built};
+use crate::build::Build;
 use crate::course::{Course, Exercise, write};
 
 /// Lo que hace falta para montar el paquete; sus dependencias están donde diga `{exercises}`.
@@ -51,7 +51,8 @@ pub(crate) struct Variant<'a> {
     pub(crate) exercise: &'a Exercise,
     /// `inicio`, `solucion`, o el nombre de un error.
     pub(crate) name: String,
-    pub(crate) code: PathBuf,
+    /// Lo que hace de `ejercicio.rs`.
+    pub(crate) code: String,
 }
 
 impl Variant<'_> {
@@ -61,19 +62,7 @@ impl Variant<'_> {
     }
 }
 
-/// Monta y compila el paquete `name`.
-///
-/// # Errors
-/// No se pueden escribir sus archivos, o no se puede ejecutar cargo.
-pub(crate) fn build(
-    course: &Course,
-    name: &str,
-    variants: &[Variant<'_>],
-) -> Result<Built, Trouble> {
-    prepare(course, name, &variants.iter().collect::<Vec<_>>())?.arg("--tests").run()
-}
-
-/// Lo monta, y falta decir qué se compila.
+/// Monta el paquete `name`; falta decir qué se compila.
 ///
 /// # Errors
 /// No se pueden escribir sus archivos.
@@ -108,8 +97,7 @@ fn lay_out(variant: &Variant<'_>, folder: &Path) -> Result<(), Trouble> {
             renew(&folder.join(entry.file_name()), &fs::read(entry.path())?)?;
         }
     }
-    let code = crate::course::read(&variant.code)?;
-    renew(&folder.join("ejercicio.rs"), code.as_bytes())
+    renew(&folder.join("ejercicio.rs"), variant.code.as_bytes())
 }
 
 /// Escribe `text` en `file` si no estaba ya: cargo mira la fecha, y no compila lo que no cambió.

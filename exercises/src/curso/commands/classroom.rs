@@ -9,7 +9,7 @@ use std::time::Duration;
 use multiplexacion::cli::{self, Trouble};
 
 use crate::build::{Built, NotBuilt};
-use crate::course::{Course, write};
+use crate::course::{Course, Exercise, read, write};
 use crate::paint;
 use crate::trial::{Trial, side_by_side};
 use crate::workshop::{self, Variant};
@@ -94,26 +94,24 @@ impl Work {
     }
 
     fn marks(&self, course: &Course) -> Result<Vec<Mark>, Trouble> {
-        let variants: Vec<_> = course
-            .exercises
-            .iter()
-            .map(|exercise| Variant {
-                exercise,
-                name: "entrega".to_owned(),
-                code: self.exercises.join(&exercise.id).join("ejercicio.rs"),
-            })
-            .collect();
-        let handed: Vec<_> = variants.iter().filter(|variant| is_source(&variant.code)).collect();
-        let built = build(course, &handed)?;
+        let handed = course.exercises.iter().map(|exercise| self.handed(exercise));
+        let handed = handed.collect::<Result<Vec<_>, _>>()?;
+        let built = build(course, &handed.iter().flatten().collect::<Vec<_>>())?;
         let home = workshop::scratch(course)?;
-        let mark = |variant: &Variant<'_>| {
-            if is_source(&variant.code) {
-                Mark::of(&built, variant, &home)
-            } else {
-                Ok(Mark::Missing)
-            }
+        let mark = |variant: &Option<Variant<'_>>| match variant {
+            Some(variant) => Mark::of(&built, variant, &home),
+            None => Ok(Mark::Missing),
         };
-        side_by_side(&variants, mark).collect()
+        side_by_side(&handed, mark).collect()
+    }
+
+    /// Lo que entregó de un ejercicio, si entregó algo.
+    fn handed<'a>(&self, exercise: &'a Exercise) -> Result<Option<Variant<'a>>, Trouble> {
+        let file = self.exercises.join(&exercise.id).join("ejercicio.rs");
+        if !is_source(&file) {
+            return Ok(None);
+        }
+        Ok(Some(Variant { exercise, name: "entrega".to_owned(), code: read(&file)? }))
     }
 }
 

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
+use diffy::{DiffOptions, Hunk, Line};
 use multiplexacion::cli::Trouble;
-use similar::{ChangeTag, TextDiff};
 
 use super::suggest;
 use crate::course::{Course, Exercise, read, write};
@@ -63,14 +63,17 @@ pub(crate) fn compare(progress: &Progress, exercise: &Exercise) -> Result<(), Tr
         ));
     }
     let (yours, reference) = (read(&exercise.work())?, handed_out(exercise)?);
-    let lines = TextDiff::from_lines(&yours, &reference);
+    if yours == reference {
+        paint::say("Lo tuyo y la solución son iguales.");
+        return Ok(());
+    }
     let mut text = format!("{}  {}\n\n", paint::bad("- lo tuyo"), paint::good("+ la solución"));
-    for change in lines.iter_all_changes() {
-        let line = change.value().trim_end_matches('\n');
-        let painted = match change.tag() {
-            ChangeTag::Equal => format!("  {line}"),
-            ChangeTag::Delete => paint::bad(&format!("- {line}")),
-            ChangeTag::Insert => paint::good(&format!("+ {line}")),
+    let whole = DiffOptions::new().set_context_len(usize::MAX).create_patch(&yours, &reference);
+    for line in whole.hunks().iter().flat_map(Hunk::lines) {
+        let painted = match line {
+            Line::Context(line) => format!("  {}", line.trim_end()),
+            Line::Delete(line) => paint::bad(&format!("- {}", line.trim_end())),
+            Line::Insert(line) => paint::good(&format!("+ {}", line.trim_end())),
         };
         text.push_str(painted.trim_end());
         text.push('\n');

@@ -42,7 +42,7 @@ fn files() -> [(&'static str, &'static str); 7] {
         ("ejercicio.rs", include_str!("../plantilla/inicio.txt")),
         ("solucion.rs", include_str!("../plantilla/solucion.txt")),
         ("pruebas.rs", include_str!("../plantilla/pruebas.txt")),
-        ("errores/nombre.rs", include_str!("../plantilla/error.txt")),
+        ("errores/nombre.diff", include_str!("../plantilla/error.txt")),
     ]
 }
 

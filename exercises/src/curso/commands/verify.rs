@@ -9,6 +9,7 @@ use multiplexacion::trace::counted;
 
 use crate::build::{Build, Built, NotBuilt};
 use crate::course::{Course, Exercise, read};
+use crate::mistake;
 use crate::paint;
 use crate::trial::Trial;
 use crate::workshop::{self, Variant};
@@ -24,19 +25,19 @@ pub(crate) fn verify(
     if let Some(exercise) = chosen.first() {
         super::help::handed_out(exercise)?;
     }
-    let variants: Vec<_> = chosen.iter().flat_map(|exercise| variants(exercise)).collect();
+    let versions: Vec<_> = chosen.iter().map(|it| versions(it)).collect::<Result<_, _>>()?;
+    let variants: Vec<_> = versions.iter().flatten().map(|version| &version.variant).collect();
     let exercises = counted(chosen.len(), "ejercicio", "ejercicios");
     paint::say(&format!("Compilando {} versiones de {exercises}…", variants.len()));
-    let built = workshop::build(course, "verificar", &variants)?;
+    let built = workshop::prepare(course, "verificar", &variants)?.arg("--tests").run()?;
     let linted = lint(course, &chosen)?;
     let mut sound = true;
-    for exercise in chosen {
+    for (exercise, own) in chosen.into_iter().zip(&versions) {
         paint::say(&format!("\n{} · {}", paint::bold(&exercise.id), exercise.title));
         sound &= say("archivos", &files(course, exercise));
         sound &= say("clippy", &is_clean(&linted, exercise));
-        let own: Vec<_> = variants.iter().filter(|it| it.exercise.id == exercise.id).collect();
-        for (variant, verdict) in own.iter().zip(examine_all(&built, &own, course, times)) {
-            sound &= say(&variant.name, &verdict);
+        for (version, verdict) in own.iter().zip(examine_all(&built, own, course, times)) {
+            sound &= say(&version.variant.name, &verdict);
         }
     }
     paint::say(if sound { "\nTodo está como debe." } else { "\nHay algo que arreglar." });
@@ -65,15 +66,36 @@ fn is_clean(linted: &Built, exercise: &Exercise) -> Result<(), String> {
     })
 }
 
-fn variants(exercise: &Exercise) -> Vec<Variant<'_>> {
-    let variant = |name: &str, code| Variant { exercise, name: name.to_owned(), code };
-    let mut variants =
-        vec![variant("inicio", exercise.starter()), variant("solucion", exercise.solution())];
-    variants.extend(exercise.mistakes().into_iter().map(|code| {
-        let name = code.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        variant(&name, code)
-    }));
-    variants
+/// Una versión de un ejercicio, y qué ha de resultar de ella.
+struct Version<'a> {
+    variant: Variant<'a>,
+    expected: Expected,
+}
+
+enum Expected {
+    /// Todas las pruebas dicen qué falta por escribir.
+    Unsolved,
+    Passes,
+    /// Alguna prueba la rechaza y dice esto.
+    Refused(String),
+}
+
+/// El principio, la solución y los errores típicos que se entienden; los demás salen en [`files`].
+fn versions(exercise: &Exercise) -> Result<Vec<Version<'_>>, Trouble> {
+    let version = |name: &str, code, expected| {
+        let variant = Variant { exercise, name: name.to_owned(), code };
+        Version { variant, expected }
+    };
+    let solution = read(&exercise.solution())?;
+    let mistakes = mistake::all(exercise, &solution).into_iter().flatten();
+    let mistakes: Vec<_> =
+        mistakes.map(|it| version(&it.name, it.code, Expected::Refused(it.message))).collect();
+    let mut versions = vec![
+        version("inicio", read(&exercise.starter())?, Expected::Unsolved),
+        version("solucion", solution, Expected::Passes),
+    ];
+    versions.extend(mistakes);
+    Ok(versions)
 }
 
 fn say(what: &str, verdict: &Result<(), String>) -> bool {
@@ -105,41 +127,42 @@ fn files(course: &Course, exercise: &Exercise) -> Result<(), String> {
     if hints != 3 {
         return Err(format!("pistas.md tiene {hints} pistas, y han de ser tres"));
     }
-    let mistakes = exercise.mistakes();
+    let mistakes = mistake::all(exercise, &text(&exercise.solution())?);
     if !(2..=5).contains(&mistakes.len()) {
         return Err(format!(
             "tiene {} errores típicos, y han de ser de dos a cinco",
             mistakes.len()
         ));
     }
-    Ok(())
+    let useless: Vec<_> = mistakes.into_iter().filter_map(Result::err).collect();
+    if useless.is_empty() { Ok(()) } else { Err(useless.join("\n")) }
 }
 
 /// Todas las versiones de un ejercicio a la vez: casi todo el tiempo, las equivocadas duermen.
 fn examine_all(
     built: &Built,
-    variants: &[&Variant<'_>],
+    versions: &[Version<'_>],
     course: &Course,
     times: usize,
 ) -> Vec<Result<(), String>> {
     let examine_one =
-        |variant: &Variant<'_>| (0..times).try_for_each(|_| examine(built, variant, course));
+        |version: &Version<'_>| (0..times).try_for_each(|_| examine(built, version, course));
     thread::scope(|scope| {
         let threads: Vec<_> =
-            variants.iter().map(|variant| scope.spawn(|| examine_one(variant))).collect();
+            versions.iter().map(|version| scope.spawn(|| examine_one(version))).collect();
         let lost = |_| Err("el hilo que la examinaba entró en pánico".to_owned());
         threads.into_iter().map(|thread| thread.join().unwrap_or_else(lost)).collect()
     })
 }
 
-fn examine(built: &Built, variant: &Variant<'_>, course: &Course) -> Result<(), String> {
-    let executable = built.executable(&variant.test());
+fn examine(built: &Built, version: &Version<'_>, course: &Course) -> Result<(), String> {
+    let executable = built.executable(&version.variant.test());
     let executable = executable.map_err(|why| format!("no compila\n{}", why.text()))?;
     let trial = Trial::run(executable, &course.folder).map_err(|trouble| trouble.to_string())?;
-    match variant.name.as_str() {
-        "inicio" => starts_unsolved(&trial, variant.exercise),
-        "solucion" => passes(&trial),
-        _ => is_refused(&trial, &expected_message(&variant.code)?),
+    match &version.expected {
+        Expected::Unsolved => starts_unsolved(&trial, version.variant.exercise),
+        Expected::Passes => passes(&trial),
+        Expected::Refused(message) => is_refused(&trial, message),
     }
 }
 
@@ -186,13 +209,4 @@ fn unbroken(trial: &Trial) -> Result<(), String> {
 fn says(report: Option<&str>, message: &str) -> bool {
     let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     report.is_some_and(|report| flat(report).contains(&flat(message)))
-}
-
-/// El de la línea `//! Mensaje: «…»`.
-fn expected_message(code: &Path) -> Result<String, String> {
-    let text = read(code).map_err(|trouble| trouble.to_string())?;
-    text.lines()
-        .find_map(|line| line.strip_prefix("//! Mensaje: «")?.strip_suffix('»'))
-        .map(str::to_owned)
-        .ok_or_else(|| "le falta la línea «//! Mensaje: «…»»".to_owned())
 }
