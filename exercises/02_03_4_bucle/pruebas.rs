@@ -129,7 +129,8 @@ fn lo_que_no_cupo_llega_cuando_hay_sitio() -> Outcome {
     with_server(|clients, server| {
         let mut slow = in_bytes(clients).peer_with_receive_buffer("quien lee despacio", 4096)?;
         let frames = large_frames();
-        slow.send_meanwhile(frames.as_slice())?.finish()?;
+        let sent = slow.send_meanwhile(frames.as_slice())?.finish();
+        sent.map_err(|failure| server.explain_what_it_does(failure))?;
         let read = slow.expect(&frames).and_then(|()| {
             slow.send(frame::encode("ya estoy al día"))?;
             slow.expect(frame::encode("ya estoy al día"))
@@ -148,7 +149,8 @@ fn quien_cierra_su_lado_recibe_antes_lo_que_le_falta() -> Outcome {
     with_server(|clients, server| {
         let mut slow = in_bytes(clients).peer_with_receive_buffer("quien se va", 4096)?;
         let frames = large_frames();
-        slow.send_meanwhile(frames.as_slice())?.finish()?;
+        let sent = slow.send_meanwhile(frames.as_slice())?.finish();
+        sent.map_err(|failure| server.explain_what_it_does(failure))?;
         slow.half_close()?;
         // En cada vuelta se le leen 16 KiB: tras tantas como trozos, el bucle ya sabe que cerró.
         let mut other = in_bytes(clients).peer("quien da vueltas al bucle")?;
