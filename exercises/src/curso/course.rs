@@ -188,6 +188,14 @@ pub(crate) fn read(file: &Path) -> Result<String, Trouble> {
     fs::read_to_string(file).map_err(|error| unreadable(file, &error))
 }
 
+/// Los bytes de un archivo, sean texto o no.
+///
+/// # Errors
+/// No se puede leer.
+pub(crate) fn read_bytes(file: &Path) -> Result<Vec<u8>, Trouble> {
+    fs::read(file).map_err(|error| unreadable(file, &error))
+}
+
 /// Escribe un archivo entero.
 ///
 /// # Errors

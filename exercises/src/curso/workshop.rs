@@ -51,8 +51,8 @@ pub(crate) struct Variant<'a> {
     pub(crate) exercise: &'a Exercise,
     /// `inicio`, `solucion`, o el nombre de un error.
     pub(crate) name: String,
-    /// Lo que hace de `ejercicio.rs`.
-    pub(crate) code: String,
+    /// Lo que hace de `ejercicio.rs`. Quien lo escribió pudo no hacerlo en UTF-8: que lo diga rustc.
+    pub(crate) code: Vec<u8>,
 }
 
 impl Variant<'_> {
@@ -97,7 +97,7 @@ fn lay_out(variant: &Variant<'_>, folder: &Path) -> Result<(), Trouble> {
             renew(&folder.join(entry.file_name()), &fs::read(entry.path())?)?;
         }
     }
-    renew(&folder.join("ejercicio.rs"), variant.code.as_bytes())
+    renew(&folder.join("ejercicio.rs"), &variant.code)
 }
 
 /// Escribe `text` en `file` si no estaba ya: cargo mira la fecha, y no compila lo que no cambió.

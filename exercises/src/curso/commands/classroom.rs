@@ -9,7 +9,7 @@ use std::time::Duration;
 use multiplexacion::cli::{self, Trouble};
 
 use crate::build::{Built, NotBuilt};
-use crate::course::{Course, Exercise, read, write};
+use crate::course::{Course, Exercise, read_bytes, write};
 use crate::paint;
 use crate::trial::{Trial, side_by_side};
 use crate::workshop::{self, Variant};
@@ -111,7 +111,7 @@ impl Work {
         if !is_source(&file) {
             return Ok(None);
         }
-        Ok(Some(Variant { exercise, name: "entrega".to_owned(), code: read(&file)? }))
+        Ok(Some(Variant { exercise, name: "entrega".to_owned(), code: read_bytes(&file)? }))
     }
 }
 
@@ -245,6 +245,20 @@ mod tests {
         assert!(is_source(&real));
         assert!(!is_source(&link));
         assert!(!is_source(&folder.path().join("nada.rs")));
+    }
+
+    #[test]
+    fn también_se_prueba_lo_que_no_está_en_utf8() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let exercise = folder.path().join("02_02_1_eco");
+        std::fs::create_dir(&exercise).unwrap();
+        write(&exercise.join("enunciado.md"), "# Eco\n\nLección 02_02 · unos 20 minutos\n")
+            .unwrap();
+        let latin1 = b"// m\xE1s\n";
+        write(&exercise.join("ejercicio.rs"), latin1).unwrap();
+        let course = Course::at(folder.path().to_owned()).unwrap();
+        let work = Work { name: "ana".to_owned(), exercises: folder.path().to_owned() };
+        assert_eq!(work.handed(&course.exercises[0]).unwrap().unwrap().code, latin1);
     }
 
     #[test]

@@ -82,8 +82,8 @@ enum Expected {
 
 /// El principio, la solución y los errores típicos que se entienden; los demás salen en [`files`].
 fn versions(exercise: &Exercise) -> Result<Vec<Version<'_>>, Trouble> {
-    let version = |name: &str, code, expected| {
-        let variant = Variant { exercise, name: name.to_owned(), code };
+    let version = |name: &str, code: String, expected| {
+        let variant = Variant { exercise, name: name.to_owned(), code: code.into_bytes() };
         Version { variant, expected }
     };
     let solution = read(&exercise.solution())?;
