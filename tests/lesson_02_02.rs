@@ -281,10 +281,9 @@ fn t2_12_si_los_clientes_de_prueba_fallan_el_servidor_se_para_igualmente() -> Ou
     Ok(())
 }
 
-/// El límite de descriptores con el que al programa, ya en marcha, le quedan `free`. Depende de
-/// los que herede de quien ejecuta las pruebas.
+/// El límite de descriptores con el que al programa, ya en marcha, le quedan `free`.
 fn limit_leaving_free(free: usize) -> Result<u64, Failure> {
-    let server = serving(&[])?;
+    let server = program().arg("--serve").without_inherited_descriptors().start()?;
     let mut taken = BTreeSet::new();
     for entry in fs::read_dir(format!("/proc/{}/fd", server.pid()))? {
         taken.insert(entry?.file_name().to_string_lossy().parse::<u64>().ok());

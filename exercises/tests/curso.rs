@@ -138,12 +138,14 @@ fn reiniciar_guarda_una_copia() {
 #[test]
 fn lo_que_se_escribe_mal_se_explica_en_una_línea() {
     let course = small_course();
-    let wrong: [(&[&str], i32); 8] = [
+    let wrong: [(&[&str], i32); 10] = [
         (&["prober"], 2),
         (&["probar", "--zzz"], 2),
         (&["solucion"], 2),
         (&["verificar", "--veces", "cero"], 2),
         (&["probar", "nada"], 1),
+        (&["pista", "ecoo"], 1),
+        (&["pista", "02_03_1_embiar"], 1),
         (&["reiniciar", "02_0"], 1),
         (&["nuevo", "Eco"], 1),
         (&["evaluar", "02_09"], 1),
@@ -156,6 +158,8 @@ fn lo_que_se_escribe_mal_se_explica_en_una_línea() {
     curso: falta <ID>. Prueba con --help.
     curso: «cero» no sirve para «--veces <N>»: debe ser un número de 1 a 100000. Prueba con --help.
     curso: no hay ningún ejercicio «nada». Qué probar: míralos con «cargo curso lista».
+    curso: no hay ningún ejercicio «ecoo». Qué probar: 02_02_1_eco, que se parece, o míralos con «cargo curso lista».
+    curso: no hay ningún ejercicio «02_03_1_embiar». Qué probar: 02_03_1_enviar, que se parece, o míralos con «cargo curso lista».
     curso: «02_0» puede ser 02_02_1_eco, 02_03_1_enviar. Qué probar: escribe algo más del nombre.
     curso: «Eco» no sirve como id. Qué probar: escribe lección, número y nombre en minúsculas y sin acentos: 02_03_4_difusion.
     curso: no hay etapas para la lección «02_09». Qué probar: las hay para 02_02, 02_03 y 02_04.

@@ -77,7 +77,10 @@ impl Course {
             [exercise] => Ok(exercise),
             [] => Err(Trouble::new(
                 format!("no hay ningún ejercicio «{id}»"),
-                "míralos con «cargo curso lista»",
+                match self.nearest(id) {
+                    Some(near) => format!("{near}, que se parece, o míralos con «cargo curso lista»"),
+                    None => "míralos con «cargo curso lista»".to_owned(),
+                },
             )),
             _ => {
                 let ids: Vec<_> = similar.iter().map(|exercise| exercise.id.as_str()).collect();
@@ -87,6 +90,15 @@ impl Course {
                 ))
             }
         }
+    }
+
+    /// El ejercicio cuyo nombre, entero o sin su lección, más se parece.
+    fn nearest(&self, id: &str) -> Option<&str> {
+        let wanted = id.to_lowercase();
+        let ids: Vec<_> = self.exercises.iter().map(|exercise| exercise.id.as_str()).collect();
+        let names: Vec<_> = ids.iter().filter_map(|id| id.splitn(4, '_').last()).collect();
+        let near = similar::get_close_matches(&*wanted, &[&ids[..], &names[..]].concat(), 1, 0.6);
+        ids.into_iter().find(|id| near.first().is_some_and(|near| id.ends_with(near)))
     }
 
     /// Las lecciones que tienen ejercicios, en orden.

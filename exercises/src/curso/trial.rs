@@ -22,6 +22,12 @@ const AT_ONCE: &str = "--test-threads=8";
 /// Ejercicios que se prueban a la vez: casi todo el tiempo duermen.
 const SIDE_BY_SIDE: usize = 4;
 
+/// Lo que se guarda, en bytes, del principio y del final de lo que escribe un proceso.
+const KEPT: u64 = 1 << 20;
+
+/// Las líneas que se enseñan, como mucho, de lo que escribió el código antes de fallar.
+const PRINTED: usize = 10;
+
 /// Hace `examine` con cada uno, unos cuantos a la vez, y devuelve los resultados en orden.
 pub(crate) fn side_by_side<'a, T: Sync, R: Send>(
     items: &'a [T],
@@ -80,7 +86,9 @@ impl Trial {
         let status = wait(&mut child, limit)?;
         let _ = killpg(Pid::from_raw(child.id().cast_signed()), Signal::SIGKILL);
         let (stdout, stderr) = (joined(stdout), joined(stderr));
-        Ok(Trial { tests: parse(&stdout), broken: explain(status, limit, &stdout, &stderr) })
+        let tests = parse(&stdout);
+        let broken = explain(status, limit, &stdout, &stderr).or_else(|| lost(&tests, &stdout));
+        Ok(Trial { tests, broken })
     }
 
     /// Ordena las pruebas como en su archivo, que va de lo sencillo a lo difícil: el arnés las
@@ -113,15 +121,25 @@ impl Trial {
 }
 
 fn gather(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        // Más no lo leería nadie; lo que siga se descarta, para que el proceso no se detenga.
-        if let Some(mut pipe) = pipe {
-            let _ = pipe.by_ref().take(1 << 20).read_to_end(&mut bytes);
-            let _ = io::copy(&mut pipe, &mut io::sink());
-        }
-        String::from_utf8_lossy(&bytes).into_owned()
-    })
+    thread::spawn(move || pipe.map(both_ends).unwrap_or_default())
+}
+
+/// Lo que se escribe por `pipe`: el principio, donde está qué prueba pasa, y el final, donde está
+/// por qué falla la última. Lo de en medio se lee, para que el proceso no se detenga, y se descarta.
+fn both_ends(mut pipe: impl Read) -> String {
+    let (mut head, mut tail) = (Vec::new(), Vec::new());
+    let _ = pipe.by_ref().take(KEPT).read_to_end(&mut head);
+    let mut discarded = false;
+    let mut chunk = Vec::new();
+    while pipe.by_ref().take(KEPT).read_to_end(&mut chunk).is_ok_and(|count| count > 0) {
+        tail.append(&mut chunk);
+        let excess = tail.len().saturating_sub(head.len());
+        discarded |= tail.drain(..excess).len() > 0;
+    }
+    let between = if discarded { "\n[…]\n" } else { "" };
+    head.extend_from_slice(between.as_bytes());
+    head.append(&mut tail);
+    String::from_utf8_lossy(&head).into_owned()
 }
 
 fn joined(thread: JoinHandle<String>) -> String {
@@ -168,6 +186,20 @@ fn explain(
     Some(format!("El proceso de las pruebas no llegó al final: {how}.{last}"))
 }
 
+/// Si el arnés cuenta más pruebas de las que se le han entendido.
+fn lost(tests: &[Test], stdout: &str) -> Option<String> {
+    let (_, counts) = stdout.rsplit_once("\ntest result: ")?;
+    let count = |what: &str| -> Option<usize> {
+        counts.split_once(what)?.0.rsplit(' ').next()?.parse().ok()
+    };
+    let lost = (count(" passed")? + count(" failed")?).checked_sub(tests.len());
+    (lost != Some(0)).then(|| {
+        "No se entiende qué pruebas pasan: tu código escribe directamente en `io::stdout()`, y se \
+         mezcla con lo que dicen ellas. Escribe con `println!` o `eprintln!`."
+            .to_owned()
+    })
+}
+
 /// Lee lo que escribe el arnés de pruebas de Rust: `test NOMBRE ... ok`, y detrás los informes.
 fn parse(output: &str) -> Vec<Test> {
     let mut tests: Vec<Test> = output.lines().filter_map(parse_line).collect();
@@ -182,7 +214,9 @@ fn parse(output: &str) -> Vec<Test> {
 }
 
 fn parse_line(line: &str) -> Option<Test> {
-    let (name, outcome) = line.strip_prefix("test ")?.rsplit_once(" ... ")?;
+    // Delante puede estar, sin su salto de línea, lo que el código escribió por su cuenta.
+    let (_, line) = line.rsplit_once("test ")?;
+    let (name, outcome) = line.split_once(" ... ")?;
     let failure = match outcome {
         "ok" => None,
         "FAILED" => Some(String::new()),
@@ -196,10 +230,27 @@ fn report(output: &str, name: &str) -> Option<String> {
     let end = ["\n---- ", "\nfailures:\n"].iter().filter_map(|mark| rest.find(mark)).min();
     let text = rest[..end.unwrap_or(rest.len())].trim_end();
     // «Error: » lo pone el arnés delante de lo que devuelve la prueba, tras lo que imprimió.
-    let text = text
-        .strip_prefix("Error: ")
-        .map_or_else(|| text.replacen("\nError: ", "\n", 1), str::to_owned);
-    Some(text)
+    let (printed, failure) = text
+        .rsplit_once("\nError: ")
+        .or_else(|| text.split_once("Error: "))
+        .unwrap_or((text, ""));
+    Some(format!("{}{failure}", last_lines(printed)).trim_end().to_owned())
+}
+
+/// Lo último que se imprimió: en un bucle que no termina puede haber miles de líneas.
+fn last_lines(printed: &str) -> String {
+    let lines: Vec<_> = printed.lines().collect();
+    let omitted = lines.len().saturating_sub(PRINTED);
+    let mut text = match omitted {
+        0 => String::new(),
+        1 => "… (tu código escribió antes otra línea)\n".to_owned(),
+        _ => format!("… (tu código escribió antes otras {omitted} líneas)\n"),
+    };
+    for line in &lines[omitted..] {
+        text.push_str(line);
+        text.push('\n');
+    }
+    text
 }
 
 #[cfg(test)]
@@ -224,7 +275,7 @@ Error: Pasó algo.
 failures:
     otra::que_falla
 
-test result: FAILED. 1 passed; 1 failed
+test result: FAILED. 1 passed; 1 failed; 1 ignored; 0 measured; 0 filtered out
 ";
 
     #[test]
@@ -236,6 +287,39 @@ test result: FAILED. 1 passed; 1 failed
         let report = "El hilo «x» entró en pánico.\nPasó algo.\n\n  detalle";
         let expected = [test("una que pasa", None), test("que falla", Some(report))];
         assert_eq!(parse(OUTPUT), expected);
+    }
+
+    #[test]
+    fn quien_imprime_mucho_lee_lo_último_y_por_qué_falló() {
+        let printed: String = (1..=500).map(|number| format!("Error: línea {number}\n")).collect();
+        let output = OUTPUT.replace("El hilo «x» entró en pánico.\n", &printed);
+        let failure = parse(&output)[1].failure.clone().unwrap();
+        let lines: Vec<_> = failure.lines().collect();
+        assert_eq!(lines[0], "… (tu código escribió antes otras 490 líneas)");
+        assert_eq!((lines[1], lines[10]), ("Error: línea 491", "Error: línea 500"));
+        assert_eq!(lines[11..], ["Pasó algo.", "", "  detalle"]);
+    }
+
+    #[test]
+    fn de_lo_que_no_cabe_quedan_el_principio_y_el_final() {
+        let whole = |size: usize| harness::numbered_lines(size);
+        let kept = usize::try_from(KEPT).unwrap();
+        for size in [10, kept, kept + 10, 2 * kept] {
+            let text = &whole(size)[..size];
+            assert!(both_ends(text).as_bytes() == text, "{size}");
+        }
+        let cut = both_ends(&*whole(5 * kept));
+        assert!(cut.starts_with("1\n2\n") && cut.len() < 3 * kept, "{}", cut.len());
+        assert!(whole(5 * kept).ends_with(&cut.as_bytes()[cut.len() - 100..]));
+    }
+
+    #[test]
+    fn lo_que_se_escribe_sin_pasar_por_el_arnés_no_esconde_una_prueba() {
+        let output = OUTPUT.replace("test otra::que_falla ...", "leí 3test otra::que_falla ...");
+        assert_eq!(parse(&output), parse(OUTPUT));
+        assert_eq!(lost(&parse(&output), &output), None);
+        let output = OUTPUT.replace("una_que_pasa ... ok", "una_que_pasa ... leí 3ok");
+        assert!(lost(&parse(&output), &output).unwrap().contains("io::stdout()"));
     }
 
     #[test]

@@ -89,9 +89,10 @@ impl Program {
         self
     }
 
-    /// Cuántos descriptores de archivo puede tener abiertos (`ulimit -n`; getrlimit(2)).
+    /// Cuántos descriptores de archivo puede tener abiertos (`ulimit -n`; getrlimit(2)), y
+    /// [ninguno heredado](Self::without_inherited_descriptors): si no, le quedarían menos.
     pub fn descriptor_limit(self, count: u64) -> Self {
-        self.preparation(format!("ulimit -n {count}"))
+        self.without_inherited_descriptors().preparation(format!("ulimit -n {count}"))
     }
 
     /// Cuánta memoria puede reservar, en KiB (`ulimit -v`; getrlimit(2)).

@@ -10,6 +10,8 @@ use crate::progress::Progress;
 /// Casillas de la barra de cada lección.
 const CELLS: usize = 12;
 
+const NOTHING_LEFT: &str = "No queda ningún ejercicio: los has hecho todos. ¡Enhorabuena!";
+
 /// Una barra por lección, y cómo seguir.
 pub(crate) fn overview(course: &Course, progress: &Progress) {
     let mut lines = vec![paint::bold("Multiplexación de sockets: los ejercicios"), String::new()];
@@ -22,12 +24,14 @@ pub(crate) fn overview(course: &Course, progress: &Progress) {
     paint::say(&lines.join("\n"));
 }
 
-/// El enunciado del próximo.
+/// El enunciado del próximo, y cómo trabajarlo.
 pub(crate) fn next(course: &Course, progress: &Progress) -> Result<(), Trouble> {
-    if let Some(exercise) = progress.next(course) {
-        paint::say(&format!("{}\n", exercise.statement()?.trim_end()));
-    }
-    paint::say(&what_next(course, progress).join("\n"));
+    let Some(exercise) = progress.next(course) else {
+        paint::say(NOTHING_LEFT);
+        return Ok(());
+    };
+    paint::say(&format!("{}\n", exercise.statement()?.trim_end()));
+    paint::say(&steps(exercise).join("\n"));
     Ok(())
 }
 
@@ -54,17 +58,21 @@ fn count(course: &Course, progress: &Progress, lesson: &str) -> (usize, usize) {
 
 fn what_next(course: &Course, progress: &Progress) -> Vec<String> {
     let Some(exercise) = progress.next(course) else {
-        return vec!["No queda ningún ejercicio: los has hecho todos. ¡Enhorabuena!".to_owned()];
+        return vec![NOTHING_LEFT.to_owned()];
     };
-    vec![
-        format!(
-            "Sigue {}: {} (unos {} minutos).",
-            paint::bold(&exercise.id),
-            exercise.title,
-            exercise.minutes
-        ),
+    let Exercise { id, title, minutes, .. } = exercise;
+    let mut lines = vec![
+        format!("Sigue {}: {title} (unos {minutes} minutos).", paint::bold(id)),
         String::new(),
         suggest("Lee el enunciado", "cargo curso siguiente"),
+    ];
+    lines.extend(steps(exercise));
+    lines
+}
+
+/// Qué se escribe para trabajar en el próximo, ya leído su enunciado.
+fn steps(exercise: &Exercise) -> [String; 4] {
+    [
         suggest("Edita", &exercise.work_name()),
         suggest("Compruébalo", "cargo curso probar"),
         suggest("O al guardar", "cargo curso vigilar"),
