@@ -451,9 +451,9 @@ fn ctrl_c_termina_también_la_demostración() -> Outcome {
 
 #[test]
 fn un_lector_que_se_va_no_estorba() {
-    let demonstration = concat!(env!("CARGO_BIN_EXE_aplic_02_02"), " --clients 20");
-    let script = format!("set -o pipefail; {demonstration} | head -n 1; {demonstration} | true");
-    let output = Command::new("bash").args(["-c", &script]).output().unwrap();
+    let script = "set -o pipefail; \"$0\" --clients 20 | head -n 1; \"$0\" --clients 20 | true";
+    let program = env!("CARGO_BIN_EXE_aplic_02_02");
+    let output = Command::new("bash").args(["-c", script, program]).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.starts_with("Escuchando en 127.0.0.1:"), "{text}");
     assert_eq!(text.lines().count(), 1);

@@ -20,6 +20,7 @@ use std::collections::VecDeque;
 use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpListener;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -379,7 +380,7 @@ fn cada_negativa_tiene_su_código() -> Outcome {
 fn nadie_lee_el_secreto() -> Outcome {
     with_server(|web, site| {
         symlink("../secreto.txt", site.root().join("enlace.txt"))?;
-        let absolute = site.folder.join("secreto.txt").display().to_string();
+        let absolute = percent_encoded(&site.folder.join("secreto.txt"));
         let disguised = absolute.replace('/', "%2f");
         for target in [
             "/../secreto.txt",
@@ -470,6 +471,14 @@ fn shown(path: &Result<PathBuf, Status>) -> String {
         Ok(path) => format!("Ok({})", path.display()),
         Err(status) => format!("Err({} {})", status.code, status.phrase),
     }
+}
+
+/// La ruta, con `%XX` en lugar de lo que no puede ir tal cual en una petición (RFC 3986, 2.1).
+fn percent_encoded(path: &Path) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
+    let written =
+        |&byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02x}") };
+    path.as_os_str().as_bytes().iter().map(written).collect()
 }
 
 /// Una carpeta que se sirve, y lo que hay a su lado. Desaparece al soltarla.

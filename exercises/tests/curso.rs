@@ -245,7 +245,11 @@ fn entregar_no_lleva_soluciones_y_sí_el_flujo_que_califica() {
         ("exercises/02_02_1_eco/selectors.rs", "lo dado\n"),
         ("exercises/soluciones/Cargo.toml", "[package]\n"),
         ("exercises/.progreso", "02_02_1_eco superado\n"),
+        ("notas.csv", "carpeta,puntos\nana,20\n"),
+        ("entregas/ana/ejercicio.rs", "lo de Ana\n"),
+        ("beto/.git", "gitdir: otra carpeta\n"),
     ] {
+        fs::create_dir_all(course.join(file).parent().unwrap()).unwrap();
         fs::write(course.join(file), text).unwrap();
     }
     let text = says(&course.join("exercises"), &["entregar", copy.to_str().unwrap()]);
@@ -266,9 +270,63 @@ fn entregar_no_lleva_soluciones_y_sí_el_flujo_que_califica() {
         "exercises/02_02_1_eco/errores",
         "exercises/soluciones",
         "exercises/.progreso",
+        "notas.csv",
+        "entregas",
+        "beto",
     ] {
         assert!(!copy.join(absent).exists(), "{absent}");
     }
+}
+
+#[test]
+fn clase_dice_quién_no_entregó_y_quién_no_ha_empezado() {
+    let course = small_course();
+    let house = TempDir::new().unwrap();
+    let path = |name: &str| house.path().join(name).to_str().unwrap().to_owned();
+    fs::write(path("notas.txt"), "apuntes de quien enseña\n").unwrap();
+    fs::create_dir(path("beto")).unwrap();
+    fs::create_dir_all(path("ana/exercises/02_02_1_eco")).unwrap();
+    fs::write(path("ana/exercises/02_02_1_eco/ejercicio.rs"), "principio\n").unwrap();
+    let order = ["ana", "beto", "eva", "notas.txt"].map(path);
+    let (csv, reports) = (path("notas.csv"), path("informes"));
+    let output = curso(course.path())
+        .arg("clase")
+        .args(&order)
+        .args(["--csv", &csv, "--informes", &reports])
+        .env("CARGO_TARGET_DIR", path("target"))
+        .assert()
+        .success()
+        .get_output()
+        .clone();
+    let complaint = String::from_utf8(output.stderr).unwrap();
+    assert!(complaint.ends_with("notas.txt» no es una carpeta: no se califica.\n"), "{complaint}");
+    insta::assert_snapshot!(String::from_utf8(output.stdout).unwrap(), @r"
+    ana   · -  0 de 2, 0 puntos
+    beto  - -  0 de 2, 0 puntos
+    eva   - -  0 de 2, 0 puntos
+
+    Columnas: 02_02_1_eco, 02_03_1_enviar.
+    ✓ superado   ✗ falla   c no compila, o no a tiempo   ! muere o no termina   · sin empezar   - falta
+
+    Sin entregar: beto, eva.
+    Sin empezar ninguno: ana.
+    ");
+    insta::assert_snapshot!(fs::read_to_string(csv).unwrap(), @r"
+    carpeta,02_02_1_eco,02_03_1_enviar,puntos_02_02_1_eco,puntos_02_03_1_enviar,superados,puntos
+    ana,sin empezar,falta,0,0,0,0
+    beto,falta,falta,0,0,0,0
+    eva,falta,falta,0,0,0,0
+    ");
+    let report = fs::read_to_string(house.path().join("informes/ana.md")).unwrap();
+    insta::assert_snapshot!(report, @r"
+    # ana
+
+    0 de 2 superados, 0 puntos.
+
+    Sin empezar: 02_02_1_eco.
+
+    Faltan: 02_03_1_enviar.
+    ");
 }
 
 #[test]

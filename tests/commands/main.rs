@@ -201,9 +201,9 @@ fn run(command: &str) -> Result<String, Failure> {
 }
 
 /// Una orden, en `bash`, en su propia carpeta y como en una terminal, la lance quien la lance: sin
-/// más descriptores abiertos que los de siempre, con las señales sin tocar (si no, Ctrl-C no haría
-/// nada en lo que se arranca en segundo plano) y con letras de varios bytes. `curl` no enseña allí
-/// el progreso de lo que se ve llegar.
+/// más descriptores abiertos que los de siempre ni intermediario (`http_proxy`), con las señales
+/// sin tocar (si no, Ctrl-C no haría nada en lo que se arranca en segundo plano) y con letras de
+/// varios bytes. `curl` no enseña allí el progreso de lo que se ve llegar.
 fn shell(command: &str) -> io::Result<Program> {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -212,6 +212,7 @@ fn shell(command: &str) -> io::Result<Program> {
     let script = format!("curl() {{ command curl -s \"$@\"; }}; cd \"$0\"; {command}");
     Ok(Program::new("env")
         .without_inherited_descriptors()
+        .env("no_proxy", "*")
         .args(["--default-signal", "LC_ALL=C.UTF-8", "bash", "-c", &script])
         .arg(folder))
 }
@@ -261,7 +262,7 @@ fn with_figures_named(text: &str) -> String {
 
 /// La orden, con los ejecutables de esta compilación en lugar de `cargo run` y `target/debug/`.
 fn with_our_paths(command: &str) -> String {
-    let programs = programs_folder().display().to_string();
+    let programs = for_shell(&programs_folder().display().to_string());
     if command.contains("paciente") {
         path_of("paciente");
     }
@@ -270,6 +271,13 @@ fn with_our_paths(command: &str) -> String {
         .replace("target/debug/", &format!("{programs}/"))
         .replace("cargo run --bin ", &format!("{programs}/"))
         .replace(" -- ", " ")
+}
+
+/// Una ruta, como se escribe en una orden: puede llevar espacios.
+fn for_shell(path: &str) -> String {
+    let plain = |letter: char| letter.is_alphanumeric() || "/._-+".contains(letter);
+    let escaped = |letter| if plain(letter) { String::from(letter) } else { format!("\\{letter}") };
+    path.chars().map(escaped).collect()
 }
 
 fn programs_folder() -> &'static Path {

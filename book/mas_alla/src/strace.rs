@@ -49,6 +49,8 @@ impl Traced {
         // Con -D, quien observa es el nieto: el proceso que se arrancó es el servidor.
         let server = Program::new("strace")
             .without_inherited_descriptors()
+            // Los errores, sin traducir: así se quitan de la traza.
+            .env("LC_ALL", "C")
             .args(["-D", "-f", "-s", "64", "-e", &format!("trace={calls}")])
             .arg("-o")
             .arg(&log)

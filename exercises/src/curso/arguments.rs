@@ -177,7 +177,7 @@ pub(crate) enum Order {
     /// Comprueba los trabajos de una clase, cada uno en una carpeta
     #[command(
         help_template = ORDER_TEMPLATE,
-        override_usage = "cargo curso clase CARPETA… [--csv ARCHIVO]",
+        override_usage = "cargo curso clase CARPETA… [--csv ARCHIVO] [--informes CARPETA]",
         after_help = "Usa las pruebas de este curso, y no las de cada carpeta; de ellas toma solo \
                       el `ejercicio.rs` de cada ejercicio."
     )]
@@ -188,6 +188,9 @@ pub(crate) enum Order {
         /// Escribe la tabla en ARCHIVO, en CSV
         #[arg(long, value_name = "ARCHIVO")]
         csv: Option<PathBuf>,
+        /// Escribe en CARPETA un informe por persona: qué falla y por qué
+        #[arg(long, value_name = "CARPETA")]
+        informes: Option<PathBuf>,
     },
 
     /// Copia el curso en otra carpeta, sin soluciones, para repartirlo

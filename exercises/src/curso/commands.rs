@@ -14,6 +14,7 @@ mod watch;
 
 use std::process::ExitCode;
 
+use classroom::Records;
 use multiplexacion::cli::Trouble;
 
 use crate::arguments::Order;
@@ -71,8 +72,8 @@ pub(crate) fn obey(order: Option<Order>) -> Result<ExitCode, Trouble> {
             return verify::verify(&course, only, veces).map(code);
         }
         Some(Order::Nuevo { id }) => scaffold::scaffold(&course, &id),
-        Some(Order::Clase { carpetas, csv }) => {
-            classroom::classroom(&course, &carpetas, csv.as_deref())
+        Some(Order::Clase { carpetas, csv, informes }) => {
+            classroom::classroom(&course, &carpetas, &Records { csv, reports: informes })
         }
         Some(Order::Entregar { carpeta }) => handout::handout(&course, &carpeta),
     };

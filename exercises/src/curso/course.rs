@@ -78,7 +78,9 @@ impl Course {
             [] => Err(Trouble::new(
                 format!("no hay ningún ejercicio «{id}»"),
                 match self.nearest(id) {
-                    Some(near) => format!("{near}, que se parece, o míralos con «cargo curso lista»"),
+                    Some(near) => {
+                        format!("{near}, que se parece, o míralos con «cargo curso lista»")
+                    }
                     None => "míralos con «cargo curso lista»".to_owned(),
                 },
             )),
@@ -94,11 +96,16 @@ impl Course {
 
     /// El ejercicio cuyo nombre, entero o sin su lección, más se parece.
     fn nearest(&self, id: &str) -> Option<&str> {
+        const ALIKE: f64 = 0.6;
         let wanted = id.to_lowercase();
-        let ids: Vec<_> = self.exercises.iter().map(|exercise| exercise.id.as_str()).collect();
-        let names: Vec<_> = ids.iter().filter_map(|id| id.splitn(4, '_').last()).collect();
-        let near = similar::get_close_matches(&*wanted, &[&ids[..], &names[..]].concat(), 1, 0.6);
-        ids.into_iter().find(|id| near.first().is_some_and(|near| id.ends_with(near)))
+        let likeness = |id: &&str| {
+            let name = id.splitn(4, '_').last().unwrap_or(id);
+            let [whole, short] = [*id, name].map(|it| strsim::normalized_levenshtein(&wanted, it));
+            whole.max(short)
+        };
+        let ids = self.exercises.iter().map(|exercise| exercise.id.as_str());
+        let nearest = ids.max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
+        nearest.filter(|id| likeness(id) >= ALIKE)
     }
 
     /// Las lecciones que tienen ejercicios, en orden.

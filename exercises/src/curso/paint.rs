@@ -45,6 +45,14 @@ pub(crate) fn bad(text: &str) -> String {
     if colours() { text.red().to_string() } else { text.to_owned() }
 }
 
+/// El mismo texto sin colores, para un archivo.
+pub(crate) fn plain(text: &str) -> String {
+    let mut pieces = text.split('\x1b');
+    let first = pieces.next().unwrap_or_default();
+    let rest = pieces.map(|piece| piece.split_once('m').map_or(piece, |(_, rest)| rest));
+    std::iter::once(first).chain(rest).collect()
+}
+
 /// Una orden que se puede copiar.
 pub(crate) fn order(text: &str) -> String {
     if colours() { text.cyan().to_string() } else { text.to_owned() }
@@ -72,4 +80,15 @@ pub(crate) fn rule(title: &str) -> String {
     let used = title.chars().count() + 4;
     let rest = width().saturating_sub(used);
     format!("{} {} {}", dim("──"), bold(title), dim(&"─".repeat(rest)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sin_colores_queda_el_texto() {
+        assert_eq!(plain("\x1b[1m\x1b[38;5;9merror\x1b[0m: mal"), "error: mal");
+        assert_eq!(plain("nada"), "nada");
+    }
 }

@@ -172,6 +172,14 @@ fn explain(
     if stdout.contains("\ntest result: ") {
         return None;
     }
+    // Lo que escribe la biblioteca estándar antes de abortar.
+    if stderr.contains("memory allocation of ") {
+        return Some(
+            "El proceso de las pruebas se quedó sin memoria: ¿hay un bucle que no termina, y que \
+             guarda o imprime algo en cada vuelta?"
+                .to_owned(),
+        );
+    }
     let how = match (status.signal(), status.code()) {
         (Some(signal), _) => {
             let name =
@@ -230,10 +238,8 @@ fn report(output: &str, name: &str) -> Option<String> {
     let end = ["\n---- ", "\nfailures:\n"].iter().filter_map(|mark| rest.find(mark)).min();
     let text = rest[..end.unwrap_or(rest.len())].trim_end();
     // «Error: » lo pone el arnés delante de lo que devuelve la prueba, tras lo que imprimió.
-    let (printed, failure) = text
-        .rsplit_once("\nError: ")
-        .or_else(|| text.split_once("Error: "))
-        .unwrap_or((text, ""));
+    let (printed, failure) =
+        text.rsplit_once("\nError: ").or_else(|| text.split_once("Error: ")).unwrap_or((text, ""));
     Some(format!("{}{failure}", last_lines(printed)).trim_end().to_owned())
 }
 
@@ -291,7 +297,8 @@ test result: FAILED. 1 passed; 1 failed; 1 ignored; 0 measured; 0 filtered out
 
     #[test]
     fn quien_imprime_mucho_lee_lo_último_y_por_qué_falló() {
-        let printed: String = (1..=500).map(|number| format!("Error: línea {number}\n")).collect();
+        let lines = (1..=500).map(|number| format!("Error: línea {number}\n"));
+        let printed = lines.collect::<Vec<_>>().concat();
         let output = OUTPUT.replace("El hilo «x» entró en pánico.\n", &printed);
         let failure = parse(&output)[1].failure.clone().unwrap();
         let lines: Vec<_> = failure.lines().collect();
@@ -345,6 +352,15 @@ test result: FAILED. 1 passed; 1 failed; 1 ignored; 0 measured; 0 filtered out
             trial.broken.as_deref(),
             Some("El proceso de las pruebas no llegó al final: lo mató la señal SIGKILL.")
         );
+    }
+
+    #[test]
+    fn un_proceso_sin_memoria_lo_dice_en_español() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo 'memory allocation of 8 bytes failed' >&2; kill -ABRT $$"]);
+        let broken = Trial::run_command(command, LIMIT).unwrap().broken.unwrap();
+        assert!(broken.contains("se quedó sin memoria"), "{broken}");
+        assert!(!broken.contains("allocation"), "{broken}");
     }
 
     #[test]

@@ -86,12 +86,12 @@ fn comparar_un_experimento_consigo_mismo_no_encuentra_diferencias() {
 #[test]
 fn con_pocos_descriptores_se_mide_hasta_donde_se_puede_y_se_dice() {
     let (json, page) = (Scratch::new("pocos.json"), Scratch::new("pocos.html"));
-    let order = format!(
-        "ulimit -n 200; exec {LAB} rapido --no-abrir --motores epoll --conexiones 5,400 --json {} --informe {}",
-        json.path(),
-        page.path()
-    );
-    let output = Command::new("bash").args(["-c", &order]).output().unwrap();
+    let output = Command::new("bash")
+        .args(["-c", "ulimit -n 200; exec \"$@\"", "bash", LAB])
+        .args(["rapido", "--no-abrir", "--motores", "epoll", "--conexiones", "5,400"])
+        .args(["--json", json.path(), "--informe", page.path()])
+        .output()
+        .unwrap();
     let (text, notes) = said(&output);
     assert!(output.status.success(), "{notes}");
     assert!(notes.contains("Con 200 descriptores no caben 400 conexiones"), "{notes}");

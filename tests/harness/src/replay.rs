@@ -3,6 +3,7 @@
 //! El orden se conserva a cámara lenta: donde la prueba esperó un suceso, la orden espera un rato
 //! fijo.
 
+use std::env;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -209,8 +210,15 @@ impl Script {
             _ => return None,
         };
         let only_host = headers.starts_with("Host: ") && !headers.contains("\r\n");
-        only_host.then(|| format!("curl -sS {option} 'http://{address}{path}'"))
+        let direct = if has_proxy() { " --noproxy '*'" } else { "" };
+        only_host.then(|| format!("curl -sS{direct} {option} 'http://{address}{path}'"))
     }
+}
+
+/// Si `curl` le pediría la página a un intermediario, y no al servidor (curl(1), «ENVIRONMENT»).
+fn has_proxy() -> bool {
+    let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
+    ["http_proxy", "all_proxy", "ALL_PROXY"].into_iter().any(is_set)
 }
 
 fn is_plain_path(path: &str) -> bool {

@@ -9,8 +9,8 @@ use multiplexacion::cli::{self, Trouble};
 use crate::course::{self, Course, read, write};
 use crate::paint;
 
-/// Lo que se genera al trabajar, o solo sirve a quien mantiene el curso.
-const NOT_COPIED: [&str; 9] = [
+/// Lo que se genera al trabajar o al calificar, o solo sirve a quien mantiene el curso.
+const NOT_COPIED: [&str; 15] = [
     ".git",
     ".github",
     ".ci",
@@ -20,6 +20,12 @@ const NOT_COPIED: [&str; 9] = [
     ".progreso",
     ".copias",
     "soluciones",
+    "entregas",
+    "informes",
+    "clase.txt",
+    "notas.csv",
+    "puntos.json",
+    "pruebas.xml",
 ];
 
 /// Lo que no se da a quien aprende.
@@ -89,11 +95,12 @@ fn copy(from: &Path, to: &Path, in_exercise: bool) -> io::Result<()> {
         let name = entry.file_name();
         let name_text = name.to_string_lossy();
         let kept_back = in_exercise && KEPT_BACK.contains(&&*name_text);
-        if NOT_COPIED.contains(&&*name_text) || kept_back {
-            continue;
-        }
         // Lo que apunta un enlace, y no el enlace: la copia ha de valer por sí sola.
         let (source, target) = (entry.path(), to.join(&name));
+        // Otro repositorio es el trabajo de alguien, y no parte del curso.
+        if NOT_COPIED.contains(&&*name_text) || kept_back || source.join(".git").exists() {
+            continue;
+        }
         if source.is_dir() {
             fs::create_dir(&target)?;
             copy(&source, &target, course::split(&name_text).is_some())?;

@@ -1,4 +1,5 @@
-//! Los informes, sin lo que cambia de una vez a otra: los momentos, los puertos y los procesos.
+//! Los informes, sin lo que cambia de una vez a otra: los momentos, los puertos y los procesos; y
+//! sin lo que se le dice a `curl` donde hay un intermediario.
 
 use harness::Failure;
 
@@ -10,6 +11,7 @@ pub(crate) fn text(text: &str) -> String {
     let text = without_numbers_after(text, "127.0.0.1:", "PUERTO");
     let text = without_numbers_after(&text, "nc -N 127.0.0.1 ", "PUERTO");
     let text = without_numbers_after(&text, "(proceso ", "PID");
+    let text = text.replace(" --noproxy '*'", "");
     let text = without_numbers_after(&text, "» (", "TID");
     let lines = text.lines().map(|line| without_moment(&without_date(line)));
     lines.collect::<Vec<_>>().join("\n")
