@@ -3,9 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "también lo que ayuda a las pruebas es parte de ellas")]
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::Duration;
 
 use assert_cmd::Command;
+use harness::{Failure, Program, Signal, Stream};
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
 use tempfile::TempDir;
 
 /// El programa, con `folder` por carpeta de ejercicios.
@@ -170,6 +175,46 @@ fn lo_que_se_escribe_mal_se_explica_en_una_línea() {
 fn vigilar_pide_una_terminal() {
     let course = small_course();
     assert!(complains(course.path(), &["vigilar"], 1).contains("necesita una terminal"));
+}
+
+/// Lo que se espera, como mucho, a que la herramienta reaccione.
+const LIMIT: Duration = Duration::from_secs(10);
+
+#[test]
+fn vigilar_se_deja_aunque_no_termine_de_compilar_y_la_terminal_queda_como_estaba()
+-> Result<(), Failure> {
+    for (end, signal) in [("q", None), ("\x03", None), ("", Some(Signal::SIGTERM))] {
+        let course = small_course();
+        let path = |name: &str| course.path().join(name);
+        // Un cargo que no acaba nunca, y que dice qué proceso es.
+        fs::write(path("cargo"), "#!/bin/sh\necho $$ > \"${0%/*}/pid\"; exec sleep 600\n")?;
+        fs::set_permissions(path("cargo"), fs::Permissions::from_mode(0o755))?;
+        let script = "stty -g; \"$@\"; echo \"salió con $?\"; stty -g; echo fin; read _";
+        let shell = Program::new("sh")
+            .args(["-c", script, "sh", env!("CARGO_BIN_EXE_curso"), "vigilar"])
+            .env("CURSO_CARPETA", course.path())
+            .env("CARGO", path("cargo"))
+            .on_terminal(80, 24)
+            .spawn()?;
+        shell.wait_for_text(Stream::Stdout, "comprobando…", LIMIT)?;
+        let cargo = || fs::read_to_string(path("pid")).unwrap_or_default().trim().to_owned();
+        shell.eventually("cargo empezara", LIMIT, || !cargo().is_empty())?;
+        shell.write_stdin(end);
+        if let Some(signal) = signal {
+            let pid = shell.pid();
+            let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
+            let child = children.trim().parse().map(Pid::from_raw).unwrap();
+            kill(child, signal).map_err(std::io::Error::from)?;
+        }
+        shell.wait_for_line(Stream::Stdout, "fin", LIMIT)?;
+        let output = shell.stdout();
+        let lines: Vec<_> = output.lines().collect();
+        assert!(output.contains("salió con 0"), "{output}");
+        assert_eq!(lines[0], lines[lines.len() - 2], "{output}");
+        let is_running = || Path::new("/proc").join(cargo()).exists();
+        shell.eventually("cargo terminara", LIMIT, || !is_running())?;
+    }
+    Ok(())
 }
 
 #[test]

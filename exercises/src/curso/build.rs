@@ -7,9 +7,11 @@ use std::io::{self, BufRead, BufReader, IsTerminal};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use multiplexacion::cli::{self, Trouble};
 use nix::sys::signal::{Signal, killpg};
@@ -20,6 +22,9 @@ use crate::paint;
 
 /// Lo que puede tardar una compilación sin que nadie se pregunte si pasa algo.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Cada cuánto se mira si una compilación ha de dejarse.
+const GLANCE: Duration = Duration::from_millis(50);
 
 /// Lo que salió de compilar.
 #[derive(Debug, Default)]
@@ -45,6 +50,8 @@ pub(crate) struct Build {
     aloud: bool,
     /// Lo que puede durar, si no es lo que haga falta.
     limit: Option<Duration>,
+    /// Si alguien ya no lo espera.
+    abandoned: Option<Arc<AtomicBool>>,
 }
 
 impl Build {
@@ -65,7 +72,7 @@ impl Build {
         let format = if paint::colours() { "json-diagnostic-rendered-ansi" } else { "json" };
         command.arg("--message-format").arg(format);
         command.arg("--manifest-path").arg(folder.join("Cargo.toml"));
-        Build { command, aloud: false, limit: None }
+        Build { command, aloud: false, limit: None, abandoned: None }
     }
 
     pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Build {
@@ -90,13 +97,19 @@ impl Build {
         Build { limit: Some(limit), ..self }
     }
 
+    /// Si alguien abandona, se deja a medias, como si se acabara el tiempo.
+    pub(crate) fn unless(self, abandoned: &Arc<AtomicBool>) -> Build {
+        Build { abandoned: Some(Arc::clone(abandoned)), ..self }
+    }
+
     /// Compila. Que una prueba no compile no es un fallo: está en [`Built::diagnostics`].
     ///
     /// # Errors
     /// No se puede ejecutar cargo.
     pub(crate) fn run(mut self) -> Result<Built, Trouble> {
         let child = self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        if self.limit.is_some() {
+        let may_be_cut = self.limit.is_some() || self.abandoned.is_some();
+        if may_be_cut {
             // En su propio grupo: si hay que terminarlo, con los rustc que haya arrancado.
             child.process_group(0);
         }
@@ -111,7 +124,7 @@ impl Build {
             .take()
             .map(|pipe| thread::spawn(move || io::read_to_string(pipe).unwrap_or_default()));
         let patience = self.aloud.then(ask_for_patience);
-        let deadline = self.limit.map(|limit| Deadline::start(&child, limit));
+        let deadline = may_be_cut.then(|| Deadline::start(&child, self.limit, self.abandoned));
         let mut built = Built::default();
         for line in child.stdout.take().into_iter().flat_map(|pipe| BufReader::new(pipe).lines()) {
             built.take(&line?);
@@ -139,19 +152,32 @@ fn ask_for_patience() -> Option<Sender<()>> {
     Some(done)
 }
 
-/// Un proceso que, pasado su tiempo, muere con todo su grupo.
+/// Un proceso que, pasado su tiempo o si nadie lo espera, muere con todo su grupo.
 struct Deadline {
     done: Sender<()>,
     watch: JoinHandle<bool>,
 }
 
 impl Deadline {
-    fn start(child: &Child, limit: Duration) -> Deadline {
+    fn start(
+        child: &Child,
+        limit: Option<Duration>,
+        abandoned: Option<Arc<AtomicBool>>,
+    ) -> Deadline {
         let group = Pid::from_raw(child.id().cast_signed());
         let (done, finished) = mpsc::channel::<()>();
+        let started = Instant::now();
         let watch = thread::spawn(move || {
-            let late = finished.recv_timeout(limit) == Err(RecvTimeoutError::Timeout);
-            late && killpg(group, Signal::SIGKILL).is_ok()
+            let expired = || {
+                limit.is_some_and(|limit| started.elapsed() >= limit)
+                    || abandoned.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed))
+            };
+            while finished.recv_timeout(GLANCE) == Err(RecvTimeoutError::Timeout) {
+                if expired() {
+                    return killpg(group, Signal::SIGKILL).is_ok();
+                }
+            }
+            false
         });
         Deadline { done, watch }
     }

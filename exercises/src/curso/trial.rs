@@ -5,6 +5,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::panic::resume_unwind;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
@@ -68,22 +69,42 @@ impl Trial {
     /// # Errors
     /// No se puede ejecutar.
     pub(crate) fn run(executable: &Path, from: &Path) -> Result<Trial, Trouble> {
+        Trial::run_unless(&AtomicBool::new(false), executable, from)
+    }
+
+    /// Lo mismo, y si alguien abandona, lo deja a medias.
+    ///
+    /// # Errors
+    /// No se puede ejecutar.
+    pub(crate) fn run_unless(
+        abandoned: &AtomicBool,
+        executable: &Path,
+        from: &Path,
+    ) -> Result<Trial, Trouble> {
         let mut command = Command::new(executable);
         command.current_dir(from);
-        Trial::run_command(command, LIMIT)
+        Trial::run_to_end(command, LIMIT, abandoned)
     }
 
     /// Lo mismo, con la orden ya preparada para ejecutar las pruebas.
     ///
     /// # Errors
     /// No se puede ejecutar.
-    pub(crate) fn run_command(mut command: Command, limit: Duration) -> Result<Trial, Trouble> {
+    pub(crate) fn run_command(command: Command, limit: Duration) -> Result<Trial, Trouble> {
+        Trial::run_to_end(command, limit, &AtomicBool::new(false))
+    }
+
+    fn run_to_end(
+        mut command: Command,
+        limit: Duration,
+        abandoned: &AtomicBool,
+    ) -> Result<Trial, Trouble> {
         // En su propio grupo: si hay que terminarlo, con todo lo que haya arrancado.
         command.arg(AT_ONCE).env_remove("RUST_BACKTRACE").process_group(0);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn()?;
         let (stdout, stderr) = (gather(child.stdout.take()), gather(child.stderr.take()));
-        let status = wait(&mut child, limit)?;
+        let status = wait(&mut child, limit, abandoned)?;
         let _ = killpg(Pid::from_raw(child.id().cast_signed()), Signal::SIGKILL);
         let (stdout, stderr) = (joined(stdout), joined(stderr));
         let tests = parse(&stdout);
@@ -147,9 +168,13 @@ fn joined(thread: JoinHandle<String>) -> String {
 }
 
 /// Espera a que termine; nada, si hubo que terminarlo.
-fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
+fn wait(
+    child: &mut Child,
+    limit: Duration,
+    abandoned: &AtomicBool,
+) -> io::Result<Option<ExitStatus>> {
     let deadline = Instant::now() + limit;
-    while Instant::now() < deadline {
+    while Instant::now() < deadline && !abandoned.load(Ordering::Relaxed) {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
         }

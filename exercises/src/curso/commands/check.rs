@@ -1,6 +1,8 @@
 //! `probar`: compila un ejercicio, pasa sus pruebas y cuenta qué salió.
 
 use std::fmt::Write;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use multiplexacion::cli::Trouble;
 
@@ -17,7 +19,8 @@ pub(crate) fn check(
     progress: &mut Progress,
     exercise: &Exercise,
 ) -> Result<bool, Trouble> {
-    let verdict = Verdict::of(course, exercise, build(course, exercise).aloud())?;
+    let build = build(course, exercise).aloud();
+    let verdict = Verdict::of(course, exercise, build, &AtomicBool::new(false))?;
     paint::say(&verdict.report(exercise));
     if verdict.passed() {
         progress.note(exercise, |record| record.passed = true)?;
@@ -39,22 +42,32 @@ pub(crate) enum Verdict {
 }
 
 impl Verdict {
-    /// Compila y prueba, sin decir nada mientras tanto.
+    /// Compila y prueba, sin decir nada mientras tanto. Si alguien abandona, lo deja a medias.
     ///
     /// # Errors
     /// Falla algo que no es el ejercicio.
-    pub(crate) fn on(course: &Course, exercise: &Exercise) -> Result<Verdict, Trouble> {
-        Verdict::of(course, exercise, build(course, exercise))
+    pub(crate) fn unless(
+        abandoned: &Arc<AtomicBool>,
+        course: &Course,
+        exercise: &Exercise,
+    ) -> Result<Verdict, Trouble> {
+        let build = build(course, exercise).unless(abandoned);
+        Verdict::of(course, exercise, build, abandoned)
     }
 
-    fn of(course: &Course, exercise: &Exercise, build: Build) -> Result<Verdict, Trouble> {
+    fn of(
+        course: &Course,
+        exercise: &Exercise,
+        build: Build,
+        abandoned: &AtomicBool,
+    ) -> Result<Verdict, Trouble> {
         let compiled = build.run()?;
         let executable = match compiled.executable(&exercise.id) {
             Ok(executable) => executable,
             Err(NotBuilt::Code(text)) => return Ok(Verdict::Uncompiled(text)),
             Err(why) => return Err(cargo_failed(&why)),
         };
-        let trial = Trial::run(executable, course.repository())?;
+        let trial = Trial::run_unless(abandoned, executable, course.repository())?;
         let trial = trial.in_order_of(&read(&exercise.tests())?);
         let warnings = compiled.diagnostics.get(&exercise.id).cloned().unwrap_or_default();
         Ok(Verdict::Tried(trial, warnings))

@@ -2,12 +2,19 @@
 
 use std::fs;
 use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use crossterm::terminal::{self, Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen};
 use crossterm::{cursor, execute};
 use multiplexacion::cli::Trouble;
+use multiplexacion::stop::Stop;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::check::Verdict;
 use crate::course::{Course, Exercise};
@@ -17,6 +24,9 @@ use crate::progress::Progress;
 /// Cada cuánto se mira si el archivo cambió. Se pregunta por su fecha en vez de pedir avisos al
 /// núcleo: en las carpetas de Windows que monta WSL, inotify(7) no los da.
 const GLANCE: Duration = Duration::from_millis(150);
+
+/// Las líneas que se avanzan de una vez.
+const PAGE: usize = 10;
 
 /// Vigila un ejercicio, y los que sigan, hasta que alguien pulse `q`.
 pub(crate) fn watch(
@@ -30,12 +40,18 @@ pub(crate) fn watch(
             "usa «cargo curso probar», que se ejecuta una vez",
         ));
     }
+    // A quien termina el programa desde fuera también hay que dejarle la terminal como estaba.
+    let stop = Stop::on_signals()?;
     let screen = Screen::open()?;
     let mut exercise = exercise;
     loop {
         let seen = saved_at(exercise);
-        screen.show(&format!("{} · comprobando…", paint::bold(&exercise.id)), "q sale")?;
-        let verdict = Verdict::on(course, exercise)?;
+        screen.show(&format!("{} · comprobando…", paint::bold(&exercise.id)), 0, "q sale")?;
+        let verdict = match examine(course, exercise, &stop, seen)? {
+            Examined::Done(verdict) => verdict,
+            Examined::Outdated => continue,
+            Examined::Abandoned => return Ok(()),
+        };
         if verdict.passed() {
             progress.note(exercise, |record| record.passed = true)?;
         }
@@ -45,14 +61,60 @@ pub(crate) fn watch(
             None if verdict.passed() => "¡Superado! No queda ninguno más.  r repite · q sale",
             None => "Guarda el archivo y se comprobará.  p da una pista · r repite · q sale",
         };
-        let report = verdict.report(exercise);
-        screen.show(&report, keys)?;
-        match wait(&screen, &report, exercise, progress, seen)? {
+        let report = || verdict.report(exercise);
+        match wait(&screen, &stop, &report, keys, exercise, progress, seen)? {
             Wish::Again => {}
             Wish::Next => exercise = next.unwrap_or(exercise),
             Wish::Leave => return Ok(()),
         }
     }
+}
+
+/// En qué quedó una comprobación.
+enum Examined {
+    Done(Verdict),
+    /// Mientras tanto se guardó otra versión.
+    Outdated,
+    /// Alguien quiere irse.
+    Abandoned,
+}
+
+/// Comprueba el ejercicio sin dejar de atender al teclado.
+fn examine(
+    course: &Course,
+    exercise: &Exercise,
+    stop: &Stop,
+    seen: Option<SystemTime>,
+) -> Result<Examined, Trouble> {
+    let abandoned = Arc::new(AtomicBool::new(false));
+    thread::scope(|scope| {
+        let checking = scope.spawn(|| Verdict::unless(&abandoned, course, exercise));
+        while !checking.is_finished() {
+            let leaves = wants_to_leave(stop);
+            if leaves.is_err() || matches!(leaves, Ok(true)) || saved_at(exercise) != seen {
+                abandoned.store(true, Ordering::Relaxed);
+                let _ = checking.join();
+                let outcome =
+                    |leaves| if leaves { Examined::Abandoned } else { Examined::Outdated };
+                return Ok(outcome(leaves?));
+            }
+        }
+        checking.join().unwrap_or_else(|panic| resume_unwind(panic)).map(Examined::Done)
+    })
+}
+
+/// Si, en lo que dura un vistazo, alguien pide salir.
+fn wants_to_leave(stop: &Stop) -> io::Result<bool> {
+    if is_stopped(stop) {
+        return Ok(true);
+    }
+    Ok(event::poll(GLANCE / 5)? && matches!(event::read()?, Event::Key(key) if leaves(key)))
+}
+
+/// Si llegó SIGTERM, o un SIGINT que no tecleó nadie.
+fn is_stopped(stop: &Stop) -> bool {
+    let mut watched = [PollFd::new(stop.as_fd(), PollFlags::POLLIN)];
+    poll(&mut watched, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
 }
 
 enum Wish {
@@ -61,34 +123,48 @@ enum Wish {
     Leave,
 }
 
-/// Espera a que el archivo cambie o a que se pida algo.
+/// Enseña el informe, y espera a que el archivo cambie o a que se pida algo.
 fn wait(
     screen: &Screen,
-    report: &str,
+    stop: &Stop,
+    report: &dyn Fn() -> String,
+    keys: &str,
     exercise: &Exercise,
     progress: &mut Progress,
     seen: Option<SystemTime>,
 ) -> Result<Wish, Trouble> {
+    let (mut hint, mut top) = (None, 0);
     loop {
-        if saved_at(exercise) != seen {
-            return Ok(Wish::Again);
-        }
-        if !event::poll(GLANCE)? {
+        let (text, keys) = match &hint {
+            Some(hint) => (String::clone(hint), "Otra tecla vuelve · p da otra pista · q sale"),
+            None => (report(), keys),
+        };
+        top = screen.show(&text, top, keys)?;
+        let event = loop {
+            if is_stopped(stop) {
+                return Ok(Wish::Leave);
+            }
+            if saved_at(exercise) != seen {
+                return Ok(Wish::Again);
+            }
+            if event::poll(GLANCE)? {
+                break event::read()?;
+            }
+        };
+        let Event::Key(key) = event else { continue };
+        if key.kind != KeyEventKind::Press {
             continue;
         }
-        match event::read()? {
-            Event::Key(key) if key.kind == KeyEventKind::Press => match key.code {
-                _ if leaves(key) => return Ok(Wish::Leave),
-                KeyCode::Char('r') => return Ok(Wish::Again),
-                KeyCode::Char('s') => return Ok(Wish::Next),
-                KeyCode::Char('p') => {
-                    let hint = next_hint(exercise, progress)?;
-                    screen.show(&hint, "Otra tecla vuelve · p da otra pista · q sale")?;
-                }
-                _ => screen.show(report, "p da una pista · r repite · q sale")?,
-            },
-            Event::Resize(..) => screen.show(report, "p da una pista · r repite · q sale")?,
-            _ => {}
+        match key.code {
+            _ if leaves(key) => return Ok(Wish::Leave),
+            KeyCode::Char('r') => return Ok(Wish::Again),
+            KeyCode::Char('s') => return Ok(Wish::Next),
+            KeyCode::Char('p') => (hint, top) = (Some(next_hint(exercise, progress)?), 0),
+            KeyCode::Down => top += 1,
+            KeyCode::Up => top = top.saturating_sub(1),
+            KeyCode::PageDown | KeyCode::Char(' ') => top += PAGE,
+            KeyCode::PageUp => top = top.saturating_sub(PAGE),
+            _ => (hint, top) = (None, 0),
         }
     }
 }
@@ -124,29 +200,46 @@ impl Screen {
         Ok(screen)
     }
 
-    /// Lo que quepa de `text`, y `keys` en la última línea.
+    /// Lo que quepa de `text` desde la línea `top`, y `keys` en la última. Devuelve desde qué línea
+    /// lo enseña: la última pantalla es la que acaba con el texto.
     #[expect(clippy::unused_self, reason = "solo se dibuja mientras la pantalla está abierta")]
-    fn show(&self, text: &str, keys: &str) -> io::Result<()> {
+    fn show(&self, text: &str, top: usize, keys: &str) -> io::Result<usize> {
         let (columns, rows) = terminal::size()?;
-        let room = usize::from(rows).saturating_sub(2);
-        let lines = wrapped(text, usize::from(columns).max(1));
+        let (columns, room) = (usize::from(columns).max(1), usize::from(rows).saturating_sub(2));
+        let lines = wrapped(text, columns);
+        let (top, shown) = if lines.len() <= room {
+            (0, room)
+        } else {
+            // Una línea dice que hay más.
+            (top.min((lines.len() + 1).saturating_sub(room)), room.saturating_sub(1))
+        };
         let mut screen = String::new();
-        let cut = lines.len() > room;
-        for line in lines.iter().take(if cut { room.saturating_sub(1) } else { room }) {
+        for line in lines.iter().skip(top).take(shown) {
             screen.push_str(line);
             screen.push_str("\r\n");
         }
-        if cut {
-            screen.push_str("… (con «cargo curso probar» lo verás entero)\r\n");
+        if lines.len() > room {
+            screen.push_str(&paint::dim(match lines.len() - (top + shown).min(lines.len()) {
+                0 => "… ↑ vuelve atrás",
+                _ if top == 0 => "… ↓ para seguir leyendo",
+                _ => "… ↑ ↓ para seguir leyendo",
+            }));
         }
         let mut out = io::stdout().lock();
         execute!(out, Clear(ClearType::All), cursor::MoveTo(0, 0))?;
         out.write_all(screen.as_bytes())?;
         execute!(out, cursor::MoveTo(0, rows.saturating_sub(1)))?;
-        let keys: String = keys.chars().take(usize::from(columns)).collect();
-        out.write_all(paint::bold(&keys).as_bytes())?;
-        out.flush()
+        out.write_all(paint::bold(&fitting(keys, columns)).as_bytes())?;
+        out.flush()?;
+        Ok(top)
     }
+}
+
+/// Las teclas, sin lo que se dice delante si no cabe todo.
+fn fitting(keys: &str, columns: usize) -> String {
+    let whole = keys.chars().count() <= columns;
+    let keys = if whole { keys } else { keys.rsplit("  ").next().unwrap_or(keys) };
+    keys.chars().take(columns).collect()
 }
 
 impl Drop for Screen {
@@ -157,20 +250,29 @@ impl Drop for Screen {
     }
 }
 
-/// Las líneas, partidas donde acaba la pantalla. Las secuencias de color no ocupan sitio.
+/// Las líneas, partidas por un espacio si no caben. Las secuencias de color no ocupan sitio.
 fn wrapped(text: &str, columns: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for line in text.lines() {
+        let line = line.replace('\t', "    ");
         let (mut piece, mut used, mut in_escape) = (String::new(), 0, false);
+        // Dónde se puede partir: tras cuántos bytes y cuántas columnas.
+        let mut gap = None;
         for character in line.chars() {
             in_escape = in_escape || character == '\x1b';
             if !in_escape && used == columns {
-                lines.push(std::mem::take(&mut piece));
-                used = 0;
+                let (bytes, before) = gap.take().unwrap_or((piece.len(), used));
+                let rest = piece.split_off(bytes);
+                lines.push(std::mem::replace(&mut piece, rest));
+                used -= before;
             }
             piece.push(character);
             used += usize::from(!in_escape);
             in_escape = in_escape && character != 'm';
+            // El sangrado no separa palabras.
+            if character == ' ' && !piece.trim_start().is_empty() {
+                gap = Some((piece.len(), used));
+            }
         }
         lines.push(piece);
     }
@@ -185,5 +287,17 @@ mod tests {
     fn las_líneas_se_parten_sin_contar_los_colores() {
         assert_eq!(wrapped("abcd", 3), ["abc", "d"]);
         assert_eq!(wrapped("\x1b[1mabc\x1b[0m\n\nñ", 3), ["\x1b[1mabc\x1b[0m", "", "ñ"]);
+    }
+
+    #[test]
+    fn las_líneas_se_parten_entre_palabras() {
+        assert_eq!(wrapped("¿quién lo despierta?", 12), ["¿quién lo ", "despierta?"]);
+        assert_eq!(wrapped("  sangrada", 8), ["  sangra", "da"]);
+    }
+
+    #[test]
+    fn si_no_cabe_todo_quedan_las_teclas() {
+        assert_eq!(fitting("Guarda el archivo.  r repite · q sale", 20), "r repite · q sale");
+        assert_eq!(fitting("¡Superado!  q sale", 20), "¡Superado!  q sale");
     }
 }
