@@ -240,30 +240,16 @@ impl Crowd {
         let interval = Duration::from_secs(1) / rate.max(1);
         let total = time.as_nanos() / interval.as_nanos();
         let total = u64::try_from(total).unwrap_or(u64::MAX);
-        let timer = ticking(interval).map_err(exhausted)?;
-        self.epoll.add(&timer, EpollEvent::new(EpollFlags::EPOLLIN, TIMER)).map_err(exhausted)?;
-
         let (mut waits, mut late) = (histogram(), histogram());
         let mut events = [EpollEvent::empty(); 256];
         let (mut sent, mut answered) = (0, 0);
+        // El reloj se pone en marcha después. Así ningún aviso llega antes de la hora de su
+        // mensaje, que entonces tendría que esperar al aviso siguiente.
         let start = Instant::now();
-        let end = start + interval * u32::try_from(total).unwrap_or(u32::MAX) + GRACE;
+        let timer = ticking(interval).map_err(exhausted)?;
+        self.epoll.add(&timer, EpollEvent::new(EpollFlags::EPOLLIN, TIMER)).map_err(exhausted)?;
+        let end = start + interval * times(total) + GRACE;
         while answered < total && Instant::now() < end {
-            let ready = self.wait(&mut events, Duration::from_millis(10))?;
-            for event in &events[..ready] {
-                if event.data() == TIMER {
-                    let _ = timer.wait();
-                    continue;
-                }
-                let client = &mut self.clients[position(event)];
-                let complete = client.receive(&mut self.scratch)?;
-                let now = Instant::now();
-                for due in client.due.drain(..complete.min(client.due.len())) {
-                    // El reloj de este mensaje empezó cuando tocaba, y no cuando salió.
-                    waits.saturating_record(nanoseconds(now.saturating_duration_since(due)));
-                    answered += 1;
-                }
-            }
             // Todo lo que ya toca, aunque falten respuestas.
             while sent < total {
                 let due = start + interval * times(sent);
@@ -277,6 +263,21 @@ impl Crowd {
                 client.due.push_back(due);
                 client.send(&self.message)?;
                 sent += 1;
+            }
+            let ready = self.wait(&mut events, GRACE)?;
+            for event in &events[..ready] {
+                if event.data() == TIMER {
+                    let _ = timer.wait();
+                    continue;
+                }
+                let client = &mut self.clients[position(event)];
+                let complete = client.receive(&mut self.scratch)?;
+                let now = Instant::now();
+                for due in client.due.drain(..complete.min(client.due.len())) {
+                    // La espera de este mensaje empezó cuando tocaba, y no cuando salió.
+                    waits.saturating_record(nanoseconds(now.saturating_duration_since(due)));
+                    answered += 1;
+                }
             }
         }
         let unanswered = self.give_up(&mut waits);
@@ -501,6 +502,18 @@ mod tests {
                 .waits
                 .count_between(0, Duration::from_millis(20).as_nanos().try_into().unwrap());
         assert!(delayed >= 70, "solo {delayed} mensajes cuentan el atasco");
+    }
+
+    #[test]
+    fn a_ritmo_fijo_cada_mensaje_sale_cuando_le_toca_y_no_un_turno_después() {
+        let address = dozing_echo(Duration::ZERO, usize::MAX);
+        let mut crowd = Crowd::connect(address, 1, 1).unwrap();
+        let turn = Duration::from_millis(50);
+        let paced = crowd.pace(20, turn * 10).unwrap();
+        let half = u64::try_from((turn / 2).as_nanos()).unwrap();
+        let late = paced.late.len() - paced.late.count_between(0, half);
+        assert_eq!(paced.late.len(), 10);
+        assert!(late <= 1, "{late} de 10 mensajes salieron más de medio turno tarde");
     }
 
     #[test]
