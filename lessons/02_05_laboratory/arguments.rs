@@ -2,7 +2,6 @@
 
 use std::error::Error;
 use std::ffi::OsString;
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -59,7 +58,7 @@ pub struct Choices {
     #[arg(long, value_name = "ARCHIVO", global = true)]
     pub json: Option<PathBuf>,
 
-    /// Escribe la página en ARCHIVO (por omisión, laboratorio/informe.html)
+    /// Escribe la página en ARCHIVO (por omisión, en la carpeta laboratorio)
     #[arg(long, value_name = "ARCHIVO", global = true)]
     pub informe: Option<PathBuf>,
 
@@ -91,7 +90,7 @@ pub enum Order {
     },
 
     /// La web de la lección 02_04, al lado de otros servidores
-    #[command(help_template = ORDER_TEMPLATE, override_usage = "cargo lab web [--rondas N] [--json ARCHIVO]")]
+    #[command(help_template = ORDER_TEMPLATE, override_usage = "cargo lab web [--rondas N] [OPCIONES]")]
     Web {
         /// Veces que se repite cada medida (por omisión, 15)
         #[arg(long, value_name = "N", value_parser = cli::count)]
@@ -100,7 +99,7 @@ pub enum Order {
     },
 
     /// El chat de la lección 02_03, al lado de redis
-    #[command(help_template = ORDER_TEMPLATE, override_usage = "cargo lab chat [--rondas N] [--json ARCHIVO]")]
+    #[command(help_template = ORDER_TEMPLATE, override_usage = "cargo lab chat [--rondas N] [OPCIONES]")]
     Chat {
         /// Veces que se repite cada medida (por omisión, 5)
         #[arg(long, value_name = "N", value_parser = cli::count)]
@@ -146,9 +145,27 @@ pub struct Request {
 /// Se pidió ayuda, o no se entiende lo que se pide: ya está dicho, y queda el código de salida.
 pub fn read(words: impl IntoIterator<Item = OsString>) -> Result<Request, ExitCode> {
     match Arguments::try_parse_from(words) {
-        Ok(Arguments { order, choices, .. }) => Ok(Request { order, choices }),
+        Ok(Arguments { order, choices, .. }) => match useless(order.as_ref(), &choices) {
+            Some(option) => Err(complain(&format!("«{option}» no sirve con esa orden"))),
+            None => Ok(Request { order, choices }),
+        },
         Err(error) => Err(explain(&error)),
     }
+}
+
+/// Una opción que la orden no miraría: mejor decirlo que medir otra cosa.
+fn useless(order: Option<&Order>, choices: &Choices) -> Option<&'static str> {
+    let measures = !matches!(order, Some(Order::Comparar { .. } | Order::Libro { .. }));
+    let compares_engines = matches!(order, None | Some(Order::Rapido | Order::Completo));
+    [
+        ("--motores", choices.motores.is_empty() || compares_engines),
+        ("--conexiones", choices.conexiones.is_empty() || compares_engines),
+        ("--json", choices.json.is_none() || measures),
+        ("--informe", choices.informe.is_none() || measures),
+        ("--no-abrir", !choices.no_abrir || measures),
+    ]
+    .into_iter()
+    .find_map(|(option, fine)| (!fine).then_some(option))
 }
 
 fn explain(error: &clap::Error) -> ExitCode {
@@ -156,10 +173,12 @@ fn explain(error: &clap::Error) -> ExitCode {
         let _ = cli::say(error.to_string().trim_end());
         return ExitCode::SUCCESS;
     }
-    let problem = problem(error);
+    complain(&problem(error))
+}
+
+fn complain(problem: &str) -> ExitCode {
     let stop = if problem.ends_with('?') { "" } else { "." };
-    let line = format!("lab: {problem}{stop} Prueba con --help.\n");
-    let _ = io::stderr().write_all(line.as_bytes());
+    cli::complain(&format!("lab: {problem}{stop} Prueba con --help."));
     ExitCode::from(2)
 }
 

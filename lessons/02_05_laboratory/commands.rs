@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use multiplexacion::cli::{self, Trouble};
 use multiplexacion::net;
 use multiplexacion::stop::Stop;
+use serde::Serialize;
 
 use crate::arguments::{Choices, Order, Request};
 use crate::comparison;
@@ -19,16 +20,21 @@ use crate::engines::select::SelectSelector;
 use crate::engines::{Engine, threads};
 use crate::machine::raise_descriptor_limit;
 use crate::measure::{Laboratory, asked};
+use crate::neighbours::another_measures;
 use crate::plan::Plan;
+use crate::report::file::Saving;
 use crate::report::progress::Bar;
-use crate::report::{book, browser, html, terminal};
-use crate::results::{Report, write_json};
+use crate::report::{book, browser, experiment, terminal};
+use crate::results::{Report, json};
 use crate::service::Service;
 use crate::wording::count;
 use crate::{chat, programs, web};
 
 /// La carpeta del curso, en la que se compiló este programa.
 pub const COURSE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+/// Lo que se dice si se para antes de tiempo: el informe que hubiera vale más que uno vacío.
+const NOTHING_YET: &str = "Se paró antes de medir nada: no se escribe ningún informe.";
 
 /// La carpeta de esta lección.
 pub const LESSON: &str = env!("CARGO_MANIFEST_DIR");
@@ -48,6 +54,12 @@ pub fn obey(request: Request) -> Result<(), Trouble> {
             "Compilado sin optimizar: las cifras no valen. «cargo lab» compila como hace falta.",
         );
     }
+    if measuring && another_measures() {
+        terminal::note(
+            "Otro laboratorio está midiendo en esta máquina, y cada uno estropea las cifras del otro: \
+             para este con Ctrl-C, y repítelo cuando acabe.",
+        );
+    }
     match order {
         None => experiment(Plan::usual(), &choices),
         Some(Order::Rapido) => experiment(Plan::quick(), &choices),
@@ -64,6 +76,7 @@ pub fn obey(request: Request) -> Result<(), Trouble> {
 fn experiment(plan: Plan, choices: &Choices) -> Result<(), Trouble> {
     // Antes que nada: Ctrl-C es desde aquí un descriptor, y se mira entre una medida y otra.
     let stop = Stop::on_signals()?;
+    let outputs = Outputs::prepare(choices, "informe.html")?;
     let mut plan = chosen(plan, choices);
     explain_descriptors(&mut plan);
     let uring = plan.engines.contains(&Engine::Uring).then(programs::uring).flatten();
@@ -81,24 +94,57 @@ fn experiment(plan: Plan, choices: &Choices) -> Result<(), Trouble> {
     let report = laboratory.experiment(plan, &stop, |progress| bar.show(progress));
     bar.finish();
 
+    if !report.complete && report.is_empty() {
+        terminal::note(NOTHING_YET);
+        return Ok(());
+    }
     terminal::show(&report);
-    if let Some(path) = &choices.json {
-        report.write(path).map_err(|error| unwritable(path, &error))?;
-    }
-    let page = page(choices)?;
-    fs::write(&page, html::page(&report)).map_err(|error| unwritable(&page, &error))?;
-    terminal::say("");
-    terminal::say(&format!("El informe, con sus gráficas: {}", shown(&page)));
-    if !choices.no_abrir && report.complete {
-        browser::open(&page);
-    }
-    if report.points.iter().all(|point| point.runs.is_empty()) && report.complete {
+    if report.is_empty() {
         return Err(Trouble::new(
             "no se pudo medir ningún caso",
             "lee los avisos de arriba, y prueba con menos: cargo lab rapido",
         ));
     }
-    Ok(())
+    outputs.write(&report, &experiment::page(&report), report.complete)
+}
+
+/// Dónde van los datos y la página.
+struct Outputs {
+    json: Option<Saving>,
+    page: Saving,
+    open: bool,
+}
+
+impl Outputs {
+    /// Comprueba que se podrán escribir, para no saberlo después de medir. La página va donde se
+    /// pida o, con el nombre `page`, a una carpeta del curso que git no mira.
+    fn prepare(choices: &Choices, page: &str) -> Result<Outputs, Trouble> {
+        let prepare = |path: &Path| Saving::prepare(path).map_err(|error| unwritable(path, &error));
+        let page = match &choices.informe {
+            Some(page) => page.clone(),
+            None => reports()
+                .map(|folder| folder.join(page))
+                .map_err(|error| unwritable(&Path::new("laboratorio").join(page), &error))?,
+        };
+        let json = choices.json.as_deref().map(prepare).transpose()?;
+        Ok(Outputs { json, page: prepare(&page)?, open: !choices.no_abrir })
+    }
+
+    /// Los escribe, dice dónde está la página y la abre. Si falla uno, el otro se escribe igual:
+    /// medir costó minutos.
+    fn write(&self, data: &impl Serialize, page: &str, complete: bool) -> Result<(), Trouble> {
+        let save = |saving: &Saving, content: &str| {
+            saving.save(content).map_err(|error| unwritable(saving.path(), &error))
+        };
+        let json = self.json.as_ref().map_or(Ok(()), |saving| save(saving, &json(data)?));
+        save(&self.page, page)?;
+        let which = if complete { "El informe" } else { "El informe, a medias" };
+        terminal::say(&format!("\n{which}, con sus gráficas: {}", shown(self.page.path())));
+        if self.open && complete {
+            browser::open(self.page.path());
+        }
+        json
+    }
 }
 
 fn chosen(mut plan: Plan, choices: &Choices) -> Plan {
@@ -179,23 +225,27 @@ fn saved(path: &Path) -> Result<Report, Trouble> {
 fn measure_web(rounds: usize, choices: &Choices) -> Result<(), Trouble> {
     raise_descriptor_limit();
     let stop = Stop::on_signals()?;
+    let outputs = Outputs::prepare(choices, "web.html")?;
     let outcome = web::measure(rounds, &Cores::split()?, &stop)?;
-    terminal::say(&web::text(&outcome));
-    match &choices.json {
-        Some(path) => write_json(&outcome, path).map_err(|error| unwritable(path, &error)),
-        None => Ok(()),
+    if !outcome.complete && outcome.is_empty() {
+        terminal::note(NOTHING_YET);
+        return Ok(());
     }
+    terminal::say(web::report::text(&outcome).trim_end());
+    outputs.write(&outcome, &web::report::page(&outcome), outcome.complete)
 }
 
 fn measure_chat(rounds: usize, choices: &Choices) -> Result<(), Trouble> {
     raise_descriptor_limit();
     let stop = Stop::on_signals()?;
+    let outputs = Outputs::prepare(choices, "chat.html")?;
     let outcome = chat::measure(rounds, &Cores::split()?, &stop)?;
-    terminal::say(&chat::text(&outcome));
-    match &choices.json {
-        Some(path) => write_json(&outcome, path).map_err(|error| unwritable(path, &error)),
-        None => Ok(()),
+    if !outcome.complete && outcome.is_empty() {
+        terminal::note(NOTHING_YET);
+        return Ok(());
     }
+    terminal::say(chat::report::text(&outcome).trim_end());
+    outputs.write(&outcome, &chat::report::page(&outcome), outcome.complete)
 }
 
 /// Lo que el capítulo muestra. Con `measuring`, antes se mide todo de nuevo.
@@ -229,14 +279,11 @@ fn write_the_chapter(measuring: bool) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// Dónde va la página: donde se pida, o en la carpeta del curso, que git no mira.
-fn page(choices: &Choices) -> io::Result<PathBuf> {
-    if let Some(page) = &choices.informe {
-        return Ok(page.clone());
-    }
+/// La carpeta de los informes.
+fn reports() -> io::Result<PathBuf> {
     let folder = Path::new(COURSE).join("laboratorio");
     fs::create_dir_all(&folder)?;
-    Ok(folder.canonicalize()?.join("informe.html"))
+    folder.canonicalize()
 }
 
 /// Una ruta, desde la carpeta en la que se está si cuelga de ella.
@@ -246,8 +293,12 @@ fn shown(path: &Path) -> String {
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Trouble {
+    let why = match error.kind() {
+        io::ErrorKind::NotFound => "esa carpeta no existe".to_owned(),
+        _ => cli::reason(error),
+    };
     Trouble::new(
-        format!("no se puede escribir «{}»: {}", path.display(), cli::reason(error)),
-        "elige un archivo en una carpeta tuya",
+        format!("no se puede escribir «{}»: {why}", path.display()),
+        "elige otro archivo, en una carpeta tuya y con sitio, con --json o --informe",
     )
 }

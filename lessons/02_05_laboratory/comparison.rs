@@ -5,15 +5,42 @@ use std::fmt::Write;
 use crate::results::{Measure, Point, Report};
 use crate::wording::{bytes, connections, microseconds, nanoseconds, number};
 
-/// Una medida: su nombre, cómo se toma y cómo se lee.
-type Named = (&'static str, Measure, fn(f64) -> String);
+/// Una medida: cómo se llama, se toma y se lee.
+struct Compared {
+    name: &'static str,
+    measure: Measure,
+    read: fn(f64) -> String,
+    /// Si la diferencia entre quien tiene la cifra menor y quien la mayor es de los motores, y no
+    /// del generador.
+    theirs: fn(&Point, &Point) -> bool,
+}
 
 /// Lo que se compara.
-const MEASURES: [Named; 4] = [
-    ("procesador por mensaje", |run| run.cpu_ns, nanoseconds),
-    ("mensajes por segundo", |run| run.messages_per_second, number),
-    ("espera p99", |run| run.p99_us, microseconds),
-    ("memoria por conexión", |run| run.bytes_per_connection, bytes),
+const MEASURES: [Compared; 4] = [
+    Compared {
+        name: "procesador por mensaje",
+        measure: |run| run.cpu_ns,
+        read: nanoseconds,
+        theirs: |_, _| true,
+    },
+    Compared {
+        name: "mensajes por segundo",
+        measure: |run| run.messages_per_second,
+        read: number,
+        theirs: |fewer, _| !fewer.generator_full(),
+    },
+    Compared {
+        name: "espera p99",
+        measure: |run| run.p99_us,
+        read: microseconds,
+        theirs: |_, longer| !longer.generator_late(),
+    },
+    Compared {
+        name: "memoria por conexión",
+        measure: |run| run.bytes_per_connection,
+        read: bytes,
+        theirs: |_, _| true,
+    },
 ];
 
 /// Una medida de un caso que cambió.
@@ -34,19 +61,22 @@ pub fn differences(one: &Report, other: &Report) -> Vec<Difference> {
         .iter()
         .filter_map(|point| Some((point, other.point(point.case)?)))
         .flat_map(|(before, after)| {
-            MEASURES.iter().filter_map(|&measure| difference(before, after, measure))
+            MEASURES.iter().filter_map(|compared| difference(before, after, compared))
         })
         .collect();
     found.sort_by(|a, b| b.ratio.ln().abs().total_cmp(&a.ratio.ln().abs()));
     found
 }
 
-fn difference(before: &Point, after: &Point, (name, measure, read): Named) -> Option<Difference> {
+fn difference(before: &Point, after: &Point, compared: &Compared) -> Option<Difference> {
+    let Compared { name, measure, read, theirs } = *compared;
     let (old, new) = (before.spread(measure)?, after.spread(measure)?);
-    if !(old.clearly_below(&new) || new.clearly_below(&old))
-        || old.median <= 0.0
-        || new.median <= 0.0
-    {
+    let real = if old.clearly_below(&new) {
+        theirs(before, after)
+    } else {
+        new.clearly_below(&old) && theirs(after, before)
+    };
+    if !real || old.median <= 0.0 || new.median <= 0.0 {
         return None;
     }
     let case = before.case;
@@ -68,11 +98,7 @@ pub fn text(one: &Report, other: &Report) -> String {
     for (name, report) in [("A", one), ("B", other)] {
         let machine = &report.machine;
         let partial = if report.complete { "" } else { " (a medias)" };
-        let _ = writeln!(
-            text,
-            "{name}: {}, {}, {} procesadores, Linux {}{partial}",
-            report.date, machine.processor, machine.cores, machine.kernel
-        );
+        let _ = writeln!(text, "{name}: {} UTC · {machine}{partial}", report.date);
     }
     let shared = one
         .points
@@ -99,6 +125,7 @@ mod tests {
     use crate::engines::Engine;
     use crate::made_up::{made_up, usual_cost, usual_memory};
     use crate::plan::Case;
+    use crate::results::Run;
 
     #[test]
     fn solo_se_cuenta_lo_que_pasa_del_ruido_y_lo_mayor_va_primero() {
@@ -122,6 +149,25 @@ mod tests {
                 && difference.what.ends_with("memoria por conexión")
         }));
         assert_eq!(differences(&one, &one), []);
+    }
+
+    #[test]
+    fn lo_que_puso_el_generador_no_es_una_diferencia() {
+        let one = made_up(usual_cost, usual_memory);
+        let with = |change: fn(&mut Run)| {
+            let mut report = one.clone();
+            report.points.iter_mut().flat_map(|point| &mut point.runs).for_each(change);
+            report
+        };
+        let slow = with(|run| (run.messages_per_second, run.p99_us) = (1000.0, 5000.0));
+        let (there, back) = (differences(&one, &slow), differences(&slow, &one));
+        assert_eq!((there.len(), back.len()), (2 * one.points.len(), 2 * one.points.len()));
+        let limited = with(|run| {
+            (run.messages_per_second, run.generator_busy) = (1000.0, 0.99);
+            (run.p99_us, run.late_us) = (5000.0, 4000.0);
+        });
+        assert_eq!(differences(&one, &limited), []);
+        assert_eq!(differences(&limited, &one), []);
     }
 
     #[test]

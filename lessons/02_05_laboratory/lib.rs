@@ -9,7 +9,7 @@
 //! | [`service`] | el servicio, el mismo sobre cualquier motor; [`tally`], la cuenta que lleva |
 //! | [`generator`] | la carga: a todo lo que da y a ritmo fijo |
 //! | [`plan`], [`measure`] | qué se mide y cómo; se apoyan en [`subject`] (el proceso medido), [`clock`] (su procesador) y [`cores`] (quién usa qué procesador) |
-//! | [`results`], [`statistics`], [`machine`] | los datos, su dispersión y dónde se tomaron |
+//! | [`results`], [`statistics`], [`machine`], [`neighbours`] | los datos, su dispersión, dónde se tomaron y quién estorbaba |
 //! | [`verdict`], [`comparison`] | lo que dicen los datos, y en qué difieren dos experimentos |
 //! | [`report`] | cómo se enseña: en la terminal, en una página y en gráficas |
 //! | [`web`], [`chat`] | lo mismo con las lecciones 02_04 y 02_03, al lado de otros programas |
@@ -27,6 +27,7 @@ pub mod machine;
 #[cfg(test)]
 mod made_up;
 pub mod measure;
+pub mod neighbours;
 pub mod plan;
 pub mod programs;
 pub mod report;

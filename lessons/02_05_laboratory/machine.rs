@@ -1,10 +1,10 @@
 //! La máquina en la que se mide, y lo que en ella puede torcer las cifras.
 
+use std::fmt;
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage};
-use nix::sys::time::TimeValLike;
+use nix::sys::resource::{Resource, getrlimit};
 use serde::{Deserialize, Serialize};
 
 use crate::cores::Cores;
@@ -29,6 +29,12 @@ pub struct Machine {
     pub governor: String,
 }
 
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} · {} · Linux {}", self.processor, self.processors(), self.kernel)
+    }
+}
+
 impl Machine {
     /// Esta.
     pub fn this_one(cores: &Cores) -> Machine {
@@ -49,6 +55,12 @@ impl Machine {
             descriptors: descriptor_limit(),
             governor: line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         }
+    }
+
+    /// Cuántos procesadores: `1 procesador`, `8 procesadores`.
+    pub fn processors(&self) -> String {
+        let unit = if self.cores == 1 { "procesador" } else { "procesadores" };
+        format!("{} {unit}", self.cores)
     }
 
     /// Lo que resta valor a las cifras, con lo que significa para ellas.
@@ -108,51 +120,6 @@ fn on_battery() -> bool {
 fn field(text: &str, name: &str) -> Option<String> {
     let line = text.lines().find(|line| line.starts_with(name))?;
     Some(line.split_once(':')?.1.trim().to_owned())
-}
-
-/// Lo que trabajan los demás programas de la máquina mientras se mide.
-pub struct Neighbours {
-    total: f64,
-    ours: f64,
-    since: std::time::Instant,
-}
-
-impl Neighbours {
-    /// Empieza a mirar.
-    pub fn watch() -> Neighbours {
-        Neighbours {
-            total: machine_seconds(),
-            ours: our_seconds(),
-            since: std::time::Instant::now(),
-        }
-    }
-
-    /// Cuántos procesadores han ocupado los demás, de media, desde [`watch`](Neighbours::watch).
-    pub fn cores_used(&self) -> f64 {
-        let total = machine_seconds() - self.total;
-        let ours = our_seconds() - self.ours;
-        ((total - ours) / self.since.elapsed().as_secs_f64()).max(0.0)
-    }
-}
-
-/// Segundos de procesador que lleva toda la máquina: los de `/proc/stat`, sin los ociosos.
-fn machine_seconds() -> f64 {
-    let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
-    let Some(line) = stat.lines().next() else { return 0.0 };
-    let ticks: Vec<f64> =
-        line.split_whitespace().skip(1).filter_map(|number| number.parse().ok()).collect();
-    // user nice system idle iowait irq softirq steal
-    [0, 1, 2, 5, 6].iter().filter_map(|&place| ticks.get(place)).sum::<f64>() / 100.0
-}
-
-/// Los de este proceso y los de los servidores que ya terminaron.
-#[expect(clippy::cast_precision_loss)]
-fn our_seconds() -> f64 {
-    [UsageWho::RUSAGE_SELF, UsageWho::RUSAGE_CHILDREN]
-        .into_iter()
-        .filter_map(|who| getrusage(who).ok())
-        .map(|usage| (usage.user_time() + usage.system_time()).num_milliseconds() as f64 / 1000.0)
-        .sum()
 }
 
 /// El momento presente en UTC: `2026-01-31 09:30`.

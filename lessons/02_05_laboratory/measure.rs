@@ -14,15 +14,13 @@ use std::os::fd::AsFd;
 use crate::cores::Cores;
 use crate::engines::{Engine, select::FD_SETSIZE};
 use crate::generator::{Burst, Crowd, Lost};
-use crate::machine::{Machine, Neighbours, fitting, now};
+use crate::machine::{Machine, fitting, now};
+use crate::neighbours::Neighbours;
 use crate::plan::{Case, Plan};
 use crate::results::{Counts, Limit, Point, Report, Run};
 use crate::subject::Subject;
 use crate::tally::Tally;
-use crate::wording::{connections, number};
-
-/// Núcleos ocupados por otros programas a partir de los cuales las cifras dejan de ser de fiar.
-const NOISE: f64 = 0.15;
+use crate::wording::connections;
 
 /// Lo que hace falta para medir.
 pub struct Laboratory {
@@ -116,50 +114,20 @@ impl Laboratory {
                 }
             }
         }
-        report.warn(neighbours.cores_used());
+        report.warn(neighbours.warnings());
         report
     }
     // ANCHOR_END: experiment
 
-    // ANCHOR: run
     /// Una repetición, con un proceso recién arrancado.
     fn run(&self, case: Case, plan: &Plan) -> Result<Run, Failure> {
         let mut subject = self.start(case.engine)?;
-        // El primer cliente toca el código y los búferes que comparten todos: no es de nadie.
-        drop(Crowd::connect(subject.address(), 1, 1)?);
-        let empty = subject.resident()?;
-        let mut crowd = Crowd::connect(subject.address(), case.connections, case.active)?;
-        let full = subject.resident()?;
-        let threads = subject.threads()?;
-
-        // Lo primero que hace un programa cuesta más que lo demás, y no cuenta.
-        crowd.saturate(plan.warm_up())?;
-
-        let (before, cpu) = (subject.tally()?, subject.cpu()?);
-        let burst = crowd.saturate(plan.burst())?;
-        let cpu = subject.cpu()?.saturating_sub(cpu);
-        let tally = subject.tally()?;
-
-        let paced = crowd.pace(plan.rate, plan.paced())?;
-        let messages = per(&burst);
-        Ok(Run {
-            messages_per_second: lossy(burst.messages) / burst.elapsed.as_secs_f64(),
-            cpu_ns: messages(cpu.as_secs_f64() * 1e9),
-            counts: tally
-                .zip(before)
-                .map(|(now, before)| per_message(now.since(before), &messages)),
-            generator_busy: burst.busy,
-            p50_us: quantile(&paced.waits, 0.5),
-            p99_us: quantile(&paced.waits, 0.99),
-            p999_us: quantile(&paced.waits, 0.999),
-            late_us: quantile(&paced.late, 0.99),
-            unanswered: paced.unanswered,
-            bytes_per_connection: lossy(full.saturating_sub(empty))
-                / lossy(case.connections as u64),
-            threads,
+        repetition(&mut subject, case, plan).map_err(|failure| match failure {
+            // Si quien cortó es que ha terminado, ya no responde cuando se le pide la cuenta.
+            Failure::Lost(Lost::Cut) => subject.tally().err().map_or(failure, Failure::System),
+            other => other,
         })
     }
-    // ANCHOR_END: run
 
     fn start(&self, engine: Engine) -> io::Result<Subject> {
         match (engine, &self.uring) {
@@ -173,34 +141,57 @@ impl Laboratory {
     /// Abre a `select` más conexiones de las que puede vigilar, y mira a cuántas atiende.
     fn where_select_stops(&self, descriptors: u64) -> Option<Limit> {
         let tried = fitting(FD_SETSIZE + 76, descriptors);
-        let subject = self.start(Engine::Select).ok()?;
-        match Crowd::connect(subject.address(), tried, 1) {
-            Ok(_) => Some(Limit { served: tried, tried }),
-            Err(Lost::Served(served, tried)) => Some(Limit { served, tried }),
-            Err(_) => None,
-        }
+        let mut subject = self.start(Engine::Select).ok()?;
+        let served = match Crowd::connect(subject.address(), tried, 1) {
+            Ok(_) => tried,
+            Err(Lost::Served(served, _)) => served,
+            Err(_) => return None,
+        };
+        // Si ya no responde, no se detuvo: terminó, y hasta ahí no llega nadie por sí solo.
+        subject.tally().ok().map(|_| Limit { served, tried })
     }
 }
 
+// ANCHOR: run
+/// Una repetición, con un proceso recién arrancado.
+fn repetition(subject: &mut Subject, case: Case, plan: &Plan) -> Result<Run, Failure> {
+    // El primer cliente toca el código y los búferes que comparten todos: no es de nadie.
+    drop(Crowd::connect(subject.address(), 1, 1)?);
+    let empty = subject.resident()?;
+    let mut crowd = Crowd::connect(subject.address(), case.connections, case.active)?;
+    let full = subject.resident()?;
+    let threads = subject.threads()?;
+
+    // Lo primero que hace un programa cuesta más que lo demás, y no cuenta.
+    crowd.saturate(plan.warm_up())?;
+
+    let (before, cpu) = (subject.tally()?, subject.cpu()?);
+    let burst = crowd.saturate(plan.burst())?;
+    let cpu = subject.cpu()?.saturating_sub(cpu);
+    let tally = subject.tally()?;
+
+    let paced = crowd.pace(plan.rate, plan.paced())?;
+    let messages = per(&burst);
+    Ok(Run {
+        messages_per_second: lossy(burst.messages) / burst.elapsed.as_secs_f64(),
+        cpu_ns: messages(cpu.as_secs_f64() * 1e9),
+        counts: tally.zip(before).map(|(now, before)| per_message(now.since(before), &messages)),
+        generator_busy: burst.busy,
+        p50_us: quantile(&paced.waits, 0.5),
+        p99_us: quantile(&paced.waits, 0.99),
+        p999_us: quantile(&paced.waits, 0.999),
+        late_us: quantile(&paced.late, 0.99),
+        unanswered: paced.unanswered,
+        bytes_per_connection: lossy(full.saturating_sub(empty)) / lossy(case.connections as u64),
+        threads,
+    })
+}
+// ANCHOR_END: run
+
 impl Report {
     /// Añade lo que se vio al medir y resta valor a las cifras.
-    fn warn(&mut self, used: f64) {
-        if self.generator_late() {
-            self.warnings.push(
-                "A ritmo fijo, el propio generador envió tarde en la mayoría de los casos: las \
-                 esperas largas son más suyas que de los motores. El procesador por mensaje no \
-                 depende de ellas."
-                    .to_owned(),
-            );
-        }
-        if used > NOISE {
-            self.warnings.push(format!(
-                "Otros programas ocuparon de media {} procesadores mientras se medía. El procesador por \
-                 mensaje lo resiste; las esperas largas y los mensajes por segundo, no tanto. Ciérralos \
-                 y repite.",
-                number(used)
-            ));
-        }
+    fn warn(&mut self, others: Vec<String>) {
+        self.warnings.extend(others);
         for point in &self.points {
             let Some(trouble) = &point.trouble else { continue };
             let consequence = match (self.hopeless(point.case.engine), point.runs.is_empty()) {
@@ -218,7 +209,18 @@ impl Report {
         if self.points.iter().any(Point::generator_full) {
             self.warnings.push(
                 "Donde los mensajes por segundo llevan «≥», el generador llenó su propio procesador: el \
-                 motor podría con más. El procesador por mensaje y las esperas siguen valiendo."
+                 motor podría con más. Lo demás sigue valiendo: el procesador por mensaje, las \
+                 llamadas, la memoria y las esperas, que se miden aparte."
+                    .to_owned(),
+            );
+        }
+        if self.points.iter().any(Point::generator_late) {
+            self.warnings.push(
+                "Donde la espera lleva «≤», más de la mitad es del generador, que envió tarde: el motor \
+                 haría esperar menos. No sirve para decir que un motor hace esperar más que otro. Lo \
+                 demás sigue valiendo: el procesador por mensaje, los mensajes por segundo, las \
+                 llamadas, los cambios de contexto y la memoria no dependen de la hora a la que sale \
+                 cada mensaje."
                     .to_owned(),
             );
         }
@@ -295,26 +297,25 @@ mod tests {
     use super::*;
     use crate::made_up::{made_up, usual_cost, usual_memory};
 
-    fn warnings(change: impl Fn(&mut Run), used: f64) -> Vec<String> {
+    fn warnings(change: impl Fn(&mut Run)) -> Vec<String> {
         let mut report = made_up(usual_cost, usual_memory);
         report.points.iter_mut().flat_map(|point| &mut point.runs).for_each(change);
-        report.warn(used);
+        report.warn(Vec::new());
         report.warnings
     }
 
     #[test]
     fn en_una_máquina_tranquila_no_hay_nada_que_avisar() {
-        assert!(warnings(|_| (), 0.05).is_empty());
+        assert!(warnings(|_| ()).is_empty());
     }
 
     #[test]
     fn cada_cosa_que_tuerce_las_cifras_tiene_su_aviso() {
-        let said = |change: fn(&mut Run), used, what: &str| {
-            let warnings = warnings(change, used);
+        let said = |change: fn(&mut Run), what: &str| {
+            let warnings = warnings(change);
             assert!(warnings.len() == 1 && warnings[0].contains(what), "{what}: {warnings:?}");
         };
-        said(|_| (), 0.8, "Otros programas ocuparon de media 0,80 procesadores");
-        said(|run| run.generator_busy = 0.99, 0.0, "el generador llenó su propio procesador");
-        said(|run| run.late_us = run.p99_us * 0.8, 0.0, "el propio generador envió tarde");
+        said(|run| run.generator_busy = 0.99, "el generador llenó su propio procesador");
+        said(|run| run.late_us = run.p99_us * 0.8, "es del generador, que envió tarde");
     }
 }

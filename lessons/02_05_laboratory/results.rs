@@ -41,6 +41,9 @@ pub const MANY: usize = 1000;
 /// La parte de su procesador a partir de la cual el generador no puede con más.
 pub const FULL: f64 = 0.95;
 
+/// La parte de una espera larga a partir de la cual es más del generador que del motor.
+const LATE: f64 = 0.5;
+
 /// Hasta dónde llegó un motor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limit {
@@ -128,6 +131,12 @@ impl Point {
     pub fn generator_full(&self) -> bool {
         self.median(|run| run.generator_busy).is_some_and(|busy| busy > FULL)
     }
+
+    /// Si más de la mitad de las esperas largas fue del generador, que envió tarde: las del motor
+    /// son entonces menores.
+    pub fn generator_late(&self) -> bool {
+        self.median(|run| run.late_us / run.p99_us).is_some_and(|share| share > LATE)
+    }
 }
 
 impl Report {
@@ -172,14 +181,9 @@ impl Report {
         Engine::ALL.into_iter().filter(|&engine| self.measured(engine).next().is_some()).collect()
     }
 
-    /// Si en la mayoría de los casos lo que más se esperó fue al propio generador.
-    pub fn generator_late(&self) -> bool {
-        let shares: Vec<f64> = self
-            .points
-            .iter()
-            .filter_map(|point| point.median(|run| run.late_us / run.p99_us))
-            .collect();
-        Spread::of(shares).is_some_and(|share| share.median > 0.5)
+    /// Si no hay ni una repetición de ningún caso.
+    pub fn is_empty(&self) -> bool {
+        self.points.iter().all(|point| point.runs.is_empty())
     }
 
     /// Si un motor falló a la primera y no ha dado ninguna cifra: no dará más.
@@ -206,21 +210,12 @@ impl Report {
             Err(io::Error::other("es de otra versión del laboratorio"))
         }
     }
-
-    /// Lo guarda en JSON.
-    ///
-    /// # Errors
-    /// No se puede escribir.
-    pub fn write(&self, path: &Path) -> io::Result<()> {
-        write_json(self, path)
-    }
 }
 
-/// Guarda cualquier dato en JSON, legible.
+/// Cualquier dato, en JSON legible.
 ///
 /// # Errors
-/// No se puede escribir.
-pub fn write_json(data: &impl Serialize, path: &Path) -> io::Result<()> {
-    let text = serde_json::to_string_pretty(data).map_err(io::Error::other)?;
-    fs::write(path, text + "\n")
+/// No los hay con los de este laboratorio.
+pub fn json(data: &impl Serialize) -> io::Result<String> {
+    Ok(serde_json::to_string_pretty(data).map_err(io::Error::other)? + "\n")
 }

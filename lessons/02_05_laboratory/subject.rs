@@ -125,10 +125,12 @@ impl Subject {
         let (Some(orders), Some(output)) = (&mut self.orders, &mut self.output) else {
             return Ok(None);
         };
-        orders.write_all(b"cuenta\n")?;
         let mut line = String::new();
-        output.read_line(&mut line)?;
-        line.parse().map(Some).map_err(|()| io::ErrorKind::InvalidData.into())
+        let asked = orders.write_all(b"cuenta\n").and_then(|()| output.read_line(&mut line));
+        match line.parse() {
+            Ok(tally) if asked.is_ok() => Ok(Some(tally)),
+            _ => Err(io::Error::other("terminó mientras se medía")),
+        }
     }
 
     /// Memoria residente, en bytes. La cuenta el núcleo página a página: la de

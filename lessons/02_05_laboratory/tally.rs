@@ -49,20 +49,22 @@ impl fmt::Display for Tally {
 impl FromStr for Tally {
     type Err = ();
 
+    /// Las cuatro cuentas, y ninguna más: una línea vacía, de quien ya terminó, no es una cuenta
+    /// a cero.
     fn from_str(line: &str) -> Result<Tally, ()> {
-        let mut tally = Tally::default();
-        for word in line.split_whitespace() {
-            let (name, number) = word.split_once('=').ok_or(())?;
-            let number = number.parse().map_err(|_| ())?;
-            match name {
-                "llamadas" => tally.calls = number,
-                "despertares" => tally.wakeups = number,
-                "rechazados" => tally.refused = number,
-                "cambios" => tally.switches = number,
-                _ => return Err(()),
-            }
-        }
-        Ok(tally)
+        let mut words = line.split_whitespace();
+        let mut next = |name: &str| -> Result<u64, ()> {
+            let word = words.next().ok_or(())?;
+            let number = word.strip_prefix(name).and_then(|rest| rest.strip_prefix('='));
+            number.ok_or(())?.parse().map_err(|_| ())
+        };
+        let tally = Tally {
+            calls: next("llamadas")?,
+            wakeups: next("despertares")?,
+            refused: next("rechazados")?,
+            switches: next("cambios")?,
+        };
+        if words.next().is_none() { Ok(tally) } else { Err(()) }
     }
 }
 
@@ -76,5 +78,22 @@ mod tests {
         assert_eq!(tally.to_string().parse(), Ok(tally));
         assert!("llamadas=muchas".parse::<Tally>().is_err());
         assert!("Escuchando en 127.0.0.1:1".parse::<Tally>().is_err());
+        assert!(format!("{tally} más=1").parse::<Tally>().is_err());
+    }
+
+    #[test]
+    fn una_línea_vacía_no_es_una_cuenta_a_cero() {
+        assert!("".parse::<Tally>().is_err());
+        assert!("llamadas=3 despertares=1 rechazados=0".parse::<Tally>().is_err());
+    }
+
+    #[test]
+    fn lo_hecho_entre_dos_cuentas_es_su_diferencia_cuenta_a_cuenta() {
+        let before = Tally { calls: 1, wakeups: 2, refused: 3, switches: 4 };
+        let after = Tally { calls: 11, wakeups: 22, refused: 33, switches: 44 };
+        assert_eq!(
+            after.since(before),
+            Tally { calls: 10, wakeups: 20, refused: 30, switches: 40 }
+        );
     }
 }

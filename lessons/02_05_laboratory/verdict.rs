@@ -9,7 +9,7 @@ use crate::engines::Engine;
 use crate::plan::Case;
 use crate::results::{MANY, Measure, Point, Report};
 use crate::statistics::Line;
-use crate::wording::{bytes, connections, list, nanoseconds, number};
+use crate::wording::{about, bytes, connections, list, nanoseconds, number};
 
 /// Lo que dicen los datos de una afirmación.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,7 +137,8 @@ pub struct Better {
 }
 
 impl Better {
-    /// En qué mejora `one` a `other`.
+    /// En qué mejora `one` a `other`. Una cifra que puso el generador no hace perder a nadie: si
+    /// llenó su procesador, el motor podría dar más; si envió tarde, haría esperar menos.
     pub fn between(one: &Point, other: &Point) -> Better {
         let below = |one: &Point, other: &Point, measure| {
             one.spread(measure)
@@ -146,8 +147,8 @@ impl Better {
         };
         Better {
             cpu: below(one, other, CPU),
-            rate: below(other, one, RATE),
-            tail: below(one, other, TAIL),
+            rate: below(other, one, RATE) && !other.generator_full(),
+            tail: below(one, other, TAIL) && !other.generator_late(),
         }
     }
 
@@ -189,7 +190,7 @@ fn idle_cost(report: &Report) -> Verdict {
                 because,
                 ". Un hilo ocupa unas {} veces lo que un cliente de epoll; la memoria que el núcleo gasta \
                  en cada socket va aparte, y es la misma para todos",
-                rounded(threads / epoll.max(1.0))
+                about(threads / epoll.max(1.0))
             );
             if threads > epoll * 2.0 { Answer::Holds } else { Answer::Fails }
         }
@@ -358,9 +359,8 @@ fn select_does_better(report: &Report) -> Verdict {
         compared += 1;
         better += usize::from(ours.clearly_below(&theirs));
         parts.push(format!(
-            "con {} ({} activas), {} por mensaje en select y {} en hilos",
-            connections(select.case.connections),
-            select.case.active,
+            "con {}, {} por mensaje en select y {} en hilos",
+            size(select.case),
             nanoseconds(ours.median),
             nanoseconds(theirs.median)
         ));
@@ -388,14 +388,7 @@ fn threads_win(report: &Report) -> Verdict {
     } else {
         let parts: Vec<String> = wins
             .iter()
-            .map(|(case, better)| {
-                format!(
-                    "con {} ({} activas) {}",
-                    connections(case.connections),
-                    case.active,
-                    better.describe()
-                )
-            })
+            .map(|(case, better)| format!("con {} {}", size(*case), better.describe()))
             .collect();
         format!("Frente a epoll, {}", parts.join("; "))
     };
@@ -412,53 +405,76 @@ fn threads_win(report: &Report) -> Verdict {
 }
 
 fn edge_or_level(report: &Report) -> Verdict {
-    let mut parts = Vec::new();
-    let (mut better, mut worse, mut compared) = (0, 0, 0);
+    let mut compared = 0;
+    let (mut better, mut worse) = (Vec::new(), Vec::new());
+    let mut extra_calls = None;
     for edge in report.idle(Engine::Edge).chain(report.busy(Engine::Edge)) {
         let Some(level) = report.point(Case { engine: Engine::Epoll, ..edge.case }) else {
             continue;
         };
         let Some((ours, theirs)) = edge.spread(CPU).zip(level.spread(CPU)) else { continue };
         compared += 1;
-        better += usize::from(ours.clearly_below(&theirs));
-        worse += usize::from(theirs.clearly_below(&ours));
-        if let Some((edge, level)) = edge.median(CALLS).zip(level.median(CALLS)) {
-            parts.push((edge, level));
+        if ours.clearly_below(&theirs) {
+            better.push(size(edge.case));
+        } else if theirs.clearly_below(&ours) {
+            worse.push(size(edge.case));
+        }
+        if let Some((ours, theirs)) = edge.median(CALLS).zip(level.median(CALLS))
+            && ours - theirs > 0.5
+        {
+            extra_calls = Some((edge.case, ours, theirs));
         }
     }
-    let mut because = String::new();
-    if compared > 0 {
+    let told = [("menos", &better), ("más", &worse)]
+        .into_iter()
+        .filter(|(_, cases)| !cases.is_empty())
+        .map(|(how, cases)| format!("Por flanco gasta {how} en {}", which(cases, compared)));
+    let told: Vec<String> = told.collect();
+    let mut because = match (compared, told.is_empty()) {
+        (0, _) => String::new(),
+        (all, true) => format!("En los {all} casos medidos no difieren más allá del ruido"),
+        (_, false) => told.join(". "),
+    };
+    if let Some((case, ours, theirs)) = extra_calls {
         let _ = write!(
             because,
-            "De {compared} casos, por flanco gasta menos en {better} y más en {worse}"
-        );
-    }
-    if let Some((edge, level)) = parts.last().filter(|(edge, level)| edge - level > 0.5) {
-        let _ = write!(
-            because,
-            ". Por mensaje hace {} llamadas al sistema, y por nivel {}: la de más es la lectura que \
-             descubre que no queda nada",
-            number(*edge),
-            number(*level)
+            ". Con {} hace {} llamadas al sistema por mensaje, y por nivel {}: la de más es la lectura \
+             que descubre que no queda nada",
+            size(case),
+            number(ours),
+            number(theirs)
         );
     }
     Verdict {
         question: "¿Por nivel o por flanco?",
         claim: "El disparo por flanco es más rápido",
-        answer: match (compared, better, worse) {
-            (0, ..) => Answer::Unknown,
-            (_, 0, _) => Answer::Fails,
-            (all, some, _) if some == all => Answer::Holds,
+        answer: match (compared, better.len()) {
+            (0, _) => Answer::Unknown,
+            (_, 0) => Answer::Fails,
+            (all, some) if some == all => Answer::Holds,
             _ => Answer::Depends,
         },
         because: sentence(&because),
     }
 }
 
-/// Con una sola cifra que importe: `300` y no `311`.
-fn rounded(value: f64) -> String {
-    let unit = 10_f64.powf(value.max(1.0).log10().floor());
-    number((value / unit).round() * unit).trim_end_matches(",00").trim_end_matches(",0").to_owned()
+/// Cuáles de `all` casos: `los 7 casos medidos`, `1 de 7 casos: con 10 conexiones (…)`.
+fn which(cases: &[String], all: usize) -> String {
+    if cases.len() == all {
+        format!("los {all} casos medidos")
+    } else {
+        format!("{} de {all} casos: con {}", cases.len(), list(cases))
+    }
+}
+
+/// Un caso, sin su motor: `1000 conexiones (10 activas)`, `100 conexiones (todas activas)`.
+fn size(case: Case) -> String {
+    let active = match case.active {
+        all if all == case.connections => "todas activas".to_owned(),
+        1 => "1 activa".to_owned(),
+        some => format!("{some} activas"),
+    };
+    format!("{} ({active})", connections(case.connections))
 }
 
 /// Con mayúscula y punto; vacía si no hay nada que decir.
@@ -477,6 +493,7 @@ fn lossy(number: usize) -> f64 {
 mod tests {
     use super::*;
     use crate::made_up::{made_up, usual_cost, usual_memory};
+    use crate::results::Counts;
 
     fn answer(report: &Report, question: &str) -> Answer {
         let verdicts = verdicts(report);
@@ -553,6 +570,65 @@ mod tests {
         assert_eq!(wins[0].0.connections, 10);
         assert_eq!(wins[0].1, Better { cpu: true, rate: true, tail: false });
         assert_eq!(answer(&report, "gana el hilo"), Answer::Fails);
+    }
+
+    #[test]
+    fn una_cifra_que_puso_el_generador_no_hace_perder_a_nadie() {
+        let mut report = made_up(usual_cost, usual_memory);
+        let points = &mut report.points;
+        let epoll = |point: &&mut Point| point.case.engine == Engine::Epoll;
+        for point in points.iter_mut().filter(epoll) {
+            for run in &mut point.runs {
+                (run.messages_per_second, run.p99_us) = (1000.0, 5000.0);
+            }
+        }
+        let wins = thread_wins(&report);
+        assert!(wins.iter().all(|(_, better)| better.rate && better.tail), "{wins:?}");
+        for point in report.points.iter_mut().filter(epoll) {
+            for run in &mut point.runs {
+                (run.generator_busy, run.late_us) = (0.99, 3000.0);
+            }
+        }
+        assert_eq!(thread_wins(&report), []);
+    }
+
+    fn because(report: &Report, question: &str) -> String {
+        let verdicts = verdicts(report);
+        let found = verdicts.iter().find(|verdict| verdict.question.contains(question));
+        found.unwrap().because.clone()
+    }
+
+    #[test]
+    fn el_disparo_por_flanco_se_juzga_diciendo_con_cuántas_conexiones() {
+        let better_when_idle = |case: Case| match (case.engine, case.connections, case.active) {
+            (Engine::Edge, 1000, 10) => 3000.0,
+            (Engine::Edge, ..) => 4000.0,
+            _ => usual_cost(case),
+        };
+        let mut report = made_up(better_when_idle, usual_memory);
+        assert_eq!(answer(&report, "nivel o por flanco"), Answer::Depends);
+        assert_eq!(
+            because(&report, "nivel o por flanco"),
+            "Por flanco gasta menos en 1 de 7 casos: con 1000 conexiones (10 activas)."
+        );
+        let point = report.points.iter_mut().find(|point| {
+            point.case == Case { engine: Engine::Edge, connections: 100, active: 100 }
+        });
+        for run in &mut point.unwrap().runs {
+            run.counts = Some(Counts { calls: 3.0, ..Counts::default() });
+        }
+        let text = because(&report, "nivel o por flanco");
+        assert!(
+            text.contains(
+                "Con 100 conexiones (todas activas) hace 3,00 llamadas al sistema por mensaje"
+            ),
+            "{text}"
+        );
+        let even = made_up(|_| 4000.0, usual_memory);
+        assert_eq!(
+            because(&even, "nivel o por flanco"),
+            "En los 7 casos medidos no difieren más allá del ruido."
+        );
     }
 
     #[test]

@@ -5,8 +5,8 @@
 
 pub mod floor;
 mod load;
+pub mod report;
 
-use std::fmt::Write;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -21,12 +21,11 @@ use crate::commands::{COURSE, LESSON};
 use crate::cores::Cores;
 use crate::machine::{Machine, fitting, now};
 use crate::measure::asked;
+use crate::neighbours::Neighbours;
 use crate::programs::{installed, lesson, peers};
 use crate::report::progress::Bar;
-use crate::report::terminal::{note, wrap};
-use crate::statistics::Spread;
+use crate::report::terminal::note;
 use crate::subject::Subject;
-use crate::wording::{bytes, connections, nanoseconds, number};
 use load::{CONNECTIONS, Visitors};
 
 /// Veces que se repite cada medida si no se pide otra cosa.
@@ -49,7 +48,11 @@ const OURS: &str = "aplic_02_04";
 pub struct Outcome {
     date: String,
     machine: Machine,
-    complete: bool,
+    /// Si se midió todo lo que se pidió.
+    pub complete: bool,
+    /// Lo que resta valor a las cifras, en frases.
+    #[serde(default)]
+    warnings: Vec<String>,
     connections: usize,
     depth: usize,
     /// Conexiones calladas con las que se midió la memoria.
@@ -91,19 +94,25 @@ pub fn measure(rounds: usize, cores: &Cores, stop: &Stop) -> Result<Outcome, Tro
         date: now(),
         machine,
         complete: true,
+        warnings: Vec::new(),
         connections: CONNECTIONS,
         depth: DEPTH,
         servers: contenders.iter().map(|contender| Server::named(contender.name)).collect(),
     };
+    let neighbours = Neighbours::watch();
     let bar = Bar::start();
     for (contender, server) in contenders.iter().zip(&mut outcome.servers) {
+        if asked(stop) {
+            break;
+        }
         bar.tell(0.0, &format!("memoria de {}", contender.name));
         match memory(contender, outcome.idle, cores) {
             Ok(bytes) => server.bytes_per_connection = Some(bytes),
             Err(error) => server.trouble = Some(why(&error)),
         }
     }
-    let mut rivals = rivals(&contenders, &mut outcome.servers, cores);
+    let mut rivals =
+        if asked(stop) { Vec::new() } else { rivals(&contenders, &mut outcome.servers, cores) };
     for round in 0..rounds {
         if asked(stop) {
             outcome.complete = false;
@@ -112,24 +121,62 @@ pub fn measure(rounds: usize, cores: &Cores, stop: &Stop) -> Result<Outcome, Tro
         #[expect(clippy::cast_precision_loss)]
         bar.tell(round as f64 / rounds as f64, &format!("ronda {} de {rounds}", round + 1));
         for depth in [1, DEPTH] {
-            let turn: Box<dyn Iterator<Item = &mut Rival>> = if round % 2 == 0 {
-                Box::new(rivals.iter_mut())
-            } else {
-                Box::new(rivals.iter_mut().rev())
-            };
-            for rival in turn {
-                let server = &mut outcome.servers[rival.place];
-                match rival.cost(depth) {
-                    Ok(ns) if depth == 1 => server.plain_ns.push(ns),
-                    Ok(ns) => server.pipelined_ns.push(ns),
-                    Err(error) => server.trouble = Some(why(&error)),
-                }
-            }
+            take_turns(&mut rivals, &mut outcome.servers, depth, round % 2 == 1);
         }
         rivals.retain(|rival| outcome.servers[rival.place].trouble.is_none());
     }
     bar.finish();
+    // Lo que gastó cada uno se suma a lo nuestro cuando termina: antes parecería de otros.
+    drop(rivals);
+    outcome.warn(neighbours.warnings());
     Ok(outcome)
+}
+
+/// Un turno de cada uno, en un orden o en el contrario.
+fn take_turns(rivals: &mut [Rival], servers: &mut [Server], depth: usize, backwards: bool) {
+    let turns: Box<dyn Iterator<Item = &mut Rival>> =
+        if backwards { Box::new(rivals.iter_mut().rev()) } else { Box::new(rivals.iter_mut()) };
+    for rival in turns {
+        let server = &mut servers[rival.place];
+        match rival.cost(depth) {
+            Ok(ns) if depth == 1 => server.plain_ns.push(ns),
+            Ok(ns) => server.pipelined_ns.push(ns),
+            Err(error) => server.trouble = Some(why(&error)),
+        }
+    }
+}
+
+impl Outcome {
+    /// Si no se llegó a medir nada.
+    pub fn is_empty(&self) -> bool {
+        self.servers.iter().all(|server| server.plain_ns.is_empty())
+    }
+
+    /// Reúne lo que resta valor a las cifras: lo de la máquina, lo de los demás programas y lo que
+    /// pasó al medir.
+    fn warn(&mut self, others: Vec<String>) {
+        self.warnings = self.machine.warnings();
+        self.warnings.extend(others);
+        if self.idle < IDLE {
+            self.warnings.push(format!(
+                "Con {} descriptores, la memoria se mide con {} conexiones y no con {IDLE}: es menos \
+                 exacta.",
+                self.machine.descriptors, self.idle
+            ));
+        }
+        for server in &self.servers {
+            if let Some(trouble) = &server.trouble {
+                self.warnings.push(format!(
+                    "{}: {trouble}. Sus cifras faltan o son de menos rondas.",
+                    server.name
+                ));
+            }
+        }
+        if !self.complete {
+            self.warnings
+                .push("Se paró antes de acabar: hay menos rondas de las pedidas.".to_owned());
+        }
+    }
 }
 
 /// Un servidor en marcha y sus visitantes.
@@ -274,72 +321,6 @@ impl Server {
     }
 }
 
-/// El cociente, ronda a ronda, entre lo que gasta `ours` y lo que gasta `theirs`.
-pub fn ratio(ours: &[f64], theirs: &[f64]) -> Option<Spread> {
-    Spread::of(ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs))
-}
-
-/// Lo medido, para leer.
-pub fn text(outcome: &Outcome) -> String {
-    let machine = &outcome.machine;
-    let partial = if outcome.complete { "" } else { " · A MEDIAS" };
-    let mut text = format!(
-        "cargo lab web · {} UTC{partial}\n{} · {} procesadores · Linux {}\n\n{}\n\n",
-        outcome.date,
-        machine.processor,
-        machine.cores,
-        machine.kernel,
-        wrap(
-            &format!(
-                "Procesador por petición, con {} conexiones: de una en una, y de {} en {}. «×» es lo \
-                 que gasta {OURS} entre lo que gasta el otro: por debajo de 1, la lección gasta menos.",
-                outcome.connections, outcome.depth, outcome.depth
-            ),
-            0
-        )
-    );
-    let _ = writeln!(
-        text,
-        "{:13}{:>11}{:>17}{:>12}{:>17}{:>10}",
-        "", "una a una", "×", "encadenadas", "×", "memoria"
-    );
-    let ours = &outcome.servers[0];
-    for server in &outcome.servers {
-        let median = |values: &[f64]| {
-            Spread::of(values.iter().copied())
-                .map_or("—".to_owned(), |spread| nanoseconds(spread.median))
-        };
-        let against = |ours: &[f64], theirs: &[f64]| match ratio(ours, theirs) {
-            Some(Spread { median, low, high }) if server.name != OURS => {
-                format!("{} ({}–{})", number(median), number(low), number(high))
-            }
-            _ => String::new(),
-        };
-        let _ = writeln!(
-            text,
-            "{:13}{:>11}{:>17}{:>12}{:>17}{:>10}",
-            server.name,
-            median(&server.plain_ns),
-            against(&ours.plain_ns, &server.plain_ns),
-            median(&server.pipelined_ns),
-            against(&ours.pipelined_ns, &server.pipelined_ns),
-            server.bytes_per_connection.map_or("—".to_owned(), bytes),
-        );
-    }
-    let _ =
-        writeln!(text, "\nLa memoria es por conexión callada, con {}.", connections(outcome.idle));
-    for server in &outcome.servers {
-        if let Some(trouble) = &server.trouble {
-            let _ = writeln!(
-                text,
-                "\n{}: {trouble}. Sus cifras faltan o son de menos rondas.",
-                server.name
-            );
-        }
-    }
-    text.trim_end().to_owned()
-}
-
 fn why(error: &io::Error) -> String {
     if error.raw_os_error().is_none() && error.kind() == io::ErrorKind::Other {
         error.to_string()
@@ -365,31 +346,5 @@ mod tests {
             assert!(answered >= 3 * depth as u64, "{answered}");
             assert_eq!(answered % depth as u64, 0);
         }
-    }
-
-    #[test]
-    fn el_cociente_se_toma_dentro_de_cada_ronda() {
-        // Una ronda lenta para los dos no cambia el cociente.
-        let spread = ratio(&[2.0, 20.0, 2.0], &[4.0, 40.0, 4.0]).unwrap();
-        assert_eq!((spread.low, spread.median, spread.high), (0.5, 0.5, 0.5));
-        assert_eq!(ratio(&[], &[1.0]), None);
-    }
-
-    #[test]
-    fn una_medida_a_medias_y_un_servidor_que_falla_se_dicen() {
-        let mut lost = Server::named("nginx");
-        lost.trouble = Some("el servidor no llegó a escuchar".into());
-        let outcome = Outcome {
-            date: "2026-01-31 09:30".into(),
-            machine: Machine::this_one(&Cores::split().unwrap()),
-            complete: false,
-            connections: CONNECTIONS,
-            depth: DEPTH,
-            idle: IDLE,
-            servers: vec![Server::named(OURS), lost],
-        };
-        let text = text(&outcome);
-        assert!(text.contains("A MEDIAS"), "{text}");
-        assert!(text.contains("nginx: el servidor no llegó a escuchar."), "{text}");
     }
 }

@@ -21,24 +21,46 @@ pub fn count(number: u64) -> String {
     text
 }
 
-/// Un número con unas tres cifras que importan: `0,85`, `12,3`, `1250`.
+/// Un número con tres cifras que importan, o cuatro si son enteras: `0,85`, `12,3`, `1250`,
+/// `151 000`.
 pub fn number(value: f64) -> String {
     if value < 0.0 {
         return format!("−{}", number(-value));
     }
     let decimals = match value {
         size if size < 0.005 => 0,
-        size if size < 10.0 => 2,
-        size if size < 100.0 => 1,
-        _ => return whole(value),
+        size if size < 9.995 => 2,
+        size if size < 99.95 => 1,
+        size if size < 10_000.0 => return whole(size),
+        size => return whole(significant(size, 3)),
     };
     format!("{value:.decimals$}").replace('.', ",")
+}
+
+/// El mismo número, redondeado a tantas cifras.
+#[expect(clippy::cast_possible_truncation)]
+fn significant(value: f64, digits: i32) -> f64 {
+    let unit = 10_f64.powi(value.log10().floor() as i32 + 1 - digits);
+    (value / unit).round() * unit
 }
 
 /// Un número positivo sin decimales.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 pub fn whole(value: f64) -> String {
     count(value.round() as u64)
+}
+
+/// Una cantidad aproximada, con dos cifras que importan: `160` y no `162`, `2,3` y no `2,31`.
+pub fn about(value: f64) -> String {
+    if value < 1.0 {
+        return number(value);
+    }
+    let text = number(significant(value, 2));
+    let Some((whole, decimals)) = text.split_once(',') else { return text };
+    match decimals.trim_end_matches('0') {
+        "" => whole.to_owned(),
+        decimals => format!("{whole},{decimals}"),
+    }
 }
 
 /// Un tiempo dado en microsegundos: `8,5 µs`, `1,20 ms`.
@@ -104,8 +126,25 @@ mod tests {
         assert_eq!(number(0.854), "0,85");
         assert_eq!(number(12.34), "12,3");
         assert_eq!(number(1250.4), "1250");
+        assert_eq!(number(151_104.0), "151\u{202F}000");
+        assert_eq!(number(2_845_695.0), "2\u{202F}850\u{202F}000");
+        assert_eq!(number(9.999), "10,0");
+        assert_eq!(number(99.97), "100");
         assert_eq!(number(-3.5), "−3,50");
         assert_eq!(number(0.0), "0");
+    }
+
+    #[test]
+    fn lo_aproximado_lleva_dos_cifras_que_importan() {
+        assert_eq!(about(162.3), "160");
+        assert_eq!(about(165.0), "170");
+        assert_eq!(about(98.7), "99");
+        assert_eq!(about(99.6), "100");
+        assert_eq!(about(10.4), "10");
+        assert_eq!(about(12_345.0), "12\u{202F}000");
+        assert_eq!(about(2.31), "2,3");
+        assert_eq!(about(3.0), "3");
+        assert_eq!(about(0.4), "0,40");
     }
 
     #[test]

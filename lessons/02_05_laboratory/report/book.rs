@@ -33,13 +33,14 @@ pub fn files(lesson: &Path) -> io::Result<Vec<(String, String)>> {
         ("costo", terminal::bars(&report)),
         ("tablas", terminal::tables(&report).join("\n\n")),
         ("veredictos", terminal::answers(&report)),
-        ("web", web::text(&web)),
-        ("chat", chat::text(&chat)),
+        ("avisos", terminal::remarks(&report)),
+        ("web", web::report::text(&web).trim_end().to_owned()),
+        ("chat", chat::report::text(&chat).trim_end().to_owned()),
     ];
     let texts = texts.map(|(name, text)| (format!("sesiones/{name}.txt"), text + "\n"));
     let drawings = chart::charts(&report)
         .into_iter()
-        .map(|chart| (format!("graficas/{}", chart.name), chart.svg(&report)));
+        .map(|drawing| (format!("graficas/{}.svg", drawing.name), drawing.svg));
     Ok(texts.into_iter().chain(drawings).collect())
 }
 

@@ -14,7 +14,7 @@ pub struct Bar(ProgressBar);
 impl Bar {
     /// La empieza.
     pub fn start() -> Bar {
-        let style = ProgressStyle::with_template("{bar:30} {msg}")
+        let style = ProgressStyle::with_template("{bar:30} {wide_msg}")
             .unwrap_or_else(|_| ProgressStyle::default_bar())
             .progress_chars("█▉▊▋▌▍▎▏░");
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]

@@ -42,23 +42,45 @@ pub fn text(report: &Report) -> String {
     parts.extend(tables(report));
     parts.push(format!("{}\n\n{}", rule("Veredictos"), answers(report)));
     if !report.warnings.is_empty() {
-        let warnings: Vec<String> =
-            report.warnings.iter().map(|warning| wrap(&format!("· {warning}"), 2)).collect();
-        parts.push(format!("{}\n\n{}", rule("Avisos"), warnings.join("\n")));
+        parts.push(format!("{}\n\n{}", rule("Avisos"), listed(&report.warnings)));
     }
     parts.retain(|part| !part.is_empty());
     parts.join("\n\n")
 }
 
+/// Los avisos, uno tras otro; vacío si no hay.
+pub fn warnings(warnings: &[String]) -> String {
+    if warnings.is_empty() { String::new() } else { format!("\nAvisos:\n{}\n", listed(warnings)) }
+}
+
+/// Los avisos de un experimento, o que no hubo ninguno.
+pub fn remarks(report: &Report) -> String {
+    match report.warnings.as_slice() {
+        [] => "Ninguno: nada que avisar.".to_owned(),
+        some => listed(some),
+    }
+}
+
+fn listed(warnings: &[String]) -> String {
+    let lines: Vec<String> =
+        warnings.iter().map(|warning| wrap(&format!("· {warning}"), 2)).collect();
+    lines.join("\n")
+}
+
+/// Lo que se añade a la primera línea de lo que no está entero.
+pub fn partial(complete: bool) -> String {
+    if complete { String::new() } else { bold(" · INFORME A MEDIAS") }
+}
+
 /// Cuándo, cómo y dónde se midió.
 pub fn head(report: &Report) -> String {
     let machine = &report.machine;
-    let partial = if report.complete { String::new() } else { bold(" · INFORME A MEDIAS") };
     format!(
-        "{}{partial}\n{} · {} procesadores · {} MiB\nLinux {} · {} descriptores por proceso",
+        "{}{}\n{} · {} · {} MiB\nLinux {} · {} descriptores por proceso",
         bold(&format!("{} · {} UTC", report.plan.order, report.date)),
+        partial(report.complete),
         machine.processor,
-        machine.cores,
+        machine.processors(),
         count(machine.memory_mib),
         machine.kernel,
         count(machine.descriptors)
@@ -110,7 +132,10 @@ pub fn tables(report: &Report) -> Vec<String> {
             report,
             &format!("Espera p99 a {} mensajes por segundo, {few}", report.plan.rate),
             Kind::Idle,
-            |point| Some(microseconds(point.median(|run| run.p99_us)?)),
+            |point| {
+                let wait = microseconds(point.median(|run| run.p99_us)?);
+                Some(if point.generator_late() { format!("≤{wait}") } else { wait })
+            },
         ),
         table(report, "Mensajes por segundo, con todas activas", Kind::Busy, |point| {
             let rate = number(point.median(|run| run.messages_per_second)?);

@@ -1,14 +1,15 @@
 //! El laboratorio de verdad, en pequeño: procesos, sockets y veredictos.
 #![allow(clippy::unwrap_used, reason = "todo este archivo es una prueba")]
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use laboratorio::cores::Cores;
 use laboratorio::engines::Engine;
 use laboratorio::measure::Laboratory;
 use laboratorio::plan::Plan;
-use laboratorio::report::{html, terminal};
-use laboratorio::results::Report;
+use laboratorio::report::{experiment as report_page, terminal};
+use laboratorio::results::{Report, json};
 use laboratorio::verdict::{Answer, Growth, growth, verdicts};
 use multiplexacion::stop::Stop;
 
@@ -60,7 +61,7 @@ fn cada_motor_se_mide_y_el_informe_los_nombra() {
         assert!((clients + 1..=clients + 2).contains(&run.threads), "{case:?}: {run:?}");
     }
     let text = terminal::text(&report);
-    let page = html::page(&report);
+    let page = report_page::page(&report);
     for engine in Engine::OURS {
         assert!(text.contains(engine.name()) && page.contains(engine.name()), "{engine}");
     }
@@ -111,7 +112,7 @@ fn una_parada_a_la_mitad_deja_un_informe_que_lo_dice() {
     assert!(!report.complete);
     assert_eq!(report.points.iter().filter(|point| !point.runs.is_empty()).count(), 2);
     assert!(terminal::text(&report).contains("INFORME A MEDIAS"));
-    assert!(html::page(&report).contains("Informe a medias"));
+    assert!(report_page::page(&report).contains("Informe a medias"));
 }
 
 #[test]
@@ -125,11 +126,33 @@ fn un_motor_que_no_arranca_se_dice_una_vez_y_no_impide_medir_los_demás() {
     assert!(about[0].ends_with("de este motor no hay cifras."), "{about:?}");
 }
 
+/// Un motor que termina tras su primera cuenta, cuando más mensajes tiene en camino.
+fn short_lived() -> Laboratory {
+    let script = std::env::temp_dir().join(format!("lab-efimero-{}", std::process::id()));
+    let order = format!("#!/bin/sh\nhead -n 1 | '{}' \"$@\"\n", env!("CARGO_BIN_EXE_lab"));
+    std::fs::write(&script, order).unwrap();
+    std::fs::set_permissions(&script, PermissionsExt::from_mode(0o700)).unwrap();
+    Laboratory { program: script, ..laboratory(None) }
+}
+
+#[test]
+fn un_motor_que_termina_a_la_mitad_no_deja_cifras_y_se_dice() {
+    let laboratory = short_lived();
+    let stop = Stop::on_signals().unwrap();
+    let plan = Plan { burst_ms: 2000, ..tiny(&[Engine::Epoll], &[2]) };
+    let report = laboratory.experiment(plan, &stop, |_| ());
+    std::fs::remove_file(&laboratory.program).unwrap();
+    assert!(report.is_empty());
+    assert_eq!(report.points[0].trouble.as_deref(), Some("terminó mientras se medía"));
+    let warning = "Con 2 conexiones (2 activas), epoll terminó mientras se medía: de este motor no hay cifras.";
+    assert!(report.warnings.iter().any(|said| said == warning), "{:?}", report.warnings);
+}
+
 #[test]
 fn un_informe_guardado_se_lee_igual() {
     let report = experiment(None, tiny(&[Engine::Epoll], &[2]));
     let path = std::env::temp_dir().join(format!("laboratorio-{}.json", std::process::id()));
-    report.write(&path).unwrap();
+    std::fs::write(&path, json(&report).unwrap()).unwrap();
     let again = Report::read(&path).unwrap();
     std::fs::remove_file(&path).unwrap();
     assert_eq!(terminal::text(&again), terminal::text(&report));

@@ -51,7 +51,10 @@ fn cada_error_de_uso_dice_qué_sobra_o_qué_falta() {
         &["--motores", "kqueue"],
         &["--conexiones", "muchas"],
         &["comparar", "uno.json"],
+        &["--conexiones", "0"],
         &["web", "--rondas", "0"],
+        &["web", "--motores", "epoll"],
+        &["comparar", "a.json", "b.json", "--json", "c.json"],
     ] {
         let output = lab(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
@@ -81,6 +84,43 @@ fn comparar_un_experimento_consigo_mismo_no_encuentra_diferencias() {
     let data = data.to_str().unwrap();
     let (text, _) = said(&lab(&["comparar", data, data]));
     assert!(text.contains("nada difiere más allá del ruido"), "{text}");
+}
+
+#[test]
+fn donde_no_se_puede_escribir_se_dice_antes_de_medir() {
+    for option in ["--json", "--informe"] {
+        let output = lab(&["rapido", "--no-abrir", option, "/no/existe/datos"]);
+        assert_eq!(output.status.code(), Some(1));
+        let (text, error) = said(&output);
+        assert_eq!(text, "", "no se ha medido nada");
+        let last = error.lines().last().unwrap();
+        assert_eq!(
+            last,
+            "lab: no se puede escribir «/no/existe/datos»: esa carpeta no existe. Qué probar: elige otro archivo, \
+             en una carpeta tuya y con sitio, con --json o --informe."
+        );
+    }
+}
+
+#[test]
+fn si_los_datos_no_caben_la_página_se_escribe_igual_y_se_dice() {
+    let page = Scratch::new("no-caben.html");
+    let output = lab(&[
+        "rapido",
+        "--no-abrir",
+        "--motores",
+        "epoll",
+        "--conexiones",
+        "2",
+        "--json",
+        "/dev/full",
+        "--informe",
+        page.path(),
+    ]);
+    assert_eq!(output.status.code(), Some(1));
+    let (_, error) = said(&output);
+    assert!(error.contains("«/dev/full»: no queda espacio en el disco"), "{error}");
+    assert!(std::fs::read_to_string(&page.0).unwrap().ends_with("</html>\n"));
 }
 
 #[test]
