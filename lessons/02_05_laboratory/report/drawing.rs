@@ -291,7 +291,8 @@ impl Bars {
             area.draw(&letters(name, (BARS_FROM - 10, middle), HPos::Right))?;
             area.draw(&Rectangle::new(
                 [(BARS_FROM, middle - 11), (along(spread.median).max(BARS_FROM + 1), middle + 11)],
-                pen.colour().filled(),
+                // Con algo de papel debajo, para que se vea la raya de los cuartiles.
+                pen.colour().mix(0.7).filled(),
             ))?;
             let (low, high) = (along(spread.low), along(spread.high));
             let whisker = INK.stroke_width(2);
@@ -371,7 +372,7 @@ pub fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-/// Un eje logarítmico que solo marca las potencias de diez y sus mitades, y las lee con `read`.
+/// Un eje logarítmico que solo marca números redondos, y los lee con `read`.
 ///
 /// El de `plotters` escribe los números a la inglesa.
 struct Decades {
@@ -386,14 +387,18 @@ impl Decades {
         Decades { low: least / 1.5, high: most * 1.5, read }
     }
 
+    /// Las potencias de diez; si son menos de tres, también sus dobles y sus quíntuplos: con una
+    /// sola marca no se lee una escala.
     fn marks(&self) -> Vec<f64> {
-        let wide = self.high / self.low > 30.0;
-        let steps: &[f64] = if wide { &[1.0] } else { &[1.0, 2.0, 5.0] };
+        let tens = self.steps(&[1.0]);
+        if tens.len() < 3 { self.steps(&[1.0, 2.0, 5.0]) } else { tens }
+    }
+
+    fn steps(&self, steps: &[f64]) -> Vec<f64> {
         let first = self.low.log10().floor();
+        let decade = |power: i32| 10_f64.powf(first + f64::from(power));
         (0..20)
-            .flat_map(|decade| {
-                steps.iter().map(move |step| step * 10_f64.powf(first + f64::from(decade)))
-            })
+            .flat_map(|power| steps.iter().map(move |step| step * decade(power)))
             .filter(|mark| (self.low..=self.high).contains(mark))
             .collect()
     }
@@ -429,5 +434,74 @@ impl ValueFormatter<f64> for Decades {
             }
             _ => text,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn un_eje_marca_números_redondos_y_nunca_uno_solo() {
+        let marks = |least, most| Decades::around(least, most, number).marks();
+        assert_eq!(marks(10.0, 10_000.0), [10.0, 100.0, 1000.0, 10_000.0]);
+        assert_eq!(marks(300.0, 5000.0), [200.0, 500.0, 1000.0, 2000.0, 5000.0]);
+        assert_eq!(marks(90_000.0, 250_000.0), [100_000.0, 200_000.0]);
+    }
+
+    #[test]
+    fn una_marca_se_lee_sin_decimales_que_no_dicen_nada() {
+        let axis = Decades::around(1.0, 1000.0, crate::wording::nanoseconds);
+        assert_eq!(axis.format_ext(&5000.0), "5\u{202F}µs");
+        assert_eq!(axis.format_ext(&0.5), "0,50\u{202F}ns");
+        let plain = Decades::around(1.0, 1000.0, number);
+        assert_eq!(plain.format_ext(&2.0), "2");
+    }
+
+    fn bars() -> Bars {
+        let bar = |name: &str, median: f64| Bar {
+            name: name.into(),
+            pen: Pen::Blue,
+            spread: Spread { median, low: median, high: median },
+        };
+        let bars = vec![bar("corta", 100.0), bar("larga", 200.0)];
+        Bars { name: "barras", title: "De <a> y b".into(), read: number, bars }
+    }
+
+    #[test]
+    fn una_barra_el_doble_de_larga_es_el_doble() {
+        let svg = bars().drawing().svg;
+        let lengths: Vec<i32> = svg
+            .lines()
+            .filter(|line| line.starts_with("<rect"))
+            .filter_map(|line| line.split_once(" width=\"")?.1.split_once('"')?.0.parse().ok())
+            .collect();
+        assert_eq!(lengths.len(), 2, "{svg}");
+        assert!((lengths[1] - 2 * lengths[0]).abs() <= 1, "{lengths:?}");
+    }
+
+    #[test]
+    fn ningún_color_queda_fijo_y_el_título_no_rompe_la_página() {
+        let spread = Spread { median: 20.0, low: 10.0, high: 30.0 };
+        let lines = Pen::ALL.map(|pen| Line {
+            name: "línea",
+            pen,
+            dots: [(1.0, false), (10.0, true)].map(|(at, bound)| Dot { at, spread, bound }).into(),
+        });
+        let lines = Lines {
+            name: "todas",
+            title: "De <a> y b".into(),
+            across: ("equis", "equis"),
+            up: "y griega",
+            read: number,
+            lines: lines.into(),
+        };
+        for svg in [lines.drawing().svg, bars().drawing().svg] {
+            assert!(!svg.contains("=\"#"), "{svg}");
+            assert!(svg.contains("De &lt;a&gt; y b"), "{svg}");
+            assert!(svg.ends_with("</svg>\n"), "{svg}");
+        }
+        let hollow = lines.drawing().svg.matches("fill:var(--lab-papel)").count();
+        assert_eq!(hollow, Pen::ALL.len());
     }
 }

@@ -4,7 +4,7 @@ use super::chart::charts;
 use super::drawing::escape;
 use super::page::{Page, figure, table};
 use super::terminal::word;
-use crate::results::{Point, Report};
+use crate::results::{MANY, Point, Report};
 use crate::verdict::{Answer, Verdict, verdicts};
 use crate::wording::{bytes, count, microseconds, nanoseconds, number};
 
@@ -113,7 +113,11 @@ fn row(point: &Point) -> Vec<String> {
         count_of(|run| run.count(|counts| counts.calls)),
         count_of(|run| run.count(|counts| counts.wakeups)),
         count_of(|run| run.count(|counts| counts.switches)),
-        bytes(median(|run| run.bytes_per_connection)),
+        if case.connections < MANY {
+            "—".to_owned()
+        } else {
+            bytes(median(|run| run.bytes_per_connection))
+        },
         count(point.runs.iter().map(|run| run.threads).max().unwrap_or(0)),
     ]
 }

@@ -91,8 +91,10 @@ pub fn figure(drawing: &Drawing, reading: &str) -> String {
 
 /// Una tabla: la primera columna da nombre a la fila.
 pub fn table(title: &str, columns: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
-    let mut table =
-        format!("<section><h2>{}</h2>\n<div class=\"tabla\"><table>\n<thead><tr>", escape(title));
+    let mut table = format!(
+        "<section class=\"cifras\"><h2>{}</h2>\n<div class=\"tabla\"><table>\n<thead><tr>",
+        escape(title)
+    );
     for name in columns {
         let _ = write!(table, "<th>{}</th>", escape(name));
     }
@@ -128,8 +130,8 @@ figure{margin:2rem 0;break-inside:avoid}figcaption{font-weight:600;margin-bottom
 .dibujo,.tabla{overflow-x:auto}.lectura{margin:.2rem 0}\
 table{border-collapse:collapse;font-size:.85rem;font-variant-numeric:tabular-nums}\
 th,td{padding:.25rem .6rem;border-bottom:1px solid var(--raya);text-align:right;white-space:nowrap}\
-tbody th{text-align:left}thead th{white-space:normal;vertical-align:bottom;color:var(--tenue);font-weight:600}\
-tr{break-inside:avoid}\
+tbody th,thead th:first-child{text-align:left}thead th{white-space:normal;vertical-align:bottom;color:var(--tenue);font-weight:600}\
+tr,.cifras{break-inside:avoid}footer{margin-top:2rem}\
 @media (max-width:600px){.dibujo svg.lab{min-width:38rem}}\
 @media print{body,body.noche{--tinta:#000;--tenue:#444;--papel:#fff;--raya:#bbb;font-size:11pt}\
-main{max-width:none;padding:0}.dibujo,.tabla{overflow:visible}table{font-size:7pt}th,td{padding:.2rem .3rem}}";
+main{max-width:none;padding:0}.dibujo,.tabla{overflow:visible}figure{margin:1rem 0}.dibujo svg.lab{width:88%;min-width:0}table{font-size:7pt}th,td{padding:.2rem .3rem}}";

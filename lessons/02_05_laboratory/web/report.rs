@@ -79,10 +79,7 @@ fn cells(outcome: &Outcome, server: &Server) -> [String; 6] {
 pub fn page(outcome: &Outcome) -> String {
     let mut body = String::new();
     for drawing in drawings(outcome) {
-        body += &figure(
-            &drawing,
-            "Más corta es mejor. Las barras empiezan en cero: el doble de larga es el doble.",
-        );
+        body += &figure(&drawing, how_to_read(drawing.name));
     }
     let columns = ["servidor", "una a una", "×", "encadenadas", "×", "memoria por conexión"];
     let rows = outcome.servers.iter().map(|server| cells(outcome, server).into());
@@ -103,6 +100,24 @@ pub fn page(outcome: &Outcome) -> String {
         body,
     }
     .html()
+}
+
+fn how_to_read(name: &str) -> &'static str {
+    match name {
+        "web-una" => {
+            "Más corta es mejor, y el doble de larga es el doble. La mayor parte de cada barra es el viaje \
+             por el núcleo, que hacen todos: lo que distingue a un programa de otro es lo que pasa de \
+             «el suelo»."
+        }
+        "web-encadenadas" => {
+            "El mismo viaje se reparte entre todas las de un envío, y queda a la vista lo que gasta el \
+             programa."
+        }
+        _ => {
+            "Lo que ocupa en el programa cada conexión que ya preguntó y calla; lo que el núcleo guarda \
+             de cada socket va aparte."
+        }
+    }
 }
 
 /// Las gráficas: lo que cuesta una petición de cada manera, y una conexión callada.
