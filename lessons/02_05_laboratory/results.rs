@@ -203,7 +203,7 @@ impl Report {
     /// No se puede leer, o no es un experimento de este laboratorio.
     pub fn read(path: &Path) -> io::Result<Report> {
         let report: Report = serde_json::from_str(&fs::read_to_string(path)?)
-            .map_err(|_| io::Error::other("no es un informe de este laboratorio"))?;
+            .map_err(|_| io::Error::other("no es un experimento guardado con cargo lab"))?;
         if report.format == FORMAT {
             Ok(report)
         } else {

@@ -33,7 +33,8 @@ impl Bar {
             ),
             None => "hasta dónde llega select".to_owned(),
         };
-        self.tell(progress.done, &format!("{what} · faltan {}", left(progress.left)));
+        // Lo que falta, delante: en una terminal estrecha, lo último no cabe.
+        self.tell(progress.done, &format!("faltan {} · {what}", left(progress.left)));
     }
 
     /// Dice cualquier otra cosa.

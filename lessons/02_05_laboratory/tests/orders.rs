@@ -75,7 +75,7 @@ fn comparar_dos_archivos_que_no_están_o_no_son_lo_dice() {
     let other = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
     let other = other.to_str().unwrap();
     let (_, error) = said(&lab(&["comparar", other, other]));
-    assert!(error.contains("no es un informe de este laboratorio"), "{error}");
+    assert!(error.contains("no es un experimento guardado con cargo lab"), "{error}");
 }
 
 #[test]
