@@ -9,6 +9,7 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
+use super::drawing::Drawing;
 use super::{chart, terminal};
 use crate::results::Report;
 use crate::{chat, web};
@@ -40,8 +41,14 @@ pub fn files(lesson: &Path) -> io::Result<Vec<(String, String)>> {
     let texts = texts.map(|(name, text)| (format!("sesiones/{name}.txt"), text + "\n"));
     let drawings = chart::charts(&report)
         .into_iter()
+        .chain(only("web-encadenadas", web::report::drawings(&web)))
+        .chain(only("chat-costo", chat::report::drawings(&chat)))
         .map(|drawing| (format!("graficas/{}.svg", drawing.name), drawing.svg));
     Ok(texts.into_iter().chain(drawings).collect())
+}
+
+fn only(name: &str, drawings: Vec<Drawing>) -> impl Iterator<Item = Drawing> {
+    drawings.into_iter().filter(move |drawing| drawing.name == name)
 }
 
 fn read<T: DeserializeOwned>(path: &Path) -> io::Result<T> {

@@ -15,7 +15,7 @@ fn lo_que_el_capítulo_muestra_sale_de_sus_datos() {
     let lesson = Path::new(LESSON);
     let chapter = fs::read_to_string(lesson.join("capitulo.md")).unwrap();
     let files = book::files(lesson).unwrap();
-    assert_eq!(files.iter().filter(|(name, _)| name.starts_with("graficas/")).count(), 4);
+    assert_eq!(files.iter().filter(|(name, _)| name.starts_with("graficas/")).count(), 6);
     for (name, content) in &files {
         let saved = fs::read_to_string(lesson.join(name)).unwrap();
         assert!(saved == *content, "{name} no es el de los datos: rehazlo con «cargo lab libro»");
