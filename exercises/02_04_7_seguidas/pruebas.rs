@@ -15,12 +15,17 @@
 )]
 pub mod ejercicio;
 
+pub mod request;
+pub mod server;
+
 use std::net::TcpListener;
 
-use ejercicio::{Exchange, MAX_QUEUED, Request, body_length, persistence, serve};
+use ejercicio::{Exchange, MAX_QUEUED, body_length, persistence};
 use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, within};
 use harness::{Conversation, Failure, Peer};
 use multiplexacion::http::Persistence;
+use request::Request;
+use server::serve;
 
 /// Peticiones que llegan de un golpe de quien no lee: sus respuestas pasan de `MAX_QUEUED`.
 const MANY: usize = 500;
