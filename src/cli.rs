@@ -275,6 +275,13 @@ fn usage_problem(error: &clap::Error) -> String {
     let argument = context(ContextKind::InvalidArg);
     let value = context(ContextKind::InvalidValue);
     match error.kind() {
+        ErrorKind::InvalidSubcommand => {
+            let order = context(ContextKind::InvalidSubcommand);
+            match context(ContextKind::SuggestedSubcommand) {
+                similar if similar.is_empty() => format!("no existe la orden «{order}»"),
+                similar => format!("no existe la orden «{order}»; ¿querías decir «{similar}»?"),
+            }
+        }
         ErrorKind::UnknownArgument if !argument.starts_with('-') => format!("sobra «{argument}»"),
         ErrorKind::UnknownArgument => match context(ContextKind::SuggestedArg) {
             similar if similar.is_empty() => format!("no existe la opción «{argument}»"),

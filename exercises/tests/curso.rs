@@ -143,11 +143,12 @@ fn reiniciar_guarda_una_copia() {
 #[test]
 fn lo_que_se_escribe_mal_se_explica_en_una_línea() {
     let course = small_course();
-    let wrong: [(&[&str], i32); 10] = [
+    let wrong: [(&[&str], i32); 11] = [
         (&["prober"], 2),
         (&["probar", "--zzz"], 2),
         (&["solucion"], 2),
         (&["verificar", "--veces", "cero"], 2),
+        (&["evaluar", "02_02", "--etapa", "dos"], 2),
         (&["probar", "nada"], 1),
         (&["pista", "ecoo"], 1),
         (&["pista", "02_03_1_embiar"], 1),
@@ -162,6 +163,7 @@ fn lo_que_se_escribe_mal_se_explica_en_una_línea() {
     curso: no existe la opción «--zzz». Prueba con --help.
     curso: falta <ID>. Prueba con --help.
     curso: «cero» no sirve para «--veces <N>»: debe ser un número de 1 a 100000. Prueba con --help.
+    curso: «dos» no sirve para «--etapa <N>»: debe ser un número de 1 a 100000. Prueba con --help.
     curso: no hay ningún ejercicio «nada». Qué probar: míralos con «cargo curso lista».
     curso: no hay ningún ejercicio «ecoo». Qué probar: 02_02_1_eco, que se parece, o míralos con «cargo curso lista».
     curso: no hay ningún ejercicio «02_03_1_embiar». Qué probar: 02_03_1_enviar, que se parece, o míralos con «cargo curso lista».

@@ -1,15 +1,11 @@
 //! Lo que se escribe en la línea de órdenes, con ayuda y errores en español.
 
-use std::error::Error;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Parser, Subcommand};
 use multiplexacion::cli;
-
-use crate::paint;
 
 const TEMPLATE: &str = "{about}\n\nUso: {usage}\n\nÓrdenes:\n{subcommands}{after-help}";
 const ORDER_TEMPLATE: &str =
@@ -124,7 +120,7 @@ pub(crate) enum Order {
         #[arg(value_name = "LECCIÓN")]
         leccion: String,
         /// Solo esa etapa (si falta, todas)
-        #[arg(long, value_name = "N")]
+        #[arg(long, value_name = "N", value_parser = cli::count)]
         etapa: Option<usize>,
         /// El puerto de 127.0.0.1 en el que escucha un servidor que no lo dice
         #[arg(long, value_name = "N", value_parser = cli::port)]
@@ -207,58 +203,6 @@ pub(crate) enum Order {
 /// # Errors
 /// Se pidió ayuda, o no se entiende lo que se pide: ya está dicho, y queda el código de salida.
 pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Option<Order>, ExitCode> {
-    match Arguments::try_parse_from(words) {
-        Ok(arguments) => Ok(arguments.order),
-        Err(error) => Err(explain(&error)),
-    }
-}
-
-fn explain(error: &clap::Error) -> ExitCode {
-    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        paint::say(error.to_string().trim_end());
-        return ExitCode::SUCCESS;
-    }
-    let problem = problem(error);
-    let stop = if problem.ends_with('?') { "" } else { "." };
-    paint::complain(&format!("curso: {problem}{stop} Prueba con --help."));
-    ExitCode::from(2)
-}
-
-fn problem(error: &clap::Error) -> String {
-    let context = |kind| error.get(kind).map(context_text).unwrap_or_default();
-    let argument = context(ContextKind::InvalidArg);
-    let value = context(ContextKind::InvalidValue);
-    match error.kind() {
-        ErrorKind::InvalidSubcommand => {
-            let order = context(ContextKind::InvalidSubcommand);
-            match context(ContextKind::SuggestedSubcommand) {
-                similar if similar.is_empty() => format!("no existe la orden «{order}»"),
-                similar => format!("no existe la orden «{order}»; ¿querías decir «{similar}»?"),
-            }
-        }
-        ErrorKind::UnknownArgument if !argument.starts_with('-') => format!("sobra «{argument}»"),
-        ErrorKind::UnknownArgument => format!("no existe la opción «{argument}»"),
-        ErrorKind::MissingRequiredArgument => format!("falta {argument}"),
-        ErrorKind::InvalidValue | ErrorKind::ValueValidation if value.is_empty() => {
-            format!("falta el valor de «{argument}»")
-        }
-        ErrorKind::ValueValidation => {
-            let rule = error.source().map(ToString::to_string).unwrap_or_default();
-            let rule = if rule.contains("invalid digit") { "debe ser un número" } else { &rule };
-            format!("«{value}» no sirve para «{argument}»: {rule}")
-        }
-        ErrorKind::ArgumentConflict => format!("«{argument}» aparece más de una vez"),
-        ErrorKind::TooManyValues => format!("«{argument}» no lleva valor, y le diste «{value}»"),
-        _ => "los argumentos no son válidos".to_owned(),
-    }
-}
-
-fn context_text(value: &ContextValue) -> String {
-    let text = match value {
-        ContextValue::String(text) => text.clone(),
-        ContextValue::Strings(texts) => texts.join(", "),
-        other => other.to_string(),
-    };
-    // Lo que se escribió en la línea de órdenes vuelve a la terminal: que no le dé órdenes.
-    text.replace(char::is_control, "\u{FFFD}")
+    let arguments = Arguments::try_parse_from(words);
+    arguments.map(|it| it.order).map_err(|error| cli::explain_usage::<Arguments>(&error))
 }
