@@ -1,10 +1,11 @@
 //! El ejercicio en marcha, para hablarle con `nc`: `cargo curso ejecutar ID`.
 
 use std::env;
-use std::io::{self, Write};
+use std::io;
 use std::net::{TcpListener, TcpStream};
 
 use harness::Failure;
+use multiplexacion::cli;
 
 use crate::{Outcome, panics};
 
@@ -32,15 +33,11 @@ pub fn by_hand(serve: impl FnOnce(TcpListener) -> io::Result<()>) -> Outcome {
     panics::speak_spanish();
     let port = port();
     let listener = TcpListener::bind(("127.0.0.1", port)).map_err(|error| {
-        let why = multiplexacion::cli::reason(&error);
+        let why = cli::reason(&error);
         Failure::new(format!("No se puede escuchar en el puerto {port}: {why}."))
             .hint("elige otro con --puerto")
     })?;
-    let address = listener.local_addr()?;
-    let mut out = io::stdout().lock();
-    writeln!(out, "Escuchando en {address}")?;
-    out.flush()?;
-    drop(out);
+    cli::announce(listener.local_addr()?)?;
     Ok(serve(listener)?)
 }
 
@@ -52,7 +49,7 @@ pub fn by_hand_calling(talk: impl FnOnce(TcpStream) -> io::Result<()>) -> Outcom
     panics::speak_spanish();
     let port = port();
     let stream = TcpStream::connect(("127.0.0.1", port)).map_err(|error| {
-        let why = multiplexacion::cli::reason(&error);
+        let why = cli::reason(&error);
         Failure::new(format!("No se puede conectar con el puerto {port}: {why}."))
             .hint("pon antes un servidor en marcha, y di su puerto con --puerto")
     })?;

@@ -146,7 +146,7 @@ fn ask_for_patience() -> Option<Sender<()>> {
     let (done, finished) = mpsc::channel::<()>();
     thread::spawn(move || {
         if finished.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
-            paint::complain("Compilando… La primera vez tarda alrededor de un minuto.");
+            cli::complain("Compilando… La primera vez tarda alrededor de un minuto.");
         }
     });
     Some(done)

@@ -23,13 +23,15 @@ mod workshop;
 
 use std::process::ExitCode;
 
+use multiplexacion::cli;
+
 fn main() -> ExitCode {
     let order = match arguments::read(std::env::args_os()) {
         Ok(order) => order,
         Err(code) => return code,
     };
     commands::obey(order).unwrap_or_else(|trouble| {
-        paint::complain(&format!("curso: {trouble}"));
+        cli::complain(&format!("curso: {trouble}"));
         ExitCode::FAILURE
     })
 }

@@ -1,6 +1,6 @@
 //! Lo que se escribe en la terminal: colores, marcas y anchos, o nada de eso si no hay terminal.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::sync::OnceLock;
 
 use crossterm::style::Stylize;
@@ -13,11 +13,6 @@ const WIDEST: usize = 100;
 pub(crate) fn say(text: &str) {
     // Si ya nadie lee (`| head -1`), no queda a quién decírselo.
     let _ = cli::say(text);
-}
-
-/// Escribe una línea en la salida de errores.
-pub(crate) fn complain(line: &str) {
-    let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
 /// Si la salida lleva colores: es una terminal y nadie pidió lo contrario (no-color.org).

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use multiplexacion::cli::Trouble;
+use multiplexacion::cli::{self, Trouble};
 
 use super::suggest;
 use crate::build::{Build, NotBuilt};
@@ -149,7 +149,7 @@ fn advice(verdict: &Verdict, course: &Course, progress: &Progress, exercise: &Ex
 
 /// Por qué no se pudo compilar, cuando no es culpa del ejercicio.
 pub(crate) fn cargo_failed(why: &NotBuilt) -> Trouble {
-    paint::complain(why.text());
+    cli::complain(why.text());
     Trouble::new(
         "cargo no pudo compilar el curso",
         "lee lo que dice arriba; si falta descargar algo, revisa tu conexión",

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use harness::{Exit, Failure, Program, Running, Server, Stage, eventually, stages};
-use multiplexacion::cli::Trouble;
+use multiplexacion::cli::{self, Trouble};
 
 use crate::paint;
 
@@ -156,12 +156,12 @@ fn wait_for(address: SocketAddr, running: Option<&Running>) -> Result<(), Troubl
 }
 
 fn ended_early(exit: &Exit) -> Trouble {
-    paint::complain(exit.to_string().trim_end());
+    cli::complain(exit.to_string().trim_end());
     Trouble::new("el servidor terminó antes de escuchar", "arráncalo a mano y mira qué dice")
 }
 
 fn no_start(failure: &Failure) -> Trouble {
-    paint::complain(failure.to_string().trim_end());
+    cli::complain(failure.to_string().trim_end());
     Trouble::new(
         "no se supo dónde escucha el servidor",
         "que su primera línea sea «Escuchando en 127.0.0.1:PUERTO», o indica --puerto",

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use multiplexacion::cli::Trouble;
+use multiplexacion::cli::{self, Trouble};
 
 use super::check::cargo_failed;
 use crate::build::{Build, NotBuilt};
@@ -16,7 +16,7 @@ pub(crate) fn run(course: &Course, exercise: &Exercise, port: u16) -> Result<boo
     let executable = match built.executable(&exercise.id) {
         Ok(executable) => executable,
         Err(NotBuilt::Code(text)) => {
-            paint::complain(text.trim_end());
+            cli::complain(text.trim_end());
             return Ok(false);
         }
         Err(why) => return Err(cargo_failed(&why)),
