@@ -268,6 +268,8 @@ fn un_servidor_en_python_se_evalúa_y_se_explica_dónde_falla() {
         "se esperaba  \"¿sigues ahí?\\n\"",
         "llegó        nada: el servidor terminó la conexión",
         "Para repetirlo a mano:",
+        &format!("Arráncalo antes:  python3 {}\n", program.display()),
+        "escribe el puerto que diga esta vez",
         "Pasa 0 de 9 etapas",
     ] {
         assert!(text.contains(expected), "{expected}: {text}");

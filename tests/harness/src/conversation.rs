@@ -10,8 +10,11 @@ use crate::failure::Failure;
 use crate::limits;
 use crate::peer::Peer;
 use crate::transcript::Transcript;
-use crate::waiting::DEFAULT_LIMIT;
+use crate::waiting::{DEFAULT_LIMIT, Deadline};
 use crate::wording;
+
+/// Lo que se espera a que entre una multitud.
+const CROWD_LIMIT: Duration = Duration::from_secs(30);
 
 /// Una conversación con un servidor, con cuantos participantes haga falta.
 ///
@@ -85,10 +88,39 @@ impl Conversation {
 
     /// Conecta a `count` participantes a la vez: `cliente 1`, `cliente 2`…
     ///
-    /// Antes sube hasta donde se pueda el límite de descriptores de este proceso.
+    /// Antes sube hasta donde se pueda el límite de descriptores de este proceso. Han de entrar
+    /// todos en medio minuto: con la cola de listen(2) llena, entrarían de uno en uno y a segundo
+    /// por cabeza.
     pub fn peers(&self, name: &str, count: usize) -> Result<Vec<Peer>, Failure> {
+        self.peers_within(name, count, CROWD_LIMIT)
+    }
+
+    fn peers_within(
+        &self,
+        name: &str,
+        count: usize,
+        limit: Duration,
+    ) -> Result<Vec<Peer>, Failure> {
         limits::raise_descriptor_limit();
-        (1..=count).map(|number| self.peer(&format!("{name} {number}"))).collect()
+        let deadline = Deadline::after(limit);
+        let mut peers = Vec::new();
+        while peers.len() < count {
+            if deadline.remaining().is_none() {
+                let entered = format!("{} de {count} «{name}»", peers.len());
+                return Err(self.too_slow(&entered, limit));
+            }
+            peers.push(self.peer(&format!("{name} {}", peers.len() + 1))?);
+        }
+        Ok(peers)
+    }
+
+    fn too_slow(&self, entered: &str, limit: Duration) -> Failure {
+        let (limit, address) = (wording::duration(limit), self.address);
+        let headline = format!("En {limit} solo pudieron conectarse con {address} {entered}.");
+        Failure::new(headline).hint(
+            "con la cola de listen(2) llena, el núcleo descarta a quien llega, que insiste al cabo \
+             de un segundo: ¿es corta la cola, o tarda el servidor en aceptar?",
+        )
     }
 
     fn connect(&self, name: &str, receive_buffer: Option<usize>) -> Result<Peer, Failure> {
@@ -115,5 +147,21 @@ impl Conversation {
         let why = wording::os_error(error);
         let headline = format!("«{name}» no pudo conectarse con {}: {why}.", self.address);
         self.transcript.attach_to(Failure::new(headline), None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    #[test]
+    fn una_multitud_que_no_acaba_de_entrar_lo_dice() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let conversation = Conversation::with(listener.local_addr().unwrap());
+        assert_eq!(conversation.peers("cliente", 3).unwrap().len(), 3);
+        let failure = conversation.peers_within("cliente", 3, Duration::ZERO).unwrap_err();
+        assert!(failure.headline().ends_with("0 de 3 «cliente»."), "{failure}");
+        assert!(failure.to_string().contains("la cola de listen(2)"), "{failure}");
     }
 }

@@ -1,12 +1,15 @@
 //! `evaluar`: un servidor cualquiera, ante las etapas de una lección.
 
 use std::ffi::{OsStr, OsString};
+use std::fmt::Write;
+use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use harness::{Exit, Failure, Program, Running, Server, Stage, eventually, stages};
 use multiplexacion::cli::{self, Trouble};
 
+use super::suggest;
 use crate::paint;
 
 /// Lo que se espera a que abra su puerto un servidor que no lo anuncia.
@@ -31,6 +34,9 @@ pub(crate) fn grade(
                 paint::say(&format!("  {} {}", paint::dim("·"), paint::dim(&pending.to_string())));
             }
             paint::say(&format!("\n{}\n\n{}", paint::rule(&stage.to_string()), failure));
+            if let Some(first) = failure.replay().and_then(|_| subject.restart(order)) {
+                paint::say(&first);
+            }
             return Ok(summarise(index, chosen.len()));
         }
     }
@@ -94,7 +100,7 @@ impl Subject {
             }
             ([program, args @ ..], Some(address)) => {
                 // Si ya escucha otro, se examinaría al que no es.
-                if TcpStream::connect(address).is_ok() {
+                if is_open(address) {
                     return Err(Trouble::new(
                         format!("alguien escucha ya en {address}"),
                         "ciérralo o, si es al que quieres evaluar, quita la orden",
@@ -123,6 +129,22 @@ impl Subject {
         }
     }
 
+    /// Qué hacer antes de repetir a mano la conversación, si el servidor se va con la evaluación.
+    fn restart(&self, order: &[OsString]) -> Option<String> {
+        let words: Vec<_> = order.iter().map(|word| for_shell(&word.to_string_lossy())).collect();
+        let mut text = suggest("Arráncalo antes", &words.join(" "));
+        match self {
+            Subject::Foreign(_) => return None,
+            Subject::Silent(..) => {}
+            Subject::Announced(server) => {
+                let port = server.address().port();
+                let _ =
+                    write!(text, "\n  Y en vez de {port}, escribe el puerto que diga esta vez.");
+            }
+        }
+        Some(text)
+    }
+
     fn passes(&self, stage: &Stage) -> Result<(), Failure> {
         match self {
             Subject::Announced(server) => server.passes(stage),
@@ -140,7 +162,7 @@ fn program_of(program: &OsStr, args: &[OsString]) -> Program {
 
 fn wait_for(address: SocketAddr, running: Option<&Running>) -> Result<(), Trouble> {
     let ended = || running.is_some_and(|running| !running.is_alive());
-    let open = || TcpStream::connect(address).is_ok();
+    let open = || is_open(address);
     let waited = if running.is_some() { OPENING } else { Duration::ZERO };
     let opened = eventually("el servidor escuche", waited, || open() || ended());
     if opened.is_ok() && open() {
@@ -155,6 +177,32 @@ fn wait_for(address: SocketAddr, running: Option<&Running>) -> Result<(), Troubl
     ))
 }
 
+/// Si alguien escucha en ese puerto, sin llamarlo: hay servidores que solo atienden a uno.
+fn is_open(address: SocketAddr) -> bool {
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(fs::read_to_string);
+    if tables.iter().all(Result::is_err) {
+        return TcpStream::connect(address).is_ok();
+    }
+    let port = format!(":{:04X}", address.port());
+    tables.into_iter().flatten().any(|table| table.lines().any(|line| listens(line, &port)))
+}
+
+/// Si esa línea es la de un socket que escucha (estado 0A, proc(5)) en el puerto `:0050`.
+fn listens(line: &str, port: &str) -> bool {
+    let mut fields = line.split_whitespace().skip(1);
+    let local = fields.next().is_some_and(|local| local.ends_with(port));
+    local && fields.nth(1) == Some("0A")
+}
+
+/// Una palabra, como se escribe en una orden.
+fn for_shell(word: &str) -> String {
+    let plain = |letter: char| letter.is_alphanumeric() || "/._-+=:,@%".contains(letter);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
 fn ended_early(exit: &Exit) -> Trouble {
     cli::complain(exit.to_string().trim_end());
     Trouble::new("el servidor terminó antes de escuchar", "arráncalo a mano y mira qué dice")
@@ -166,4 +214,28 @@ fn no_start(failure: &Failure) -> Trouble {
         "no se supo dónde escucha el servidor",
         "que su primera línea sea «Escuchando en 127.0.0.1:PUERTO», o indica --puerto",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    #[test]
+    fn se_sabe_quién_escucha_sin_llamarlo() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        assert!(is_open(address));
+        assert!(listener.accept().is_err(), "lo llamaron");
+        drop(listener);
+        assert!(!is_open(address));
+    }
+
+    #[test]
+    fn una_orden_con_espacios_se_puede_copiar() {
+        assert_eq!(for_shell("python3"), "python3");
+        assert_eq!(for_shell("mi eco.py"), "'mi eco.py'");
+        assert_eq!(for_shell("d'or"), r"'d'\''or'");
+    }
 }

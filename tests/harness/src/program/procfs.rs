@@ -9,6 +9,9 @@ use nix::unistd::{SysconfVar, sysconf};
 
 use crate::system_call::SystemCall;
 
+/// Hasta cuántos hilos se cuentan de uno en uno.
+const FEW_THREADS: usize = 12;
+
 /// Procesador consumido en modo usuario y en modo núcleo, con la resolución del reloj del núcleo
 /// (10 ms casi siempre).
 pub(super) fn cpu_time(pid: u32) -> io::Result<Duration> {
@@ -42,9 +45,36 @@ pub(super) fn thread_names(pid: u32) -> io::Result<Vec<String>> {
     Ok(threads.iter().filter_map(|thread| thread.name().ok()).collect())
 }
 
-/// Qué hace cada hilo ahora mismo, hasta donde el núcleo quiera contarlo.
+/// Qué hace cada hilo ahora mismo, hasta donde el núcleo quiera contarlo. Si son muchos, los que
+/// hacen lo mismo van juntos.
 pub(super) fn thread_activities(pid: u32) -> io::Result<Vec<String>> {
-    Ok(threads(pid)?.iter().map(Thread::activity).collect())
+    // Sin nombre no está: acaba de terminar.
+    let all = threads(pid)?.into_iter().filter_map(|thread| {
+        Some(Activity { name: thread.name().ok()?, tid: thread.tid, doing: thread.activity() })
+    });
+    Ok(told(&all.collect::<Vec<_>>()))
+}
+
+/// Lo que hace un hilo.
+struct Activity {
+    name: String,
+    tid: u32,
+    doing: String,
+}
+
+fn told(all: &[Activity]) -> Vec<String> {
+    let alike =
+        |one: &Activity, other: &Activity| one.name == other.name && one.doing == other.doing;
+    let mut lines = Vec::new();
+    for (index, one) in all.iter().enumerate() {
+        let count = all.iter().filter(|other| alike(one, other)).count();
+        if all.len() <= FEW_THREADS || count == 1 {
+            lines.push(format!("hilo «{}» ({}): {}", one.name, one.tid, one.doing));
+        } else if !all[..index].iter().any(|other| alike(one, other)) {
+            lines.push(format!("{count} hilos «{}»: {}", one.name, one.doing));
+        }
+    }
+    lines
 }
 
 /// Los procesos que arrancó, y los que arrancaron ellos.
@@ -86,12 +116,9 @@ impl Thread {
     }
 
     fn activity(&self) -> String {
-        let name = self.name().unwrap_or_default();
-        let doing = self
-            .system_call()
+        self.system_call()
             .or_else(|| self.kernel_function())
-            .unwrap_or_else(|| "no se sabe qué hace".to_owned());
-        format!("hilo «{name}» ({}): {doing}", self.tid)
+            .unwrap_or_else(|| "no se sabe qué hace".to_owned())
     }
 
     /// De `/proc/PID/task/TID/syscall`: `running`, o el número de la llamada y sus argumentos.
@@ -136,6 +163,16 @@ impl Thread {
 mod tests {
     use super::*;
     use std::process;
+
+    #[test]
+    fn los_hilos_que_hacen_lo_mismo_van_juntos_si_son_muchos() {
+        let doing = |tid: u32| if tid == 2 { "en accept(2)" } else { "en recv(2)" };
+        let activity = |tid| Activity { name: "eco".to_owned(), tid, doing: doing(tid).to_owned() };
+        let few: Vec<_> = (1..=3).map(activity).collect();
+        assert_eq!(told(&few)[2], "hilo «eco» (3): en recv(2)");
+        let many: Vec<_> = (1..=200).map(activity).collect();
+        assert_eq!(told(&many), ["199 hilos «eco»: en recv(2)", "hilo «eco» (2): en accept(2)"]);
+    }
 
     #[test]
     fn el_nombre_con_paréntesis_no_descoloca_los_campos() {
