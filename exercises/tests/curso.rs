@@ -257,10 +257,11 @@ fn un_servidor_en_python_se_evalúa_y_se_explica_dónde_falla() {
     let found = std::process::Command::new("python3").arg("--version").output();
     assert!(found.is_ok(), "Esta prueba necesita python3: instálalo con «apt install python3».");
     let course = small_course();
-    let program = course.path().join("eco.py");
-    fs::write(&program, NAIVE_ECHO).unwrap();
-    let order = ["evaluar", "02_02", "--", "python3", program.to_str().unwrap()];
-    let output = curso(course.path()).args(order).assert().code(1).get_output().stdout.clone();
+    fs::write(course.path().join("mi eco.py"), NAIVE_ECHO).unwrap();
+    let order = ["evaluar", "02_02", "--", "python3", "mi eco.py"];
+    let mut command = curso(course.path());
+    command.current_dir(course.path()).args(order);
+    let output = command.assert().code(1).get_output().stdout.clone();
     let text = String::from_utf8(output).unwrap();
     for expected in [
         "✗ etapa 1: acepta y responde",
@@ -268,7 +269,7 @@ fn un_servidor_en_python_se_evalúa_y_se_explica_dónde_falla() {
         "se esperaba  \"¿sigues ahí?\\n\"",
         "llegó        nada: el servidor terminó la conexión",
         "Para repetirlo a mano:",
-        &format!("Arráncalo antes:  python3 {}\n", program.display()),
+        "Arráncalo antes:  python3 'mi eco.py'\n",
         "escribe el puerto que diga esta vez",
         "Pasa 0 de 9 etapas",
     ] {

@@ -17,6 +17,7 @@ pub use running::{Exit, Running, Server};
 use running::Pipes;
 
 use crate::failure::Failure;
+use crate::limits::raise_descriptor_limit;
 use crate::waiting::DEFAULT_LIMIT;
 use crate::wording;
 use terminal::Terminal;
@@ -136,7 +137,11 @@ impl Program {
     }
 
     /// Lo arranca sin esperar nada: para programas que no son servidores.
+    ///
+    /// Antes sube [el límite de descriptores](crate::raise_descriptor_limit) de este proceso, que el
+    /// programa hereda: los que puede abrir no dependen de la terminal.
     pub fn spawn(self) -> Result<Running, Failure> {
+        raise_descriptor_limit();
         let name = self.name();
         let mut command = self.command();
         let result = match self.stdin {
