@@ -661,6 +661,39 @@ mod tests {
     }
 
     #[test]
+    fn crecer_es_doblarse_y_no_crecer_es_quedarse_en_menos_de_un_tercio() {
+        let times = |most: f64| {
+            let cost = |case: Case| match (case.engine, case.connections, case.active) {
+                (Engine::Epoll, 10_000, 10) => 4000.0 * most,
+                _ => 4000.0,
+            };
+            growth(&made_up(cost, usual_memory), Engine::Epoll).unwrap()
+        };
+        assert_eq!(times(1.25), Growth::Flat);
+        assert_eq!(times(1.4), Growth::Unclear);
+        assert_eq!(times(1.9), Growth::Unclear);
+        assert!(matches!(times(2.5), Growth::Linear(_)));
+    }
+
+    #[test]
+    fn de_tamaños_parecidos_no_se_deduce_cómo_crece() {
+        let between = |few, many| {
+            let mut report = made_up(usual_cost, usual_memory);
+            report.points.retain(|point| [few, many].contains(&point.case.connections));
+            growth(&report, Engine::Epoll)
+        };
+        assert_eq!(between(1000, 10_000), Some(Growth::Flat));
+        let mut report = made_up(usual_cost, usual_memory);
+        report.points.retain(|point| point.case.connections <= 100);
+        for point in &mut report.points {
+            if point.case.connections == 100 {
+                (point.case.connections, point.case.active) = (90, point.case.active.min(10));
+            }
+        }
+        assert_eq!(growth(&report, Engine::Epoll), None);
+    }
+
+    #[test]
     fn de_un_solo_tamaño_no_se_deduce_cómo_crece() {
         let mut report = made_up(usual_cost, usual_memory);
         report.points.retain(|point| point.case.connections == 1000);
