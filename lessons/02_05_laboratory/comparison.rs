@@ -92,8 +92,9 @@ fn difference(before: &Point, after: &Point, compared: &Compared) -> Option<Diff
     })
 }
 
-/// La comparación, para leer.
+/// La comparación, para leer. Lo que se midió menos de tres veces no se compara.
 pub fn text(one: &Report, other: &Report) -> String {
+    let (one, other) = (&one.settled(), &other.settled());
     let mut text = String::new();
     for (name, report) in [("A", one), ("B", other)] {
         let machine = &report.machine;
@@ -181,5 +182,8 @@ mod tests {
             (keep(|case| case.connections < 100), keep(|case| case.connections >= 100));
         assert!(text(&few, &many).ends_with("No tienen ningún caso en común."));
         assert!(text(&few, &few).contains("nada difiere más allá del ruido"));
+        let mut once = few.clone();
+        once.points.iter_mut().for_each(|point| point.runs.truncate(1));
+        assert!(text(&few, &once).ends_with("No tienen ningún caso en común."));
     }
 }

@@ -226,8 +226,8 @@ impl Report {
         }
         if !self.complete {
             self.warnings.push(
-                "Se paró antes de acabar: hay menos repeticiones de las pedidas, y puede faltar \
-                 algún caso."
+                "Se paró antes de acabar: hay menos repeticiones de las pedidas, y puede faltar algún \
+                 caso. Los veredictos solo cuentan los que se midieron tres veces."
                     .to_owned(),
             );
         }

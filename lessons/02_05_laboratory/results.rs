@@ -41,6 +41,9 @@ pub const MANY: usize = 1000;
 /// La parte de su procesador a partir de la cual el generador no puede con más.
 pub const FULL: f64 = 0.95;
 
+/// Repeticiones sin las que no se sabe cuánto ruido hay.
+const ENOUGH: usize = 3;
+
 /// La parte de una espera larga a partir de la cual es más del generador que del motor.
 const LATE: f64 = 0.5;
 
@@ -179,6 +182,19 @@ impl Report {
     /// Los motores de los que se midió algo.
     pub fn engines(&self) -> Vec<Engine> {
         Engine::ALL.into_iter().filter(|&engine| self.measured(engine).next().is_some()).collect()
+    }
+
+    /// El mismo, sin las cifras de los casos que se midieron menos de tres veces: de ellos no se sabe
+    /// el ruido, y no deciden nada.
+    #[must_use]
+    pub fn settled(&self) -> Report {
+        let mut report = self.clone();
+        for point in &mut report.points {
+            if point.runs.len() < ENOUGH {
+                point.runs.clear();
+            }
+        }
+        report
     }
 
     /// Si no hay ni una repetición de ningún caso.

@@ -232,3 +232,31 @@ impl Client {
         self.send(&bytes, calls)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engines::poll::PollSelector;
+    use std::net::TcpStream;
+    use std::time::Duration;
+
+    #[test]
+    fn la_casilla_de_quien_se_va_es_para_quien_llega() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut service = Service::new(PollSelector::default(), listener, false).unwrap();
+        for _ in 0..3 {
+            let client = TcpStream::connect(address).unwrap();
+            service.on_acceptable().unwrap();
+            assert_eq!(service.clients.len(), 1);
+            drop(client);
+            let mut ready = Vec::new();
+            while !ready.iter().any(|ready: &Ready| ready.data == FIRST) {
+                service.selector.select(Some(Duration::from_secs(10)), &mut ready).unwrap();
+                assert!(!ready.is_empty(), "nadie avisa de que el cliente se fue");
+            }
+            service.on_client(0, Events::READ).unwrap();
+            assert!(service.clients[0].is_none());
+        }
+    }
+}

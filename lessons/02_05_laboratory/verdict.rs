@@ -69,6 +69,7 @@ const CALLS: Measure = |run| run.count(|counts| counts.calls);
 
 /// Todas las preguntas, en el orden en que se leen.
 pub fn verdicts(report: &Report) -> Vec<Verdict> {
+    let report = &report.settled();
     vec![
         idle_cost(report),
         cost_growth(report),
@@ -648,6 +649,16 @@ mod tests {
         let report =
             made_up(|case| usual_cost(Case { connections: case.active, ..case }), usual_memory);
         assert_eq!(answer(&report, "mejor select"), Answer::Holds);
+    }
+
+    #[test]
+    fn con_una_repetición_de_cada_caso_no_se_sabe_el_ruido_y_no_se_afirma_nada() {
+        let mut report = made_up(usual_cost, usual_memory);
+        report.points.iter_mut().for_each(|point| point.runs.truncate(2));
+        report.select_limit = None;
+        for verdict in verdicts(&report) {
+            assert_eq!(verdict.answer, Answer::Unknown, "{}", verdict.question);
+        }
     }
 
     #[test]
