@@ -226,11 +226,10 @@ fn measure_web(rounds: usize, choices: &Choices) -> Result<(), Trouble> {
     raise_descriptor_limit();
     let stop = Stop::on_signals()?;
     let outputs = Outputs::prepare(choices, "web.html")?;
-    let outcome = web::measure(rounds, &Cores::split()?, &stop)?;
-    if !outcome.complete && outcome.is_empty() {
-        terminal::note(NOTHING_YET);
-        return Ok(());
-    }
+    let outcome = match web::measure(rounds, &Cores::split()?, &stop) {
+        Ok(outcome) if !outcome.is_empty() => outcome,
+        other => return nothing(other.err(), &stop),
+    };
     terminal::say(web::report::text(&outcome).trim_end());
     outputs.write(&outcome, &web::report::page(&outcome), outcome.complete)
 }
@@ -239,13 +238,23 @@ fn measure_chat(rounds: usize, choices: &Choices) -> Result<(), Trouble> {
     raise_descriptor_limit();
     let stop = Stop::on_signals()?;
     let outputs = Outputs::prepare(choices, "chat.html")?;
-    let outcome = chat::measure(rounds, &Cores::split()?, &stop)?;
-    if !outcome.complete && outcome.is_empty() {
+    let outcome = match chat::measure(rounds, &Cores::split()?, &stop) {
+        Ok(outcome) if !outcome.is_empty() => outcome,
+        other => return nothing(other.err(), &stop),
+    };
+    terminal::say(chat::report::text(&outcome).trim_end());
+    outputs.write(&outcome, &chat::report::page(&outcome), outcome.complete)
+}
+
+/// No se midió nada: porque alguien lo paró, quizá a mitad de compilar, o porque no se pudo.
+fn nothing(trouble: Option<Trouble>, stop: &Stop) -> Result<(), Trouble> {
+    if asked(stop) {
         terminal::note(NOTHING_YET);
         return Ok(());
     }
-    terminal::say(chat::report::text(&outcome).trim_end());
-    outputs.write(&outcome, &chat::report::page(&outcome), outcome.complete)
+    Err(trouble.unwrap_or_else(|| {
+        Trouble::new("no se pudo medir nada", "mira con cargo test si las lecciones funcionan aquí")
+    }))
 }
 
 /// Lo que el capítulo muestra. Con `measuring`, antes se mide todo de nuevo.

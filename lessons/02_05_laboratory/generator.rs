@@ -518,6 +518,19 @@ mod tests {
     }
 
     #[test]
+    fn un_mensaje_que_sale_tarde_ya_estaba_esperando() {
+        // Veinte mil mensajes para el mismo instante: enviarlos lleva milisegundos, y los últimos
+        // salen tarde. Nadie responde, y todos llevan esperando desde que tocaba: medio segundo.
+        let address = dozing_echo(Duration::from_secs(5), 2);
+        let mut crowd = Crowd::connect(address, 1, 1).unwrap();
+        let paced = crowd.pace(50_000_000, Duration::from_micros(400)).unwrap();
+        let milliseconds = |time: u64| time / 1_000_000;
+        assert_eq!((paced.unanswered, paced.waits.len()), (20_000, 20_000));
+        assert!(milliseconds(paced.late.max()) >= 5, "{} ns", paced.late.max());
+        assert!(milliseconds(paced.waits.min()) >= 499, "{} ns", paced.waits.min());
+    }
+
+    #[test]
     fn lo_que_no_vuelve_también_se_cuenta() {
         let address = dozing_echo(Duration::from_secs(3), 2);
         let mut crowd = Crowd::connect(address, 1, 1).unwrap();

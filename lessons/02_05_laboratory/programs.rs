@@ -15,6 +15,7 @@ use crate::report::terminal::note;
 /// # Errors
 /// No compila: ya lo habrá dicho cargo.
 pub fn lesson(name: &str) -> Result<PathBuf, Trouble> {
+    note(&format!("Compilando {name}, si hace falta…"));
     build(&Path::new(COURSE).join("Cargo.toml"), &["--package", "multiplexacion", "--bin", name])
         .map_err(|_| {
         Trouble::new(
@@ -27,7 +28,7 @@ pub fn lesson(name: &str) -> Result<PathBuf, Trouble> {
 
 /// Compila el eco sobre io_uring de «Más allá», si se puede.
 pub fn uring() -> Option<PathBuf> {
-    note("Compilando el eco sobre io_uring; solo la primera vez…");
+    note("Compilando el eco sobre io_uring, si hace falta…");
     let manifest = Path::new(COURSE).join("Cargo.toml");
     if build(&manifest, &["--package", "mas_alla", "--bin", "eco_uring"]).is_err() {
         note("No se pudo compilar: se mide sin él.");
@@ -38,7 +39,7 @@ pub fn uring() -> Option<PathBuf> {
 
 /// Compila los pares, si se puede: traen otras bibliotecas, y por eso viven aparte.
 pub fn peers() -> Option<PathBuf> {
-    note("Compilando los pares (hyper y may_minihttp); solo la primera vez…");
+    note("Compilando los pares (hyper y may_minihttp), si hace falta…");
     let manifest = Path::new(crate::commands::LESSON).join("pares/Cargo.toml");
     if build(&manifest, &[]).is_err() {
         note("No se pudieron compilar: se mide sin ellos.");

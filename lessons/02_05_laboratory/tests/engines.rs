@@ -61,7 +61,7 @@ fn fill(mut client: &TcpStream) -> Vec<u8> {
     let mut stalled = 0;
     // Que no quepa una vez no basta: el motor puede estar leyendo.
     while stalled < 50 {
-        let piece: Vec<u8> = (0..4096_usize).map(|at| ((sent.len() + at) % 251) as u8).collect();
+        let piece: Vec<u8> = (0..=250).cycle().skip(sent.len() % 251).take(4096).collect();
         match client.write(&piece) {
             Ok(count) => {
                 sent.extend_from_slice(&piece[..count]);
