@@ -531,6 +531,44 @@ mod tests {
     }
 
     #[test]
+    fn a_ritmo_fijo_todos_los_activos_hablan_por_turno() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = thread::spawn(move || {
+            let echoes = listener.incoming().take(4).map(|stream| {
+                let mut stream = stream.unwrap();
+                thread::spawn(move || {
+                    let mut message = [0; MESSAGE];
+                    let mut heard = 0;
+                    while stream.read_exact(&mut message).is_ok() {
+                        heard += 1;
+                        if stream.write_all(&message).is_err() {
+                            break;
+                        }
+                    }
+                    heard
+                })
+            });
+            let echoes: Vec<_> = echoes.collect();
+            echoes.into_iter().map(|echo| echo.join().unwrap()).collect::<Vec<u32>>()
+        });
+        let mut crowd = Crowd::connect(address, 4, 3).unwrap();
+        crowd.pace(1000, Duration::from_millis(30)).unwrap();
+        drop(crowd);
+        // Uno más cada uno, del saludo.
+        let mut heard = server.join().unwrap();
+        heard.sort_unstable();
+        assert_eq!(heard, [1, 11, 11, 11]);
+    }
+
+    #[test]
+    fn un_generador_que_espera_no_llena_su_procesador() {
+        let mut crowd = Crowd::connect(dozing_echo(Duration::from_millis(20), 1), 1, 1).unwrap();
+        let burst = crowd.saturate(Duration::from_millis(100)).unwrap();
+        assert!(burst.busy > 0.0 && burst.busy < 0.5, "{burst:?}");
+    }
+
+    #[test]
     fn lo_que_no_vuelve_también_se_cuenta() {
         let address = dozing_echo(Duration::from_secs(3), 2);
         let mut crowd = Crowd::connect(address, 1, 1).unwrap();

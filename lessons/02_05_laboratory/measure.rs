@@ -13,7 +13,7 @@ use std::os::fd::AsFd;
 
 use crate::cores::Cores;
 use crate::engines::{Engine, select::FD_SETSIZE};
-use crate::generator::{Burst, Crowd, Lost};
+use crate::generator::{Burst, Crowd, Lost, Paced};
 use crate::machine::{Machine, fitting, now};
 use crate::neighbours::Neighbours;
 use crate::plan::{Case, Plan};
@@ -165,28 +165,56 @@ fn repetition(subject: &mut Subject, case: Case, plan: &Plan) -> Result<Run, Fai
     // Lo primero que hace un programa cuesta más que lo demás, y no cuenta.
     crowd.saturate(plan.warm_up())?;
 
-    let (before, cpu) = (subject.tally()?, subject.cpu()?);
+    let before = (subject.cpu()?, subject.tally()?);
     let burst = crowd.saturate(plan.burst())?;
-    let cpu = subject.cpu()?.saturating_sub(cpu);
-    let tally = subject.tally()?;
+    let after = (subject.cpu()?, subject.tally()?);
 
     let paced = crowd.pace(plan.rate, plan.paced())?;
-    let messages = per(&burst);
-    Ok(Run {
-        messages_per_second: lossy(burst.messages) / burst.elapsed.as_secs_f64(),
-        cpu_ns: messages(cpu.as_secs_f64() * 1e9),
-        counts: tally.zip(before).map(|(now, before)| per_message(now.since(before), &messages)),
-        generator_busy: burst.busy,
-        p50_us: quantile(&paced.waits, 0.5),
-        p99_us: quantile(&paced.waits, 0.99),
-        p999_us: quantile(&paced.waits, 0.999),
-        late_us: quantile(&paced.late, 0.99),
-        unanswered: paced.unanswered,
-        bytes_per_connection: lossy(full.saturating_sub(empty)) / lossy(case.connections as u64),
-        threads,
-    })
+    let memory = full.saturating_sub(empty);
+    Ok(Readings { memory, threads, before, burst, after, paced }.run(case.connections))
 }
 // ANCHOR_END: run
+
+/// Lo que se lee en una repetición.
+struct Readings {
+    /// Bytes que ocuparon entre todas las conexiones.
+    memory: u64,
+    threads: u64,
+    /// El procesador que llevaba usado el motor y su cuenta, antes de la ráfaga y después.
+    before: (Duration, Option<Tally>),
+    burst: Burst,
+    after: (Duration, Option<Tally>),
+    paced: Paced,
+}
+
+impl Readings {
+    /// Lo que significan, por mensaje y por conexión.
+    fn run(&self, connections: usize) -> Run {
+        let (burst, paced) = (&self.burst, &self.paced);
+        let messages = lossy(burst.messages.max(1));
+        let cpu = self.after.0.saturating_sub(self.before.0);
+        Run {
+            messages_per_second: lossy(burst.messages) / burst.elapsed.as_secs_f64(),
+            cpu_ns: cpu.as_secs_f64() * 1e9 / messages,
+            counts: self.after.1.zip(self.before.1).map(|(after, before)| {
+                let done = after.since(before);
+                Counts {
+                    calls: lossy(done.calls) / messages,
+                    wakeups: lossy(done.wakeups) / messages,
+                    switches: lossy(done.switches) / messages,
+                }
+            }),
+            generator_busy: burst.busy,
+            p50_us: quantile(&paced.waits, 0.5),
+            p99_us: quantile(&paced.waits, 0.99),
+            p999_us: quantile(&paced.waits, 0.999),
+            late_us: quantile(&paced.late, 0.99),
+            unanswered: paced.unanswered,
+            bytes_per_connection: lossy(self.memory) / lossy(connections as u64),
+            threads: self.threads,
+        }
+    }
+}
 
 impl Report {
     /// Añade lo que se vio al medir y resta valor a las cifras.
@@ -268,20 +296,6 @@ pub fn asked(stop: &Stop) -> bool {
     matches!(poll(&mut watched, PollTimeout::ZERO), Ok(ready) if ready > 0)
 }
 
-/// Divide entre los mensajes de una ráfaga.
-fn per(burst: &Burst) -> impl Fn(f64) -> f64 + use<> {
-    let messages = lossy(burst.messages.max(1));
-    move |total| total / messages
-}
-
-fn per_message(tally: Tally, messages: impl Fn(f64) -> f64) -> Counts {
-    Counts {
-        calls: messages(lossy(tally.calls)),
-        wakeups: messages(lossy(tally.wakeups)),
-        switches: messages(lossy(tally.switches)),
-    }
-}
-
 /// El valor que no pasa la fracción `part` de `times`, en microsegundos.
 fn quantile(times: &Histogram<u64>, part: f64) -> f64 {
     lossy(times.value_at_quantile(part)) / 1000.0
@@ -296,6 +310,36 @@ fn lossy(number: u64) -> f64 {
 mod tests {
     use super::*;
     use crate::made_up::{made_up, usual_cost, usual_memory};
+
+    #[test]
+    fn las_lecturas_se_reparten_entre_los_mensajes_y_las_conexiones() {
+        let times = |unit: u64| {
+            let mut times = Histogram::new(3).unwrap();
+            (1..=1000).for_each(|place| times.record(place * unit).unwrap());
+            times
+        };
+        let tally = |calls, wakeups, switches| Some(Tally { calls, wakeups, switches, refused: 0 });
+        let run = Readings {
+            memory: 80_000,
+            threads: 3,
+            before: (Duration::from_millis(5), tally(100, 50, 10)),
+            burst: Burst { messages: 1000, elapsed: Duration::from_millis(500), busy: 0.25 },
+            after: (Duration::from_millis(15), tally(2100, 1050, 510)),
+            paced: Paced { waits: times(1_000_000), late: times(1000), unanswered: 7 },
+        }
+        .run(20);
+        let near = |one: f64, other: f64| (one / other - 1.0).abs() < 0.002;
+        assert!(near(run.messages_per_second, 2000.0) && near(run.cpu_ns, 10_000.0), "{run:?}");
+        let counts = run.counts.unwrap();
+        assert!(near(counts.calls, 2.0) && near(counts.wakeups, 1.0) && near(counts.switches, 0.5));
+        assert!(near(run.p50_us, 500_000.0) && near(run.p99_us, 990_000.0), "{run:?}");
+        assert!(near(run.p999_us, 999_000.0) && near(run.late_us, 990.0), "{run:?}");
+        assert!(
+            near(run.generator_busy, 0.25) && near(run.bytes_per_connection, 4000.0),
+            "{run:?}"
+        );
+        assert_eq!((run.unanswered, run.threads), (7, 3));
+    }
 
     fn warnings(change: impl Fn(&mut Run)) -> Vec<String> {
         let mut report = made_up(usual_cost, usual_memory);

@@ -60,7 +60,7 @@ impl Neighbours {
         }
         let total = machine_seconds() - self.total;
         let ours = our_seconds() - self.ours;
-        warnings.extend(noisy((total - ours) / self.since.elapsed().as_secs_f64()));
+        warnings.extend(noisy(total, ours, self.since.elapsed().as_secs_f64()));
         warnings
     }
 }
@@ -80,8 +80,9 @@ fn hang(sign: &str) -> Sign {
     }
 }
 
-/// El aviso, si los demás programas ocuparon de media tantos procesadores.
-fn noisy(used: f64) -> Option<String> {
+/// El aviso, si lo que trabajó la máquina en `elapsed` segundos, sin lo nuestro, es demasiado.
+fn noisy(total: f64, ours: f64, elapsed: f64) -> Option<String> {
+    let used = (total - ours) / elapsed;
     (used > NOISE).then(|| {
         format!(
             "Otros programas ocuparon de media {} procesadores mientras se medía. Lo que cada programa \
@@ -121,8 +122,9 @@ mod tests {
 
     #[test]
     fn los_vecinos_ruidosos_se_avisan_y_los_tranquilos_no() {
-        assert_eq!(noisy(0.1), None);
-        assert!(noisy(0.8).is_some_and(|warning| warning.contains("de media 0,80 procesadores")));
+        assert_eq!(noisy(11.0, 10.0, 10.0), None);
+        let warning = noisy(18.0, 10.0, 10.0).unwrap();
+        assert!(warning.contains("de media 0,80 procesadores"), "{warning}");
     }
 
     #[test]

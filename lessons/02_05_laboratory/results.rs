@@ -235,3 +235,22 @@ impl Report {
 pub fn json(data: &impl Serialize) -> io::Result<String> {
     Ok(serde_json::to_string_pretty(data).map_err(io::Error::other)? + "\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cores::Cores;
+
+    #[test]
+    fn con_menos_conexiones_que_activas_hablan_todas_y_cuenta_en_las_dos_series() {
+        let plan = Plan::usual().with_connections(&[2, 20]);
+        let machine = Machine::this_one(&Cores::split().unwrap());
+        let mut report = Report::new("2026-01-31 09:30".into(), machine, plan);
+        report.points.iter_mut().for_each(|point| point.runs.push(Run::default()));
+        let cases = |points: Vec<&Point>| -> Vec<(usize, usize)> {
+            points.iter().map(|point| (point.case.connections, point.case.active)).collect()
+        };
+        assert_eq!(cases(report.idle(Engine::Epoll).collect()), [(2, 2), (20, 10)]);
+        assert_eq!(cases(report.busy(Engine::Epoll).collect()), [(2, 2), (20, 20)]);
+    }
+}

@@ -56,6 +56,13 @@ fn cada_motor_se_mide_y_el_informe_los_nombra() {
         let at_least = if case.engine == Engine::Threads { 1.99 } else { 2.0 };
         assert!(run.count(|counts| counts.calls) >= at_least, "{case:?}: {run:?}");
         assert!(run.p50_us <= run.p99_us && run.p99_us <= run.p999_us, "{case:?}");
+        if case.engine == Engine::Threads {
+            assert!(run.count(|counts| counts.wakeups) > 0.9, "{case:?}: {run:?}");
+        }
+        // La pila de un hilo, en páginas; de lo que ocupa cada conexión, y no entre las activas.
+        if case.engine == Engine::Threads && case.connections == 100 {
+            assert!((4096.0..100_000.0).contains(&run.bytes_per_connection), "{run:?}");
+        }
         // Con hilos, el principal, el que acepta y uno por cliente; puede quedar el de quien probó.
         let clients = if case.engine == Engine::Threads { case.connections as u64 + 1 } else { 0 };
         assert!((clients + 1..=clients + 2).contains(&run.threads), "{case:?}: {run:?}");
@@ -95,6 +102,17 @@ fn estropear_epoll_a_propósito_cambia_el_veredicto() {
     let sound = experiment(None, plan());
     let calls = |report: &Report| report.points[1].runs[0].count(|counts| counts.calls);
     assert!(calls(&sound) < 5.0 && calls(&worse) > 100.0);
+}
+
+#[test]
+fn las_repeticiones_van_una_vez_hacia_delante_y_otra_hacia_atrás() {
+    let stop = Stop::on_signals().unwrap();
+    let plan = Plan { repeats: 2, burst_ms: 5, ..tiny(&[Engine::Epoll], &[2, 3]) };
+    let mut order = Vec::new();
+    laboratory(None).experiment(plan, &stop, |progress| {
+        order.extend(progress.case.map(|case| case.connections));
+    });
+    assert_eq!(order, [2, 3, 3, 2]);
 }
 
 #[test]
