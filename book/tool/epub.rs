@@ -37,16 +37,16 @@ pub fn write(folder: &Path, pages: &[Page], target: &Path) -> io::Result<()> {
         zip.write_all(text.as_bytes())
     };
     add("META-INF/container.xml", CONTAINER)?;
-    add("libro/contenido.opf", &package(pages))?;
+    let bodies = pages
+        .iter()
+        .map(|page| fs::read_to_string(folder.join(&page.file)).map(|html| chapter(&html)))
+        .collect::<io::Result<Vec<String>>>()?;
+    add("libro/contenido.opf", &package(pages, &bodies))?;
     add("libro/indice.xhtml", &contents(pages))?;
     add("libro/estilo.css", STYLE)?;
-    for page in pages {
-        let html = fs::read_to_string(folder.join(&page.file))?;
+    for (page, body) in pages.iter().zip(&bodies) {
         let up = "../".repeat(page.file.matches('/').count());
-        add(
-            &format!("libro/{}", xhtml_name(&page.file)),
-            &document(&page.name, &up, &chapter(&html)),
-        )?;
+        add(&format!("libro/{}", xhtml_name(&page.file)), &document(&page.name, &up, body))?;
     }
     zip.finish()?;
     Ok(())
@@ -142,13 +142,15 @@ fn contents(pages: &[Page]) -> String {
     document("Índice", "", &body)
 }
 
-fn package(pages: &[Page]) -> String {
+/// Lo que el EPUB trae, y en qué orden se lee. De cada página hay que decir si lleva dibujos.
+fn package(pages: &[Page], bodies: &[String]) -> String {
     let mut manifest = String::new();
     let mut spine = String::new();
-    for (place, page) in pages.iter().enumerate() {
+    for (place, (page, body)) in pages.iter().zip(bodies).enumerate() {
+        let drawn = if body.contains("<svg") { " properties=\"svg\"" } else { "" };
         let _ = writeln!(
             manifest,
-            "<item id=\"p{place}\" href=\"{}\" media-type=\"application/xhtml+xml\" properties=\"svg\"/>",
+            "<item id=\"p{place}\" href=\"{}\" media-type=\"application/xhtml+xml\"{drawn}/>",
             xhtml_name(&page.file)
         );
         let _ = writeln!(spine, "<itemref idref=\"p{place}\"/>");

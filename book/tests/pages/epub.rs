@@ -1,6 +1,6 @@
 //! El EPUB: lo que un lector exige para abrirlo.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read;
 
@@ -41,11 +41,21 @@ fn el_epub_se_puede_abrir() {
         .collect();
     let listed = files.keys().filter(|name| name.starts_with("libro/") && *name != root).count();
     assert_eq!(items.len(), listed, "el manifiesto enumera todos los archivos, y solo esos");
+    let drawn: BTreeSet<&str> = package
+        .descendants()
+        .filter(|node| node.attribute("properties") == Some("svg"))
+        .map(|item| item.attribute("href").unwrap())
+        .collect();
     for href in items.values().filter(|href| href.ends_with(".xhtml")) {
         let options = roxmltree::ParsingOptions { allow_dtd: true, ..Default::default() };
         let page = &files[&format!("libro/{href}")];
         Document::parse_with_options(page, options)
             .unwrap_or_else(|error| panic!("{href}: {error}"));
+        assert_eq!(
+            page.contains("<svg"),
+            drawn.contains(href),
+            "{href}: si lleva dibujos, lo dice"
+        );
         assert!(!page.contains("var(--"), "{href}: hay lectores sin variables de CSS");
     }
     let spine: Vec<&str> = package
