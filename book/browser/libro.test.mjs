@@ -97,6 +97,28 @@ describe('el libro en el navegador', {skip: lack && `AVISO: sin probar: ${lack}`
         });
     }
 
+    // En las tablas, los identificadores que el final de una línea parte por dentro.
+    function brokenWords(page) {
+        return page.evaluate(() => {
+            document.querySelectorAll('details').forEach(details => { details.open = true; });
+            const broken = [];
+            for (const code of document.querySelectorAll('main td code')) {
+                const walker = document.createTreeWalker(code, NodeFilter.SHOW_TEXT);
+                while (walker.nextNode()) {
+                    for (const word of walker.currentNode.data.matchAll(/[\p{L}\p{N}_]+/gu)) {
+                        const range = document.createRange();
+                        range.setStart(walker.currentNode, word.index);
+                        range.setEnd(walker.currentNode, word.index + word[0].length);
+                        if (new Set([...range.getClientRects()].map(({top}) => top)).size > 1) {
+                            broken.push(word[0]);
+                        }
+                    }
+                }
+            }
+            return broken;
+        });
+    }
+
     // Los fallos graves de accesibilidad, con las preguntas ya contestadas.
     async function inaccessible(page, rules) {
         await page.evaluate(() =>
@@ -132,6 +154,36 @@ describe('el libro en el navegador', {skip: lack && `AVISO: sin probar: ${lack}`
                 });
             }
         }
+    });
+
+    test('en un teléfono, las tablas no parten los nombres y se desplazan con el teclado', async () => {
+        const {page, close} = await open(site.url, {width: NARROW});
+        let scrolling = 0;
+        for (const address of pages) {
+            await page.goto(address, {waitUntil: 'load'});
+            assert.deepEqual(await brokenWords(page), [], address);
+            // Al siguiente fotograma, que lo que estaba plegado acaba de tener ancho.
+            const wide = await page.evaluate(() => new Promise(resolve => requestAnimationFrame(() =>
+                requestAnimationFrame(() => resolve([...document.querySelectorAll('main pre > code, .table-wrapper, main figure')]
+                    .filter(element => element.scrollWidth > element.clientWidth)
+                    .map(element => ({
+                        html: element.outerHTML.slice(0, 80),
+                        focusable: element.tabIndex === 0 && element.ariaLabel?.length > 0,
+                        hinted: getComputedStyle(element).backgroundAttachment.includes('local'),
+                    })))))));
+            scrolling += wide.length;
+            assert.deepEqual(wide.filter(({focusable, hinted}) => !focusable || !hinted), [], address);
+        }
+        assert.ok(scrolling > 100, `solo se desplazan ${scrolling} cosas`);
+
+        await page.goto(`${site.url}mas_alla/tokio.html`, {waitUntil: 'load'});
+        const table = page.locator('.table-wrapper[tabindex="0"]').first();
+        await table.focus();
+        await page.keyboard.press('ArrowRight');
+        await page.waitForFunction(() => document.activeElement.scrollLeft > 0);
+        await page.setViewportSize({width: 1280, height: 900});
+        await page.waitForFunction(() => document.querySelector('.table-wrapper[tabindex="0"]') === null);
+        await close();
     });
 
     test('no queda inglés en lo que pone mdBook', async () => {

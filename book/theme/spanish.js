@@ -142,23 +142,9 @@
         }
     }
 
-    // Lo que se desplaza de lado tiene que poder desplazarse sin ratón.
-    function makeWideThingsReachable() {
-        const names = { 'pre > code': 'Código', '.table-wrapper': 'Tabla', 'figure': 'Gráfica' };
-        for (const [selector, name] of Object.entries(names)) {
-            for (const wide of document.querySelectorAll(`main ${selector}`)) {
-                if (wide.scrollWidth <= wide.clientWidth) continue;
-                wide.tabIndex = 0;
-                wide.setAttribute('role', 'group');
-                wide.setAttribute('aria-label', name);
-            }
-        }
-    }
-
     translate(document.body);
     agree();
     tidyThemes();
     makeSidebarReachable();
-    makeWideThingsReachable();
     watch();
 })();
