@@ -229,6 +229,7 @@ describe('el libro en el navegador', {skip: lack && `AVISO: sin probar: ${lack}`
         };
         await same('conexion ', 'conexión ', 'sin tilde');
         await same('descriptores ', 'descriptor ', 'el plural y el singular');
+        await same('hilos ', 'hilo ', 'el plural de una palabra corta');
         await same('EPOLL ', 'epoll ', 'en mayúsculas');
         assert.ok(has(await search(page, 'búfere'), 'búfer'), 'una palabra a medio escribir');
         const first = await search(page, 'í');
@@ -247,6 +248,66 @@ describe('el libro en el navegador', {skip: lack && `AVISO: sin probar: ${lack}`
         assert.deepEqual(await search(page, 'xyzxyz '), []);
         assert.match(await page.textContent('#mdbook-searchresults-header'), /^Ningún resultado/);
         assert.deepEqual(troubles, []);
+        await close();
+    });
+
+    test('lo primero que encuentra quien busca un término es qué significa, en español o en inglés', async () => {
+        const {page, close} = await open(site.url);
+        const terms = await page.evaluate(() => window.glosario);
+        assert.ok(terms.length > 30, `solo ${terms.length} términos`);
+        const poor = [];
+        for (const {spanish, english, address, meaning} of terms) {
+            // De «deadline, timeout» y «reset (RST)» vale cada nombre.
+            for (const name of [spanish, ...english.split(/[,()]/).map(name => name.trim()).filter(Boolean)]) {
+                await search(page, `${name} `);
+                const first = await page.$$eval('#mdbook-searchresults li', items => items.slice(0, 3).map(item =>
+                    item.querySelector('a').href + item.querySelector('.teaser').textContent));
+                const wanted = [address.split('#')[0], meaning.slice(0, 40)];
+                if (!first.some(result => wanted.every(part => result.includes(part)))) {
+                    poor.push(name);
+                }
+            }
+        }
+        assert.deepEqual(poor, []);
+        await close();
+    });
+
+    test('encuentra lo que un estudiante teclea', async () => {
+        const {page, close} = await open(site.url);
+        for (const [query, title] of [
+            ['Address already in use', 'Si algo no sale'],
+            ['connection refused', 'Si algo no sale'],
+            ['too many open files', 'Si algo no sale'],
+            ['broken pipe', 'El final no es un error'],
+            ['connection reset by peer', 'El final no es un error'],
+            ['epoll', 'Una web sobre epoll'],
+            ['select', 'Un chat sobre select'],
+            ['strace', 'Mientras tanto, en el núcleo'],
+            ['instalar rust', 'Preparación'],
+            ['windows', 'En Windows'],
+            ['docker', 'En un contenedor'],
+            ['C10K', 'Antes de la segunda'],
+            ['ulimit', 'Si algo no sale'],
+            ['cola', 'La cola de quienes ya llamaron'],
+        ]) {
+            const results = (await search(page, query)).slice(0, 3);
+            assert.ok(results.some(result => result.includes(title)), `${query}: ${results.join('\n')}`);
+        }
+        const quoted = await search(page, 'rustup ');
+        assert.ok(quoted.length > 0 && quoted.every(result => !result.includes('Óxido')), 'no traduce lo que cita');
+        await close();
+    });
+
+    test('de una palabra mal escrita propone la buena', async () => {
+        const {page, close} = await open(site.url);
+        for (const [wrong, right] of [['slect', 'select'], ['descriptro', 'descriptor'], ['conexxion', 'conexión'],
+            ['hiilo', 'hilo'], ['epol_wait', 'epoll_wait']]) {
+            assert.deepEqual(await search(page, `${wrong} `), [], wrong);
+            assert.equal(await page.textContent('.sugerencia'), right);
+        }
+        await page.keyboard.press('Enter');
+        await page.locator('#mdbook-searchresults-header').filter({hasText: '«epoll_wait»'}).waitFor();
+        assert.ok(await page.locator('#mdbook-searchresults li').count() > 3);
         await close();
     });
 

@@ -22,6 +22,11 @@ window.search = window.search || {};
     const MAX_RESULTS = 30;
     const MAX_MENTIONS = 4;
     const TEASER = 220;
+    // Quien busca un término quiere primero lo que significa, después dónde se explica y al final dónde
+    // se practica.
+    const GLOSSARY = 24;
+    const EXERCISES = 0.7;
+    const SHORTEST_MISTAKE = 4;
 
     function lower(text) {
         return text.normalize('NFC').toLowerCase();
@@ -34,9 +39,10 @@ window.search = window.search || {};
     }
 
     // La raíz ligera de J. Savoy para el español (la de Lucene): quita género y número, y nada más.
-    // Recibe una palabra ya sin tildes.
+    // Aquella deja como están las palabras de cuatro letras; esta no, para que «hilos» encuentre
+    // «hilo». Recibe una palabra ya sin tildes.
     function stem(word) {
-        if (word.length < 5) {
+        if (word.length < 4) {
             return word;
         }
         if (/[oae]$/.test(word)) {
@@ -67,14 +73,25 @@ window.search = window.search || {};
     // ——— El índice
 
     class Index {
-        constructor({doc_urls: urls, index}) {
-            this.pages = Object.values(index.documentStore.docs)
-                .map(page => ({...page, url: urls[page.id]}));
+        constructor({doc_urls: urls, index}, glossary) {
+            // Del glosario, cada término por su cuenta y no la página entera.
+            const sections = Object.values(index.documentStore.docs)
+                .map(page => ({...page, url: urls[page.id]}))
+                .filter(({url}) => glossary.length === 0 || !url.startsWith('glosario.html'));
+            this.pages = [...sections, ...glossary.map(definition)];
             this.postings = new Map();
-            this.pages.forEach((page, number) => {
+            sections.forEach((page, number) => {
                 this.add(number, page.body, 1, MAX_MENTIONS);
                 this.add(number, page.title, 8);
                 this.add(number, page.breadcrumbs, 2);
+            });
+            glossary.forEach(({spanish, english, meaning}, place) => {
+                const symbols = (meaning.match(/\b[A-Z][A-Z_]+\b/g) || []).join(' ');
+                for (const name of [spanish, english, symbols]) {
+                    // Quien busca «conexión» no busca, sin más, «reinicio de la conexión».
+                    this.add(sections.length + place, name, GLOSSARY / [...tokens(name)].length, GLOSSARY);
+                }
+                this.add(sections.length + place, meaning, 1, 1);
             });
         }
 
@@ -107,6 +124,18 @@ window.search = window.search || {};
             return scores;
         }
 
+        // La palabra del libro que más se parece a una que no está, o nada.
+        nearest(word) {
+            let best = {count: 0};
+            for (const {pages, forms} of this.postings.values()) {
+                const form = [...forms].find(form => isOneSlipAway(fold(form), fold(word)));
+                if (form && pages.size > best.count) {
+                    best = {form, count: pages.size};
+                }
+            }
+            return best.form;
+        }
+
         // Las páginas que tienen todas las palabras; si no hay ninguna, las que tienen alguna.
         search(terms) {
             const all = terms.map(term => this.scores(term));
@@ -117,10 +146,28 @@ window.search = window.search || {};
                     total.set(number, {sum: sum + value, hits: hits + 1});
                 }
             }
-            const ranked = [...total].sort(([, one], [, other]) => other.sum - one.sum);
+            const worth = ([number, {sum}]) => sum * (this.pages[number].url.startsWith('ejercicios/') ? EXERCISES : 1);
+            const ranked = [...total].sort((one, other) => worth(other) - worth(one));
             const complete = ranked.filter(([, {hits}]) => hits === terms.length);
             return (complete.length ? complete : ranked).map(([number]) => this.pages[number]);
         }
+    }
+
+    // Una fila del glosario, como si fuera una página; lleva a donde se explica.
+    function definition({spanish, english, address, meaning}) {
+        const title = english === spanish ? spanish : `${spanish} (${english})`;
+        return {title, breadcrumbs: `Glosario » ${title}`, body: meaning, url: address};
+    }
+
+    // ¿Se pasa de una a otra con una letra de más, de menos, cambiada o a destiempo?
+    function isOneSlipAway(one, other) {
+        let same = 0;
+        while (same < one.length && one[same] === other[same]) {
+            same += 1;
+        }
+        const [left, right] = [one.slice(same), other.slice(same)];
+        return left !== right && (left.slice(1) === right.slice(1) || left === right.slice(1) || left.slice(1) === right
+            || (left[0] === right[1] && left[1] === right[0] && left.slice(2) === right.slice(2)));
     }
 
     // Lo que se busca. La última palabra, mientras se escribe, vale por las que empiezan así; con
@@ -188,7 +235,7 @@ window.search = window.search || {};
         script.id = 'indice-del-buscador';
         script.src = window.path_to_searchindex_js || path_to_root + 'searchindex.js';
         script.onload = () => {
-            index = new Index(window.search);
+            index = new Index(window.search, window.glosario || []);
             form.classList.remove('searching');
             update();
         };
@@ -236,7 +283,29 @@ window.search = window.search || {};
             found = index.search(terms).slice(0, MAX_RESULTS);
         }
         header.textContent = count(found.length, query.trim());
+        if (found.length === 0) {
+            header.append(...suggestion(query));
+        }
         list.append(...found.map(page => item(page, terms, query.trim())));
+    }
+
+    // Lo mismo, con cada palabra que no está cambiada por la que más se le parece.
+    function suggestion(query) {
+        const corrected = query.trim().replace(WORD, word =>
+            word.length < SHORTEST_MISTAKE ? word : index.nearest(word) || word);
+        if (corrected === query.trim()) {
+            return [];
+        }
+        const retry = document.createElement('button');
+        retry.type = 'button';
+        retry.className = 'sugerencia';
+        retry.textContent = corrected;
+        retry.addEventListener('click', () => {
+            box.value = corrected + ' ';
+            box.focus();
+            update();
+        });
+        return ['. ¿Querías decir «', retry, '»?'];
     }
 
     function count(number, query) {
@@ -331,7 +400,7 @@ window.search = window.search || {};
         if (event.altKey || event.ctrlKey || event.metaKey) {
             return;
         }
-        const links = [...list.querySelectorAll('a')];
+        const links = [...panel.querySelectorAll('.sugerencia, li a')];
         const place = links.indexOf(document.activeElement);
         const inside = event.target === box || place >= 0;
         let act = null;

@@ -61,10 +61,11 @@
         }
     }
 
-    // Lo del capítulo ya está en español: ahí solo se miran los botones que añade mdBook.
+    // Lo del capítulo ya está en español, también lo que el buscador cita: ahí solo se miran los
+    // botones que añade mdBook.
     function isProse(node) {
         const element = node.nodeType === Node.ELEMENT_NODE ? node : node.parentElement;
-        return !element || element.closest('main, .sidebar-scrollbox') !== null
+        return !element || element.closest('main, .sidebar-scrollbox, #mdbook-searchresults') !== null
             && element.closest('.buttons') === null;
     }
 

@@ -1,11 +1,11 @@
 //! Lo que se escribe solo y se guarda en el repositorio, para que a un mdBook cualquiera no le
-//! falte nada: los dibujos y los capítulos de los ejercicios.
+//! falte nada: los dibujos, los capítulos de los ejercicios y los términos que sabe el buscador.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::{drawings, exercises};
+use crate::{drawings, exercises, glossary};
 
 /// Un archivo y lo que debe contener.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl Generated {
 /// # Errors
 /// No se puede leer de dónde sale, o un dibujo está mal escrito.
 pub fn all(book: &Path) -> io::Result<Vec<Generated>> {
-    Ok([drawings::all(book)?, exercises::all(book)?].concat())
+    Ok([drawings::all(book)?, exercises::all(book)?, glossary::all(book)?].concat())
 }
 
 /// Los que sobran: están en las carpetas de lo que se escribe solo, y ya no salen de nada.

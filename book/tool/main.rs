@@ -79,8 +79,8 @@ fn renew(options: &Options) -> Result<Vec<Page>, Trouble> {
     generated::refresh(book()).map_err(|error| match error.kind() {
         io::ErrorKind::InvalidData => Trouble::new(error.to_string(), "corrige ese archivo"),
         _ => Trouble::new(
-            format!("no se pueden poner al día los dibujos y los ejercicios: {}", reason(&error)),
-            "revisa los permisos de book/src",
+            format!("no se puede poner al día lo que se escribe solo: {}", reason(&error)),
+            "revisa los permisos de book/src y de book/theme",
         ),
     })?;
     building::build(book(), options)

@@ -8,7 +8,7 @@ use roxmltree::Document;
 use crate::book::{book, built};
 
 #[test]
-fn los_dibujos_y_los_ejercicios_están_al_día() {
+fn lo_que_se_escribe_solo_está_al_día() {
     let current = generated::all(book()).unwrap();
     let stale: Vec<_> =
         current.iter().filter(|file| !file.is_current()).map(|file| &file.path).collect();
