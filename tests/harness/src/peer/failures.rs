@@ -108,6 +108,11 @@ impl Peer {
                  (`to_be_bytes`).",
                 wording::bytes(swapped)
             ))
+        } else if length.to_be_bytes().iter().all(u8::is_ascii_graphic) {
+            failure.hint(format!(
+                "esos cuatro bytes son «{}»: parece un texto sin su longitud delante.",
+                length.to_be_bytes().escape_ascii()
+            ))
         } else {
             failure
         }
