@@ -23,7 +23,8 @@ pub(crate) fn run(course: &Course, exercise: &Exercise, port: u16) -> Result<boo
     };
     paint::say("Ctrl-C para terminar.");
     let mut child = Command::new(executable)
-        .args(["--ignored", "--exact", "ejecutar", "--nocapture"])
+        // Con un solo hilo de pruebas, el arnés escribe el nombre de la prueba delante de lo suyo.
+        .args(["--ignored", "--exact", "ejecutar", "--nocapture", "--test-threads=2"])
         .env("CURSO_PUERTO", port.to_string())
         .current_dir(course.repository())
         .stdout(Stdio::piped())
