@@ -143,6 +143,18 @@ fn cada_ejercicio_está_en_el_capítulo_de_su_lección() {
 }
 
 #[test]
+fn las_órdenes_de_cada_enunciado_tienen_quien_las_siga() {
+    for entry in fs::read_dir(root().join("exercises")).unwrap().flatten() {
+        let Ok(tests) = fs::read_to_string(entry.path().join("pruebas.rs")) else { continue };
+        assert!(
+            tests.contains("ejercicios::follow(include_str!(\"enunciado.md\")"),
+            "a {} le falta la prueba `el_enunciado_se_puede_seguir`, como la de 02_02_1_eco",
+            entry.file_name().display()
+        );
+    }
+}
+
+#[test]
 fn cada_paso_de_la_traza_está_en_su_documentación() {
     let documentation = fs::read_to_string(root().join("src/trace.rs")).unwrap();
     let steps = documentation.lines().find(|line| line.contains("| `what` |")).unwrap();

@@ -101,6 +101,16 @@ fn ejecutar() -> Outcome {
     })
 }
 
+#[cfg(feature = "soluciones")]
+#[test]
+fn el_enunciado_se_puede_seguir() -> Outcome {
+    ejercicios::follow(include_str!("enunciado.md"), |hands| {
+        hands.serve("cargo curso ejecutar")?;
+        let said = "hola\n¿sigues ahí?\n";
+        ensure_equal("lo que devuelve el eco", &said, &hands.run_typing("nc -N", said)?.as_str())
+    })
+}
+
 /// Pone a `echo` a atender a un cliente, sigue el guion y comprueba que los dos terminan.
 fn with_client(script: impl FnOnce(&mut Peer) -> Outcome) -> Outcome {
     let listener = TcpListener::bind("127.0.0.1:0")?;

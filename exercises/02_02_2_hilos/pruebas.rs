@@ -106,6 +106,23 @@ fn ejecutar() -> Outcome {
     by_hand(|listener| serve(&listener, &echoes()))
 }
 
+#[cfg(feature = "soluciones")]
+#[test]
+fn el_enunciado_se_puede_seguir() -> Outcome {
+    ejercicios::follow(include_str!("enunciado.md"), |hands| {
+        hands.serve("cargo curso ejecutar")?;
+        let two = [hands.open("nc -N")?, hands.open("nc -N")?];
+        for terminal in &two {
+            terminal.types("hola\n");
+            terminal.shows("hola\n")?;
+        }
+        let threads = hands.run("ps -L")?;
+        ensure(threads.contains("cliente-1") && threads.contains("cliente-2"), || {
+            format!("No están los dos hilos:\n{threads}")
+        })
+    })
+}
+
 /// Pone en marcha `serve` con ese manejador y sigue el guion.
 fn with_server(handler: Handler, script: impl FnOnce(&Conversation) -> Outcome) -> Outcome {
     let listener = TcpListener::bind("127.0.0.1:0")?;

@@ -81,6 +81,17 @@ fn ejecutar() -> Outcome {
     })
 }
 
+#[cfg(feature = "soluciones")]
+#[test]
+fn el_enunciado_se_puede_seguir() -> Outcome {
+    ejercicios::follow(include_str!("enunciado.md"), |hands| {
+        hands.serve("cargo curso ejecutar")?;
+        // El final le llega a los veinte segundos; `se_para_con_un_cliente_callado` no espera tanto.
+        let _silent = hands.open("nc ")?;
+        hands.wait_for_connections(1)
+    })
+}
+
 fn start() -> Result<(Server, Conversation), Failure> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address: SocketAddr = listener.local_addr()?;

@@ -115,6 +115,24 @@ fn ejecutar() -> Outcome {
     by_hand(|listener| serve(&listener, 2, &echoes()))
 }
 
+#[cfg(feature = "soluciones")]
+#[test]
+fn el_enunciado_se_puede_seguir() -> Outcome {
+    ejercicios::follow(include_str!("enunciado.md"), |hands| {
+        hands.serve("cargo curso ejecutar")?;
+        let inside = [hands.open("nc -N")?, hands.open("nc -N")?];
+        for terminal in &inside {
+            terminal.types("hola\n");
+            terminal.shows("hola\n")?;
+        }
+        let third = hands.open("nc -N")?;
+        third.types("hola\n");
+        hands.wait_for_connections(3)?;
+        drop(inside);
+        third.shows("hola\n")
+    })
+}
+
 /// Pone en marcha `serve` y sigue el guion.
 fn with_server(
     max_threads: usize,

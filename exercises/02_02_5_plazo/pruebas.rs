@@ -114,6 +114,16 @@ fn ejecutar() -> Outcome {
     })
 }
 
+#[cfg(feature = "soluciones")]
+#[test]
+fn el_enunciado_se_puede_seguir() -> Outcome {
+    ejercicios::follow(include_str!("enunciado.md"), |hands| {
+        hands.serve("cargo curso ejecutar")?;
+        let seen = hands.run_typing("nc ", "hola\n")?;
+        ensure_equal("lo que ve quien habla y calla", &format!("hola\n{FAREWELL}"), &seen)
+    })
+}
+
 /// Pone a `attend` a atender a un cliente.
 fn start() -> Result<(Peer, Task<io::Result<End>>), Failure> {
     let (client, stream) = connect()?;

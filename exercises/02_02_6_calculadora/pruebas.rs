@@ -118,6 +118,15 @@ fn ejecutar() -> Outcome {
     by_hand(|listener| start(listener)?.1.join().unwrap_or(Ok(())))
 }
 
+#[cfg(feature = "soluciones")]
+#[test]
+fn el_enunciado_se_puede_seguir() -> Outcome {
+    ejercicios::follow(include_str!("enunciado.md"), |hands| {
+        hands.serve("cargo curso ejecutar")?;
+        hands.run_typing("nc -N", "2 + 3\n7 / 0\nsalir\n").map(drop)
+    })
+}
+
 fn evaluates(line: &str, expected: Result<i64, &'static str>) -> Outcome {
     let owned = line.to_owned();
     let got = within(LIMIT, "evaluar una línea", move || evaluate(&owned))

@@ -135,6 +135,16 @@ fn ejecutar() -> Outcome {
     })
 }
 
+#[cfg(feature = "soluciones")]
+#[test]
+fn el_enunciado_se_puede_seguir() -> Outcome {
+    ejercicios::follow(include_str!("enunciado.md"), |hands| {
+        hands.serve("cargo curso ejecutar")?;
+        let bytes = hands.run("nc ")?;
+        ensure(bytes.starts_with(" 00 00 00 04 68 6f 6c 61 00 00 00 0b"), || bytes)
+    })
+}
+
 /// Comprueba que `send` escribe el marco de `text`, y si no, explica en qué se diferencia.
 fn sends_the_frame_of(text: &str) -> Outcome {
     let (outcome, sink) = send_on(Sink::accepting(usize::MAX), text)?;

@@ -183,6 +183,18 @@ fn ejecutar() -> Outcome {
     })
 }
 
+#[cfg(feature = "soluciones")]
+#[test]
+fn el_enunciado_se_puede_seguir() -> Outcome {
+    ejercicios::follow(include_str!("enunciado.md"), |hands| {
+        hands.serve("cargo curso ejecutar")?;
+        for start in ["printf '\\0\\0\\0\\4hola", "(printf", "printf '\\377"] {
+            hands.run(start)?;
+        }
+        hands.wait_for_server("TooLong")
+    })
+}
+
 fn tell_what_arrives(stream: &mut TcpStream) -> io::Result<()> {
     let mut out = io::stdout();
     writeln!(out, "Llega alguien.")?;

@@ -213,6 +213,21 @@ fn ejecutar() -> Outcome {
     })
 }
 
+#[cfg(feature = "soluciones")]
+#[test]
+fn el_enunciado_se_puede_seguir() -> Outcome {
+    let _shared = DESCRIPTORS.read().unwrap_or_else(PoisonError::into_inner);
+    ejercicios::follow(include_str!("enunciado.md"), |hands| {
+        hands.serve("cargo curso ejecutar")?;
+        let two = [hands.open("nc -N")?, hands.open("nc -N")?];
+        for terminal in two.iter().chain(&two) {
+            terminal.types("hola\n");
+            terminal.shows("hola\n")?;
+        }
+        Ok(())
+    })
+}
+
 /// Lee una vez de un cliente, y le deja la respuesta en `output`.
 fn hear(client: &mut Client) {
     let mut buffer = [0; 1024];

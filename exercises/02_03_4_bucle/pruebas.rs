@@ -184,6 +184,20 @@ fn ejecutar() -> Outcome {
     by_hand(|listener| serve(&listener))
 }
 
+#[cfg(feature = "soluciones")]
+#[test]
+fn el_enunciado_se_puede_seguir() -> Outcome {
+    ejercicios::follow(include_str!("enunciado.md"), |hands| {
+        hands.serve("cargo curso ejecutar")?;
+        let slow = hands.open("(printf")?;
+        hands.wait_for_connections(1)?;
+        hands.run("printf")?;
+        ensure(slow.is_busy(), || "La primera no debía terminar antes que la segunda.".to_owned())?;
+        hands.wake()?;
+        slow.ends().map(drop)
+    })
+}
+
 /// Pone en marcha el bucle y sigue el guion.
 fn with_server(script: impl FnOnce(&Conversation, &Task<io::Result<()>>) -> Outcome) -> Outcome {
     let listener = TcpListener::bind("127.0.0.1:0")?;

@@ -197,6 +197,21 @@ fn ejecutar() -> Outcome {
     by_hand(|listener| serve(&listener))
 }
 
+#[cfg(feature = "soluciones")]
+#[test]
+fn el_enunciado_se_puede_seguir() -> Outcome {
+    ejercicios::follow(include_str!("enunciado.md"), |hands| {
+        hands.serve("cargo curso ejecutar")?;
+        let listeners = [hands.open("nc 127")?, hands.open("nc 127")?];
+        hands.wait_for_connections(2)?;
+        hands.run("printf")?;
+        listeners.iter().try_for_each(|listener| {
+            listener.shows("hola")?;
+            listener.shows(&left(ClientId(3)))
+        })
+    })
+}
+
 /// Comprueba que lo siguiente que recibe son los avisos de que esos se fueron.
 fn hears_of(peer: &mut Peer, gone: &[ClientId], why: &str) -> Outcome {
     for id in gone {

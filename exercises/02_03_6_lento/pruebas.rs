@@ -124,7 +124,10 @@ fn el_límite_se_mira_antes_de_guardar() -> Outcome {
     line.queue("0123456")?;
     line.refuses("789A", "en la cola hay 7 bytes de 10, y llegan 4")?;
     line.queue("789").map_err(|failure| {
-        failure.hint("lo que no cabía no debía guardarse, ni en parte: quedaban 3 bytes de sitio")
+        failure.hint(
+            "había 7 bytes de 10, y llegan 3: justo hasta el límite, caben. Si lo que no cabía antes \
+             se guardó, aunque fuera en parte, ocupa ahora el sitio de estos",
+        )
     })?;
     line.refuses("A", "la cola está llena")?;
     line.flush(4)?;
@@ -221,6 +224,19 @@ fn a_quien_no_lee_se_le_despide_y_los_demás_no_lo_notan() -> Outcome {
 #[ignore = "para usarlo a mano: cargo curso ejecutar 02_03_6_lento"]
 fn ejecutar() -> Outcome {
     by_hand(|listener| serve(&listener))
+}
+
+#[cfg(feature = "soluciones")]
+#[test]
+fn el_enunciado_se_puede_seguir() -> Outcome {
+    ejercicios::follow(include_str!("enunciado.md"), |hands| {
+        hands.serve("cargo curso ejecutar")?;
+        let beto = hands.open("nc -d")?;
+        hands.wait_for_connections(1)?;
+        hands.run("for i in")?;
+        hands.wake()?;
+        beto.ends().map(drop)
+    })
 }
 
 /// Ana habla, Eva escucha y Beto no lee.

@@ -257,6 +257,27 @@ fn ejecutar() -> Outcome {
     })
 }
 
+#[cfg(feature = "soluciones")]
+#[test]
+fn el_enunciado_se_puede_seguir() -> Outcome {
+    ejercicios::follow(include_str!("enunciado.md"), |hands| {
+        hands.serve("cargo run --bin aplic_02_03 -- --name servidor")?;
+        let ana = hands.open("cargo run --bin aplic_02_03 -- --name ana")?;
+        ana.shows("Estás en el chat")?;
+        let beto = hands.open("cargo curso ejecutar")?;
+        beto.types("NAME: beto\n");
+        beto.shows("CLIENT: 127.0.0.1\n")?;
+        beto.types("¿qué tal?\n");
+        ana.shows("#[beto@127.0.0.1]>> ¿qué tal?")?;
+        let (goodbye, _) = beto.ends()?;
+        ensure(goodbye.contains("(Nos despedimos.)"), || goodbye)?;
+        hands.run("printf")?;
+        ["uno", "dos", "tres"]
+            .iter()
+            .try_for_each(|line| ana.shows(&format!("#[eva@127.0.0.1]>> {line}")))
+    })
+}
+
 /// Un teclado, un servidor, una pantalla y, entre ellos, `chat`.
 struct Scene {
     keyboard: Option<PipeWriter>,

@@ -51,10 +51,10 @@ fn quienes_están_se_oyen() -> Outcome {
     with_chat(|chat, _| {
         let mut ana = join(chat, "ana")?;
         let mut beto = join(chat, "beto")?;
-        ana.expect_frame(joined(2, &beto))?;
+        hears_of(&mut ana, 2, &beto)?;
         let mut eva = join(chat, "eva")?;
-        ana.expect_frame(joined(3, &eva))?;
-        beto.expect_frame(joined(3, &eva))?;
+        hears_of(&mut ana, 3, &eva)?;
+        hears_of(&mut beto, 3, &eva)?;
         says(&mut ana, "hola", &mut [&mut beto, &mut eva])?;
         // Si Ana se oyera a sí misma, su «hola» llegaría antes que esto.
         says(&mut beto, "¿qué tal, Ana?", &mut [&mut ana, &mut eva])
@@ -209,8 +209,13 @@ fn un_mensaje_vacío_o_que_no_cabe_no_se_difunde() -> Outcome {
                  y el motivo, y llegó «{answer}»."
             )
         })?;
-        says(&mut beto, "más corto", &mut [&mut ana])
-            .map_err(|failure| failure.hint("un mensaje vacío, o que no cabe, no se difunde"))
+        says(&mut beto, "más corto", &mut [&mut ana]).map_err(|failure| {
+            failure.hint(
+                "Beto envió un mensaje vacío, otro que no cabe con su nombre delante y este. Del \
+                 primero no se entera nadie; al segundo se le responde «ERROR: », y Beto sigue: \
+                 `refuse` es para quien no entra",
+            )
+        })
     })
 }
 
@@ -378,6 +383,26 @@ fn ejecutar() -> Outcome {
     by_hand(|listener| serve(&listener))
 }
 
+#[cfg(feature = "soluciones")]
+#[test]
+fn el_enunciado_se_puede_seguir() -> Outcome {
+    ejercicios::follow(include_str!("enunciado.md"), |hands| {
+        hands.serve("cargo curso ejecutar")?;
+        let ana = hands.open("cargo run --bin aplic_02_03 -- --name ana")?;
+        ana.shows("Estás en el chat")?;
+        let beto = hands.open("cargo run --bin aplic_02_03 -- --name beto")?;
+        ana.shows("(Conectado: nuevo cliente (2) desde beto@127.0.0.1)")?;
+        beto.types("hola, Ana\n");
+        ana.shows("#[beto@127.0.0.1]>> hola, Ana")?;
+        ana.types("hola, Beto\n");
+        beto.shows("#[ana@127.0.0.1]>> hola, Beto")?;
+        beto.types("/sala cine\n/salas\n");
+        beto.shows("(Sala: cine (1))")?;
+        beto.shows("(Salas: cine (1), principal (1))")?;
+        ana.shows("(Desconectado: cliente beto@127.0.0.1)")
+    })
+}
+
 /// Ana y Dani, en la principal; Beto y Eva, en el cine.
 struct TwoRooms {
     ana: Peer,
@@ -407,8 +432,17 @@ fn arrives(
     others: &mut [&mut Peer],
 ) -> Result<Peer, Failure> {
     let peer = join(chat, name)?;
-    others.iter_mut().try_for_each(|other| other.expect_frame(joined(count, &peer)))?;
+    others.iter_mut().try_for_each(|other| hears_of(other, count, &peer))?;
     Ok(peer)
+}
+
+/// Quien ya estaba ve llegar a `newcomer`.
+fn hears_of(other: &mut Peer, count: usize, newcomer: &Peer) -> Outcome {
+    other.expect_frame(joined(count, newcomer)).map_err(|failure| {
+        failure.hint(format!(
+            "el número dice cuántos hay en esa sala contando a quien acaba de llegar: {count}"
+        ))
+    })
 }
 
 fn moves(peer: &mut Peer, room: &str, count: usize) -> Outcome {

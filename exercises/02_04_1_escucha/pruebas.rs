@@ -236,6 +236,22 @@ fn ejecutar() -> Outcome {
     })
 }
 
+#[cfg(feature = "soluciones")]
+#[test]
+fn el_enunciado_se_puede_seguir() -> Outcome {
+    ejercicios::follow(include_str!("enunciado.md"), |hands| {
+        hands.serve("cargo curso ejecutar")?;
+        // El puerto que se anunció se suelta, y lo vuelve a abrir `listen`.
+        let mut queue = || hands.run("ss -tln");
+        harness::eventually("`listen` escuchara con una cola de 1024", LIMIT, || {
+            queue().is_ok_and(|sockets| sockets.contains(" 1024 "))
+        })?;
+        let hello = hands.run("nc -d")?;
+        ensure_equal("el saludo", &"¡Hola! Eres el cliente 1.\n", &hello.as_str())?;
+        hands.run("ss -tan").map(drop)
+    })
+}
+
 /// Espera con poll(2) a que alguien llame y lo acepta.
 fn next_client(listener: &TcpListener) -> io::Result<TcpStream> {
     loop {

@@ -246,6 +246,21 @@ fn ejecutar() -> Outcome {
     })
 }
 
+#[cfg(feature = "soluciones")]
+#[test]
+fn el_enunciado_se_puede_seguir() -> Outcome {
+    ejercicios::follow(include_str!("enunciado.md"), |hands| {
+        hands.serve("cargo curso ejecutar")?;
+        ensure_equal(
+            "el eco",
+            &"diezletras\n",
+            &hands.run_typing("nc -N", "diezletras\n")?.as_str(),
+        )?;
+        // Quien llega, tres lecturas de cuatro bytes como mucho, y el final.
+        hands.wait_for_server("despertar 5:")
+    })
+}
+
 /// Devuelve cuatro bytes, como mucho. Dice si la conexión sigue.
 fn echo_a_little(mut client: &TcpStream) -> bool {
     let mut buffer = [0; 4];

@@ -327,6 +327,19 @@ fn ejecutar() -> Outcome {
     })
 }
 
+#[cfg(feature = "soluciones")]
+#[test]
+fn el_enunciado_se_puede_seguir() -> Outcome {
+    ejercicios::follow(include_str!("enunciado.md"), |hands| {
+        hands.serve("cargo curso ejecutar")?;
+        let client = hands.open("nc -C")?;
+        client.types("GET /hola HTTP/1.1\nHost: x\n");
+        hands.wait_for_server("Wait")?;
+        client.types("\n");
+        client.shows("Host: x")
+    })
+}
+
 /// Devuelve a quien pregunta su propia cabecera. Cabe siempre en un búfer de salida vacío.
 fn answer(stream: &mut TcpStream, step: &Step) {
     let (status, body) = match step {

@@ -242,6 +242,18 @@ fn ejecutar() -> Outcome {
     })
 }
 
+#[cfg(feature = "soluciones")]
+#[test]
+fn el_enunciado_se_puede_seguir() -> Outcome {
+    ejercicios::follow(include_str!("enunciado.md"), |hands| {
+        hands.serve("cargo curso ejecutar")?;
+        let slow = hands.open("curl -s --limit-rate")?;
+        hands.wait_for_server("cliente 1: le faltan")?;
+        ensure_equal("lo que recibe el otro", &"1....", &hands.run("curl http")?.as_str())?;
+        ensure(slow.is_busy(), || "El que lee despacio terminó antes que el otro.".to_owned())
+    })
+}
+
 // ---- El socket de mentira -----------------------------------------------------------------
 
 /// Lo que da una escritura.
@@ -435,7 +447,8 @@ impl Watched {
         let count = self.epoll.wait(&mut events, timeout).map_err(io::Error::from)?;
         let Some(event) = events[..count].first() else { return Ok(None) };
         ensure_equal(
-            "el número que devuelve epoll (el evento nuevo sustituye al anterior entero)",
+            "el número que devuelve epoll, que ha de ser `id` (el evento nuevo sustituye al anterior \
+             entero, con su número)",
             &self.client.id,
             &event.data(),
         )?;

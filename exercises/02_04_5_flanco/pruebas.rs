@@ -357,6 +357,16 @@ fn ejecutar() -> Outcome {
     })
 }
 
+#[cfg(feature = "soluciones")]
+#[test]
+fn el_enunciado_se_puede_seguir() -> Outcome {
+    ejercicios::follow(include_str!("enunciado.md"), |hands| {
+        hands.serve("cargo curso ejecutar")?;
+        hands.run("head")?;
+        hands.run("ss -tn").map(drop)
+    })
+}
+
 // ---- El socket de mentira -----------------------------------------------------------------
 
 /// Lo que espera a ser leído.

@@ -349,6 +349,23 @@ fn ejecutar() -> Outcome {
     })
 }
 
+#[cfg(feature = "soluciones")]
+#[test]
+fn el_enunciado_se_puede_seguir() -> Outcome {
+    ejercicios::follow(include_str!("enunciado.md"), |hands| {
+        hands.serve("cargo curso ejecutar")?;
+        let before = hands.run("ls")?;
+        let answer = hands.run("(printf")?;
+        ensure(answer.contains("hola, y adiós"), || answer)?;
+        hands.run("nc -z")?;
+        hands.run("head")?;
+        eventually("hubiera tantos descriptores como al principio", LIMIT, || {
+            hands.run("ls").is_ok_and(|count| count == before)
+        })?;
+        hands.run("ss").map(drop)
+    })
+}
+
 // ---- La escena ----------------------------------------------------------------------------
 
 /// Una sala, quien escucha, y lo que se sabe de cada socket que entró en ella.

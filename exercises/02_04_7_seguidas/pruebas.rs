@@ -319,6 +319,18 @@ fn ejecutar() -> Outcome {
     by_hand(|listener| serve(&listener))
 }
 
+#[cfg(feature = "soluciones")]
+#[test]
+fn el_enunciado_se_puede_seguir() -> Outcome {
+    ejercicios::follow(include_str!("enunciado.md"), |hands| {
+        hands.serve("cargo curso ejecutar")?;
+        let seen = hands.run("curl")?;
+        ensure(seen.lines().count() == 3 && seen.contains("GET /dos"), || seen)?;
+        let three = hands.run("printf")?;
+        ensure(three.matches("HTTP/1.1 200 OK").count() == 3 && three.contains("/tres"), || three)
+    })
+}
+
 /// Una petición: su primera línea y sus campos.
 fn request(line: &str, fields: &[&str]) -> Vec<u8> {
     let mut text = format!("{line}\r\n");

@@ -101,7 +101,11 @@ fn vencen_por_orden_y_una_sola_vez() -> Outcome {
             clock.set(id, second);
         }
         clock.expires(5, &[], "antes del primero")?;
-        clock.expires(30, &[2, 3, 1], "con plazos a los 10, 20 y 30 s, que es justo ahora")?;
+        clock.expires(
+            30,
+            &[2, 3, 1],
+            "con plazos a los 10, a los 20 y a los 30, que son justo ahora",
+        )?;
         clock.expires(30, &[], "si acaban de vencer")?;
         clock.next_is(Some(40), "si vencieron los de 10, 20 y 30 s y queda uno, a los 40")?;
         clock.set(2, 50);
@@ -137,7 +141,11 @@ fn sin_plazo_se_duerme_sin_límite() -> Outcome {
 #[test]
 fn con_plazo_se_duerme_lo_que_falta() -> Outcome {
     for left in [1, 250, 10_000, 3_600_000] {
-        sleeps(Duration::from_millis(left), left)?;
+        let what = format!("si al plazo le faltan {left} ms justos");
+        sleeps(Duration::from_millis(left), left, &what).map_err(|failure| {
+            failure
+                .hint("redondear hacia arriba no es sumar uno: lo que ya es entero se queda igual")
+        })?;
     }
     Ok(())
 }
@@ -153,7 +161,7 @@ fn se_redondea_hacia_arriba() -> Outcome {
         ensure(got == Some(expected), || {
             let got = got.map_or("sin límite".to_owned(), |got| format!("{got} ms"));
             format!(
-                "Faltan {nanos} ns para el plazo, y `timeout` dice {got}: debían ser {expected} ms. \
+                "Al plazo le faltan {nanos} ns, y `timeout` dice {got}: debían ser {expected} ms. \
                  Si despierta antes de la hora aún no vence nada, y volverá a dormir 0 ms una y otra \
                  vez: el último milisegundo de cada plazo sería un bucle sin descanso."
             )
@@ -183,7 +191,13 @@ fn un_plazo_que_ya_pasó_no_espera() -> Outcome {
 fn un_plazo_lejano_no_desborda() -> Outcome {
     // `epoll_wait` cuenta los milisegundos en 32 bits con signo: unos 24 días.
     let most = u64::from(u32::MAX / 2);
-    sleeps(Duration::from_secs(100 * 24 * 60 * 60), most)
+    sleeps(Duration::from_secs(100 * 24 * 60 * 60), most, "si al plazo le faltan cien días")
+        .map_err(|failure| {
+            failure.hint(
+                "ese límite es un i32, y cien días no caben: se duerme cuanto se puede, \
+                 EpollTimeout::MAX, y al despertar se vuelve a calcular",
+            )
+        })
 }
 
 #[test]
@@ -222,7 +236,11 @@ fn al_acabar_la_cabecera_vuelve_a_ser_idle() -> Outcome {
     let mut visit = Visit::at(100)?;
     visit.reads(130, HALF_HEAD)?;
     visit.reads(135, ANSWERED)?;
-    visit.is_awaited_until(195, false, "de quien acabó una petición en el 135")?;
+    visit.is_awaited_until(
+        195,
+        false,
+        "de quien acabó una petición en el 135 y no ha empezado otra",
+    )?;
     visit.reads(150, ANSWERED)?;
     visit.is_awaited_until(210, false, "de quien hizo otra, entera, en el 150")?;
     visit.reads(200, HALF_HEAD)?;
@@ -333,6 +351,19 @@ fn ejecutar() -> Outcome {
     })
 }
 
+#[cfg(feature = "soluciones")]
+#[test]
+fn el_enunciado_se_puede_seguir() -> Outcome {
+    ejercicios::follow(include_str!("enunciado.md"), |hands| {
+        hands.serve("cargo curso ejecutar")?;
+        let seen = hands.run("for i in")?;
+        ensure(seen.starts_with("HTTP/1.1 408 "), || seen)?;
+        // A este se le cierra a los quince segundos.
+        let _silent = hands.open("nc 127")?;
+        hands.wait_for_connections(1)
+    })
+}
+
 /// Llegó un trozo de cabecera, y no está entera.
 const HALF_HEAD: Progress = Progress { answered: false, in_head: true };
 /// Se acabó una petición, y no hay nada detrás.
@@ -386,14 +417,10 @@ fn limit(timeout: EpollTimeout) -> Option<u64> {
     u64::try_from(i32::from(timeout)).ok()
 }
 
-fn sleeps(left: Duration, expected: u64) -> Outcome {
+fn sleeps(left: Duration, expected: u64, when: &str) -> Outcome {
     let start = Instant::now();
     let got = milliseconds(Some(start + left), start)?;
-    let what = format!(
-        "los milisegundos que duerme `epoll_wait` si faltan {} ms para el plazo",
-        left.as_millis()
-    );
-    ensure_equal(&what, &Some(expected), &got)
+    ensure_equal(&format!("los milisegundos que duerme `epoll_wait` {when}"), &Some(expected), &got)
 }
 
 /// Un cliente y un reloj inventado, en segundos.
@@ -424,7 +451,9 @@ impl Visit {
     fn is_awaited_until(&self, second: u64, in_head: bool, who: &str) -> Outcome {
         let got = self.pace.deadline.duration_since(self.start).as_secs();
         ensure_equal(&format!("el segundo del plazo (head 10 s, idle 60 s) {who}"), &second, &got)?;
-        ensure_equal(&format!("`in_head` {who}"), &in_head, &self.pace.in_head)
+        ensure_equal(&format!("`in_head` {who}"), &in_head, &self.pace.in_head).map_err(|failure| {
+            failure.hint("`in_head` dice si queda una cabecera a medias después de esta lectura")
+        })
     }
 }
 

@@ -157,7 +157,7 @@ fn solo_archivos_corrientes() -> Outcome {
     site.refuses("tuberia", "una tubería con nombre (mkfifo)").map_err(|failure| {
         failure.hint(
             "sin O_NONBLOCK, abrir una tubería espera a quien escriba en ella: un solo archivo así \
-             detiene a todos los clientes",
+             detiene a todos los clientes. Una vez abierta, `metadata` dice si es un archivo corriente",
         )
     })
 }
@@ -172,6 +172,20 @@ fn un_enlace_que_se_queda_dentro_vale() -> Outcome {
 }
 
 #[test]
+fn la_propia_carpeta_puede_ser_un_enlace() -> Outcome {
+    let site = Site::new()?;
+    let root = site.folder.join("enlace a web");
+    symlink("web", &root)?;
+    let found = within(SOON, "abrir un archivo", move || open(&root, Path::new("apuntes/uno.md")))?;
+    ensure(found.is_ok(), || {
+        "Si `root` es un enlace a la carpeta, `open` de «apuntes/uno.md» debía abrirlo. Una ruta ya \
+         resuelta se compara con `root` también resuelta: si no, nada empieza por ella, y todo es \
+         NOT_FOUND. Con la ruta relativa que usa `cargo curso ejecutar` pasaría lo mismo."
+            .to_owned()
+    })
+}
+
+#[test]
 fn nada_sale_de_la_carpeta() -> Outcome {
     let site = Site::new()?;
     let root = site.root();
@@ -180,11 +194,13 @@ fn nada_sale_de_la_carpeta() -> Outcome {
     symlink("..", root.join("arriba"))?;
     symlink("../web-privada", root.join("vecina"))?;
     symlink("relativo.txt", root.join("dos_saltos.txt"))?;
+    symlink("../../secreto.txt", root.join("sin_indice/index.html"))?;
     for (path, what) in [
         ("relativo.txt", "un enlace a ../secreto.txt"),
         ("absoluto.txt", "un enlace a la ruta absoluta de un archivo de fuera"),
         ("dos_saltos.txt", "un enlace a un enlace a ../secreto.txt"),
         ("arriba/secreto.txt", "un archivo que está tras un enlace a la carpeta de encima"),
+        ("sin_indice", "una carpeta cuyo index.html es un enlace a ../../secreto.txt"),
         (
             "vecina/secreto.txt",
             "un archivo de web-privada, que empieza por las mismas letras que web",
@@ -276,7 +292,10 @@ fn mientras_no_cabe_no_se_lee_más() -> Outcome {
 fn si_el_archivo_crece_se_envía_lo_prometido() -> Outcome {
     let mut errand = Errand::new(b"", b"lo prometido, y lo que otro escribe luego".to_vec());
     errand.sending.left = 12;
-    errand.ends_in(Step::Done)?;
+    errand.ends_in(Step::Done).map_err(|failure| {
+        failure
+            .hint("el archivo ha crecido: `read` puede traer más bytes de los que faltan (`left`)")
+    })?;
     errand.has_written(b"lo prometido").map_err(|failure| {
         failure.hint("la cabecera prometió `left` bytes: los de más parecerían otra respuesta")
     })
@@ -456,6 +475,33 @@ fn ejecutar() -> Outcome {
     by_hand(|listener| serve(&listener, Path::new("exercises/02_04_9_archivos/web")))
 }
 
+#[cfg(feature = "soluciones")]
+#[test]
+fn el_enunciado_se_puede_seguir() -> Outcome {
+    ejercicios::follow(include_str!("enunciado.md"), |hands| {
+        let site = Site::new()?;
+        let web = site.folder.join("exercises/02_04_9_archivos/web");
+        fs::create_dir_all(&web)?;
+        fs::write(web.join("../enunciado.md"), SECRET)?;
+        hands.stand_in(&site.folder);
+        hands.serve("cargo curso ejecutar")?;
+        for start in [
+            "curl -i --path-as-is http://127.0.0.1:8804/..",
+            "curl -i --path-as-is http://127.0.0.1:8804/%",
+        ] {
+            let answer = hands.run(start)?;
+            ensure(answer.starts_with("HTTP/1.1 404 "), || answer)?;
+        }
+        hands.run("truncate")?;
+        let download = hands.open("curl --limit-rate")?;
+        // Lo que se envía ya lo ha prometido la cabecera.
+        hands.wait_for_a_full_buffer()?;
+        fs::File::options().write(true).open(web.join("grande.bin"))?.set_len(1 << 20)?;
+        // CURLE_PARTIAL_FILE: faltan bytes de los que se prometieron.
+        ensure_equal("el código de salida de `curl`", &Some(18), &download.ends()?.1)
+    })
+}
+
 /// Comprueba la ruta que da un destino.
 fn asks(target: &str, expected: Result<&str, Status>) -> Outcome {
     let owned = target.to_owned();
@@ -556,8 +602,17 @@ impl Site {
                 let mut content = String::new();
                 let _ = found.file.read_to_string(&mut content);
                 let outside = if content == SECRET { ", y está fuera de la carpeta" } else { "" };
-                Err(Failure::new(format!("`open` abrió «{path}», que es {what}{outside}."))
-                    .hint("debía dar NOT_FOUND; lo que importa es adónde lleva la ruta de verdad: el enunciado da dos caminos, `canonicalize` y `openat2`"))
+                let failure = Failure::new(format!(
+                    "`open` abrió «{path}», que es {what}{outside}. Debía dar NOT_FOUND."
+                ));
+                Err(if content == SECRET {
+                    failure.hint(
+                        "lo que importa es adónde lleva la ruta de verdad: el enunciado da dos \
+                         caminos, `canonicalize` y `openat2`",
+                    )
+                } else {
+                    failure
+                })
             }
         }
     }

@@ -303,6 +303,17 @@ fn ejecutar() -> Outcome {
     Ok(())
 }
 
+#[cfg(feature = "soluciones")]
+#[test]
+fn el_enunciado_se_puede_seguir() -> Outcome {
+    ejercicios::follow(include_str!("enunciado.md"), |hands| {
+        hands.leave(
+            "cargo curso ejecutar",
+            "mide durante diez segundos, y sus números son los de esta máquina",
+        )
+    })
+}
+
 /// Lo medido con un número de conexiones.
 struct Row {
     threads: usize,

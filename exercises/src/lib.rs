@@ -18,8 +18,10 @@
 //! | `stuck` | en qué llamada al sistema duerme un hilo |
 //! | `panics` | los pánicos, contados en español |
 //! | `by_hand` | [`by_hand`](by_hand()), [`by_hand_calling`]: el ejercicio, fuera de las pruebas |
+//! | `follow` | [`follow`](follow()), [`Hands`]: las órdenes de un enunciado, contra su solución |
 
 mod by_hand;
+mod follow;
 mod limit;
 mod panics;
 mod stuck;
@@ -30,6 +32,7 @@ use std::time::Duration;
 use harness::Failure;
 
 pub use by_hand::{by_hand, by_hand_calling};
+pub use follow::{Hands, Terminal, follow};
 pub use limit::{Task, within};
 
 /// Lo que devuelve la prueba de un ejercicio.

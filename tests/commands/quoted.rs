@@ -54,7 +54,8 @@ fn add(found: &mut Vec<Quoted>, place: &str, line: &str) {
 }
 
 /// Los capítulos del libro, los de las lecciones y el léeme. Los enunciados de los ejercicios no:
-/// sus órdenes hablan con lo que escribe quien aprende.
+/// sus órdenes hablan con lo que escribe quien aprende, y las sigue, contra la solución, la prueba
+/// `el_enunciado_se_puede_seguir` de cada uno.
 pub(crate) fn chapters() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut chapters = vec![root.join("README.md")];
