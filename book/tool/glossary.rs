@@ -25,7 +25,8 @@ pub struct Term {
 /// No se puede leer el glosario, o una fila no tiene la forma de las demás.
 pub fn all(book: &Path) -> io::Result<Vec<Generated>> {
     let text = fs::read_to_string(book.join("src/glosario.md"))?;
-    let lines: String = terms(&text)?.iter().map(|term| format!("    {},\n", line(term))).collect();
+    let lines: Vec<_> = terms(&text)?.iter().map(|term| format!("    {},\n", line(term))).collect();
+    let lines = lines.concat();
     let text = format!(
         "// Lo escribe `cargo libro` con los términos de src/glosario.md.\n\
          'use strict';\n\nwindow.glosario = [\n{lines}];\n"
