@@ -45,7 +45,7 @@ pub(crate) fn classroom(
     // `entregas/*` también encuentra archivos: no son de nadie.
     let (files, folders): (Vec<_>, Vec<_>) = folders.iter().partition(|path| path.is_file());
     for file in files {
-        paint::complain(&format!("curso: «{}» no es una carpeta: no se califica.", file.display()));
+        cli::complain(&format!("curso: «{}» no es una carpeta: no se califica.", file.display()));
     }
     if let Some(folder) = &records.reports {
         fs::create_dir_all(folder).map_err(|error| cannot_write(folder, &error))?;
