@@ -261,6 +261,11 @@ impl Queue {
     }
 
     fn push(&mut self, bytes: &[u8]) {
+        // Lo corriente, y más barato que hacer crecer un vector vacío.
+        if self.is_empty() {
+            self.bytes = bytes.to_vec();
+            return;
+        }
         // Recuperar el hueco del principio solo cuando ya es la mayor parte: así cada byte se
         // mueve, en promedio, una vez como mucho.
         if self.start > self.len() {

@@ -281,14 +281,14 @@ impl Client {
             *scanned = 0;
         }
         let input = self.conn.input();
-        let Some(end) = http::end_of_head(input, *scanned) else {
+        if http::end_of_head(input, *scanned).is_none() {
             *scanned = input.len();
             let full = input.len() >= http::MAX_HEAD;
             let reason = "la cabecera pasa de 8 KiB";
             let refusal = Refusal { status: Status::FIELDS_TOO_LARGE, reason };
             return if full { Err(refusal) } else { Ok(false) };
-        };
-        let request = http::parse_head(&input[..end])?;
+        }
+        let request = http::parse_head(input)?;
         self.conn.consume(request.head_length);
         let mut reply = Reply { method: request.method, persistence: request.persistence };
         if request.body.is_done() {
