@@ -55,9 +55,7 @@ fn understand(text: &str, solution: &str) -> Result<(String, String), String> {
             "no se entiende como diff: no tiene las líneas que anuncian sus «@@»".to_owned()
         );
     }
-    let code = diffy::apply(solution, &patch).map_err(|_| {
-        "ya no encaja en solucion.rs; exercises/LEEME.md dice cómo rehacerlo, en «Una solución equivocada»"
-    })?;
+    let code = diffy::apply(solution, &patch).map_err(|_| "ya no encaja en solucion.rs")?;
     Ok((message.to_owned(), code))
 }
 

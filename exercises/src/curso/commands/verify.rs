@@ -128,14 +128,19 @@ fn files(course: &Course, exercise: &Exercise) -> Result<(), String> {
         return Err(format!("pistas.md tiene {hints} pistas, y han de ser tres"));
     }
     let mistakes = mistake::all(exercise, &text(&exercise.solution())?);
-    if !(2..=5).contains(&mistakes.len()) {
+    let count = mistakes.len();
+    let useless: Vec<_> = mistakes.into_iter().filter_map(Result::err).collect();
+    if !useless.is_empty() {
+        let how = "Cómo se escriben y se rehacen: exercises/LEEME.md, «Una solución equivocada»";
         return Err(format!(
-            "tiene {} errores típicos, y han de ser de dos a cinco",
-            mistakes.len()
+            "hay errores que no sirven\n    {}\n    {how}",
+            useless.join("\n    ")
         ));
     }
-    let useless: Vec<_> = mistakes.into_iter().filter_map(Result::err).collect();
-    if useless.is_empty() { Ok(()) } else { Err(useless.join("\n")) }
+    if !(2..=5).contains(&count) {
+        return Err(format!("tiene {count} errores típicos, y han de ser de dos a cinco"));
+    }
+    Ok(())
 }
 
 /// Todas las versiones de un ejercicio a la vez: casi todo el tiempo, las equivocadas duermen.
