@@ -66,10 +66,12 @@ fn t3_03_llegar_gota_a_gota_no_alarga_el_plazo() -> Outcome {
     let mut trickle = chat.stranger("gota a gota")?;
     for byte in &frame::encode(format!("NAME: {}", "x".repeat(500)))[..80] {
         trickle.send([*byte])?;
-        trickle.pause(Duration::from_millis(10));
+        if trickle.expect_nothing_for(Duration::from_millis(10)).is_err() {
+            break;
+        }
     }
-    // Tras ochocientos milisegundos ya se le dijo; si cada gota alargara el plazo, faltarían
-    // cuatrocientos.
+    // Antes de las ochenta gotas, que son ochocientos milisegundos, ya se le dijo; si cada una
+    // alargara el plazo, faltarían cuatrocientos.
     trickle.set_limit(Duration::from_millis(100));
     trickle.expect_frame(LATE)?;
     trickle.expect_end()
