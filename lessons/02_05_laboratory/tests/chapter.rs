@@ -32,6 +32,10 @@ fn lo_que_el_capítulo_afirma_lo_dicen_sus_datos() {
     assert_eq!(growth(&report, Engine::Threads), Some(Growth::Flat));
     assert_eq!(growth(&report, Engine::Epoll), Some(Growth::Flat));
     assert!(matches!(growth(&report, Engine::Poll), Some(Growth::Linear(_))));
+    // «Con pocas conexiones, la mitad de los mensajes no espera» un turno entero.
+    let turn = 1e6 / f64::from(report.plan.rate);
+    let few = report.points.iter().filter(|point| point.case.connections <= 100);
+    assert!(few.filter_map(|point| point.median(|run| run.p50_us)).all(|wait| wait < turn));
     let answers: Vec<Answer> = verdicts(&report).iter().map(|verdict| verdict.answer).collect();
     let [memory, cost, limit, scale, select, ..] = answers[..] else { panic!("faltan preguntas") };
     assert_eq!([memory, cost, limit], [Answer::Holds; 3]);
