@@ -232,6 +232,14 @@ impl Outcome {
     fn warn(&mut self, others: Vec<String>) {
         self.warnings = self.machine.warnings();
         self.warnings.extend(others);
+        let most = self.points.iter().map(|point| point.clients).max().unwrap_or(0);
+        let wanted = CLIENTS[CLIENTS.len() - 1];
+        if most < wanted {
+            self.warnings.push(format!(
+                "Con {} descriptores no caben {wanted} clientes: se mide hasta {most}.",
+                self.machine.descriptors
+            ));
+        }
         for point in &self.points {
             let Some(trouble) = &point.trouble else { continue };
             let consequence = match point.cpu_ns.len() {

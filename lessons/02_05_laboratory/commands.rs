@@ -127,7 +127,14 @@ impl Outputs {
                 .map_err(|error| unwritable(&Path::new("laboratorio").join(page), &error))?,
         };
         let json = choices.json.as_deref().map(prepare).transpose()?;
-        Ok(Outputs { json, page: prepare(&page)?, open: !choices.no_abrir })
+        let page = prepare(&page)?;
+        if json.as_ref().is_some_and(|json| json.path() == page.path()) {
+            return Err(Trouble::new(
+                "los datos y la página no caben en el mismo archivo",
+                "da a --json y a --informe nombres distintos",
+            ));
+        }
+        Ok(Outputs { json, page, open: !choices.no_abrir })
     }
 
     /// Los escribe, dice dónde está la página y la abre. Si falla uno, el otro se escribe igual:

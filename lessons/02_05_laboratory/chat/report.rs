@@ -196,6 +196,7 @@ mod tests {
                 "{shown}"
             );
             assert!(shown.contains("de ese caso no hay cifras"), "{shown}");
+            assert!(shown.contains("no caben 1000 clientes: se mide hasta 100."), "{shown}");
             assert!(shown.contains("≥2"), "{shown}");
         }
     }

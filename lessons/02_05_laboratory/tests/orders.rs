@@ -103,6 +103,15 @@ fn donde_no_se_puede_escribir_se_dice_antes_de_medir() {
 }
 
 #[test]
+fn los_datos_y_la_página_no_se_pisan() {
+    let same = Scratch::new("los-dos");
+    let output = lab(&["rapido", "--json", same.path(), "--informe", same.path()]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).1.contains("no caben en el mismo archivo"));
+    assert!(!same.0.exists());
+}
+
+#[test]
 fn si_los_datos_no_caben_la_página_se_escribe_igual_y_se_dice() {
     let page = Scratch::new("no-caben.html");
     let output = lab(&[
