@@ -412,6 +412,48 @@ describe('el libro en el navegador', {skip: lack && `AVISO: sin probar: ${lack}`
         await close();
     });
 
+    test('con el tabulador, lo primero es saltar al contenido, y siempre se ve dónde se está', async () => {
+        const {page, close} = await open(`${site.url}02_02.html`);
+        const focused = () => page.evaluate(() => {
+            const {outlineStyle, outlineWidth} = getComputedStyle(document.activeElement);
+            const {top, width} = document.activeElement.getBoundingClientRect();
+            return {
+                text: document.activeElement.textContent,
+                html: document.activeElement.outerHTML.slice(0, 80),
+                inMain: document.activeElement.closest('main') !== null,
+                seen: top >= 0 && top < window.innerHeight && width > 0 && outlineStyle !== 'none' && parseFloat(outlineWidth) > 0,
+            };
+        });
+        await page.keyboard.press('Tab');
+        assert.equal((await focused()).text, 'Saltar al contenido');
+        assert.ok((await focused()).seen);
+        const unseen = [];
+        for (let step = 0; step < 45; step += 1) {
+            await page.keyboard.press('Tab');
+            const {seen, html} = await focused();
+            unseen.push(...(seen ? [] : [html]));
+        }
+        assert.deepEqual(unseen, []);
+        await page.goto(`${site.url}02_03.html`);
+        await page.keyboard.press('Tab');
+        await page.keyboard.press('Enter');
+        await page.keyboard.press('Tab');
+        assert.ok((await focused()).inMain, (await focused()).html);
+        await close();
+    });
+
+    test('sin JavaScript, lo que se lee se distingue del fondo', async () => {
+        const {page, close} = await open(`${site.url}02_02.html`, {javaScriptEnabled: false});
+        for (const block of ['code.language-console', 'code.language-text', 'code.language-rust']) {
+            const [ink, paper] = await page.locator(`main pre > ${block}`).first().evaluate(element =>
+                [getComputedStyle(element).color, getComputedStyle(element).backgroundColor]
+                    .map(color => color.match(/\d+/g).map(Number)));
+            const [one, other] = [ink, paper].map(([red, green, blue]) => red + green + blue);
+            assert.ok(paper[3] !== 0 && Math.abs(one - other) > 380, `${block}: ${ink} sobre ${paper}`);
+        }
+        await close();
+    });
+
     test('el índice y los temas se manejan con el teclado', async () => {
         const {page, close} = await open(site.url);
         const visible = () => page.$eval('html', html => html.classList.contains('sidebar-visible'));

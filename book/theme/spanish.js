@@ -125,6 +125,18 @@
         }
     }
 
+    // El índice va delante del capítulo, y con el tabulador son decenas de enlaces.
+    function addSkipLink() {
+        const main = document.querySelector('main');
+        main.id = 'contenido';
+        main.tabIndex = -1;
+        const link = document.createElement('a');
+        link.className = 'saltar';
+        link.href = '#contenido';
+        link.textContent = 'Saltar al contenido';
+        document.body.prepend(link);
+    }
+
     // El botón del índice y las flechas que lo despliegan no son botones: sin esto no se llega a
     // ellos con el tabulador.
     function makeSidebarReachable() {
@@ -146,6 +158,7 @@
     translate(document.body);
     agree();
     tidyThemes();
+    addSkipLink();
     makeSidebarReachable();
     watch();
 })();

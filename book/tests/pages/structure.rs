@@ -49,6 +49,26 @@ fn cada_enlace_lleva_a_algún_sitio() {
 }
 
 #[test]
+fn cada_enlace_de_fuera_es_una_dirección_segura() {
+    /// Solo se sirve así.
+    const PLAIN: [&str; 1] = ["http://www.kegel.com/c10k.html"];
+    let mut count = 0;
+    each_page(|page, root| {
+        for link in elements(root, "a").filter_map(|link| link.attribute("href")) {
+            let Some((scheme, rest)) = link.split_once("://") else { continue };
+            count += 1;
+            let host = rest.split('/').next().unwrap_or_default();
+            let host_is_one = host.contains('.') && !host.starts_with('.') && !host.ends_with('.');
+            let secure = scheme == "https" || PLAIN.contains(&link);
+            let clean = link.is_ascii() && !link.contains([' ', '`', '<', '>', '(', ')']);
+            let ended = !link.ends_with(['.', ',', ';', ':']);
+            assert!(host_is_one && secure && clean && ended, "{}: «{link}»", page.file);
+        }
+    });
+    assert!(count > 20, "¿solo {count} enlaces a otros sitios?");
+}
+
+#[test]
 fn los_títulos_van_en_orden() {
     each_page(|page, root| {
         let levels: Vec<u32> = root
