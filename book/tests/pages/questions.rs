@@ -42,7 +42,13 @@ fn cada_pregunta_tiene_una_respuesta_y_una_razón_por_opción() {
                 );
                 let reasons: Vec<String> = elements(option, "blockquote").map(text).collect();
                 assert_eq!(reasons.len(), 1, "{place}: «{}» sin su razón", whole.trim());
-                assert!(reasons[0].trim().len() > 20, "{place}: razón muy corta: «{}»", reasons[0]);
+                let reason = reasons[0].trim();
+                assert!(reason.len() > 20, "{place}: razón muy corta: «{reason}»");
+                assert_eq!(
+                    whole.contains('☑'),
+                    reason.starts_with("Sí"),
+                    "{place}: la razón de la buena, y solo ella, empieza por «Sí»: «{reason}»"
+                );
             }
         }
     });
