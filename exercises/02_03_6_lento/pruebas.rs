@@ -125,8 +125,8 @@ fn el_límite_se_mira_antes_de_guardar() -> Outcome {
     line.refuses("789A", "en la cola hay 7 bytes de 10, y llegan 4")?;
     line.queue("789").map_err(|failure| {
         failure.hint(
-            "había 7 bytes de 10, y llegan 3: justo hasta el límite, caben. Si lo que no cabía antes \
-             se guardó, aunque fuera en parte, ocupa ahora el sitio de estos",
+            "lo que no cabía no debía guardarse, ni en parte: seguía habiendo 7 bytes de 10, y estos 3 \
+             llegan justo al límite, sin pasarlo",
         )
     })?;
     line.refuses("A", "la cola está llena")?;

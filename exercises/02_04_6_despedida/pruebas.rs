@@ -354,9 +354,11 @@ fn ejecutar() -> Outcome {
 fn el_enunciado_se_puede_seguir() -> Outcome {
     ejercicios::follow(include_str!("enunciado.md"), |hands| {
         hands.serve("cargo curso ejecutar")?;
-        let before = hands.run("ls")?;
         let answer = hands.run("(printf")?;
         ensure(answer.contains("hola, y adiós"), || answer)?;
+        // Ahora, y no antes: recién anunciado, el servidor puede no tener aún su epoll.
+        hands.wait_for_server("cliente 1: fuera")?;
+        let before = hands.run("ls")?;
         hands.run("nc -z")?;
         hands.run("head")?;
         eventually("hubiera tantos descriptores como al principio", LIMIT, || {
