@@ -173,7 +173,8 @@ impl Report {
         self.measured(engine).filter(|point| point.case.active == point.case.connections)
     }
 
-    fn measured(&self, engine: Engine) -> impl Iterator<Item = &Point> {
+    /// Todo lo medido de un motor, de menos conexiones a más; cada caso, una vez.
+    pub fn measured(&self, engine: Engine) -> impl Iterator<Item = &Point> {
         self.points
             .iter()
             .filter(move |point| point.case.engine == engine && !point.runs.is_empty())
