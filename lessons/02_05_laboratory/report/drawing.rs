@@ -72,16 +72,33 @@ impl Pen {
         }
     }
 
-    /// La marca, centrada en `at`: su interior y su borde. Hueca si solo es un tope.
-    fn mark<DB: DrawingBackend>(self, hollow: bool, at: (i32, i32)) -> [Shape<DB>; 2] {
-        let inside = if hollow { PAPER } else { self.colour() }.filled();
-        let edge = self.colour().stroke_width(2);
-        let Some(corners) = self.corners() else {
-            return [Circle::new(at, 5, inside).into_dyn(), Circle::new(at, 5, edge).into_dyn()];
-        };
+    /// La marca, centrada en `at`. Hueca si solo es un tope: el papel, y encima el borde.
+    fn mark<DB: DrawingBackend>(self, hollow: bool, at: (i32, i32)) -> Vec<Shape<DB>> {
+        if hollow {
+            vec![
+                self.shape(at, PAPER.filled()),
+                match self.path(at) {
+                    Some(path) => PathElement::new(path, self.colour().stroke_width(2)).into_dyn(),
+                    None => Circle::new(at, 5, self.colour().stroke_width(2)).into_dyn(),
+                },
+            ]
+        } else {
+            vec![self.shape(at, self.colour().filled())]
+        }
+    }
+
+    fn shape<DB: DrawingBackend>(self, at: (i32, i32), inside: ShapeStyle) -> Shape<DB> {
+        match self.path(at) {
+            Some(path) => Polygon::new(path, inside).into_dyn(),
+            None => Circle::new(at, 5, inside).into_dyn(),
+        }
+    }
+
+    /// El contorno de su marca, cerrado; ninguno si es un círculo.
+    fn path(self, at: (i32, i32)) -> Option<Vec<(i32, i32)>> {
+        let corners = self.corners()?;
         let around = corners.iter().chain(&corners[..1]);
-        let path: Vec<(i32, i32)> = around.map(|(dx, dy)| (at.0 + dx, at.1 + dy)).collect();
-        [Polygon::new(path.clone(), inside).into_dyn(), PathElement::new(path, edge).into_dyn()]
+        Some(around.map(|(dx, dy)| (at.0 + dx, at.1 + dy)).collect())
     }
 
     /// Las esquinas de su marca, desde el centro; ninguna si es un círculo.
@@ -214,9 +231,10 @@ impl Lines {
                 dots.iter().map(|dot| (dot.at, dot.spread.median)),
                 paint.stroke_width(2),
             ))?;
-            chart.draw_series(dots.iter().map(|dot| {
-                let [inside, edge] = pen.mark(dot.bound, (0, 0));
-                EmptyElement::at((dot.at, dot.spread.median)) + inside + edge
+            chart.draw_series(dots.iter().flat_map(|dot| {
+                let at = (dot.at, dot.spread.median);
+                let shapes = pen.mark(dot.bound, (0, 0)).into_iter();
+                shapes.map(move |shape| EmptyElement::at(at) + shape)
             }))?;
         }
         for (turn, Line { name, pen, .. }) in (0..).zip(&self.lines) {
@@ -333,6 +351,8 @@ fn for_any_paper(svg: &str, name: &str, title: &str, description: &str, height: 
     for pen in Pen::ALL {
         swap(pen.colour(), pen.variable());
     }
+    // Lo que ya es así si no se dice nada pesa, y en el libro cuenta.
+    svg = svg.replace(" opacity=\"1\"", "");
     let inside = svg.split_once('>').map_or("", |(_, inside)| inside);
     // Sin líneas en blanco: en Markdown terminarían el HTML.
     let inside: Vec<&str> = inside.lines().filter(|line| !line.trim().is_empty()).collect();
