@@ -1,11 +1,9 @@
 //! Lo que se escribe en la línea de órdenes, con ayuda y errores en español.
 
-use std::error::Error;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Args, Parser, Subcommand};
 use multiplexacion::cli;
 
@@ -146,10 +144,14 @@ pub struct Request {
 pub fn read(words: impl IntoIterator<Item = OsString>) -> Result<Request, ExitCode> {
     match Arguments::try_parse_from(words) {
         Ok(Arguments { order, choices, .. }) => match useless(order.as_ref(), &choices) {
-            Some(option) => Err(complain(&format!("«{option}» no sirve con esa orden"))),
+            Some(option) => {
+                let problem = format!("«{option}» no sirve con esa orden. Prueba con --help.");
+                cli::complain(&format!("lab: {problem}"));
+                Err(ExitCode::from(2))
+            }
             None => Ok(Request { order, choices }),
         },
-        Err(error) => Err(explain(&error)),
+        Err(error) => Err(cli::explain_usage::<Arguments>(&error)),
     }
 }
 
@@ -166,59 +168,4 @@ fn useless(order: Option<&Order>, choices: &Choices) -> Option<&'static str> {
     ]
     .into_iter()
     .find_map(|(option, fine)| (!fine).then_some(option))
-}
-
-fn explain(error: &clap::Error) -> ExitCode {
-    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        let _ = cli::say(error.to_string().trim_end());
-        return ExitCode::SUCCESS;
-    }
-    complain(&problem(error))
-}
-
-fn complain(problem: &str) -> ExitCode {
-    let stop = if problem.ends_with('?') { "" } else { "." };
-    cli::complain(&format!("lab: {problem}{stop} Prueba con --help."));
-    ExitCode::from(2)
-}
-
-fn problem(error: &clap::Error) -> String {
-    let context = |kind| error.get(kind).map(context_text).unwrap_or_default();
-    let argument = context(ContextKind::InvalidArg);
-    let value = context(ContextKind::InvalidValue);
-    match error.kind() {
-        ErrorKind::InvalidSubcommand => {
-            let order = context(ContextKind::InvalidSubcommand);
-            match context(ContextKind::SuggestedSubcommand) {
-                similar if similar.is_empty() => format!("no existe la orden «{order}»"),
-                similar => format!("no existe la orden «{order}»; ¿querías decir «{similar}»?"),
-            }
-        }
-        ErrorKind::UnknownArgument if !argument.starts_with('-') => format!("sobra «{argument}»"),
-        ErrorKind::UnknownArgument => match context(ContextKind::SuggestedArg) {
-            similar if similar.is_empty() => format!("no existe la opción «{argument}»"),
-            similar => format!("no existe la opción «{argument}»; ¿querías decir «{similar}»?"),
-        },
-        ErrorKind::MissingRequiredArgument => format!("falta {argument}"),
-        ErrorKind::InvalidValue | ErrorKind::ValueValidation if value.is_empty() => {
-            format!("falta el valor de «{argument}»")
-        }
-        ErrorKind::ValueValidation => {
-            let rule = error.source().map(ToString::to_string).unwrap_or_default();
-            format!("«{value}» no sirve para «{argument}»: {rule}")
-        }
-        ErrorKind::ArgumentConflict => format!("«{argument}» aparece más de una vez"),
-        ErrorKind::TooManyValues => format!("«{argument}» no lleva valor, y le diste «{value}»"),
-        _ => "los argumentos no son válidos".to_owned(),
-    }
-}
-
-fn context_text(value: &ContextValue) -> String {
-    let text = match value {
-        ContextValue::String(text) => text.clone(),
-        ContextValue::Strings(texts) => texts.join(", "),
-        other => other.to_string(),
-    };
-    // Lo que se escribió en la línea de órdenes vuelve a la terminal: que no le dé órdenes.
-    text.replace(char::is_control, "\u{FFFD}")
 }

@@ -1,31 +1,26 @@
 //! `clase`: los trabajos de muchas personas, con las pruebas de este curso y no con las suyas.
 
-use std::fmt::Write;
+mod mark;
+mod records;
+
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
+use mark::{Graded, Mark, totals};
 use multiplexacion::cli::{self, Trouble};
+use records::{to_csv, to_report};
 
 use crate::build::{Built, NotBuilt};
-use crate::course::{Course, Exercise, read, read_bytes, write};
+use crate::course::{Course, Exercise, read_bytes, write};
 use crate::paint;
-use crate::trial::{Trial, side_by_side};
+use crate::trial::side_by_side;
 use crate::workshop::{self, Variant};
-
-/// Lo que puede durar cada ejercicio de cada persona. Las pruebas tienen su propio límite, más
-/// corto: aquí llega lo que ni siquiera puede decir que se le acabó el tiempo.
-const TIME: Duration = Duration::from_secs(30);
 
 /// Lo que puede tardar en compilarse lo de cada persona, y después cada ejercicio que no llegó a
 /// compilarse, por si a uno lo retrasó otro.
 const BUILD: Duration = Duration::from_secs(120);
 const BUILD_ONE: Duration = Duration::from_secs(30);
-
-/// Los límites del proceso (getrlimit(2)): 4 GiB de memoria virtual, 30 s de procesador, archivos
-/// de 8 MiB (16 384 bloques de 512 bytes) y ningún volcado. Después, `sh` se convierte en las pruebas.
-const LIMITED: &str = "ulimit -v 4194304; ulimit -t 30; ulimit -f 16384; ulimit -c 0; exec \"$@\"";
 
 /// Dónde se escribe lo que resulta, además de en la pantalla.
 #[derive(Debug, Default)]
@@ -83,12 +78,6 @@ fn cannot_write(folder: &Path, error: &std::io::Error) -> Trouble {
     )
 }
 
-/// Cuántos superó, y los puntos que suman todos.
-fn totals(results: &[Graded]) -> (usize, u32) {
-    let passed = results.iter().filter(|result| matches!(result.mark, Mark::Passed(_))).count();
-    (passed, results.iter().map(|result| result.mark.points()).sum())
-}
-
 /// Quiénes no entregaron nada, y quiénes no empezaron ninguno.
 fn idle(rows: &[(&str, Vec<Graded>)]) -> Option<String> {
     let those = |what: fn(&Mark) -> bool| -> Vec<&str> {
@@ -104,58 +93,6 @@ fn idle(rows: &[(&str, Vec<Graded>)]) -> Option<String> {
     let lines = [line("Sin entregar", &absent), line("Sin empezar ninguno", &unstarted)];
     let text: String = lines.into_iter().flatten().collect();
     (!text.is_empty()).then_some(text)
-}
-
-fn to_csv(course: &Course, rows: &[(&str, Vec<Graded>)]) -> String {
-    let ids = course.exercises.iter().map(|exercise| exercise.id.as_str());
-    let columns: Vec<_> =
-        ids.clone().map(str::to_owned).chain(ids.map(|id| format!("puntos_{id}"))).collect();
-    let mut text = format!("carpeta,{},superados,puntos\n", columns.join(","));
-    for (name, results) in rows {
-        let words = results.iter().map(|result| result.mark.word().to_owned());
-        let cells: Vec<_> =
-            words.chain(results.iter().map(|result| result.mark.points().to_string())).collect();
-        let (passed, points) = totals(results);
-        let _ = writeln!(text, "{},{},{passed},{points}", quoted(name), cells.join(","));
-    }
-    text
-}
-
-/// Lo que puede leer quien lo entregó, en Markdown: qué falla y por qué.
-fn to_report(course: &Course, name: &str, results: &[Graded]) -> String {
-    let (passed, points) = totals(results);
-    let mut text =
-        format!("# {name}\n\n{passed} de {} superados, {points} puntos.\n", results.len());
-    let listed = |title: &str, mark: fn(&Mark) -> bool| {
-        let ids: Vec<_> = course
-            .exercises
-            .iter()
-            .zip(results)
-            .filter(|(_, result)| mark(&result.mark))
-            .map(|(exercise, _)| exercise.id.as_str())
-            .collect();
-        if ids.is_empty() { String::new() } else { format!("\n{title}: {}.\n", ids.join(", ")) }
-    };
-    text += &listed("Superados", |mark| matches!(mark, Mark::Passed(_)));
-    text += &listed("Sin empezar", |mark| *mark == Mark::Untouched);
-    text += &listed("Faltan", |mark| *mark == Mark::Missing);
-    for (exercise, result) in course.exercises.iter().zip(results) {
-        if result.why.is_empty() {
-            continue;
-        }
-        let _ = write!(
-            text,
-            "\n## {0}: {1}\n\n{2} de {3} puntos: {4}. Lo repite `cargo curso probar {0}`.\n\n\
-             ~~~~text\n{5}\n~~~~\n",
-            exercise.id,
-            exercise.title,
-            result.mark.points(),
-            exercise.minutes,
-            result.mark.word(),
-            result.why.trim_end()
-        );
-    }
-    text
 }
 
 /// Los trabajos de una persona.
@@ -221,96 +158,6 @@ fn build(course: &Course, touched: &[&Variant<'_>]) -> Result<Built, Trouble> {
     Ok(built)
 }
 
-/// Lo que resultó de un ejercicio.
-#[derive(Clone, Debug)]
-struct Graded {
-    mark: Mark,
-    /// Por qué no está superado, si se probó.
-    why: String,
-}
-
-impl Graded {
-    fn of(built: &Built, variant: &Variant<'_>, home: &Path) -> Result<Graded, Trouble> {
-        let executable = match built.executable(&variant.test()) {
-            Ok(executable) => executable,
-            Err(why @ (NotBuilt::Code(_) | NotBuilt::Late)) => {
-                return Ok(Graded::because(Mark::Uncompiled, variant, why.text()));
-            }
-            Err(why) => return Err(super::check::cargo_failed(&why)),
-        };
-        let mut command = Command::new("sh");
-        command.args(["-c", LIMITED, "sh"]).arg(executable);
-        // Ni la carpeta personal ni la del curso: lo que se escriba sin querer va a una de usar y tirar.
-        command.current_dir(home).env("HOME", home).env("TMPDIR", home);
-        let trial = Trial::run_command(command, TIME)?;
-        let trial = trial.in_order_of(&read(&variant.exercise.tests())?);
-        let points = trial.points(variant.exercise.minutes);
-        Ok(match (&trial.broken, trial.failures().next()) {
-            (Some(broken), _) => Graded::because(Mark::Broken, variant, broken),
-            (None, Some((test, report))) => {
-                let total = trial.tests.len();
-                let passed = total - trial.failures().count();
-                let why =
-                    format!("Pasa {passed} de {total} pruebas.\n\n✗ {}\n\n{report}", test.name);
-                Graded::because(Mark::Failed(points), variant, &why)
-            }
-            (None, None) if trial.passed() => {
-                Graded { mark: Mark::Passed(points), why: String::new() }
-            }
-            (None, None) => Graded::because(Mark::Broken, variant, "No se ejecutó ninguna prueba."),
-        })
-    }
-
-    /// `why`, con los archivos que tiene quien lo entregó y sin colores.
-    fn because(mark: Mark, variant: &Variant<'_>, why: &str) -> Graded {
-        let theirs = format!("exercises/{}/", variant.exercise.id);
-        let why = paint::plain(why).replace(&format!("{}/", variant.test()), &theirs);
-        Graded { mark, why }
-    }
-}
-
-/// Cómo quedó un ejercicio, y con cuántos puntos.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mark {
-    Passed(u32),
-    Failed(u32),
-    Uncompiled,
-    Broken,
-    Untouched,
-    Missing,
-}
-
-impl Mark {
-    fn points(self) -> u32 {
-        match self {
-            Mark::Passed(points) | Mark::Failed(points) => points,
-            _ => 0,
-        }
-    }
-
-    fn sign(self) -> String {
-        match self {
-            Mark::Passed(_) => paint::mark(true),
-            Mark::Failed(_) => paint::mark(false),
-            Mark::Uncompiled => paint::bad("c"),
-            Mark::Broken => paint::bad("!"),
-            Mark::Untouched => paint::dim("·"),
-            Mark::Missing => paint::dim("-"),
-        }
-    }
-
-    fn word(self) -> &'static str {
-        match self {
-            Mark::Passed(_) => "superado",
-            Mark::Failed(_) => "falla",
-            Mark::Uncompiled => "no compila",
-            Mark::Broken => "no termina",
-            Mark::Untouched => "sin empezar",
-            Mark::Missing => "falta",
-        }
-    }
-}
-
 fn legend(course: &Course) -> String {
     let ids: Vec<_> = course.exercises.iter().map(|exercise| exercise.id.as_str()).collect();
     format!(
@@ -319,42 +166,9 @@ fn legend(course: &Course) -> String {
     )
 }
 
-/// Un campo de CSV (RFC 4180): entre comillas si lleva algo que lo rompa. Una hoja de cálculo
-/// tomaría por fórmula lo que empieza por `=`, `+`, `-` o `@`.
-fn quoted(field: &str) -> String {
-    let field = match field.chars().next() {
-        Some('=' | '+' | '-' | '@') => format!("'{field}"),
-        _ => field.to_owned(),
-    };
-    if field.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", field.replace('"', "\"\""))
-    } else {
-        field
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn la_tabla_lleva_marcas_puntos_y_totales() {
-        let course = Course { folder: PathBuf::new(), exercises: Vec::new() };
-        let marks = [Mark::Passed(20), Mark::Failed(5), Mark::Broken, Mark::Missing];
-        let results = marks.map(|mark| Graded { mark, why: String::new() }).to_vec();
-        assert_eq!(totals(&results), (1, 25));
-        let text = to_csv(&course, &[("ana", results)]);
-        let row = text.lines().nth(1).unwrap();
-        assert_eq!(row, "ana,superado,falla,no termina,falta,20,5,0,0,1,25");
-    }
-
-    #[test]
-    fn lo_que_se_prueba_tiene_límites() {
-        let asked = "ulimit -v; ulimit -t; ulimit -f; ulimit -c";
-        let output = Command::new("sh").args(["-c", LIMITED, "sh", "sh", "-c", asked]).output();
-        let said = String::from_utf8(output.unwrap().stdout).unwrap();
-        assert_eq!(said.split_whitespace().collect::<Vec<_>>(), ["4194304", "30", "16384", "0"]);
-    }
 
     #[test]
     fn un_enlace_no_es_una_entrega() {
@@ -379,12 +193,5 @@ mod tests {
         let course = Course::at(folder.path().to_owned()).unwrap();
         let work = Work { name: "ana".to_owned(), exercises: folder.path().to_owned() };
         assert_eq!(work.handed(&course.exercises[0]).unwrap().unwrap().code, latin1);
-    }
-
-    #[test]
-    fn un_nombre_no_rompe_el_csv_ni_es_una_fórmula() {
-        assert_eq!(quoted("ana"), "ana");
-        assert_eq!(quoted("pérez, \"ana\""), "\"pérez, \"\"ana\"\"\"");
-        assert_eq!(quoted("=1+1"), "'=1+1");
     }
 }
