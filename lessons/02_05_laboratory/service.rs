@@ -238,7 +238,18 @@ mod tests {
     use super::*;
     use crate::engines::poll::PollSelector;
     use std::net::TcpStream;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
+
+    /// Espera a que el motor avise de `data`.
+    fn wait_for(service: &mut Service<PollSelector>, data: usize) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let mut ready = Vec::new();
+        while !ready.iter().any(|ready: &Ready| ready.data == data) {
+            assert!(Instant::now() < deadline, "el motor no avisa de {data}");
+            ready.clear();
+            service.selector.select(Some(Duration::from_secs(1)), &mut ready).unwrap();
+        }
+    }
 
     #[test]
     fn la_casilla_de_quien_se_va_es_para_quien_llega() {
@@ -247,14 +258,11 @@ mod tests {
         let mut service = Service::new(PollSelector::default(), listener, false).unwrap();
         for _ in 0..3 {
             let client = TcpStream::connect(address).unwrap();
+            wait_for(&mut service, LISTENER);
             service.on_acceptable().unwrap();
             assert_eq!(service.clients.len(), 1);
             drop(client);
-            let mut ready = Vec::new();
-            while !ready.iter().any(|ready: &Ready| ready.data == FIRST) {
-                service.selector.select(Some(Duration::from_secs(10)), &mut ready).unwrap();
-                assert!(!ready.is_empty(), "nadie avisa de que el cliente se fue");
-            }
+            wait_for(&mut service, FIRST);
             service.on_client(0, Events::READ).unwrap();
             assert!(service.clients[0].is_none());
         }
