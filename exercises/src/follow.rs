@@ -256,12 +256,12 @@ impl Hands {
         Ok(here)
     }
 
-    /// Una orden, en `bash`. `curl`, como en una terminal: allí no enseña el progreso de lo que se
-    /// ve llegar.
+    /// Una orden, en `bash`, sin intermediario (`http_proxy`). `curl`, como en una terminal: allí no
+    /// enseña el progreso de lo que se ve llegar.
     fn shell(&self, command: &str, before: &str) -> Program {
         let prelude = "curl() { command curl -s \"$@\"; }; cd \"$0\" && exec 2>&1";
         let script = format!("{before}{prelude}; {command}");
-        Program::new("bash").arg("-c").arg(script).arg(&self.folder)
+        Program::new("bash").env("no_proxy", "*").arg("-c").arg(script).arg(&self.folder)
     }
 
     /// Por qué no se puede seguir en esta máquina, si no se puede.
