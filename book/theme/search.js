@@ -292,7 +292,7 @@ window.search = window.search || {};
     // Lo mismo, con cada palabra que no está cambiada por la que más se le parece.
     function suggestion(query) {
         const corrected = query.trim().replace(WORD, word =>
-            word.length < SHORTEST_MISTAKE ? word : index.nearest(word) || word);
+            word.length < SHORTEST_MISTAKE || STOP_WORDS.has(fold(word)) ? word : index.nearest(word) || word);
         if (corrected === query.trim()) {
             return [];
         }
