@@ -45,7 +45,7 @@ pub(super) fn to_report(course: &Course, name: &str, results: &[Graded]) -> Stri
         }
         let _ = write!(
             text,
-            "\n## {0}: {1}\n\n{2} de {3} puntos: {4}. Lo repite `cargo curso probar {0}`.\n\n\
+            "\n## {0}: {1}\n\n{2} de {3} puntos: {4}. Repítelo con `cargo curso probar {0}`.\n\n\
              ~~~~text\n{5}\n~~~~\n",
             exercise.id,
             exercise.title,
