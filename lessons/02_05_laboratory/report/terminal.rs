@@ -2,7 +2,7 @@
 //! colores.
 
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal, Write as _};
+use std::io::{self, IsTerminal};
 use std::sync::OnceLock;
 
 use multiplexacion::cli;
@@ -28,7 +28,7 @@ pub fn say(text: &str) {
 
 /// Una observación, por la salida de errores: no es parte del informe.
 pub fn note(text: &str) {
-    let _ = io::stderr().write_all(format!("{text}\n").as_bytes());
+    cli::complain(text);
 }
 
 /// El informe entero.
