@@ -52,6 +52,12 @@ impl Stop {
             }
         }
     }
+
+    /// Si alguien ha pedido ya terminar. No espera.
+    pub fn is_requested(&self) -> bool {
+        let mut watched = [PollFd::new(self.as_fd(), PollFlags::POLLIN)];
+        poll(&mut watched, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
+    }
 }
 
 impl AsFd for Stop {

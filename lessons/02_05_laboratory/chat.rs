@@ -17,7 +17,6 @@ use serde::{Deserialize, Serialize};
 use crate::clock;
 use crate::cores::Cores;
 use crate::machine::{Machine, fitting, now};
-use crate::measure::asked;
 use crate::neighbours::Neighbours;
 use crate::programs::{installed, lesson};
 use crate::report::progress::Bar;
@@ -114,7 +113,7 @@ pub fn measure(rounds: usize, cores: &Cores, stop: &Stop) -> Result<Outcome, Tro
             order.reverse();
         }
         for (turn, place) in order.into_iter().enumerate() {
-            if asked(stop) {
+            if stop.is_requested() {
                 outcome.complete = false;
                 break 'rounds;
             }

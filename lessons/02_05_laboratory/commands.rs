@@ -19,7 +19,7 @@ use crate::engines::poll::PollSelector;
 use crate::engines::select::SelectSelector;
 use crate::engines::{Engine, threads};
 use crate::machine::raise_descriptor_limit;
-use crate::measure::{Laboratory, asked};
+use crate::measure::Laboratory;
 use crate::neighbours::another_measures;
 use crate::plan::Plan;
 use crate::report::file::Saving;
@@ -255,7 +255,7 @@ fn measure_chat(rounds: usize, choices: &Choices) -> Result<(), Trouble> {
 
 /// No se midió nada: porque alguien lo paró, quizá a mitad de compilar, o porque no se pudo.
 fn nothing(trouble: Option<Trouble>, stop: &Stop) -> Result<(), Trouble> {
-    if asked(stop) {
+    if stop.is_requested() {
         terminal::note(NOTHING_YET);
         return Ok(());
     }
@@ -275,7 +275,7 @@ fn write_the_chapter(measuring: bool) -> Result<(), Trouble> {
         measure_web(web::ROUNDS, &saving(book::WEB))?;
         measure_chat(chat::ROUNDS, &saving(book::CHAT))?;
         // Una señal pedida y no leída sigue pedida: la ve también quien llegue ahora.
-        if asked(&Stop::on_signals()?) {
+        if Stop::on_signals()?.is_requested() {
             return Err(Trouble::new(
                 "se paró antes de acabar, y los datos del capítulo han quedado a medias",
                 "repite cargo lab libro --medir, o recupera los de antes con git",

@@ -8,8 +8,6 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use multiplexacion::cli;
 use multiplexacion::stop::Stop;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use std::os::fd::AsFd;
 
 use crate::cores::Cores;
 use crate::engines::{Engine, select::FD_SETSIZE};
@@ -99,7 +97,7 @@ impl Laboratory {
             }
             for place in order {
                 let case = report.points[place].case;
-                if asked(stop) {
+                if stop.is_requested() {
                     report.complete = false;
                     break 'rounds;
                 }
@@ -290,12 +288,6 @@ impl Pace {
         let left = self.total.saturating_sub(self.spent).mul_f64(slower.max(1.0));
         Progress { case, left, done }
     }
-}
-
-/// Si alguien pidió parar.
-pub fn asked(stop: &Stop) -> bool {
-    let mut watched = [PollFd::new(stop.as_fd(), PollFlags::POLLIN)];
-    matches!(poll(&mut watched, PollTimeout::ZERO), Ok(ready) if ready > 0)
 }
 
 /// El valor que no pasa la fracción `part` de `times`, en microsegundos.

@@ -20,7 +20,6 @@ use serde::{Deserialize, Serialize};
 use crate::commands::{COURSE, LESSON};
 use crate::cores::Cores;
 use crate::machine::{Machine, fitting, now};
-use crate::measure::asked;
 use crate::neighbours::Neighbours;
 use crate::programs::{installed, lesson, peers};
 use crate::report::progress::Bar;
@@ -102,7 +101,7 @@ pub fn measure(rounds: usize, cores: &Cores, stop: &Stop) -> Result<Outcome, Tro
     let neighbours = Neighbours::watch();
     let bar = Bar::start();
     for (contender, server) in contenders.iter().zip(&mut outcome.servers) {
-        if asked(stop) {
+        if stop.is_requested() {
             break;
         }
         bar.tell(0.0, &format!("memoria de {}", contender.name));
@@ -111,10 +110,13 @@ pub fn measure(rounds: usize, cores: &Cores, stop: &Stop) -> Result<Outcome, Tro
             Err(error) => server.trouble = Some(why(&error)),
         }
     }
-    let mut rivals =
-        if asked(stop) { Vec::new() } else { rivals(&contenders, &mut outcome.servers, cores) };
+    let mut rivals = if stop.is_requested() {
+        Vec::new()
+    } else {
+        rivals(&contenders, &mut outcome.servers, cores)
+    };
     for round in 0..rounds {
-        if asked(stop) {
+        if stop.is_requested() {
             outcome.complete = false;
             break;
         }

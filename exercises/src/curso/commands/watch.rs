@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io::{self, IsTerminal, Write};
-use std::os::fd::AsFd;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +13,6 @@ use crossterm::terminal::{self, Clear, ClearType, EnterAlternateScreen, LeaveAlt
 use crossterm::{cursor, execute};
 use multiplexacion::cli::Trouble;
 use multiplexacion::stop::Stop;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::check::Verdict;
 use crate::course::{Course, Exercise};
@@ -105,16 +103,10 @@ fn examine(
 
 /// Si, en lo que dura un vistazo, alguien pide salir.
 fn wants_to_leave(stop: &Stop) -> io::Result<bool> {
-    if is_stopped(stop) {
+    if stop.is_requested() {
         return Ok(true);
     }
     Ok(event::poll(GLANCE / 5)? && matches!(event::read()?, Event::Key(key) if leaves(key)))
-}
-
-/// Si llegó SIGTERM, o un SIGINT que no tecleó nadie.
-fn is_stopped(stop: &Stop) -> bool {
-    let mut watched = [PollFd::new(stop.as_fd(), PollFlags::POLLIN)];
-    poll(&mut watched, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
 }
 
 enum Wish {
@@ -141,7 +133,7 @@ fn wait(
         };
         top = screen.show(&text, top, keys)?;
         let event = loop {
-            if is_stopped(stop) {
+            if stop.is_requested() {
                 return Ok(Wish::Leave);
             }
             if saved_at(exercise) != seen {
