@@ -28,7 +28,7 @@ const SIDE_BY_SIDE: usize = 4;
 const KEPT: usize = 2000;
 
 /// Lo más largo que se guarda de una vez, en bytes.
-const LONGEST_LINE: u64 = 1 << 16;
+const LONGEST_LINE: u64 = 1 << 12;
 
 /// Las líneas que se enseñan, como mucho, de lo que escribió el código antes de fallar.
 const PRINTED: usize = 10;
