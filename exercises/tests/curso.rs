@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "también lo que ayuda a las pruebas es parte de ellas")]
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -188,9 +187,13 @@ fn vigilar_se_deja_aunque_no_termine_de_compilar_y_la_terminal_queda_como_estaba
     for (end, signal) in [("q", None), ("\x03", None), ("", Some(Signal::SIGTERM))] {
         let course = small_course();
         let path = |name: &str| course.path().join(name);
-        // Un cargo que no acaba nunca, y que dice qué proceso es.
-        fs::write(path("cargo"), "#!/bin/sh\necho $$ > \"${0%/*}/pid\"; exec sleep 600\n")?;
-        fs::set_permissions(path("cargo"), fs::Permissions::from_mode(0o755))?;
+        // Un cargo que no acaba nunca, y que dice qué proceso es. Lo escribe otro proceso: si lo que
+        // arrancan las demás pruebas heredara un archivo a medio escribir, no se podría ejecutar
+        // (ETXTBSY, execve(2)).
+        let endless = "#!/bin/sh\necho $$ > \"${0%/*}/pid\"; exec sleep 600\n";
+        let mut write = std::process::Command::new("sh");
+        write.args(["-c", "printf %s \"$1\" > \"$0\" && chmod 755 \"$0\""]);
+        assert!(write.arg(path("cargo")).arg(endless).status()?.success());
         let script = "stty -g; \"$@\"; echo \"salió con $?\"; stty -g; echo fin; read _";
         let shell = Program::new("sh")
             .args(["-c", script, "sh", env!("CARGO_BIN_EXE_curso"), "vigilar"])

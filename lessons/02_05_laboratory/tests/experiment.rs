@@ -1,8 +1,8 @@
 //! El laboratorio de verdad, en pequeño: procesos, sockets y veredictos.
 #![allow(clippy::unwrap_used, reason = "todo este archivo es una prueba")]
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::process::Command;
 
 use laboratorio::cores::Cores;
 use laboratorio::engines::Engine;
@@ -148,8 +148,11 @@ fn un_motor_que_no_arranca_se_dice_una_vez_y_no_impide_medir_los_demás() {
 fn short_lived() -> Laboratory {
     let script = std::env::temp_dir().join(format!("lab-efimero-{}", std::process::id()));
     let order = format!("#!/bin/sh\nhead -n 1 | '{}' \"$@\"\n", env!("CARGO_BIN_EXE_lab"));
-    std::fs::write(&script, order).unwrap();
-    std::fs::set_permissions(&script, PermissionsExt::from_mode(0o700)).unwrap();
+    // Lo escribe otro proceso: si lo que arrancan las demás pruebas heredara un archivo a medio
+    // escribir, no se podría ejecutar (ETXTBSY, execve(2)).
+    let mut write = Command::new("sh");
+    write.args(["-c", "printf %s \"$1\" > \"$0\" && chmod 700 \"$0\""]).arg(&script).arg(order);
+    assert!(write.status().unwrap().success());
     Laboratory { program: script, ..laboratory(None) }
 }
 
