@@ -21,6 +21,9 @@ pub(crate) fn check(
 ) -> Result<bool, Trouble> {
     let build = build(course, exercise).aloud();
     let verdict = Verdict::of(course, exercise, build, &AtomicBool::new(false))?;
+    if let Verdict::Unbuilt(why) = &verdict {
+        return Err(cargo_failed(why));
+    }
     paint::say(&verdict.report(exercise));
     if verdict.passed() {
         progress.note(exercise, |record| record.passed = true)?;
@@ -37,6 +40,8 @@ fn build(course: &Course, exercise: &Exercise) -> Build {
 pub(crate) enum Verdict {
     /// No compila; lo que dijo rustc.
     Uncompiled(String),
+    /// Cargo no llegó a compilarlo; lo que dijo.
+    Unbuilt(NotBuilt),
     /// Compila: las pruebas y los avisos de rustc.
     Tried(Trial, String),
 }
@@ -65,7 +70,7 @@ impl Verdict {
         let executable = match compiled.executable(&exercise.id) {
             Ok(executable) => executable,
             Err(NotBuilt::Code(text)) => return Ok(Verdict::Uncompiled(text)),
-            Err(why) => return Err(cargo_failed(&why)),
+            Err(why) => return Ok(Verdict::Unbuilt(why)),
         };
         let trial = Trial::run_unless(abandoned, executable, course.repository())?;
         let trial = trial.in_order_of(&read(&exercise.tests())?);
@@ -94,6 +99,11 @@ impl Verdict {
             Verdict::Uncompiled(diagnostics) => {
                 text.push_str("\nNo compila. El compilador lo explica en inglés; lo primero que dice es lo primero que hay que arreglar:\n\n");
                 text.push_str(diagnostics.trim_end());
+                text.push('\n');
+            }
+            Verdict::Unbuilt(why) => {
+                text.push_str("\nCargo no pudo compilar el curso. Si falta descargar algo, revisa tu conexión. Dijo:\n\n");
+                text.push_str(why.text());
                 text.push('\n');
             }
             Verdict::Tried(trial, warnings) => tell(&mut text, trial, warnings),
