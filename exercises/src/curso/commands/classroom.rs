@@ -3,6 +3,7 @@
 mod mark;
 mod records;
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -45,7 +46,8 @@ pub(crate) fn classroom(
     if let Some(folder) = &records.reports {
         fs::create_dir_all(folder).map_err(|error| cannot_write(folder, &error))?;
     }
-    let works: Vec<_> = folders.into_iter().map(|folder| Work::find(folder)).collect();
+    let mut works: Vec<_> = folders.into_iter().map(|folder| Work::find(folder)).collect();
+    tell_apart(&mut works);
     let widest = works.iter().map(|work| work.name.chars().count()).max().unwrap_or(0);
     let mut rows = Vec::new();
     for work in &works {
@@ -98,6 +100,8 @@ fn idle(rows: &[(&str, Vec<Graded>)]) -> Option<String> {
 /// Los trabajos de una persona.
 struct Work {
     name: String,
+    /// El nombre de la carpeta en la que está la suya: la de su grupo, quizá.
+    group: String,
     /// La carpeta con los ejercicios.
     exercises: PathBuf,
 }
@@ -106,9 +110,11 @@ impl Work {
     /// Los de esa carpeta, aunque no esté: quien no entregó también tiene su línea.
     fn find(folder: &Path) -> Work {
         let whole = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
-        let name = whole.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let named = |it: Option<&OsStr>| it.unwrap_or_default().to_string_lossy().into_owned();
+        let name = named(whole.file_name());
+        let group = named(whole.parent().and_then(Path::file_name));
         let inside = whole.join("exercises");
-        Work { name, exercises: if inside.is_dir() { inside } else { whole } }
+        Work { name, group, exercises: if inside.is_dir() { inside } else { whole } }
     }
 
     fn results(&self, course: &Course) -> Result<Vec<Graded>, Trouble> {
@@ -136,6 +142,17 @@ impl Work {
             return Ok(Err(Mark::Untouched));
         }
         Ok(Ok(Variant { exercise, name: "entrega".to_owned(), code }))
+    }
+}
+
+/// Dos personas de dos grupos pueden llamarse igual, y cada una tiene su informe: a sus nombres se
+/// les añade el de su grupo.
+fn tell_apart(works: &mut [Work]) {
+    let names: Vec<_> = works.iter().map(|work| work.name.clone()).collect();
+    for work in works {
+        if names.iter().filter(|name| **name == work.name).count() > 1 {
+            work.name = format!("{}-{}", work.group, work.name);
+        }
     }
 }
 
@@ -191,7 +208,15 @@ mod tests {
         let latin1 = b"// m\xE1s\n";
         write(&exercise.join("ejercicio.rs"), latin1).unwrap();
         let course = Course::at(folder.path().to_owned()).unwrap();
-        let work = Work { name: "ana".to_owned(), exercises: folder.path().to_owned() };
+        let work = Work::find(folder.path());
         assert_eq!(work.handed(&course.exercises[0]).unwrap().unwrap().code, latin1);
+    }
+
+    #[test]
+    fn quienes_se_llaman_igual_se_distinguen_por_su_grupo() {
+        let mut works =
+            ["mañana/ana", "tarde/ana", "tarde/beto"].map(|path| Work::find(Path::new(path)));
+        tell_apart(&mut works);
+        assert_eq!(works.map(|work| work.name), ["mañana-ana", "tarde-ana", "beto"]);
     }
 }
