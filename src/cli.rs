@@ -18,6 +18,8 @@ use nix::errno::Errno;
 
 use crate::trace;
 
+pub use errors::reason;
+
 /// Plantilla de la ayuda de `clap`, con sus títulos en español.
 pub const HELP_TEMPLATE: &str = "{about}\n\nUso: {usage}\n\nOpciones:\n{options}{after-help}";
 
@@ -195,48 +197,6 @@ pub fn announce(address: std::net::SocketAddr) -> io::Result<()> {
 pub fn complain(line: &str) {
     // Si ni siquiera hay salida de errores, queda el código de salida.
     let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
-}
-
-/// Lo que dice el sistema de un error, en español.
-///
-/// `std` toma sus textos de strerror(3), en inglés: aquí están los que un programa de
-/// sockets puede encontrar; de los demás queda el número, que errno(3) explica.
-pub fn reason(error: &io::Error) -> String {
-    let text = match error.kind() {
-        io::ErrorKind::NotFound => "no existe",
-        io::ErrorKind::PermissionDenied => "permiso denegado",
-        io::ErrorKind::ConnectionRefused => "conexión rechazada",
-        io::ErrorKind::ConnectionReset => "el otro extremo cortó la conexión",
-        io::ErrorKind::ConnectionAborted => "conexión abandonada",
-        io::ErrorKind::HostUnreachable => "no hay ruta hasta esa máquina",
-        io::ErrorKind::NetworkUnreachable => "no hay ruta hasta esa red",
-        io::ErrorKind::NetworkDown => "la red está caída",
-        io::ErrorKind::NotConnected => "el socket no está conectado",
-        io::ErrorKind::AddrInUse => "dirección ocupada",
-        io::ErrorKind::AddrNotAvailable => "dirección no disponible",
-        io::ErrorKind::BrokenPipe => "nadie lee al otro lado",
-        io::ErrorKind::TimedOut => "se agotó el plazo",
-        io::ErrorKind::WouldBlock => "no hay nada listo",
-        io::ErrorKind::UnexpectedEof => "la conexión terminó a medias",
-        io::ErrorKind::StorageFull => "no queda espacio en el disco",
-        io::ErrorKind::IsADirectory => "es una carpeta",
-        io::ErrorKind::NotADirectory => "una parte de la ruta no es una carpeta",
-        io::ErrorKind::ReadOnlyFilesystem => "el sistema de archivos es de solo lectura",
-        io::ErrorKind::InvalidInput => "valor no válido",
-        io::ErrorKind::OutOfMemory => "no queda memoria",
-        _ => return numbered_reason(error),
-    };
-    text.to_owned()
-}
-
-fn numbered_reason(error: &io::Error) -> String {
-    match error.raw_os_error() {
-        Some(number) if number == Errno::EMFILE as i32 => {
-            "no quedan descriptores de archivo (ulimit -n)".to_owned()
-        }
-        Some(number) => format!("error {number} del sistema (míralo en errno(3))"),
-        None => error.to_string(),
-    }
 }
 
 /// `getaddrinfo` no deja un número de error del sistema, y `std` no le da un `ErrorKind`

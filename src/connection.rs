@@ -111,7 +111,7 @@ impl<S: Read + Write + AsRawFd> Connection<S> {
             }
             Err(error) if not_now(&error) => Ok(Fill::Empty),
             Err(error) => {
-                let why = crate::cli::reason(&error);
+                let why = errors::reason(&error);
                 debug!(what = "read", fd, client, result = why, "read({fd}): {why}");
                 Err(error)
             }
@@ -224,7 +224,7 @@ fn write<S: Write + AsRawFd>(stream: &mut S, id: ClientId, bytes: &[u8]) -> io::
             Ok(0)
         }
         Err(error) => {
-            let why = crate::cli::reason(&error);
+            let why = errors::reason(&error);
             debug!(what = "write", fd, client, result = why, "write({fd}): {why}");
             Err(error)
         }

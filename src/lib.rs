@@ -9,7 +9,7 @@
 //! | 02_02, un hilo por cliente | [`socketserver`], que se apoya en [`net`] |
 //! | 02_03, chat con `select` | [`net`], [`connection`], [`frame`] |
 //! | 02_04, web con `epoll` | [`connection`], [`http`] |
-//! | las tres | [`stop`] (Ctrl-C como un descriptor más), [`cli`] (órdenes y errores en español), [`trace`] (`-v` y `--trace`) |
+//! | las tres | [`errors`] (un errno, en español), [`stop`] (Ctrl-C como un descriptor más), [`cli`] (órdenes y errores en español), [`trace`] (`-v` y `--trace`) |
 //!
 //! Las dependencias van en un solo sentido: las lecciones usan estos módulos y ninguno de ellos
 //! conoce una lección.
@@ -22,3 +22,5 @@ pub mod net;
 pub mod socketserver;
 pub mod stop;
 pub mod trace;
+
+pub use errors;

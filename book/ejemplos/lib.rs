@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use multiplexacion::cli;
+use multiplexacion::{cli, errors};
 
 /// Lo que se espera, como mucho, a que el núcleo lleve unos bytes de un lado a otro.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Ejecuta una demostración; si no puede seguir, dice por qué en una línea y sale con código 1.
 pub fn start(demonstration: impl FnOnce() -> io::Result<()>) -> ExitCode {
     let Err(error) = demonstration() else { return ExitCode::SUCCESS };
-    let _ = writeln!(io::stderr(), "La demostración no pudo seguir: {}.", cli::reason(&error));
+    let _ = writeln!(io::stderr(), "La demostración no pudo seguir: {}.", errors::reason(&error));
     ExitCode::FAILURE
 }
 

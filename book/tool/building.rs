@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use mdbook_driver::MDBook;
 use mdbook_driver::book::BookItem;
-use multiplexacion::cli::{Trouble, reason};
+use multiplexacion::cli::Trouble;
+use multiplexacion::errors::reason;
 
 /// Dónde deja `cargo libro` las páginas, dentro de `book/`.
 pub const OUTPUT: &str = "salida";

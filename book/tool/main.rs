@@ -12,7 +12,8 @@ use libro::building::{self, Options, Page};
 use libro::epub;
 use libro::generated;
 use libro::server::Site;
-use multiplexacion::cli::{self, Trouble, reason};
+use multiplexacion::cli::{self, Trouble};
+use multiplexacion::errors::reason;
 use multiplexacion::stop::Stop;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 

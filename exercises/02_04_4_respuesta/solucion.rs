@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::SystemTime;
 
-use multiplexacion::{cli, http};
+use multiplexacion::{errors, http};
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
@@ -95,7 +95,7 @@ pub fn serve(listener: &TcpListener, tell: impl Fn(&str)) -> io::Result<()> {
                 let news = match &stays {
                     Ok(true) => format!("le faltan {} bytes", client.out.pending.len()),
                     Ok(false) => "se fue".to_owned(),
-                    Err(error) => cli::reason(error),
+                    Err(error) => errors::reason(error),
                 };
                 tell(&format!("cliente {id}: {news}"));
                 if !matches!(stays, Ok(true)) {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 
-use multiplexacion::cli;
+use multiplexacion::errors;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
@@ -206,7 +206,9 @@ pub fn serve(listener: &TcpListener, tell: impl Fn(&str)) -> io::Result<()> {
                 // Lo que vaya mal al entrar es cosa suya.
                 match room.enter(stream) {
                     Ok(id) => tell(&format!("cliente {id}: entra")),
-                    Err(error) => tell(&format!("alguien no pudo entrar: {}", cli::reason(&error))),
+                    Err(error) => {
+                        tell(&format!("alguien no pudo entrar: {}", errors::reason(&error)));
+                    }
                 }
             }
         }
@@ -214,7 +216,7 @@ pub fn serve(listener: &TcpListener, tell: impl Fn(&str)) -> io::Result<()> {
         for Farewell { id, reason, heard } in room.round(&events) {
             let why = match reason {
                 Reason::Left => "terminó".to_owned(),
-                Reason::Broken(kind) => cli::reason(&kind.into()),
+                Reason::Broken(kind) => errors::reason(&kind.into()),
             };
             tell(&format!("cliente {id}: fuera, tras {heard} bytes: {why}"));
         }

@@ -5,7 +5,7 @@ use std::io;
 use std::net::{TcpListener, TcpStream};
 
 use harness::Failure;
-use multiplexacion::cli;
+use multiplexacion::{cli, errors};
 
 use crate::{Outcome, panics};
 
@@ -33,7 +33,7 @@ pub fn by_hand(serve: impl FnOnce(TcpListener) -> io::Result<()>) -> Outcome {
     panics::speak_spanish();
     let port = port();
     let listener = TcpListener::bind(("127.0.0.1", port)).map_err(|error| {
-        let why = cli::reason(&error);
+        let why = errors::reason(&error);
         Failure::new(format!("No se puede escuchar en el puerto {port}: {why}."))
             .hint("elige otro con --puerto")
     })?;
@@ -49,7 +49,7 @@ pub fn by_hand_calling(talk: impl FnOnce(TcpStream) -> io::Result<()>) -> Outcom
     panics::speak_spanish();
     let port = port();
     let stream = TcpStream::connect(("127.0.0.1", port)).map_err(|error| {
-        let why = cli::reason(&error);
+        let why = errors::reason(&error);
         Failure::new(format!("No se puede conectar con el puerto {port}: {why}."))
             .hint("pon antes un servidor en marcha, y di su puerto con --puerto")
     })?;

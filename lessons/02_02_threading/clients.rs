@@ -7,7 +7,8 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::Duration;
 
-use multiplexacion::cli::{self, Trouble};
+use multiplexacion::cli::Trouble;
+use multiplexacion::errors;
 use multiplexacion::stop::Stop;
 
 use crate::echo::{Meeting, preview};
@@ -131,8 +132,8 @@ fn ask(mut stream: &TcpStream, message: &[u8]) -> io::Result<Vec<u8>> {
 /// En un socket bloqueante con plazo, «no hay nada listo» es que el plazo pasó (socket(7)).
 fn explain(error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::WouldBlock => cli::reason(&io::ErrorKind::TimedOut.into()),
-        _ => cli::reason(error),
+        io::ErrorKind::WouldBlock => errors::reason(&io::ErrorKind::TimedOut.into()),
+        _ => errors::reason(error),
     }
 }
 

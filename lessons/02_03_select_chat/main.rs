@@ -24,6 +24,7 @@ use std::time::Duration;
 use clap::Parser;
 use multiplexacion::cli::{self, Common, Trouble};
 use multiplexacion::connection::{Connection, Fill, Limits, Overflow};
+use multiplexacion::errors;
 use multiplexacion::frame::{self, FrameError, HEADER, MAX_TEXT};
 use nix::sys::select::FD_SETSIZE;
 
@@ -121,7 +122,7 @@ impl fmt::Display for CloseReason {
         match self {
             CloseReason::Left => f.write_str("se fue"),
             CloseReason::CutShort => f.write_str("se fue a mitad de un mensaje"),
-            CloseReason::Broken(error) => f.write_str(&cli::reason(error)),
+            CloseReason::Broken(error) => f.write_str(&errors::reason(error)),
             CloseReason::BadFrame(error) => error.fmt(f),
             CloseReason::NotReading => f.write_str("no lees tus mensajes y no caben más"),
             CloseReason::Silent => f.write_str("no dijiste tu nombre a tiempo"),

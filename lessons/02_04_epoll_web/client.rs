@@ -8,8 +8,8 @@ use std::io;
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant, SystemTime};
 
-use multiplexacion::cli;
 use multiplexacion::connection::{ClientId, Connection, Fill, Limits};
+use multiplexacion::errors;
 use multiplexacion::http::{self, Body, Method, Persistence, Refusal, Response, Status};
 use tracing::debug;
 
@@ -152,7 +152,7 @@ impl fmt::Display for CloseReason {
         match self {
             CloseReason::Left => f.write_str("el cliente se fue"),
             CloseReason::Served => f.write_str("conversación terminada"),
-            CloseReason::Broken(error) => f.write_str(&cli::reason(error)),
+            CloseReason::Broken(error) => f.write_str(&errors::reason(error)),
             CloseReason::Idle => f.write_str("sin actividad"),
             CloseReason::NotReading => f.write_str("no lee su respuesta"),
             CloseReason::Stopping => f.write_str("el servidor termina"),

@@ -7,8 +7,8 @@ use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use multiplexacion::cli;
 use multiplexacion::connection::ClientId;
+use multiplexacion::errors;
 use multiplexacion::net::{self, Accept, BACKLOG};
 use multiplexacion::stop::Stop;
 use multiplexacion::trace::counted;
@@ -196,7 +196,7 @@ impl EpollServer {
         match net::accept(listener)? {
             Accept::Client(stream, address) => {
                 self.welcome(stream, address).unwrap_or_else(|error| {
-                    let why = cli::reason(&error);
+                    let why = errors::reason(&error);
                     debug!(what = "close", result = why, "cliente rechazado: {why}");
                 });
                 Ok(())

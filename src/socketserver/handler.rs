@@ -6,7 +6,6 @@ use std::io;
 
 use super::panics::contain;
 use super::request::Request;
-use crate::cli;
 
 /// Atiende a un cliente. Nace con él, en el hilo que lo atiende, y muere con él.
 ///
@@ -67,7 +66,7 @@ pub enum Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::Handler(error) => f.write_str(&cli::reason(error)),
+            Failure::Handler(error) => f.write_str(&errors::reason(error)),
             Failure::Panic { place, message } => {
                 write!(f, "el manejador entró en pánico en {place}: «{message}»")
             }

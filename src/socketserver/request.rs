@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use tracing::debug;
 
 use super::control::Control;
-use crate::cli;
 use crate::connection::ClientId;
 use crate::trace::counted;
 
@@ -188,7 +187,7 @@ impl Request {
             debug!(what = "timeout", fd, client, result = what, "{what}({fd}): se agotó el plazo");
             return io::ErrorKind::TimedOut.into();
         }
-        debug!(what, fd, client, result = %error, "{what}({fd}): {}", cli::reason(&error));
+        debug!(what, fd, client, result = %error, "{what}({fd}): {}", errors::reason(&error));
         error
     }
 

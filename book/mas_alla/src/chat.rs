@@ -11,7 +11,7 @@ use std::fmt;
 use std::io;
 use std::net::IpAddr;
 
-use multiplexacion::cli;
+use multiplexacion::errors;
 use multiplexacion::frame::{FrameError, MAX_TEXT};
 
 /// Por qué termina una conversación.
@@ -50,7 +50,7 @@ impl fmt::Display for CloseReason {
         match self {
             CloseReason::Left => f.write_str("se fue"),
             CloseReason::CutShort => f.write_str("se fue a mitad de un mensaje"),
-            CloseReason::Broken(error) => f.write_str(&cli::reason(error)),
+            CloseReason::Broken(error) => f.write_str(&errors::reason(error)),
             CloseReason::BadFrame(why) => f.write_str(why),
             CloseReason::NotReading => f.write_str("no lees tus mensajes y no caben más"),
             CloseReason::Silent => f.write_str("no dijiste tu nombre a tiempo"),

@@ -14,6 +14,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use multiplexacion::cli::{self, Trouble};
+use multiplexacion::errors;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use serde::Deserialize;
@@ -115,7 +116,7 @@ impl Build {
         }
         let mut child = child.spawn().map_err(|error| {
             Trouble::new(
-                format!("no se puede ejecutar cargo: {}", cli::reason(&error)),
+                format!("no se puede ejecutar cargo: {}", errors::reason(&error)),
                 "instala Rust con rustup (https://rustup.rs)",
             )
         })?;

@@ -4,7 +4,8 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use multiplexacion::cli::{self, Trouble};
+use multiplexacion::cli::Trouble;
+use multiplexacion::errors;
 
 /// Los ejercicios, en orden.
 #[derive(Debug)]
@@ -222,7 +223,7 @@ pub(crate) fn read_bytes(file: &Path) -> Result<Vec<u8>, Trouble> {
 pub(crate) fn write(file: &Path, text: impl AsRef<[u8]>) -> Result<(), Trouble> {
     fs::write(file, text).map_err(|error| {
         Trouble::new(
-            format!("no se puede escribir «{}»: {}", file.display(), cli::reason(&error)),
+            format!("no se puede escribir «{}»: {}", file.display(), errors::reason(&error)),
             "revisa los permisos de la carpeta y el sitio en el disco",
         )
     })
@@ -230,7 +231,7 @@ pub(crate) fn write(file: &Path, text: impl AsRef<[u8]>) -> Result<(), Trouble> 
 
 fn unreadable(file: &Path, error: &std::io::Error) -> Trouble {
     Trouble::new(
-        format!("no se puede leer «{}»: {}", file.display(), cli::reason(error)),
+        format!("no se puede leer «{}»: {}", file.display(), errors::reason(error)),
         "ejecuta «cargo curso» en la carpeta del curso, y recupera con git lo que falte",
     )
 }

@@ -144,7 +144,7 @@ impl Conversation {
     }
 
     fn could_not_connect(&self, name: &str, error: &io::Error) -> Failure {
-        let why = wording::os_error(error);
+        let why = errors::reason(error);
         let headline = format!("«{name}» no pudo conectarse con {}: {why}.", self.address);
         self.transcript.attach_to(Failure::new(headline), None)
     }

@@ -4,8 +4,6 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
-use crate::wording;
-
 /// Lo que se esperaba y no ocurrió, con todo lo que hace falta para entenderlo.
 ///
 /// [`Display`](fmt::Display) y [`Debug`] escriben el mismo informe: así una prueba que devuelve
@@ -133,7 +131,7 @@ impl Error for Failure {}
 /// Para usar `?` con las pocas operaciones que una prueba hace fuera del arnés.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        Self::new(format!("Falló una operación del sistema: {}.", wording::os_error(&error)))
+        Self::new(format!("Falló una operación del sistema: {}.", errors::reason(&error)))
     }
 }
 

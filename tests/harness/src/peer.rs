@@ -137,7 +137,7 @@ impl Peer {
         self.transcript.record(self.id, What::HalfClosed);
         match result {
             Err(error) if error.kind() != ErrorKind::NotConnected => {
-                let why = wording::os_error(&error);
+                let why = errors::reason(&error);
                 Err(self.failure(format!("«{}» no pudo cerrar su lado: {why}.", self.name)))
             }
             _ => Ok(()),

@@ -19,7 +19,6 @@ use running::Pipes;
 use crate::failure::Failure;
 use crate::limits::raise_descriptor_limit;
 use crate::waiting::DEFAULT_LIMIT;
-use crate::wording;
 use terminal::Terminal;
 
 /// Un programa que se va a arrancar, con todo lo que hace falta para ello.
@@ -150,7 +149,7 @@ impl Program {
             Stdin::Terminal => spawn_on_terminal(&name, &mut command),
         };
         result.map_err(|error| {
-            let why = wording::os_error(&error);
+            let why = errors::reason(&error);
             Failure::new(format!("No se pudo arrancar «{name}»: {why}."))
         })
     }

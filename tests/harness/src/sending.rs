@@ -23,7 +23,11 @@ pub(crate) struct Unfinished {
 
 impl Unfinished {
     pub(crate) fn why(&self) -> String {
-        wording::os_error(&self.error)
+        // En un socket bloqueante con plazo, «no hay nada listo» es que el plazo pasó (socket(7)).
+        match self.error.kind() {
+            ErrorKind::WouldBlock => errors::reason(&ErrorKind::TimedOut.into()),
+            _ => errors::reason(&self.error),
+        }
     }
 }
 

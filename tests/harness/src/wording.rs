@@ -1,6 +1,5 @@
-//! Cómo se escriben en español las cantidades, las duraciones y los errores del sistema.
+//! Cómo se escriben en español las cantidades y las duraciones.
 
-use std::io;
 use std::time::Duration;
 
 /// `1 byte`, `2 bytes`, `65 536 bytes`.
@@ -40,29 +39,6 @@ pub(crate) fn duration(span: Duration) -> String {
     format!("{} s", text.trim_end_matches(",0"))
 }
 
-/// Lo que dice el núcleo, sin la frase inglesa de la biblioteca de C.
-pub(crate) fn os_error(error: &io::Error) -> String {
-    use io::ErrorKind as Kind;
-    let known = match error.kind() {
-        Kind::ConnectionRefused => "conexión rechazada: nadie escucha en esa dirección",
-        Kind::ConnectionReset => "el otro lado reinició la conexión (RST)",
-        Kind::ConnectionAborted => "la conexión se abortó",
-        Kind::BrokenPipe => "el otro lado ya no recibe",
-        Kind::NotConnected => "el socket no está conectado",
-        Kind::TimedOut | Kind::WouldBlock => "se acabó el tiempo",
-        Kind::NotFound => "no existe ese archivo",
-        Kind::PermissionDenied => "permiso denegado",
-        Kind::AddrInUse => "la dirección está en uso",
-        Kind::HostUnreachable | Kind::NetworkUnreachable => "no hay camino hasta esa dirección",
-        _ => match error.raw_os_error() {
-            Some(24) => "se acabaron los descriptores de archivo de este proceso (EMFILE)",
-            Some(code) => return format!("error {code} del sistema"),
-            None => return error.to_string(),
-        },
-    };
-    known.to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,12 +57,5 @@ mod tests {
         assert_eq!(duration(Duration::from_millis(250)), "250 ms");
         assert_eq!(duration(Duration::from_secs(10)), "10 s");
         assert_eq!(duration(Duration::from_millis(1500)), "1,5 s");
-    }
-
-    #[test]
-    fn los_errores_del_sistema_se_dicen_en_español() {
-        let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
-        assert!(os_error(&refused).starts_with("conexión rechazada"));
-        assert_eq!(os_error(&io::Error::from_raw_os_error(95)), "error 95 del sistema");
     }
 }

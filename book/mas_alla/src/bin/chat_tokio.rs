@@ -15,6 +15,7 @@ use clap::Parser;
 use mas_alla::Place;
 use mas_alla::chat::{self, CloseReason};
 use multiplexacion::cli::{self, Common, Trouble};
+use multiplexacion::errors;
 use multiplexacion::frame::{self, FrameError, HEADER, MAX_TEXT};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
@@ -114,7 +115,7 @@ async fn accept_all(listener: TcpListener, chat: Chat) -> io::Result<()> {
                 tokio::spawn(attend(Arc::clone(&chat), stream, address));
             }
             Err(error) if is_passing(&error) => {
-                debug!(what = "pause", "accept: {}", cli::reason(&error));
+                debug!(what = "pause", "accept: {}", errors::reason(&error));
                 sleep(PAUSE).await;
             }
             Err(error) => return Err(error),

@@ -13,6 +13,7 @@ use compio::runtime::{self, Runtime};
 use compio::time;
 use mas_alla::Place;
 use multiplexacion::cli::{self, Common, Trouble};
+use multiplexacion::errors;
 use multiplexacion::stop::Stop;
 use tracing::debug;
 
@@ -48,7 +49,7 @@ fn main() -> ExitCode {
         let stop = Stop::on_signals()?;
         let runtime = Runtime::new().map_err(|error| {
             Trouble::new(
-                format!("este sistema no permite usar io_uring: {}", cli::reason(&error)),
+                format!("este sistema no permite usar io_uring: {}", errors::reason(&error)),
                 "fuera de un contenedor, con Linux 5.6 o posterior, suele estar permitido",
             )
         })?;
@@ -83,7 +84,7 @@ async fn accept_all(listener: TcpListener) {
 
 async fn attend(stream: TcpStream) {
     let outcome = echo(stream).await;
-    let why = outcome.as_ref().map_or_else(cli::reason, |()| "se fue".to_owned());
+    let why = outcome.as_ref().map_or_else(errors::reason, |()| "se fue".to_owned());
     debug!(what = "close", result = why, "close: {why}");
 }
 

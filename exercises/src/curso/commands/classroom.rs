@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use mark::{Graded, Mark, totals};
 use multiplexacion::cli::{self, Trouble};
+use multiplexacion::errors;
 use records::{to_csv, to_report};
 
 use crate::build::{Built, NotBuilt};
@@ -75,7 +76,7 @@ pub(crate) fn classroom(
 
 fn cannot_write(folder: &Path, error: &std::io::Error) -> Trouble {
     Trouble::new(
-        format!("no se puede crear «{}»: {}", folder.display(), cli::reason(error)),
+        format!("no se puede crear «{}»: {}", folder.display(), errors::reason(error)),
         "indica otra carpeta con --informes",
     )
 }

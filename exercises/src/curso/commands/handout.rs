@@ -4,7 +4,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use multiplexacion::cli::{self, Trouble};
+use multiplexacion::cli::Trouble;
+use multiplexacion::errors;
 
 use crate::course::{self, Course, read, write};
 use crate::paint;
@@ -53,7 +54,7 @@ pub(crate) fn handout(course: &Course, folder: &Path) -> Result<(), Trouble> {
     }
     copy(from, folder, false).map_err(|error| {
         Trouble::new(
-            format!("no se pudo copiar todo: {}", cli::reason(&error)),
+            format!("no se pudo copiar todo: {}", errors::reason(&error)),
             "borra la copia a medias, revisa los permisos y el sitio en el disco, y repítelo",
         )
     })?;

@@ -49,7 +49,7 @@ fn un_servidor_que_muere_antes_de_escuchar() {
 #[test]
 fn un_programa_que_no_existe() {
     let failure = Program::new("/no/existe").start().unwrap_err();
-    assert_eq!(failure.headline(), "No se pudo arrancar «existe»: no existe ese archivo.");
+    assert_eq!(failure.headline(), "No se pudo arrancar «existe»: no existe.");
 }
 
 #[test]

@@ -142,6 +142,6 @@ fn servidor_que_no_lee() -> Result<(), Failure> {
     let echo = Conversation::with(echo::never_answers()).limit(SHORT);
     let mut client = echo.peer("cliente")?;
     let failure = client.send(vec![b'x'; 16 << 20]).expect_err("no cabe");
-    assert!(failure.headline().ends_with("bytes: se acabó el tiempo."), "{failure}");
+    assert!(failure.headline().ends_with("bytes: se agotó el plazo."), "{failure}");
     Ok(())
 }
