@@ -24,7 +24,7 @@ export function launch() {
 // Sirve el libro con `cargo libro --servir` y devuelve su dirección y cómo terminarlo.
 export async function serve() {
     const order = ['run', '--quiet', '--package', 'libro', '--bin', 'libro', '--',
-        '--servir', '--no-abrir', '--puerto', '0'];
+        '--servir', '--no-abrir', '--port', '0'];
     const server = spawn('cargo', order, {cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit']});
     const address = await new Promise((resolve, reject) => {
         server.once('exit', () => reject(new Error('cargo libro --servir terminó sin decir dónde escucha')));

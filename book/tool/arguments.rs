@@ -15,27 +15,27 @@ const TEMPLATE: &str =
     name = "libro",
     bin_name = "cargo libro",
     help_template = TEMPLATE,
-    override_usage = "cargo libro [ORDEN] [--no-abrir] [--servir [--puerto N]]",
+    override_usage = "cargo libro [ORDEN] [--no-abrir] [--servir [--port N]]",
     disable_help_flag = true
 )]
 pub(crate) struct Arguments {
     /// `epub`: además, un EPUB. `imprimir`: abre el libro en una sola página, lista para imprimir
     /// o guardar en PDF
     #[arg(value_name = "ORDEN", value_parser = order)]
-    pub(crate) orden: Option<Order>,
+    pub(crate) order: Option<Order>,
 
     /// No abre el navegador
-    #[arg(long)]
-    pub(crate) no_abrir: bool,
+    #[arg(long = "no-abrir")]
+    pub(crate) stay_closed: bool,
 
     /// Sirve el libro y lo rehace cada vez que guardas
-    #[arg(long, conflicts_with = "orden")]
-    pub(crate) servir: bool,
+    #[arg(long = "servir", conflicts_with = "order")]
+    pub(crate) serve: bool,
 
     /// Puerto en el que se sirve (por omisión, 3000; 0, el que elija el núcleo)
-    #[arg(long, value_name = "N", value_parser = cli::port, requires = "servir")]
+    #[arg(long, value_name = "N", value_parser = cli::port, requires = "serve")]
     #[arg(default_value = "3000", hide_default_value = true)]
-    pub(crate) puerto: u16,
+    pub(crate) port: u16,
 
     /// Muestra esta ayuda
     #[arg(short, long, action = ArgAction::Help)]
@@ -48,13 +48,13 @@ pub(crate) enum Order {
     /// Un EPUB.
     Epub,
     /// La vista para imprimir.
-    Imprimir,
+    Print,
 }
 
 fn order(text: &str) -> Result<Order, String> {
     match text {
         "epub" => Ok(Order::Epub),
-        "imprimir" => Ok(Order::Imprimir),
+        "imprimir" => Ok(Order::Print),
         _ => Err("las órdenes son epub e imprimir".to_owned()),
     }
 }

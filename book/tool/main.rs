@@ -54,22 +54,22 @@ fn book() -> &'static Path {
 }
 
 fn obey(arguments: &Arguments) -> Result<(), Trouble> {
-    if arguments.servir {
+    if arguments.serve {
         return serve(arguments);
     }
     let pages = renew(&Options::default())?;
     let folder = book().join(building::OUTPUT);
-    let made = match arguments.orden {
+    let made = match arguments.order {
         Some(Order::Epub) => {
             let target = folder.join("multiplexacion.epub");
             epub::write(&folder, &pages, &target).map_err(|error| cannot_write(&target, &error))?;
             target
         }
-        Some(Order::Imprimir) => folder.join("print.html"),
+        Some(Order::Print) => folder.join("print.html"),
         None => folder.join("index.html"),
     };
     cli::say(&format!("El libro está en {}", made.display()))?;
-    if arguments.orden != Some(Order::Epub) && !arguments.no_abrir {
+    if arguments.order != Some(Order::Epub) && !arguments.stay_closed {
         open(&format!("file://{}", made.display()));
     }
     Ok(())
@@ -93,13 +93,13 @@ fn serve(arguments: &Arguments) -> Result<(), Trouble> {
     let stop = Stop::on_signals()?;
     let options = Options { reloading: true, ..Options::default() };
     renew(&options)?;
-    let site = Site::listen(arguments.puerto, book().join(building::OUTPUT))
-        .map_err(|error| cannot_listen(arguments.puerto, &error))?;
+    let site = Site::listen(arguments.port, book().join(building::OUTPUT))
+        .map_err(|error| cannot_listen(arguments.port, &error))?;
     site.start();
     let address = site.address()?;
     cli::announce(address)?;
     cli::say("El libro se rehace cada vez que guardas; pulsa Ctrl-C para terminar.")?;
-    if !arguments.no_abrir {
+    if !arguments.stay_closed {
         open(&format!("http://{address}/"));
     }
     let mut seen = newest();
@@ -156,7 +156,7 @@ fn open(place: &str) {
 fn cannot_listen(port: u16, error: &io::Error) -> Trouble {
     Trouble::new(
         format!("no se puede escuchar en 127.0.0.1:{port}: {}", reason(error)),
-        "elige otro puerto con --puerto, o deja que el núcleo elija con --puerto 0",
+        "elige otro puerto con --port, o deja que el núcleo elija con --port 0",
     )
 }
 

@@ -35,7 +35,7 @@ pub fn by_hand(serve: impl FnOnce(TcpListener) -> io::Result<()>) -> Outcome {
     let listener = TcpListener::bind(("127.0.0.1", port)).map_err(|error| {
         let why = errors::reason(&error);
         Failure::new(format!("No se puede escuchar en el puerto {port}: {why}."))
-            .hint("elige otro con --puerto")
+            .hint("elige otro con --port")
     })?;
     cli::announce(listener.local_addr()?)?;
     Ok(serve(listener)?)
@@ -51,7 +51,7 @@ pub fn by_hand_calling(talk: impl FnOnce(TcpStream) -> io::Result<()>) -> Outcom
     let stream = TcpStream::connect(("127.0.0.1", port)).map_err(|error| {
         let why = errors::reason(&error);
         Failure::new(format!("No se puede conectar con el puerto {port}: {why}."))
-            .hint("pon antes un servidor en marcha, y di su puerto con --puerto")
+            .hint("pon antes un servidor en marcha, y di su puerto con --port")
     })?;
     Ok(talk(stream)?)
 }

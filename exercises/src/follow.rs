@@ -81,7 +81,7 @@ impl Hands {
         let id = name.rsplit_once('-').map_or(&*name, |(id, _)| id).to_owned();
         let run = format!("cargo curso ejecutar {id}");
         let quoted_port: String = statement
-            .split_once(&format!("{run} --puerto "))
+            .split_once(&format!("{run} --port "))
             .map(|(_, rest)| rest.chars().take_while(char::is_ascii_digit).collect())
             .unwrap_or_default();
         let mut commands = commands(statement, &quoted_port);
@@ -235,7 +235,7 @@ impl Hands {
             self.port,
             env::current_exe()?.display()
         );
-        let run = format!("cargo curso ejecutar {} --puerto {}", self.id, self.port);
+        let run = format!("cargo curso ejecutar {} --port {}", self.id, self.port);
         let mut here = command.to_owned();
         if !self.quoted_port.is_empty() {
             here = here.replace(&self.quoted_port, &self.port.to_string());

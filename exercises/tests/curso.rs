@@ -237,7 +237,7 @@ fn la_ayuda_no_tiene_una_palabra_en_inglés() {
 #[test]
 fn un_servidor_que_no_arranca_se_explica() {
     let course = small_course();
-    let words = ["evaluar", "02_02", "--puerto", "1", "--", "false"];
+    let words = ["evaluar", "02_02", "--port", "1", "--", "false"];
     let text = complains(course.path(), &words, 1);
     assert!(text.contains("el servidor terminó antes de escuchar"), "{text}");
     let text = complains(course.path(), &["evaluar", "02_02"], 1);

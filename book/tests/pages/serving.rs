@@ -52,9 +52,9 @@ fn la_ayuda_y_los_errores_están_en_español() {
     for (words, reason) in [
         (&["--abrir"][..], "no existe la opción «--abrir»"),
         (&["pdf"], "las órdenes son epub e imprimir"),
-        (&["--servir", "--puerto", "99999"], "debe ser un número de 0 a 65535"),
+        (&["--servir", "--port", "99999"], "debe ser un número de 0 a 65535"),
         (&["epub", "--servir"], "no pueden ir juntas"),
-        (&["--puerto", "3001"], "falta --servir"),
+        (&["--port", "3001"], "falta --servir"),
     ] {
         let output = libro(words);
         let said = String::from_utf8(output.stderr).unwrap();

@@ -37,106 +37,108 @@ struct Arguments {
 #[derive(Subcommand, Debug)]
 pub(crate) enum Order {
     /// Muestra el enunciado del próximo ejercicio
-    #[command(help_template = PLAIN_TEMPLATE, override_usage = "cargo curso siguiente")]
-    Siguiente,
+    #[command(name = "siguiente", help_template = PLAIN_TEMPLATE, override_usage = "cargo curso siguiente")]
+    Next,
 
     /// Enumera los ejercicios y dice cuáles están superados
-    #[command(help_template = PLAIN_TEMPLATE, override_usage = "cargo curso lista")]
-    Lista,
+    #[command(name = "lista", help_template = PLAIN_TEMPLATE, override_usage = "cargo curso lista")]
+    List,
 
     /// Comprueba un ejercicio
-    #[command(help_template = ORDER_TEMPLATE, override_usage = "cargo curso probar [ID]")]
-    Probar {
+    #[command(name = "probar", help_template = ORDER_TEMPLATE, override_usage = "cargo curso probar [ID]")]
+    Check {
         /// El ejercicio; si falta, el próximo
         #[arg(value_name = "ID", hide_default_value = true)]
         id: Option<String>,
     },
 
     /// Comprueba un ejercicio cada vez que lo guardas; `q` para salir
-    #[command(help_template = ORDER_TEMPLATE, override_usage = "cargo curso vigilar [ID]")]
-    Vigilar {
+    #[command(name = "vigilar", help_template = ORDER_TEMPLATE, override_usage = "cargo curso vigilar [ID]")]
+    Watch {
         /// El ejercicio; si falta, el próximo
         #[arg(value_name = "ID")]
         id: Option<String>,
     },
 
     /// Da una pista; cada vez que la pides, otra más clara
-    #[command(help_template = ORDER_TEMPLATE, override_usage = "cargo curso pista [ID]")]
-    Pista {
+    #[command(name = "pista", help_template = ORDER_TEMPLATE, override_usage = "cargo curso pista [ID]")]
+    Hint {
         /// El ejercicio; si falta, el próximo
         #[arg(value_name = "ID")]
         id: Option<String>,
     },
 
     /// Enseña la solución de un ejercicio superado
-    #[command(help_template = ORDER_TEMPLATE, override_usage = "cargo curso solucion ID [--rendirse]")]
-    Solucion {
+    #[command(name = "solucion", help_template = ORDER_TEMPLATE, override_usage = "cargo curso solucion ID [--rendirse]")]
+    Solution {
         /// El ejercicio
         #[arg(value_name = "ID")]
         id: String,
         /// La enseña aunque no lo hayas superado
-        #[arg(long)]
-        rendirse: bool,
+        #[arg(long = "rendirse")]
+        give_up: bool,
     },
 
     /// Compara lo que escribiste, ya superado, con la solución
-    #[command(help_template = ORDER_TEMPLATE, override_usage = "cargo curso comparar ID")]
-    Comparar {
+    #[command(name = "comparar", help_template = ORDER_TEMPLATE, override_usage = "cargo curso comparar ID")]
+    Compare {
         /// El ejercicio
         #[arg(value_name = "ID")]
         id: String,
     },
 
     /// Devuelve un ejercicio a su principio y guarda una copia de lo tuyo
-    #[command(help_template = ORDER_TEMPLATE, override_usage = "cargo curso reiniciar ID")]
-    Reiniciar {
+    #[command(name = "reiniciar", help_template = ORDER_TEMPLATE, override_usage = "cargo curso reiniciar ID")]
+    Restart {
         /// El ejercicio
         #[arg(value_name = "ID")]
         id: String,
     },
 
     /// Pone en marcha lo que escribiste, para hablarle con `nc`
-    #[command(help_template = ORDER_TEMPLATE, override_usage = "cargo curso ejecutar [ID] [--puerto N]")]
-    Ejecutar {
+    #[command(name = "ejecutar", help_template = ORDER_TEMPLATE, override_usage = "cargo curso ejecutar [ID] [--port N]")]
+    Run {
         /// El ejercicio; si falta, el próximo
         #[arg(value_name = "ID")]
         id: Option<String>,
         /// Puerto en el que escucha (por omisión, el que elija el núcleo), o al que llama si es un cliente
         #[arg(long, value_name = "N", value_parser = cli::port)]
         #[arg(default_value = "0", hide_default_value = true)]
-        puerto: u16,
+        port: u16,
     },
 
     /// Examina un servidor, en el lenguaje que sea, con las etapas de una lección
     #[command(
+        name = "evaluar",
         help_template = ORDER_TEMPLATE,
-        override_usage = "cargo curso evaluar LECCIÓN [--etapa N] [--puerto N] -- ORDEN…",
+        override_usage = "cargo curso evaluar LECCIÓN [--etapa N] [--port N] -- ORDEN…",
         after_help = "Por ejemplo: cargo curso evaluar 02_02 -- python3 eco.py\n\
                       El servidor dice dónde escucha en la primera línea de su salida, «Escuchando \
-                      en 127.0.0.1:8800»;\nsi no dice nada, indica su puerto con --puerto."
+                      en 127.0.0.1:8800»;\nsi no dice nada, indica su puerto con --port."
     )]
-    Evaluar {
+    Grade {
         /// La lección: 02_02, 02_03 o 02_04
         #[arg(value_name = "LECCIÓN")]
-        leccion: String,
+        lesson: String,
         /// Solo esa etapa (si falta, todas)
-        #[arg(long, value_name = "N", value_parser = cli::count)]
-        etapa: Option<usize>,
+        #[arg(long = "etapa", value_name = "N", value_parser = cli::count)]
+        stage: Option<usize>,
         /// El puerto de 127.0.0.1 en el que escucha un servidor que no lo dice
         #[arg(long, value_name = "N", value_parser = cli::port)]
-        puerto: Option<u16>,
-        /// Lo que lo arranca; si falta, con --puerto, ya está en marcha
+        port: Option<u16>,
+        /// Lo que lo arranca; si falta, con --port, ya está en marcha
         #[arg(value_name = "ORDEN", last = true)]
-        orden: Vec<OsString>,
+        server: Vec<OsString>,
     },
 
     /// Comprueba todos los ejercicios, para la integración continua y para docentes
     #[command(
+        name = "revisar",
         help_template = PLAIN_TEMPLATE,
         override_usage = "cargo curso revisar [--json ARCHIVO] [--junit ARCHIVO]",
         after_help = "Termina con 0 si todo está superado, y con 1 si no."
     )]
-    Revisar {
+    Review {
         /// Escribe el resultado en ARCHIVO, en JSON
         #[arg(long, value_name = "ARCHIVO")]
         json: Option<PathBuf>,
@@ -147,24 +149,25 @@ pub(crate) enum Order {
 
     /// Comprueba los ejercicios mismos: principio, solución y errores típicos
     #[command(
+        name = "verificar",
         help_template = ORDER_TEMPLATE,
         override_usage = "cargo curso verificar [ID] [--veces N]",
         after_help = "El principio ha de compilar y fallar en todas las pruebas; la solución, pasarlas\n\
                       y no recibir ningún aviso de clippy; y cada error típico, recibir exactamente su mensaje."
     )]
-    Verificar {
+    Verify {
         /// El ejercicio; si falta, todos
         #[arg(value_name = "ID")]
         id: Option<String>,
         /// Cuántas veces se ejecuta cada versión (por omisión, 1)
-        #[arg(long, value_name = "N", value_parser = cli::count)]
+        #[arg(long = "veces", value_name = "N", value_parser = cli::count)]
         #[arg(default_value = "1", hide_default_value = true)]
-        veces: usize,
+        times: usize,
     },
 
     /// Crea los archivos de un ejercicio nuevo
-    #[command(help_template = ORDER_TEMPLATE, override_usage = "cargo curso nuevo ID")]
-    Nuevo {
+    #[command(name = "nuevo", help_template = ORDER_TEMPLATE, override_usage = "cargo curso nuevo ID")]
+    New {
         /// LECCIÓN_NÚMERO_NOMBRE, como 02_03_4_difusion
         #[arg(value_name = "ID")]
         id: String,
@@ -172,29 +175,30 @@ pub(crate) enum Order {
 
     /// Comprueba los trabajos de una clase, cada uno en una carpeta
     #[command(
+        name = "clase",
         help_template = ORDER_TEMPLATE,
         override_usage = "cargo curso clase CARPETA… [--csv ARCHIVO] [--informes CARPETA]",
         after_help = "Usa las pruebas de este curso, y no las de cada carpeta; de ellas toma solo \
                       el `ejercicio.rs` de cada ejercicio."
     )]
-    Clase {
+    Classroom {
         /// Copias del curso, una por estudiante
         #[arg(value_name = "CARPETA", required = true)]
-        carpetas: Vec<PathBuf>,
+        folders: Vec<PathBuf>,
         /// Escribe la tabla en ARCHIVO, en CSV
         #[arg(long, value_name = "ARCHIVO")]
         csv: Option<PathBuf>,
         /// Escribe en CARPETA un informe por persona: qué falla y por qué
-        #[arg(long, value_name = "CARPETA")]
-        informes: Option<PathBuf>,
+        #[arg(long = "informes", value_name = "CARPETA")]
+        reports: Option<PathBuf>,
     },
 
     /// Copia el curso en otra carpeta, sin soluciones, para repartirlo
-    #[command(help_template = ORDER_TEMPLATE, override_usage = "cargo curso entregar CARPETA")]
-    Entregar {
+    #[command(name = "entregar", help_template = ORDER_TEMPLATE, override_usage = "cargo curso entregar CARPETA")]
+    HandOut {
         /// Una carpeta que no exista o esté vacía
         #[arg(value_name = "CARPETA")]
-        carpeta: PathBuf,
+        folder: PathBuf,
     },
 }
 

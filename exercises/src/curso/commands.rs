@@ -35,47 +35,47 @@ pub(crate) fn obey(order: Option<Order>) -> Result<ExitCode, Trouble> {
             guide::overview(&course, &progress);
             Ok(())
         }
-        Some(Order::Siguiente) => guide::next(&course, &progress),
-        Some(Order::Lista) => {
+        Some(Order::Next) => guide::next(&course, &progress),
+        Some(Order::List) => {
             guide::list(&course, &progress);
             Ok(())
         }
-        Some(Order::Probar { id }) => {
+        Some(Order::Check { id }) => {
             let exercise = choose(&course, &progress, id.as_deref())?;
             return check::check(&course, &mut progress, exercise).map(code);
         }
-        Some(Order::Vigilar { id }) => {
+        Some(Order::Watch { id }) => {
             let exercise = choose(&course, &progress, id.as_deref())?;
             watch::watch(&course, &mut progress, exercise)
         }
-        Some(Order::Pista { id }) => {
+        Some(Order::Hint { id }) => {
             let exercise = choose(&course, &progress, id.as_deref())?;
             help::hint(&mut progress, exercise)
         }
-        Some(Order::Solucion { id, rendirse }) => {
-            help::solution(&mut progress, course.find(&id)?, rendirse)
+        Some(Order::Solution { id, give_up }) => {
+            help::solution(&mut progress, course.find(&id)?, give_up)
         }
-        Some(Order::Comparar { id }) => help::compare(&progress, course.find(&id)?),
-        Some(Order::Reiniciar { id }) => help::restart(&course, &mut progress, course.find(&id)?),
-        Some(Order::Ejecutar { id, puerto }) => {
+        Some(Order::Compare { id }) => help::compare(&progress, course.find(&id)?),
+        Some(Order::Restart { id }) => help::restart(&course, &mut progress, course.find(&id)?),
+        Some(Order::Run { id, port }) => {
             let exercise = choose(&course, &progress, id.as_deref())?;
-            return run::run(&course, exercise, puerto).map(code);
+            return run::run(&course, exercise, port).map(code);
         }
-        Some(Order::Evaluar { leccion, etapa, puerto, orden }) => {
-            return grade::grade(&leccion, etapa, puerto, &orden).map(code);
+        Some(Order::Grade { lesson, stage, port, server }) => {
+            return grade::grade(&lesson, stage, port, &server).map(code);
         }
-        Some(Order::Revisar { json, junit }) => {
+        Some(Order::Review { json, junit }) => {
             return review::review(&course, json.as_deref(), junit.as_deref()).map(code);
         }
-        Some(Order::Verificar { id, veces }) => {
+        Some(Order::Verify { id, times }) => {
             let only = id.as_deref().map(|id| course.find(id)).transpose()?;
-            return verify::verify(&course, only, veces).map(code);
+            return verify::verify(&course, only, times).map(code);
         }
-        Some(Order::Nuevo { id }) => scaffold::scaffold(&course, &id),
-        Some(Order::Clase { carpetas, csv, informes }) => {
-            classroom::classroom(&course, &carpetas, &Records { csv, reports: informes })
+        Some(Order::New { id }) => scaffold::scaffold(&course, &id),
+        Some(Order::Classroom { folders, csv, reports }) => {
+            classroom::classroom(&course, &folders, &Records { csv, reports })
         }
-        Some(Order::Entregar { carpeta }) => handout::handout(&course, &carpeta),
+        Some(Order::HandOut { folder }) => handout::handout(&course, &folder),
     };
     done.map(|()| ExitCode::SUCCESS)
 }

@@ -137,7 +137,7 @@ fn advice(verdict: &Verdict, course: &Course, progress: &Progress, exercise: &Ex
             suggest("Una pista", &format!("cargo curso pista {id}")),
         ];
         if let Some(port) = verdict.replayed_port() {
-            let command = format!("cargo curso ejecutar {id} --puerto {port}");
+            let command = format!("cargo curso ejecutar {id} --port {port}");
             lines.insert(0, suggest("Arráncalo antes", &command));
         }
         return lines.join("\n");

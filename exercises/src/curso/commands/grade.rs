@@ -88,7 +88,7 @@ impl Subject {
         match (order, address) {
             ([], None) => Err(Trouble::new(
                 "falta decir a quién se evalúa",
-                "escribe detrás de -- lo que arranca el servidor, o --puerto si ya está en marcha",
+                "escribe detrás de -- lo que arranca el servidor, o --port si ya está en marcha",
             )),
             ([], Some(address)) => {
                 wait_for(address, None)?;
@@ -173,7 +173,7 @@ fn wait_for(address: SocketAddr, running: Option<&Running>) -> Result<(), Troubl
     }
     Err(Trouble::new(
         format!("nadie escucha en {address}"),
-        "revisa --puerto, y que el servidor escuche en 127.0.0.1",
+        "revisa --port, y que el servidor escuche en 127.0.0.1",
     ))
 }
 
@@ -212,7 +212,7 @@ fn no_start(failure: &Failure) -> Trouble {
     cli::complain(failure.to_string().trim_end());
     Trouble::new(
         "no se supo dónde escucha el servidor",
-        "que su primera línea sea «Escuchando en 127.0.0.1:PUERTO», o indica --puerto",
+        "que su primera línea sea «Escuchando en 127.0.0.1:PUERTO», o indica --port",
     )
 }
 
