@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{ArgAction, Args, CommandFactory, Parser};
+use clap::{Arg, ArgAction, Args, Command, CommandFactory, Parser};
 use nix::errno::Errno;
 
 use crate::trace;
@@ -26,8 +26,8 @@ pub const HELP_TEMPLATE: &str = "{about}\n\nUso: {usage}\n\nOpciones:\n{options}
 /// Opciones que comparten las tres lecciones.
 #[derive(Args, Debug)]
 pub struct Common {
-    /// Dirección o nombre de la máquina, IPv4 o IPv6 (por omisión, 127.0.0.1)
-    #[arg(long, value_name = "DIRECCIÓN", default_value = "127.0.0.1", hide_default_value = true)]
+    /// Dirección o nombre de la máquina, IPv4 o IPv6
+    #[arg(long, value_name = "DIRECCIÓN", default_value = "127.0.0.1")]
     pub host: String,
 
     /// Explica cada paso en la salida de errores
@@ -145,7 +145,7 @@ fn start_with<A: Arguments>(
 ) -> ExitCode {
     let arguments = match parse::<A>(words) {
         Ok(arguments) => arguments,
-        Err(error) => return explain_usage::<A>(&error),
+        Err(code) => return code,
     };
     match start_trace(arguments.common()).and_then(|()| run(arguments)) {
         Ok(()) => ExitCode::SUCCESS,
@@ -156,10 +156,29 @@ fn start_with<A: Arguments>(
     }
 }
 
-/// `--port -1` es un puerto que no vale, y no una opción llamada `-1`.
-fn parse<A: Arguments>(words: impl IntoIterator<Item = OsString>) -> Result<A, clap::Error> {
-    let command = A::command().allow_negative_numbers(true);
-    A::from_arg_matches(&command.try_get_matches_from(words)?)
+/// Lee los argumentos de un programa del curso, o de una de sus herramientas.
+///
+/// # Errors
+/// Se pidió ayuda, o no se entiende lo que se pide: ya está dicho, y queda el código de salida.
+pub fn parse<A: Parser>(words: impl IntoIterator<Item = OsString>) -> Result<A, ExitCode> {
+    in_house_style(A::command())
+        .try_get_matches_from(words)
+        .and_then(|matches| A::from_arg_matches(&matches))
+        .map_err(|error| explain_usage::<A>(&error))
+}
+
+/// `--port -1` es un puerto que no vale, y no una opción llamada `-1`; y la ayuda de cada opción
+/// termina con lo que vale si no se da.
+fn in_house_style(command: Command) -> Command {
+    command.allow_negative_numbers(true).mut_args(with_default).mut_subcommands(in_house_style)
+}
+
+fn with_default(option: Arg) -> Arg {
+    let help = match (option.get_help(), option.get_default_values()) {
+        (Some(help), [value]) => format!("{help} (por omisión, {})", value.to_string_lossy()),
+        _ => return option,
+    };
+    option.help(help).hide_default_value(true)
 }
 
 fn start_trace(common: &Common) -> Result<(), Trouble> {

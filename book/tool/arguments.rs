@@ -1,8 +1,5 @@
 //! Lo que se escribe en la línea de órdenes, con ayuda y errores en español.
 
-use std::ffi::OsString;
-use std::process::ExitCode;
-
 use clap::{ArgAction, Parser};
 use multiplexacion::cli;
 
@@ -32,9 +29,9 @@ pub(crate) struct Arguments {
     #[arg(long = "servir", conflicts_with = "order")]
     pub(crate) serve: bool,
 
-    /// Puerto en el que se sirve (por omisión, 3000; 0, el que elija el núcleo)
+    /// Puerto en el que se sirve; 0 deja que elija el núcleo
     #[arg(long, value_name = "N", value_parser = cli::port, requires = "serve")]
-    #[arg(default_value = "3000", hide_default_value = true)]
+    #[arg(default_value = "3000")]
     pub(crate) port: u16,
 
     /// Muestra esta ayuda
@@ -57,12 +54,4 @@ fn order(text: &str) -> Result<Order, String> {
         "imprimir" => Ok(Order::Print),
         _ => Err("las órdenes son epub e imprimir".to_owned()),
     }
-}
-
-/// Entiende lo que se pide.
-///
-/// # Errors
-/// Se pidió ayuda, o no se entiende lo que se pide: ya está dicho, y queda el código de salida.
-pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Arguments, ExitCode> {
-    Arguments::try_parse_from(words).map_err(|error| cli::explain_usage::<Arguments>(&error))
 }

@@ -35,7 +35,7 @@ const WATCHED: [&str; 8] = [
 const GLANCE: Duration = Duration::from_millis(400);
 
 fn main() -> ExitCode {
-    let arguments = match arguments::read(std::env::args_os()) {
+    let arguments: Arguments = match cli::parse(std::env::args_os()) {
         Ok(arguments) => arguments,
         Err(code) => return code,
     };

@@ -50,24 +50,21 @@ struct Arguments {
     #[arg(long)]
     serve: bool,
 
-    /// Clientes de prueba (por omisión, 3)
+    /// Clientes de prueba
     #[arg(long, value_name = "N", value_parser = cli::count, conflicts_with = "serve")]
-    #[arg(default_value = "3", hide_default_value = true)]
+    #[arg(default_value = "3")]
     clients: usize,
 
-    /// Puerto en el que escucha; 0 deja que elija el núcleo (por omisión, 0)
-    #[arg(long, value_name = "PUERTO", value_parser = cli::port)]
-    #[arg(default_value = "0", hide_default_value = true)]
+    /// Puerto en el que escucha; 0 deja que elija el núcleo
+    #[arg(long, value_name = "PUERTO", value_parser = cli::port, default_value = "0")]
     port: u16,
 
-    /// Hilos a la vez; los demás clientes esperan en la cola del núcleo (por omisión, 1024)
-    #[arg(long, value_name = "N", value_parser = cli::count)]
-    #[arg(default_value = "1024", hide_default_value = true)]
+    /// Hilos a la vez; los demás clientes esperan en la cola del núcleo
+    #[arg(long, value_name = "N", value_parser = cli::count, default_value = "1024")]
     max_threads: usize,
 
-    /// Segundos sin noticias tras los que se despide a un cliente (por omisión, 60)
-    #[arg(long, value_name = "SEGUNDOS", value_parser = cli::seconds)]
-    #[arg(default_value = "60", hide_default_value = true)]
+    /// Segundos sin noticias tras los que se despide a un cliente
+    #[arg(long, value_name = "SEGUNDOS", value_parser = cli::seconds, default_value = "60")]
     timeout: Duration,
 
     #[command(flatten)]

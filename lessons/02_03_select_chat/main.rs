@@ -168,14 +168,12 @@ struct Arguments {
     #[arg(long, value_name = "NOMBRE", value_parser = protocol::role)]
     name: protocol::Role,
 
-    /// Puerto del servidor; al servidor, 0 le deja que elija el núcleo (por omisión, 8800)
-    #[arg(long, value_name = "PUERTO", value_parser = cli::port)]
-    #[arg(default_value = "8800", hide_default_value = true)]
+    /// Puerto del servidor; al servidor, 0 le deja que elija el núcleo
+    #[arg(long, value_name = "PUERTO", value_parser = cli::port, default_value = "8800")]
     port: u16,
 
-    /// Segundos que el servidor espera a que un cliente diga su nombre (por omisión, 10)
-    #[arg(long, value_name = "SEGUNDOS", value_parser = cli::seconds)]
-    #[arg(default_value = "10", hide_default_value = true)]
+    /// Segundos que el servidor espera a que un cliente diga su nombre
+    #[arg(long, value_name = "SEGUNDOS", value_parser = cli::seconds, default_value = "10")]
     login_timeout: Duration,
 
     #[command(flatten)]

@@ -40,29 +40,24 @@ use server::{EpollServer, Settings};
     disable_version_flag = true
 )]
 struct Arguments {
-    /// Puerto en el que escucha; 0 deja que elija el núcleo (por omisión, 8080)
-    #[arg(long, value_name = "PUERTO", value_parser = cli::port)]
-    #[arg(default_value = "8080", hide_default_value = true)]
+    /// Puerto en el que escucha; 0 deja que elija el núcleo
+    #[arg(long, value_name = "PUERTO", value_parser = cli::port, default_value = "8080")]
     port: u16,
 
-    /// Bucles de eventos, cada uno en su hilo y con su epoll (por omisión, 1)
-    #[arg(long, value_name = "N", value_parser = cli::count)]
-    #[arg(default_value = "1", hide_default_value = true)]
+    /// Bucles de eventos, cada uno en su hilo y con su epoll
+    #[arg(long, value_name = "N", value_parser = cli::count, default_value = "1")]
     workers: usize,
 
-    /// Segundos para enviar la cabecera de una petición (por omisión, 10)
-    #[arg(long, value_name = "SEGUNDOS", value_parser = cli::seconds)]
-    #[arg(default_value = "10", hide_default_value = true)]
+    /// Segundos para enviar la cabecera de una petición
+    #[arg(long, value_name = "SEGUNDOS", value_parser = cli::seconds, default_value = "10")]
     head_timeout: Duration,
 
-    /// Segundos que una conexión puede pasar sin actividad (por omisión, 60)
-    #[arg(long, value_name = "SEGUNDOS", value_parser = cli::seconds)]
-    #[arg(default_value = "60", hide_default_value = true)]
+    /// Segundos que una conexión puede pasar sin actividad
+    #[arg(long, value_name = "SEGUNDOS", value_parser = cli::seconds, default_value = "60")]
     idle_timeout: Duration,
 
-    /// Segundos para terminar, tras Ctrl-C, lo que se estaba enviando (por omisión, 5)
-    #[arg(long, value_name = "SEGUNDOS", value_parser = cli::seconds)]
-    #[arg(default_value = "5", hide_default_value = true)]
+    /// Segundos para terminar, tras Ctrl-C, lo que se estaba enviando
+    #[arg(long, value_name = "SEGUNDOS", value_parser = cli::seconds, default_value = "5")]
     drain_timeout: Duration,
 
     #[command(flatten)]

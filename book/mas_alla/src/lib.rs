@@ -19,9 +19,8 @@ use tracing::debug;
 /// Dónde escucha un servidor, y las opciones de todo el curso.
 #[derive(Args, Debug)]
 pub struct Place {
-    /// Puerto en el que escucha; 0 deja que elija el núcleo (por omisión, 8800)
-    #[arg(long, value_name = "PUERTO", value_parser = cli::port)]
-    #[arg(default_value = "8800", hide_default_value = true)]
+    /// Puerto en el que escucha; 0 deja que elija el núcleo
+    #[arg(long, value_name = "PUERTO", value_parser = cli::port, default_value = "8800")]
     pub port: u16,
 
     /// `--host`, `-v`, `--trace`, `--help`.

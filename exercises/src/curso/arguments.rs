@@ -48,7 +48,7 @@ pub(crate) enum Order {
     #[command(name = "probar", help_template = ORDER_TEMPLATE, override_usage = "cargo curso probar [ID]")]
     Check {
         /// El ejercicio; si falta, el próximo
-        #[arg(value_name = "ID", hide_default_value = true)]
+        #[arg(value_name = "ID")]
         id: Option<String>,
     },
 
@@ -101,9 +101,8 @@ pub(crate) enum Order {
         /// El ejercicio; si falta, el próximo
         #[arg(value_name = "ID")]
         id: Option<String>,
-        /// Puerto en el que escucha (por omisión, el que elija el núcleo), o al que llama si es un cliente
-        #[arg(long, value_name = "N", value_parser = cli::port)]
-        #[arg(default_value = "0", hide_default_value = true)]
+        /// Puerto en el que escucha, o al que llama si es un cliente; 0 deja que elija el núcleo
+        #[arg(long, value_name = "N", value_parser = cli::port, default_value = "0")]
         port: u16,
     },
 
@@ -159,9 +158,8 @@ pub(crate) enum Order {
         /// El ejercicio; si falta, todos
         #[arg(value_name = "ID")]
         id: Option<String>,
-        /// Cuántas veces se ejecuta cada versión (por omisión, 1)
-        #[arg(long = "veces", value_name = "N", value_parser = cli::count)]
-        #[arg(default_value = "1", hide_default_value = true)]
+        /// Cuántas veces se ejecuta cada versión
+        #[arg(long = "veces", value_name = "N", value_parser = cli::count, default_value = "1")]
         times: usize,
     },
 
@@ -207,6 +205,5 @@ pub(crate) enum Order {
 /// # Errors
 /// Se pidió ayuda, o no se entiende lo que se pide: ya está dicho, y queda el código de salida.
 pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Option<Order>, ExitCode> {
-    let arguments = Arguments::try_parse_from(words);
-    arguments.map(|it| it.order).map_err(|error| cli::explain_usage::<Arguments>(&error))
+    cli::parse(words).map(|arguments: Arguments| arguments.order)
 }

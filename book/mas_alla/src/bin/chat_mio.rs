@@ -52,9 +52,8 @@ struct Arguments {
     #[command(flatten)]
     place: Place,
 
-    /// Segundos que se espera a que un cliente diga su nombre (por omisión, 10)
-    #[arg(long, value_name = "SEGUNDOS", value_parser = cli::seconds)]
-    #[arg(default_value = "10", hide_default_value = true)]
+    /// Segundos que se espera a que un cliente diga su nombre
+    #[arg(long, value_name = "SEGUNDOS", value_parser = cli::seconds, default_value = "10")]
     login_timeout: Duration,
 }
 

@@ -53,14 +53,12 @@ struct Arguments {
     #[command(flatten)]
     place: Place,
 
-    /// Hilos entre los que se reparten las tareas (por omisión, 1)
-    #[arg(long, value_name = "N", value_parser = cli::count)]
-    #[arg(default_value = "1", hide_default_value = true)]
+    /// Hilos entre los que se reparten las tareas
+    #[arg(long, value_name = "N", value_parser = cli::count, default_value = "1")]
     workers: usize,
 
-    /// Segundos que se espera a que un cliente diga su nombre (por omisión, 10)
-    #[arg(long, value_name = "SEGUNDOS", value_parser = cli::seconds)]
-    #[arg(default_value = "10", hide_default_value = true)]
+    /// Segundos que se espera a que un cliente diga su nombre
+    #[arg(long, value_name = "SEGUNDOS", value_parser = cli::seconds, default_value = "10")]
     login_timeout: Duration,
 }
 
