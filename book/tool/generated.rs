@@ -5,30 +5,12 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::{drawings, exercises, glossary};
+pub use file::Generated;
 
-/// Un archivo y lo que debe contener.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Generated {
-    /// Dónde está.
-    pub path: PathBuf,
-    /// Su contenido.
-    pub text: String,
-}
-
-impl Generated {
-    /// ¿Contiene lo que debe?
-    pub fn is_current(&self) -> bool {
-        fs::read_to_string(&self.path).is_ok_and(|written| written == self.text)
-    }
-
-    fn write(&self) -> io::Result<()> {
-        if let Some(folder) = self.path.parent() {
-            fs::create_dir_all(folder)?;
-        }
-        fs::write(&self.path, &self.text)
-    }
-}
+mod drawings;
+mod exercises;
+mod file;
+mod glossary;
 
 /// Todo lo que se escribe solo en el libro que está en `book`.
 ///

@@ -7,7 +7,8 @@ use std::net::{TcpListener, TcpStream};
 use harness::Failure;
 use multiplexacion::{cli, errors};
 
-use crate::{Outcome, panics};
+use crate::outcome::Outcome;
+use crate::panics;
 
 /// La variable con la que `cargo curso ejecutar` dice el puerto.
 const PORT: &str = "CURSO_PUERTO";

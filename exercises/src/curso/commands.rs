@@ -19,7 +19,6 @@ use multiplexacion::cli::Trouble;
 
 use crate::arguments::Order;
 use crate::course::{Course, Exercise};
-use crate::paint;
 use crate::progress::Progress;
 
 /// Hace lo que se pide; nada es «¿dónde estoy?».
@@ -99,9 +98,4 @@ fn choose<'a>(
             "di cuál quieres, como «cargo curso probar eco», o míralos con «cargo curso lista»",
         )
     })
-}
-
-/// `  Comprueba:  cargo curso probar`: qué escribir ahora, en columnas.
-fn suggest(what: &str, order: &str) -> String {
-    format!("  {:<18}{}", format!("{what}:"), paint::order(order))
 }

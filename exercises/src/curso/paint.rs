@@ -53,6 +53,11 @@ pub(crate) fn order(text: &str) -> String {
     if colours() { text.cyan().to_string() } else { text.to_owned() }
 }
 
+/// `  Comprueba:  cargo curso probar`: qué escribir ahora, en columnas.
+pub(crate) fn suggest(what: &str, order: &str) -> String {
+    format!("  {:<18}{}", format!("{what}:"), self::order(order))
+}
+
 /// La marca de lo superado o de lo que falla.
 pub(crate) fn mark(passed: bool) -> String {
     if passed { good("✓") } else { bad("✗") }

@@ -65,11 +65,11 @@
 //! | `conversation` | [`Conversation`]: una dirección, un acta y quienes hablan |
 //! | `peer` | [`Peer`]: una conexión, lo que hace y lo que espera; se apoya en `inbox` (leer) y `sending` (escribir) |
 //! | [`frame`], [`chat`], `response` | los marcos, lo que dicen los del chat y las respuestas HTTP |
-//! | `transcript` | [`Transcript`]: quién hizo qué y cuándo |
+//! | `transcript` | [`Transcript`]: quién hizo qué y cuándo; sus apuntes están en `log` |
 //! | `failure`, `comparison`, `readable`, `replay`, `shell`, `wording` | el informe y sus piezas |
 //! | `program` | [`Program`], [`Running`], [`Server`]: arrancar, escuchar lo que dicen, mirar `/proc` |
 //! | `system_call` | [`SystemCall`]: el nombre de la llamada en la que duerme un hilo |
-//! | `stage`, `stages/` | [`Stage`]: lo que se pide en cada lección |
+//! | `stage`, `stages/` | [`Stage`], [`stages`](stages()): lo que se pide en cada lección |
 //!
 //! Ninguna espera carece de límite ([`DEFAULT_LIMIT`] si no se dice otro), y ninguna espera un
 //! tiempo cuando puede esperar un suceso.
@@ -81,6 +81,8 @@ mod failure;
 pub mod frame;
 mod inbox;
 mod limits;
+mod log;
+mod numbered_lines;
 mod peer;
 mod program;
 mod readable;
@@ -99,50 +101,13 @@ pub use conversation::Conversation;
 pub use failure::Failure;
 pub use limits::raise_descriptor_limit;
 pub use nix::sys::signal::Signal;
+pub use numbered_lines::numbered_lines;
 pub use peer::Peer;
 pub use program::{Exit, Program, Running, Server, Stream};
 pub use response::Response;
 pub use sending::Sending;
-pub use stage::{Stage, stages};
+pub use stage::Stage;
+pub use stages::stages;
 pub use system_call::SystemCall;
 pub use transcript::Transcript;
 pub use waiting::{DEFAULT_LIMIT, eventually};
-
-/// `1\n2\n3\n…`: al menos `length` bytes en líneas numeradas, las de la orden `seq`.
-///
-/// Es el mensaje largo ideal: no se repite, y en cualquier punto dice por dónde va.
-pub fn numbered_lines(length: usize) -> Vec<u8> {
-    let mut text = Vec::with_capacity(length + 32);
-    let mut line = b"0\n".to_vec();
-    while text.len() < length {
-        increment(&mut line);
-        text.extend_from_slice(&line);
-    }
-    text
-}
-
-/// Suma uno a las cifras de una línea: son millones, y darles formato cada vez se nota.
-fn increment(line: &mut Vec<u8>) {
-    let mut digit = line.len() - 1;
-    while digit > 0 {
-        digit -= 1;
-        if line[digit] < b'9' {
-            line[digit] += 1;
-            return;
-        }
-        line[digit] = b'0';
-    }
-    line.insert(0, b'1');
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn las_líneas_van_numeradas_desde_el_uno() {
-        assert_eq!(numbered_lines(20), b"1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n");
-        assert!(numbered_lines(10_000).ends_with(b"\n2219\n2220\n2221\n2222\n"));
-        assert!(numbered_lines(0).is_empty());
-    }
-}

@@ -14,9 +14,10 @@ use crate::comparison::{self, Comparison, Ending, Side};
 use crate::failure::Failure;
 use crate::frame;
 use crate::inbox::Inbox;
+use crate::log::{Manner, PeerId, What};
 use crate::response::{Framing, Response};
 use crate::sending::{self, Sender, Sending};
-use crate::transcript::{Manner, PeerId, Transcript, What};
+use crate::transcript::Transcript;
 use crate::waiting::Deadline;
 use crate::wording;
 

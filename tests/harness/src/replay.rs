@@ -7,8 +7,8 @@ use std::env;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::log::{Delivery, Log, Manner, PeerId, What};
 use crate::shell;
-use crate::transcript::{Delivery, Event, Log, Manner, PeerId, What};
 use crate::wording;
 
 /// Lo que se deja para que el servidor conteste, donde la prueba esperó su respuesta.
@@ -118,13 +118,6 @@ fn scripts(log: &Log, peers: &[PeerId]) -> Vec<Script> {
         script.linger_until(clock + LINGER);
     }
     scripts
-}
-
-impl Event {
-    /// Si es algo que se recibió o se esperó, y no algo que se hizo.
-    fn is_observed(&self) -> bool {
-        matches!(self.what, What::Received(_) | What::Ended | What::WasReset | What::Silence(_))
-    }
 }
 
 impl Script {

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use crate::failure::Failure;
 use crate::inbox::is_worth_retrying;
-use crate::transcript::{PeerId, Transcript};
+use crate::log::PeerId;
+use crate::transcript::Transcript;
 use crate::waiting::Deadline;
 use crate::wording;
 

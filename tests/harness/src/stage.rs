@@ -1,4 +1,4 @@
-//! Las etapas: lo que un servidor de cada lección ha de saber hacer, de menos a más.
+//! Una etapa: algo que el servidor de una lección ha de saber hacer.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use crate::conversation::Conversation;
 use crate::failure::Failure;
 use crate::program::Server;
-use crate::stages::{lesson_02_02, lesson_02_03, lesson_02_04};
 
 /// Una comprobación que se hace a un servidor a través de su socket.
 ///
@@ -24,16 +23,6 @@ pub struct Stage {
     /// Qué ha de hacer el servidor y por qué, para quien aún no lo consigue.
     pub purpose: &'static str,
     pub(crate) check: fn(&Conversation) -> Result<(), Failure>,
-}
-
-/// Las etapas de una lección, en orden; ninguna si no existe esa lección.
-pub fn stages(lesson: &str) -> &'static [Stage] {
-    match lesson {
-        "02_02" => lesson_02_02::STAGES,
-        "02_03" => lesson_02_03::STAGES,
-        "02_04" => lesson_02_04::STAGES,
-        _ => &[],
-    }
 }
 
 impl Stage {

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::failure::Failure;
+use crate::log::{Event, Log, PeerId, What};
 use crate::readable::{self, FrameView};
 use crate::replay;
 use crate::wording;
@@ -29,70 +30,6 @@ struct Shared {
     in_frames: bool,
     started: Instant,
     log: Mutex<Log>,
-}
-
-#[derive(Debug, Default)]
-pub(crate) struct Log {
-    pub(crate) names: Vec<String>,
-    pub(crate) events: Vec<Event>,
-}
-
-/// Qué lugar ocupa un participante en la lista de nombres.
-pub(crate) type PeerId = usize;
-
-#[derive(Debug)]
-pub(crate) struct Event {
-    pub(crate) at: Duration,
-    pub(crate) peer: PeerId,
-    pub(crate) what: What,
-}
-
-#[derive(Debug)]
-pub(crate) enum What {
-    Connected(SocketAddr),
-    Sent(Delivery),
-    Paused(Duration),
-    HalfClosed,
-    Closed,
-    Reset,
-    Received(Vec<u8>),
-    Ended,
-    WasReset,
-    Silence(Duration),
-}
-
-/// Un envío: lo que se quiso enviar, cuánto salió y de qué manera.
-#[derive(Debug)]
-pub(crate) struct Delivery {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) sent: usize,
-    pub(crate) manner: Manner,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Manner {
-    AtOnce,
-    /// En trozos de tantos bytes.
-    InPieces(usize),
-    /// Desde otro hilo: cuánto salió, solo lo sabe él.
-    Meanwhile,
-}
-
-impl Delivery {
-    /// Lo que hay que decir de él, además de sus bytes.
-    fn notes(&self) -> Vec<String> {
-        let mut notes = Vec::new();
-        match self.manner {
-            Manner::AtOnce => {}
-            Manner::InPieces(size) => notes.push(format!("en trozos de {}:", wording::bytes(size))),
-            Manner::Meanwhile => notes.push("mientras ocurre lo que sigue:".to_owned()),
-        }
-        if self.sent < self.bytes.len() {
-            let (sent, all) = (wording::grouped(self.sent), wording::bytes(self.bytes.len()));
-            notes.push(format!("solo {sent} de {all}: el servidor no admitió más"));
-        }
-        notes
-    }
 }
 
 impl Transcript {
@@ -198,16 +135,6 @@ struct Views {
     received: FrameView,
 }
 
-impl What {
-    fn arrow(&self) -> char {
-        match self {
-            Self::Sent(_) => '→',
-            Self::Received(_) | Self::Ended | Self::WasReset => '←',
-            _ => '·',
-        }
-    }
-}
-
 /// Un suceso: la primera línea con su momento y su nombre, las demás debajo del contenido.
 fn entry(event: &Event, name: &str, width: usize, contents: &[String]) -> Vec<String> {
     let lead = format!("{:>6}  {name:<width$}  {}  ", event.at.as_millis(), event.what.arrow());
@@ -240,7 +167,10 @@ impl fmt::Display for Transcript {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::log::{Delivery, Manner};
 
     fn sent(text: &str) -> What {
         let bytes = text.as_bytes().to_vec();

@@ -6,7 +6,6 @@ use std::sync::atomic::AtomicBool;
 
 use multiplexacion::cli::{self, Trouble};
 
-use super::suggest;
 use crate::build::{Build, NotBuilt};
 use crate::course::{Course, Exercise, read};
 use crate::paint;
@@ -132,23 +131,23 @@ fn advice(verdict: &Verdict, course: &Course, progress: &Progress, exercise: &Ex
     let id = &exercise.id;
     if !verdict.passed() {
         let mut lines = vec![
-            suggest("Tu archivo", &exercise.work_name()),
-            suggest("Otra vez", &format!("cargo curso probar {id}")),
-            suggest("Una pista", &format!("cargo curso pista {id}")),
+            paint::suggest("Tu archivo", &exercise.work_name()),
+            paint::suggest("Otra vez", &format!("cargo curso probar {id}")),
+            paint::suggest("Una pista", &format!("cargo curso pista {id}")),
         ];
         if let Some(port) = verdict.replayed_port() {
             let command = format!("cargo curso ejecutar {id} --port {port}");
-            lines.insert(0, suggest("Arráncalo antes", &command));
+            lines.insert(0, paint::suggest("Arráncalo antes", &command));
         }
         return lines.join("\n");
     }
     let mut lines = vec![
         format!("{} ¡Superado!", paint::mark(true)),
-        suggest("Pruébalo a mano", &format!("cargo curso ejecutar {id}")),
-        suggest("La solución", &format!("cargo curso comparar {id}")),
+        paint::suggest("Pruébalo a mano", &format!("cargo curso ejecutar {id}")),
+        paint::suggest("La solución", &format!("cargo curso comparar {id}")),
     ];
     match progress.next(course) {
-        Some(_) => lines.push(suggest("Lo que sigue", "cargo curso siguiente")),
+        Some(_) => lines.push(paint::suggest("Lo que sigue", "cargo curso siguiente")),
         None => {
             lines
                 .push("  No queda ningún ejercicio: los has hecho todos. ¡Enhorabuena!".to_owned());

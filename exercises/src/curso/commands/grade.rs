@@ -9,7 +9,6 @@ use std::time::Duration;
 use harness::{Exit, Failure, Program, Running, Server, Stage, eventually, stages};
 use multiplexacion::cli::{self, Trouble};
 
-use super::suggest;
 use crate::paint;
 
 /// Lo que se espera a que abra su puerto un servidor que no lo anuncia.
@@ -132,7 +131,7 @@ impl Subject {
     /// Qué hacer antes de repetir a mano la conversación, si el servidor se va con la evaluación.
     fn restart(&self, order: &[OsString]) -> Option<String> {
         let words: Vec<_> = order.iter().map(|word| for_shell(&word.to_string_lossy())).collect();
-        let mut text = suggest("Arráncalo antes", &words.join(" "));
+        let mut text = paint::suggest("Arráncalo antes", &words.join(" "));
         match self {
             Subject::Foreign(_) => return None,
             Subject::Silent(..) => {}

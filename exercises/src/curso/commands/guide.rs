@@ -2,7 +2,6 @@
 
 use multiplexacion::cli::Trouble;
 
-use super::suggest;
 use crate::course::{Course, Exercise};
 use crate::paint;
 use crate::progress::Progress;
@@ -64,7 +63,7 @@ fn what_next(course: &Course, progress: &Progress) -> Vec<String> {
     let mut lines = vec![
         format!("Sigue {}: {title} (unos {minutes} minutos).", paint::bold(id)),
         String::new(),
-        suggest("Lee el enunciado", "cargo curso siguiente"),
+        paint::suggest("Lee el enunciado", "cargo curso siguiente"),
     ];
     lines.extend(steps(exercise));
     lines
@@ -73,9 +72,9 @@ fn what_next(course: &Course, progress: &Progress) -> Vec<String> {
 /// Qué se escribe para trabajar en el próximo, ya leído su enunciado.
 fn steps(exercise: &Exercise) -> [String; 4] {
     [
-        suggest("Edita", &exercise.work_name()),
-        suggest("Compruébalo", "cargo curso probar"),
-        suggest("O al guardar", "cargo curso vigilar"),
-        suggest("Si te atascas", "cargo curso pista"),
+        paint::suggest("Edita", &exercise.work_name()),
+        paint::suggest("Compruébalo", "cargo curso probar"),
+        paint::suggest("O al guardar", "cargo curso vigilar"),
+        paint::suggest("Si te atascas", "cargo curso pista"),
     ]
 }

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use diffy::{DiffOptions, Hunk, Line};
 use multiplexacion::cli::Trouble;
 
-use super::suggest;
 use crate::course::{Course, Exercise, read, write};
 use crate::paint;
 use crate::progress::Progress;
@@ -24,9 +23,9 @@ pub(crate) fn hint(progress: &mut Progress, exercise: &Exercise) -> Result<(), T
     progress.note(exercise, |record| record.hints = number)?;
     let id = &exercise.id;
     let more = if number < total {
-        suggest("Otra, más clara", &format!("cargo curso pista {id}"))
+        paint::suggest("Otra, más clara", &format!("cargo curso pista {id}"))
     } else {
-        suggest("Y si no sale", &format!("cargo curso solucion {id} --rendirse"))
+        paint::suggest("Y si no sale", &format!("cargo curso solucion {id} --rendirse"))
     };
     paint::say(&format!("\n{more}"));
     Ok(())

@@ -7,8 +7,8 @@ use crate::comparison::Ending;
 use crate::failure::Failure;
 use crate::frame::{self, Decoded};
 use crate::inbox::Arrival;
+use crate::log::{Delivery, Manner, What};
 use crate::response::{self, Framing, Head, Response};
-use crate::transcript::{Delivery, Manner, What};
 use crate::waiting::Deadline;
 
 impl Peer {

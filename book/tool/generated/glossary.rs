@@ -4,26 +4,26 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use crate::generated::Generated;
+use super::file::Generated;
 
 /// Un término: una fila de la tabla de `src/glosario.md`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Term {
+struct Term {
     /// En español.
-    pub spanish: String,
+    spanish: String,
     /// En inglés.
-    pub english: String,
+    english: String,
     /// Dónde se explica: `antes_de_empezar.html#esperar-es-dormir`.
-    pub address: String,
+    address: String,
     /// Qué es, sin marcas.
-    pub meaning: String,
+    meaning: String,
 }
 
 /// `theme/glosario.js`, con los términos.
 ///
 /// # Errors
 /// No se puede leer el glosario, o una fila no tiene la forma de las demás.
-pub fn all(book: &Path) -> io::Result<Vec<Generated>> {
+pub(super) fn all(book: &Path) -> io::Result<Vec<Generated>> {
     let text = fs::read_to_string(book.join("src/glosario.md"))?;
     let lines: Vec<String> = terms(&text)?.iter().map(line).collect();
     let text = format!(

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use pikchr::{Pikchr, PikchrFlags};
 
-use crate::generated::Generated;
+use super::file::Generated;
 
 /// Los colores: el nombre con que se piden, la clave con que viajan por Pikchr, que solo
 /// entiende números, y lo que vale cada uno fuera de la página, en un visor de imágenes.
@@ -32,7 +32,7 @@ const STYLE: &str = "thickness = 0.01\nfontscale = 0.97\ncharht = 0.13\narrowht 
 ///
 /// # Errors
 /// No se puede leer un dibujo, le falta el título o la descripción, o Pikchr no lo entiende.
-pub fn all(book: &Path) -> io::Result<Vec<Generated>> {
+pub(super) fn all(book: &Path) -> io::Result<Vec<Generated>> {
     let mut drawings = Vec::new();
     for entry in fs::read_dir(book.join("dibujos"))? {
         let source = entry?.path();

@@ -6,7 +6,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use crate::generated::Generated;
+use super::file::Generated;
 
 /// Lo que el libro dice de un ejercicio.
 struct Exercise {
@@ -20,7 +20,7 @@ struct Exercise {
 ///
 /// # Errors
 /// No se pueden leer los ejercicios o el índice, o a un enunciado le falta su título.
-pub fn all(book: &Path) -> io::Result<Vec<Generated>> {
+pub(super) fn all(book: &Path) -> io::Result<Vec<Generated>> {
     let exercises = read(&book.join("../exercises"))?;
     let source = book.join("src");
     let folder = source.join("ejercicios");
