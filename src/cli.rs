@@ -16,7 +16,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Args, Command, CommandFactory, Parser};
 use nix::errno::Errno;
 
-use crate::trace;
+use crate::steps;
 
 pub use errors::reason;
 
@@ -182,7 +182,7 @@ fn with_default(option: Arg) -> Arg {
 }
 
 fn start_trace(common: &Common) -> Result<(), Trouble> {
-    trace::start(common.verbose, common.trace.as_deref()).map_err(|error| {
+    steps::start(common.verbose, common.trace.as_deref()).map_err(|error| {
         let file = common.trace.as_deref().unwrap_or_else(|| "".as_ref()).display();
         Trouble::new(
             format!("no se puede escribir la traza en «{file}»: {}", reason(&error)),

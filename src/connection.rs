@@ -1,29 +1,31 @@
-//! Una conexión no bloqueante: bytes que llegan a trozos y bytes que salen cuando caben.
+//! Una conexión no bloqueante: bytes que llegan a trozos, bytes que salen cuando caben y un adiós
+//! en orden.
 //!
 //! Aquí solo hay bytes; qué significan lo saben [`frame`](crate::frame) y
 //! [`http`](crate::http). Lo que entra y lo que sale tienen un límite, y una conexión ociosa
 //! no guarda ningún búfer: lo que se lee pasa por uno que el bucle presta.
+//!
+//! # El adiós
+//!
+//! Cerrar con bytes sin leer envía RST en vez de FIN (RFC 9293, 3.6.1), y lo que el núcleo aún no
+//! hubiera entregado se pierde (RFC 9112, 9.6). Por eso se termina en tres pasos: sale lo que
+//! queda en la cola; se cierra solo nuestro lado; y lo que el otro aún envíe se lee y se descarta,
+//! hasta que cierre el suyo o pase [`LINGER`]. [`Connection::leave`] lo hace sin bloquear;
+//! [`linger`], en un socket bloqueante.
 
-use std::fmt;
 use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsRawFd, RawFd};
+use std::time::{Duration, Instant};
 
-use tracing::debug;
+use nix::sys::socket::{self, Shutdown as How};
 
-use crate::trace::counted;
+use crate::client_id::ClientId;
+use crate::errors::reason;
+use crate::steps::{Shown, Step};
 
-/// Identifica a un cliente mientras vive el programa.
-///
-/// No es el número del descriptor: el núcleo da al siguiente cliente el número más bajo que
-/// esté libre (open(2)), y quien guardara cosas por ese número las heredaría.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ClientId(pub u64);
-
-impl fmt::Display for ClientId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
+/// Cuánto se espera, con nuestro lado ya cerrado, a que el otro cierre el suyo.
+pub const LINGER: Duration = Duration::from_secs(2);
 
 /// Cuántos bytes puede guardar una conexión en cada sentido.
 #[derive(Debug)]
@@ -39,7 +41,7 @@ pub struct Limits {
 pub enum Fill {
     /// Llegaron tantos bytes.
     Bytes(usize),
-    /// No había nada que leer.
+    /// No había nada que leer, o lo que había se descartó: nos estamos despidiendo.
     Empty,
     /// El otro extremo cerró su lado: `read` devolvió cero (read(2)).
     End,
@@ -49,26 +51,71 @@ pub enum Fill {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Overflow;
 
+/// Por dónde va el adiós.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// En plena conversación.
+    Open,
+    /// Nos vamos: falta que salga lo que hay en la cola.
+    Leaving,
+    /// Nuestro lado está cerrado: se descarta lo que el otro aún envíe.
+    Lingering,
+    /// No queda nada por hacer: se puede soltar.
+    Over,
+}
+
 /// Un socket no bloqueante con lo recibido sin consumir y lo encolado sin escribir.
 #[derive(Debug)]
-pub struct Connection<S> {
+pub struct Connection<S = TcpStream> {
     stream: S,
     id: ClientId,
     limits: &'static Limits,
     input: Queue,
     output: Queue,
+    phase: Phase,
+    /// El núcleo no admite más por ahora.
     blocked: bool,
+    /// El otro extremo ya no enviará más.
+    ended: bool,
 }
 
 impl<S: Read + Write + AsRawFd> Connection<S> {
     /// Envuelve `stream`, que debe ser no bloqueante.
     pub fn new(stream: S, id: ClientId, limits: &'static Limits) -> Connection<S> {
-        Connection { stream, id, limits, input: Queue::new(), output: Queue::new(), blocked: false }
+        let (input, output) = (Queue::new(), Queue::new());
+        let (phase, blocked, ended) = (Phase::Open, false, false);
+        Connection { stream, id, limits, input, output, phase, blocked, ended }
     }
 
     /// El socket.
     pub fn stream(&self) -> &S {
         &self.stream
+    }
+
+    /// Número del descriptor, para contar los pasos.
+    pub fn raw_fd(&self) -> RawFd {
+        self.stream.as_raw_fd()
+    }
+
+    /// Quién es.
+    pub fn id(&self) -> ClientId {
+        self.id
+    }
+
+    /// Por dónde va el adiós.
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// Si aún puede llegar algo. Tras el final, `select` y `epoll` dirían «listo» para siempre.
+    pub fn wants_read(&self) -> bool {
+        !self.ended
+    }
+
+    /// Si queda algo en la cola de salida. Tras [`flush`](Connection::flush) es la razón, y la
+    /// única, para pedir al núcleo que avise cuando se pueda escribir.
+    pub fn wants_write(&self) -> bool {
+        !self.output.is_empty()
     }
 
     /// Una lectura, y solo una: lo que quede despertará al bucle otra vez, y así nadie
@@ -85,39 +132,37 @@ impl<S: Read + Write + AsRawFd> Connection<S> {
         if room == 0 {
             return Ok(Fill::Empty);
         }
-        let (fd, client) = (self.raw_fd(), self.id.0);
+        let (fd, client) = (self.raw_fd(), self.id);
         match self.stream.read(&mut scratch[..room]) {
-            Ok(0) => {
-                debug!(
-                    what = "read",
-                    fd,
-                    client,
-                    bytes = 0,
-                    "read({fd}): 0 bytes, el otro extremo ya no enviará más"
-                );
-                Ok(Fill::End)
-            }
             Ok(bytes) => {
-                debug!(
-                    what = "read",
-                    fd,
-                    client,
-                    bytes,
-                    "read({fd}): {}",
-                    counted(bytes, "byte", "bytes")
-                );
-                self.input.push(&scratch[..bytes]);
-                Ok(Fill::Bytes(bytes))
+                Step::Read { fd, client, bytes }.tell();
+                Ok(self.received(&scratch[..bytes]))
             }
             Err(error) if not_now(&error) => Ok(Fill::Empty),
             Err(error) => {
-                let why = errors::reason(&error);
-                debug!(what = "read", fd, client, result = why, "read({fd}): {why}");
+                Step::ReadFailed { fd, client, result: Shown(&reason(&error)) }.tell();
                 Err(error)
             }
         }
     }
     // ANCHOR_END: fill
+
+    fn received(&mut self, bytes: &[u8]) -> Fill {
+        match self.phase {
+            _ if bytes.is_empty() => {
+                self.ended = true;
+                if self.phase == Phase::Lingering {
+                    self.phase = Phase::Over;
+                }
+                Fill::End
+            }
+            Phase::Open => {
+                self.input.push(bytes);
+                Fill::Bytes(bytes.len())
+            }
+            _ => Fill::Empty,
+        }
+    }
 
     /// Lo recibido y sin consumir.
     pub fn input(&self) -> &[u8] {
@@ -129,104 +174,109 @@ impl<S: Read + Write + AsRawFd> Connection<S> {
         self.input.pop(count);
     }
 
-    /// Pone `bytes` al final de la cola de salida, sin escribir todavía.
+    /// Pone `bytes` al final de la cola de salida. Saldrán con [`flush`](Connection::flush): lo
+    /// que se encola en una misma vuelta sale en una sola escritura.
+    ///
+    /// Si no caben, antes intenta hacerles sitio escribiendo: una sola vuelta puede traer más de lo
+    /// que admite la cola, y solo de quien tampoco deja sitio en el núcleo se sabe que no lee.
     ///
     /// # Errors
     /// [`Overflow`] si la cola pasaría de `limits.output`; entonces no encola nada.
     pub fn queue(&mut self, bytes: &[u8]) -> Result<(), Overflow> {
-        if bytes.len() > self.limits.output - self.output.len().min(self.limits.output) {
+        let full = |conn: &Self| conn.output.len() + bytes.len() > conn.limits.output;
+        if full(self) && (self.flush().is_err() || full(self)) {
             return Err(Overflow);
         }
         self.output.push(bytes);
         Ok(())
     }
 
-    /// Como [`queue`](Connection::queue), pero para unas últimas palabras que deben salir
-    /// aunque la cola esté llena: quien las usa no encola nada después.
-    pub fn queue_last(&mut self, bytes: &[u8]) {
-        self.output.push(bytes);
-    }
-
     /// Escribe lo que quepa de la cola, con una sola llamada; el resto espera a
-    /// [`writable`](Connection::writable).
+    /// [`on_writable`](Connection::on_writable). Vacía la cola, sigue el adiós si lo había.
     ///
     /// # Errors
     /// Los de `write(2)` que acaban con la conexión, como EPIPE o ECONNRESET.
     // ANCHOR: flush
     pub fn flush(&mut self) -> io::Result<()> {
-        if self.blocked || self.output.is_empty() {
-            return Ok(());
+        if self.wants_write() && !self.blocked {
+            let written = self.write()?;
+            self.output.pop(written);
+            // Una escritura parcial dice lo mismo que EAGAIN: el búfer del núcleo se llenó.
+            self.blocked = self.wants_write();
         }
-        let written = write(&mut self.stream, self.id, self.output.bytes())?;
-        self.output.pop(written);
-        // Una escritura parcial dice lo mismo que EAGAIN: el búfer del núcleo se llenó.
-        self.blocked = self.wants_write();
+        if self.phase == Phase::Leaving && !self.wants_write() {
+            self.close_our_side();
+        }
         Ok(())
     }
     // ANCHOR_END: flush
 
-    /// Envía `bytes`: si no hay nada esperando, los escribe sin pasarlos por la cola, y solo
-    /// guarda en ella los que no quepan. No mira `limits.output`: quien llama pone el límite.
+    /// El núcleo avisó de que vuelve a haber sitio: escribe.
     ///
     /// # Errors
     /// Los de [`flush`](Connection::flush).
-    pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if bytes.is_empty() || self.wants_write() {
-            self.output.push(bytes);
-            return self.flush();
-        }
-        let written = write(&mut self.stream, self.id, bytes)?;
-        self.output.push(&bytes[written..]);
-        self.blocked = self.wants_write();
-        Ok(())
-    }
-
-    /// El núcleo avisó de que vuelve a haber sitio: la próxima [`flush`](Connection::flush)
-    /// lo intentará.
-    pub fn writable(&mut self) {
+    pub fn on_writable(&mut self) -> io::Result<()> {
         self.blocked = false;
+        self.flush()
     }
 
-    /// Si queda algo en la cola de salida. Tras [`flush`](Connection::flush) es la razón, y la
-    /// única, para pedir al núcleo que avise cuando se pueda escribir.
-    pub fn wants_write(&self) -> bool {
-        !self.output.is_empty()
+    /// Una escritura: cuántos bytes admitió el núcleo, quizá ninguno.
+    fn write(&mut self) -> io::Result<usize> {
+        let (fd, client, pending) = (self.raw_fd(), self.id, self.output.len());
+        let written = match self.stream.write(self.output.bytes()) {
+            Err(error) if not_now(&error) => 0,
+            Err(error) => {
+                Step::WriteFailed { fd, client, result: Shown(&reason(&error)) }.tell();
+                return Err(error);
+            }
+            Ok(written) => written,
+        };
+        Step::Write { fd, client, bytes: written, pending }.tell();
+        Ok(written)
     }
 
-    /// Número del descriptor, para la traza.
-    pub fn raw_fd(&self) -> RawFd {
-        self.stream.as_raw_fd()
+    // ANCHOR: leave
+    /// Empieza el adiós, con `last_words` al final de la cola aunque esté llena. Desde aquí, lo
+    /// que llegue se descarta, y cada [`flush`](Connection::flush) y cada
+    /// [`fill`](Connection::fill) lo acercan a [`Phase::Over`].
+    pub fn leave(&mut self, last_words: &[u8]) {
+        if self.phase == Phase::Open {
+            self.phase = Phase::Leaving;
+            self.input = Queue::new();
+            self.output.push(last_words);
+        }
     }
 
-    /// Quién es.
-    pub fn id(&self) -> ClientId {
-        self.id
+    /// Cierra solo nuestro lado: el otro lee un final, y lo que ya salió le llega entero.
+    fn close_our_side(&mut self) {
+        let (fd, client) = (self.raw_fd(), self.id);
+        Step::Shutdown { fd, client, result: "SHUT_WR" }.tell();
+        // Si falla, el otro ya no está: no hay a quién decir adiós.
+        let gone = socket::shutdown(fd, How::Write).is_err();
+        self.phase = if gone || self.ended { Phase::Over } else { Phase::Lingering };
     }
+    // ANCHOR_END: leave
 }
 
-/// Una escritura: cuántos bytes admitió el núcleo, quizá ninguno.
-fn write<S: Write + AsRawFd>(stream: &mut S, id: ClientId, bytes: &[u8]) -> io::Result<usize> {
-    let (fd, client, pending) = (stream.as_raw_fd(), id.0, bytes.len());
-    match stream.write(bytes) {
-        Ok(bytes) => {
-            debug!(what = "write", fd, client, bytes, "write({fd}): {bytes} de {pending} bytes");
-            Ok(bytes)
+/// El mismo adiós en un socket bloqueante: cierra nuestro lado y, salvo que el otro ya lo hubiera
+/// hecho, lee y descarta hasta que cierre el suyo, durante [`LINGER`] como mucho.
+pub fn linger(mut stream: &TcpStream, ended: bool) {
+    // Falla si el cliente ya cortó: no queda a quién decírselo.
+    let _ = stream.shutdown(Shutdown::Write);
+    if ended {
+        return;
+    }
+    let deadline = Instant::now() + LINGER;
+    let mut discarded = [0; 4096];
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() || stream.set_read_timeout(Some(left)).is_err() {
+            return;
         }
-        Err(error) if not_now(&error) => {
-            debug!(
-                what = "write",
-                fd,
-                client,
-                bytes = 0,
-                result = "EAGAIN",
-                "write({fd}): el búfer del núcleo está lleno; quedan {pending} bytes"
-            );
-            Ok(0)
-        }
-        Err(error) => {
-            let why = errors::reason(&error);
-            debug!(what = "write", fd, client, result = why, "write({fd}): {why}");
-            Err(error)
+        match stream.read(&mut discarded) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
         }
     }
 }
@@ -288,6 +338,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::collections::VecDeque;
+    use std::net::TcpListener;
 
     static LIMITS: Limits = Limits { input: 64, output: 64 };
 
@@ -357,7 +408,8 @@ mod tests {
         conn.queue(&[1; 60]).unwrap();
         assert_eq!(conn.queue(&[2; 5]), Err(Overflow));
         conn.queue(&[3; 4]).unwrap();
-        conn.queue_last(b"hasta luego");
+        conn.leave(b"hasta luego");
+        assert_eq!(conn.output.len(), 64 + 11, "las últimas palabras caben siempre");
         assert_eq!(conn.queue(b"x"), Err(Overflow));
     }
 
@@ -370,26 +422,9 @@ mod tests {
         conn.flush().unwrap();
         assert_eq!(conn.stream().written, b"abc");
         assert!(conn.wants_write());
-        conn.writable();
-        conn.flush().unwrap();
+        conn.on_writable().unwrap();
         assert_eq!(conn.stream().written, b"abcdef");
         assert!(!conn.wants_write());
-    }
-
-    #[test]
-    fn lo_que_se_envía_pasa_por_la_cola_solo_si_no_cabe() {
-        let room = vec![100, 3, 100].into();
-        let mut conn = connection(Script { room, ..Script::default() });
-        conn.send(b"abc").unwrap();
-        assert!(!conn.wants_write());
-        assert_eq!(conn.output.bytes.capacity(), 0);
-        conn.send(b"defghi").unwrap();
-        assert!(conn.wants_write());
-        conn.send(b"jkl").unwrap();
-        assert_eq!(conn.stream().written, b"abcdef", "lo que espera va delante");
-        conn.writable();
-        conn.send(b"").unwrap();
-        assert_eq!(conn.stream().written, b"abcdefghijkl");
     }
 
     #[test]
@@ -399,6 +434,45 @@ mod tests {
         conn.fill(&mut [0; 64]).unwrap();
         conn.consume(40);
         assert_eq!(conn.input.bytes.capacity(), 0);
+    }
+
+    /// Los dos extremos de una conexión de verdad; el nuestro, no bloqueante.
+    fn connected() -> (Connection, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let theirs = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let ours = listener.accept().unwrap().0;
+        (Connection::new(ours, ClientId(1), &LIMITS), theirs)
+    }
+
+    #[test]
+    fn el_adiós_entrega_lo_encolado_y_descarta_lo_que_llega() {
+        let (mut conn, mut theirs) = connected();
+        theirs.write_all(b"sin leer").unwrap();
+        conn.queue(b"hola, ").unwrap();
+        conn.leave(b"y adios");
+        conn.flush().unwrap();
+        assert_eq!(conn.phase(), Phase::Lingering);
+        assert_eq!(conn.fill(&mut [0; 64]).unwrap(), Fill::Empty);
+        assert_eq!(conn.input(), b"");
+        theirs.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(conn.fill(&mut [0; 64]).unwrap(), Fill::End);
+        assert_eq!(conn.phase(), Phase::Over);
+        drop(conn);
+        let mut heard = String::new();
+        theirs.read_to_string(&mut heard).unwrap();
+        assert_eq!(heard, "hola, y adios");
+    }
+
+    #[test]
+    fn quien_ya_cerró_su_lado_recibe_lo_suyo_y_no_se_le_espera() {
+        let (mut conn, theirs) = connected();
+        theirs.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(conn.fill(&mut [0; 64]).unwrap(), Fill::End);
+        assert!(!conn.wants_read());
+        conn.leave(b"adios");
+        assert_eq!(conn.phase(), Phase::Leaving);
+        conn.flush().unwrap();
+        assert_eq!(conn.phase(), Phase::Over);
     }
 
     proptest! {
@@ -413,8 +487,7 @@ mod tests {
                 if conn.queue(message).is_ok() {
                     accepted.extend_from_slice(message);
                 }
-                conn.writable();
-                conn.flush().unwrap();
+                conn.on_writable().unwrap();
             }
             let mut seen = conn.stream().written.clone();
             seen.extend_from_slice(conn.output.bytes());

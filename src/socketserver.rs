@@ -68,9 +68,9 @@
 //! | `fileno` | [`TcpServer`] implementa [`AsFd`] |
 //! | `socket`, `server_address` | [`TcpServer::listener`], [`TcpServer::server_address`] |
 //! | `address_family`, `socket_type` | la familia la dice la dirección, IPv4 o IPv6; el tipo es siempre SOCK_STREAM |
-//! | `request_queue_size` (5) | [`net::BACKLOG`] (1024); otra, con [`TcpServer::from_listener`] |
+//! | `request_queue_size` (5) | [`listener::BACKLOG`] (1024); otra, con [`TcpServer::from_listener`] |
 //! | `allow_reuse_address` (`False`) | siempre, con SO_REUSEADDR: en Linux solo permite volver a arrancar, no robar el puerto. SO_REUSEPORT (`allow_reuse_port`), con [`TcpServer::from_listener`] |
-//! | `get_request` | privada: acepta con [`net::accept`], que ya distingue los errores del cliente de los del servidor |
+//! | `get_request` | privada: acepta con [`listener::prepare`], que ya distingue los errores del cliente de los del servidor |
 //! | `verify_request` | [`TcpServer::verify_request`] |
 //! | `process_request`, `process_request_thread` | se elige, no se redefine: uno tras otro, o [`TcpServer::threading`] |
 //! | `finish_request` | privada: crea el manejador y recorre sus tres pasos |
@@ -81,7 +81,7 @@
 //! | `request.recv`, `request.sendall` | [`Request::recv`], [`Request::send_all`] |
 //! | `StreamRequestHandler`: `rfile`, `wfile`, `rbufsize`, `wbufsize` | `BufReader::with_capacity(n, request)` y `BufWriter::with_capacity(n, request)`: quien quiere un búfer lo crea, y ve dónde se vacía |
 //! | `StreamRequestHandler.timeout` | [`TcpServer::client_timeout`] |
-//! | `disable_nagle_algorithm` | siempre: [`net::accept`] pone TCP_NODELAY |
+//! | `disable_nagle_algorithm` | siempre: [`listener::prepare`] pone TCP_NODELAY |
 //! | `UDPServer`, `DatagramRequestHandler`, `max_packet_size`, `ThreadingUDPServer` | no está: sin conexión no hay `accept` ni cliente al que dar un hilo; un datagrama es `UdpSocket::recv_from` y `send_to` en un bucle |
 //! | `UnixStreamServer`, `UnixDatagramServer`, sus variantes con hilos y con procesos | no está: el curso trata de la red. Lo único que cambiaría es la familia de direcciones |
 
@@ -95,10 +95,10 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use tracing::debug;
 
-use crate::connection::ClientId;
-use crate::net::{self, Accept};
+use crate::client_id::{ClientId, ClientIds};
+use crate::listener::{self, Pause};
+use crate::steps::{Shown, Step};
 
 mod control;
 mod handler;
@@ -114,9 +114,6 @@ pub use request::Request;
 /// Plazo de un cliente silencioso si no se pide otro.
 const CLIENT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Sin descriptores y sin avisos, cuánto se tarda en volver a probar.
-const RETRY: Duration = Duration::from_secs(1);
-
 // ANCHOR: mixin
 /// Un hilo por cliente: el equivalente de `ThreadingMixIn`.
 ///
@@ -125,7 +122,7 @@ const RETRY: Duration = Duration::from_secs(1);
 pub struct ThreadingMixIn {
     /// Hilos a la vez, como mucho; cero vale por uno. Con todos ocupados se deja de aceptar
     /// hasta que termine alguno: los clientes esperan, ya conectados, en la cola del núcleo
-    /// ([`net::BACKLOG`]), y el servidor duerme.
+    /// ([`listener::BACKLOG`]), y el servidor duerme.
     pub max_threads: usize,
     /// Bytes de la pila de cada hilo. Solo ocupa memoria la parte que se usa (mmap(2)), pero
     /// desbordarla mata el proceso: súbela si el manejador guarda en ella arreglos grandes.
@@ -168,10 +165,11 @@ pub struct TcpServer<F> {
     verify_request: Box<VerifyRequest>,
     handle_timeout: Box<HandleTimeout>,
     threads: HashMap<ClientId, JoinHandle<()>>,
-    accepted: u64,
-    /// Cuándo volver a aceptar, si faltan descriptores.
-    retry_at: Option<Instant>,
-    paused: bool,
+    ids: ClientIds,
+    /// Si se ha dejado de aceptar, por falta de descriptores.
+    pause: Pause,
+    /// Si se ha dejado de aceptar, porque todos los hilos están ocupados.
+    busy: bool,
 }
 
 type VerifyRequest = dyn FnMut(&Request) -> bool + Send;
@@ -201,9 +199,9 @@ where
     /// que elija el núcleo: [`server_address`](TcpServer::server_address) dice cuál.
     ///
     /// # Errors
-    /// Los de [`net::listen`]: puerto ocupado, sin permiso, dirección ajena.
+    /// Los de [`listener::listen`]: puerto ocupado, sin permiso, dirección ajena.
     pub fn bind(address: impl Into<SocketAddr>, new_handler: F) -> io::Result<TcpServer<F>> {
-        TcpServer::from_listener(net::listen(address.into())?, new_handler)
+        TcpServer::from_listener(listener::listen(address.into())?, new_handler)
     }
 
     /// Sirve en un socket que ya escucha, preparado por quien llama: otra cola de espera,
@@ -216,8 +214,6 @@ where
         // bloqueante, `accept` dormiría y nadie atendería la parada (accept(2)).
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let fd = listener.as_raw_fd();
-        debug!(what = "listen", fd, "listen({fd}): escucha en {address}");
         Ok(TcpServer {
             listener,
             control: Control::new(address)?,
@@ -231,9 +227,9 @@ where
             verify_request: Box::new(|_| true),
             handle_timeout: Box::new(|| ()),
             threads: HashMap::new(),
-            accepted: 0,
-            retry_at: None,
-            paused: false,
+            ids: ClientIds::default(),
+            pause: Pause::default(),
+            busy: false,
         })
     }
 
@@ -346,7 +342,7 @@ where
                 return Ok(Next::Stop);
             }
             if self.wait(deadline)? {
-                if let Some(request) = self.get_request()? {
+                if let Some(request) = self.get_request() {
                     return Ok(Next::Client(request));
                 }
             } else if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
@@ -359,7 +355,7 @@ where
     /// Duerme hasta que haya algo que mirar; dice si es un cliente.
     fn wait(&mut self, deadline: Option<Instant>) -> io::Result<bool> {
         let accepting = self.accepting();
-        let until = [deadline, self.retry_at].into_iter().flatten().min();
+        let until = [deadline, self.pause.until()].into_iter().flatten().min();
         let mut watched = [
             PollFd::new(self.control.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.listener.as_fd(), PollFlags::POLLIN),
@@ -383,50 +379,31 @@ where
 
     /// Si se puede aceptar ahora: hay hilos libres y descriptores.
     fn accepting(&mut self) -> bool {
-        self.retry_at = self.retry_at.filter(|at| *at > Instant::now());
+        self.pause.resume(Instant::now(), &self.listener);
         let busy =
             self.threading.is_some_and(|mixin| self.threads.len() >= mixin.max_threads.max(1));
-        let paused = busy || self.retry_at.is_some();
-        if paused != self.paused {
-            self.paused = paused;
-            self.trace_pause(busy);
-        }
-        !paused
-    }
-
-    fn trace_pause(&self, busy: bool) {
         let fd = self.listener.as_raw_fd();
-        match (self.paused, busy) {
-            (true, true) => debug!(
-                what = "pause",
-                fd,
-                result = "hilos",
-                "pausa: {} hilos ocupados; los demás clientes esperan en la cola del núcleo",
-                self.threads.len()
-            ),
-            (true, false) => debug!(
-                what = "pause",
-                fd,
-                result = "descriptores",
-                "pausa: no quedan descriptores; los clientes esperan en la cola del núcleo"
-            ),
-            (false, _) => debug!(what = "resume", fd, "fin de la pausa: vuelve a aceptar"),
+        if busy && !self.busy {
+            Step::Pause { fd, result: Shown(&"todos los hilos están ocupados") }.tell();
+        } else if self.busy && !busy {
+            Step::Resume { fd }.tell();
         }
+        self.busy = busy;
+        !busy && self.pause.until().is_none()
     }
 
-    fn get_request(&mut self) -> io::Result<Option<Arc<Request>>> {
-        match net::accept(&self.listener)? {
-            Accept::Client(stream, address) => {
-                self.accepted += 1;
-                let (fd, client) = (stream.as_raw_fd(), self.accepted);
-                debug!(what = "accept", fd, client, "accept: {address} es el descriptor {fd}");
-                let client = ClientId(client);
-                Ok(Some(Arc::new(Request::new(stream, address, client, self.control.clone()))))
+    fn get_request(&mut self) -> Option<Arc<Request>> {
+        match self.listener.accept() {
+            Ok((stream, address)) => {
+                let (fd, client) = (stream.as_raw_fd(), self.ids.next_id());
+                Step::Accept { fd, client, address }.tell();
+                // Sin la demora de Nagle (tcp(7)). Si no se puede, se sigue: la respuesta tarda más.
+                let _ = stream.set_nodelay(true);
+                Some(Arc::new(Request::new(stream, address, client, self.control.clone())))
             }
-            Accept::Empty => Ok(None),
-            Accept::Full(_) => {
-                self.retry_at = Some(Instant::now() + RETRY);
-                Ok(None)
+            Err(error) => {
+                self.pause.after(&error, &self.listener);
+                None
             }
         }
     }
@@ -497,7 +474,7 @@ impl<F> TcpServer<F> {
     fn reap(&mut self) {
         for client in self.control.take_finished() {
             // Alguien liberó un descriptor: no hace falta esperar más.
-            self.retry_at = None;
+            self.pause.shorten(Instant::now());
             if let Some(thread) = self.threads.remove(&client) {
                 join(thread);
             }
@@ -509,7 +486,7 @@ impl<F> Drop for TcpServer<F> {
     fn drop(&mut self) {
         self.leave();
         let fd = self.listener.as_raw_fd();
-        debug!(what = "close", fd, "close({fd}): deja de escuchar");
+        Step::CloseListener { fd }.tell();
     }
 }
 

@@ -156,19 +156,26 @@ fn las_órdenes_de_cada_enunciado_tienen_quien_las_siga() {
 
 #[test]
 fn cada_paso_de_la_traza_está_en_su_documentación() {
-    let documentation = fs::read_to_string(root().join("src/trace.rs")).unwrap();
-    let steps = documentation.lines().find(|line| line.contains("| `what` |")).unwrap();
+    let source = fs::read_to_string(root().join("src/steps.rs")).unwrap();
+    let steps = source.lines().find(|line| line.contains("| `what` |")).unwrap();
     let documented: BTreeSet<&str> = between(steps, "el paso: ", " |")[0]
         .split(", ")
         .map(|step| step.trim_matches('`'))
         .collect();
-    let code = sources();
-    let used: BTreeSet<&str> = code
-        .iter()
-        .filter(|(path, _)| !path.starts_with(root().join("tests")))
-        .flat_map(|(_, code)| between(code, "what = \"", "\""))
-        .collect();
-    assert_eq!(used, documented);
+    // Cada variante se llama en el registro como dice su `rename` o, si no lo tiene, como ella.
+    let mut defined = BTreeSet::new();
+    let mut renamed = None;
+    for line in between(&source, "pub enum Step", "\n}\n")[0].lines().skip(1) {
+        let Some(line) = line.strip_prefix("    ").filter(|line| !line.starts_with(' ')) else {
+            continue;
+        };
+        if let Some(name) = line.strip_prefix("#[serde(rename = \"") {
+            renamed = name.split('"').next().map(str::to_owned);
+        } else if let Some((variant, _)) = line.split_once(" {") {
+            defined.insert(renamed.take().unwrap_or_else(|| variant.to_lowercase()));
+        }
+    }
+    assert_eq!(defined.iter().map(String::as_str).collect::<BTreeSet<_>>(), documented);
 }
 
 #[test]

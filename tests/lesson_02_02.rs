@@ -383,7 +383,11 @@ fn sin_descriptores_deja_de_aceptar_y_sigue_cuando_se_libera_uno() -> Outcome {
     }
     let mut fourth = Conversation::with(server.address()).peer("el cuarto")?;
     fourth.send("hola")?;
-    server.wait_for_line(Stream::Stderr, "pausa: no quedan descriptores", LIMIT)?;
+    server.wait_for_line(
+        Stream::Stderr,
+        "se deja de aceptar por ahora: no quedan descriptores",
+        LIMIT,
+    )?;
     let before = server.cpu_time()?;
     fourth.expect_nothing_for(Duration::from_millis(500))?;
     // Un bucle sin descanso habría gastado todo ese tiempo.
@@ -442,7 +446,11 @@ fn ctrl_c_termina_también_la_demostración() -> Outcome {
         .args(["--clients", "1", "--timeout", "3600", "-v"])
         .descriptor_limit(limit_leaving_free(1)?)
         .spawn()?;
-    demonstration.wait_for_line(Stream::Stderr, "pausa: no quedan descriptores", LIMIT)?;
+    demonstration.wait_for_line(
+        Stream::Stderr,
+        "se deja de aceptar por ahora: no quedan descriptores",
+        LIMIT,
+    )?;
     demonstration.signal(Signal::SIGINT)?;
     let exit = demonstration.wait(LIMIT)?;
     assert_eq!(exit.code, Some(0), "{exit}");
@@ -592,27 +600,28 @@ fn lo_que_se_ve_mientras_se_sirve() -> Outcome {
     server.eventually("el hilo acabara", LIMIT, || busy_threads(&server) == 0)?;
     server.signal(Signal::SIGINT)?;
     let exit = server.wait(LIMIT)?;
-    insta::assert_snapshot!("sesion", with_usual_numbers(&exit.stdout, &exit.stderr));
+    insta::assert_snapshot!("sesion", with_usual_numbers(&exit.stdout, &exit));
     insta::assert_snapshot!(
         "sesion_explicada",
-        with_usual_numbers(&without_times(&exit.stderr), &exit.stderr)
+        with_usual_numbers(&without_times(&exit.stderr), &exit)
     );
     Ok(())
 }
 
 /// Sustituye los puertos y descriptores que cambian de una ejecución a otra; los dice la
 /// explicación de `-v`.
-fn with_usual_numbers(text: &str, explanation: &str) -> String {
+fn with_usual_numbers(text: &str, exit: &Exit) -> String {
+    let told = format!("{}\n{}", exit.stdout, exit.stderr);
     let after = |mark: &str| {
-        let (_, rest) = explanation.split_once(mark).unwrap_or_default();
-        rest.split([' ', ')', '\n']).next().unwrap_or_default().to_owned()
+        let (_, rest) = told.split_once(mark).unwrap_or_default();
+        rest.split([' ', ',', ')', '\n']).next().unwrap_or_default().to_owned()
     };
     let usual = [
-        (after("escucha en "), "127.0.0.1:8802"),
-        (after("accept: "), "127.0.0.1:50001"),
+        (after("Escuchando en "), "127.0.0.1:8802"),
+        (after(" desde "), "127.0.0.1:50001"),
         (format!("({})", after("listen(")), "(4)"),
         (format!("({}", after("read(")), "(6"),
-        (format!("descriptor {}", after("es el descriptor ")), "descriptor 6"),
+        (format!("descriptor {}", after(", descriptor ")), "descriptor 6"),
     ];
     usual.iter().fold(text.to_owned(), |text, (real, usual)| text.replace(real, usual))
 }

@@ -4,7 +4,8 @@ use std::io::{self, ErrorKind};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
-use multiplexacion::connection::{ClientId, Connection, Fill, Limits};
+use multiplexacion::client_id::ClientId;
+use multiplexacion::connection::{Connection, Fill, Limits};
 use multiplexacion::frame::{self, HEADER, MAX_TEXT};
 use nix::sys::select::{FD_SETSIZE, FdSet, select};
 
@@ -71,9 +72,7 @@ impl Client {
 
     /// Escribe lo que quepa de su cola. `has_room`: `select` dijo que hay sitio.
     fn answer(&mut self, has_room: bool) {
-        if has_room {
-            self.conn.writable();
-        }
-        self.broken |= self.conn.flush().is_err();
+        let written = if has_room { self.conn.on_writable() } else { self.conn.flush() };
+        self.broken |= written.is_err();
     }
 }

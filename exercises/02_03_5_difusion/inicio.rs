@@ -5,7 +5,8 @@ use std::io::{self, ErrorKind};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
-use multiplexacion::connection::{ClientId, Connection, Fill, Limits, Overflow};
+use multiplexacion::client_id::ClientId;
+use multiplexacion::connection::{Connection, Fill, Limits, Overflow};
 use multiplexacion::frame::{self, HEADER, MAX_TEXT};
 use nix::sys::select::{FD_SETSIZE, FdSet, select};
 
@@ -67,7 +68,8 @@ pub fn serve(listener: &TcpListener) -> io::Result<()> {
         let ready = room.wait(listener)?;
         for id in ready.writable {
             if let Some(client) = room.clients.get_mut(&id) {
-                client.conn.writable();
+                // Si falla, la próxima escritura fallará también.
+                let _ = client.conn.on_writable();
             }
         }
         for id in ready.readable {

@@ -21,7 +21,7 @@ use std::net::TcpListener;
 use ejercicio::{Reason, Room, left, serve};
 use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, within};
 use harness::{Conversation, Failure, Peer, eventually};
-use multiplexacion::connection::ClientId;
+use multiplexacion::client_id::ClientId;
 
 /// Los tres clientes de casi todas las pruebas, por orden de llegada.
 const ANA: ClientId = ClientId(1);

@@ -4,7 +4,8 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
 
-use multiplexacion::connection::{ClientId, Connection, Fill, Limits, Overflow};
+use multiplexacion::client_id::ClientId;
+use multiplexacion::connection::{Connection, Fill, Limits, Overflow};
 use multiplexacion::frame::{self, HEADER, MAX_TEXT};
 use nix::sys::select::{FdSet, select};
 

@@ -4,7 +4,8 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
 
-use multiplexacion::connection::{ClientId, Connection, Fill, Limits, Overflow};
+use multiplexacion::client_id::ClientId;
+use multiplexacion::connection::{Connection, Fill, Limits, Overflow};
 use multiplexacion::frame::{self, HEADER, MAX_TEXT};
 use nix::sys::select::{FdSet, select};
 
@@ -54,7 +55,7 @@ pub fn chat<K: Read + AsFd, S: Write>(
         }
         let ready = wait(&keyboard, &conn, stage)?;
         if ready.writable {
-            conn.writable();
+            conn.on_writable()?;
         }
         if ready.readable && show(&mut conn, &mut screen)? {
             return Ok(if stage == Stage::HalfClosed { End::Ours } else { End::Theirs });

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, Shutdown, TcpListener, TcpStream};
+use std::net::{IpAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use multiplexacion::connection::{ClientId, Connection, Fill, Limits};
+use multiplexacion::client_id::ClientId;
+use multiplexacion::connection::{Connection, Fill, LINGER, Limits, Phase};
 use multiplexacion::frame::{self, HEADER, MAX_TEXT};
 use nix::sys::select::{FD_SETSIZE, FdSet, select};
 use nix::sys::time::{TimeVal, TimeValLike};
@@ -38,8 +39,6 @@ struct Client {
     closing: Option<Reason>,
     /// Hasta cuándo se espera a que un despedido reciba lo que le queda.
     until: Option<Instant>,
-    /// Cerró su lado: no enviará nada más.
-    ended: bool,
 }
 
 /// Alguien que ya dijo su nombre.
@@ -210,9 +209,6 @@ fn said(member: &Member, text: &str) -> Result<String, &'static str> {
 /// Lo que se guarda de cada cliente: medio marco, y hasta 256 KiB que aún no ha leído.
 static LIMITS: Limits = Limits { input: HEADER + MAX_TEXT, output: 256 * 1024 };
 
-/// Cuánto se espera a que un despedido reciba lo que le queda y cierre.
-const FAREWELL: Duration = Duration::from_secs(5);
-
 /// Por qué se despide a un cliente.
 enum Reason {
     /// Cerró su lado.
@@ -231,7 +227,8 @@ pub fn serve(listener: &TcpListener) -> io::Result<()> {
         let ready = chat.wait(listener)?;
         for id in ready.writable {
             if let Some(client) = chat.clients.get_mut(&id) {
-                client.conn.writable();
+                // Si falla, la próxima escritura fallará también.
+                let _ = client.conn.on_writable();
             }
         }
         for id in ready.readable {
@@ -256,7 +253,7 @@ impl Chat {
         let (mut reading, mut writing) = (FdSet::new(), FdSet::new());
         reading.insert(listener.as_fd());
         for client in self.clients.values() {
-            if !client.ended {
+            if client.conn.wants_read() {
                 reading.insert(client.fd());
             }
             if client.conn.wants_write() {
@@ -347,14 +344,7 @@ impl Client {
     fn new(stream: TcpStream, address: IpAddr, id: ClientId) -> Option<Client> {
         let fits = usize::try_from(stream.as_raw_fd()).is_ok_and(|fd| fd < FD_SETSIZE);
         let conn = Connection::new(stream, id, &LIMITS);
-        fits.then_some(Client {
-            conn,
-            address,
-            member: None,
-            closing: None,
-            until: None,
-            ended: false,
-        })
+        fits.then_some(Client { conn, address, member: None, closing: None, until: None })
     }
 
     fn fd(&self) -> BorrowedFd<'_> {
@@ -384,10 +374,7 @@ impl Client {
     fn receive(&mut self) -> (Vec<String>, Option<Reason>) {
         let mut end = match self.conn.fill(&mut [0; 16 * 1024]) {
             Ok(Fill::Bytes(_) | Fill::Empty) => None,
-            Ok(Fill::End) => {
-                self.ended = true;
-                Some(Reason::Left)
-            }
+            Ok(Fill::End) => Some(Reason::Left),
             Err(_) => Some(Reason::Broken),
         };
         let mut messages = Vec::new();
@@ -406,24 +393,23 @@ impl Client {
 
     /// Escribe lo que quepa. A un despedido que ya lo tiene todo se le cierra nuestro lado.
     fn flush(&mut self, now: Instant) {
-        let mut broken = self.conn.flush().is_err();
-        if let Some(until) = self.until {
-            let done = !self.conn.wants_write();
-            broken |= now >= until || (done && self.ended);
-            broken |= done && self.conn.stream().shutdown(Shutdown::Write).is_err();
-        }
-        if broken {
+        let broken = self.conn.flush().is_err();
+        let over = self.conn.phase() == Phase::Over;
+        if broken || over || self.until.is_some_and(|until| now >= until) {
             self.closing = Some(Reason::Broken);
         }
     }
 
     /// Si conviene esperar a que reciba lo que le queda, con la razón detrás si la merece.
     fn can_leave_later(&mut self, reason: &Reason, now: Instant) -> bool {
-        if let (Reason::Refused(why), None) = (reason, self.until) {
-            self.conn.queue_last(&frame::encode(&format!("{ERROR}{why}")).unwrap_or_default());
+        if matches!(reason, Reason::Broken) || self.until.is_some() {
+            return false;
         }
-        let waits = !matches!(reason, Reason::Broken) && self.until.is_none();
-        self.until.get_or_insert(now + FAREWELL);
-        waits && self.conn.wants_write()
+        self.until = Some(now + LINGER);
+        self.conn.leave(&match reason {
+            Reason::Refused(why) => frame::encode(&format!("{ERROR}{why}")).unwrap_or_default(),
+            _ => Vec::new(),
+        });
+        self.conn.wants_write()
     }
 }

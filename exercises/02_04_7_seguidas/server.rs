@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 
-use multiplexacion::net::{self, Accept};
+use multiplexacion::listener;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
@@ -57,15 +57,9 @@ struct Client {
 
 impl Client {
     fn accept(listener: &TcpListener) -> io::Result<Option<Client>> {
-        match net::accept(listener)? {
-            Accept::Client(stream, _) => {
-                stream.set_nonblocking(true)?;
-                let (interest, exchange) = (EpollFlags::EPOLLIN, Exchange::default());
-                Ok(Some(Client { stream, interest, exchange, said_goodbye: false }))
-            }
-            Accept::Empty => Ok(None),
-            Accept::Full(error) => Err(error),
-        }
+        let Some(stream) = listener::accept(listener)? else { return Ok(None) };
+        let (interest, exchange) = (EpollFlags::EPOLLIN, Exchange::default());
+        Ok(Some(Client { stream, interest, exchange, said_goodbye: false }))
     }
 
     /// Algo pasó. Devuelve si la conexión sigue.

@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::time::{Instant, SystemTime};
 
 use multiplexacion::http::{self, MAX_HEAD, Persistence, Response, Status};
-use multiplexacion::net::{self, Accept};
+use multiplexacion::listener;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
@@ -90,14 +90,8 @@ impl Client {
         patience: &Patience,
         now: Instant,
     ) -> io::Result<Option<Client>> {
-        match net::accept(listener)? {
-            Accept::Client(stream, _) => {
-                stream.set_nonblocking(true)?;
-                Ok(Some(Client { stream, input: Vec::new(), pace: Pace::new(patience, now) }))
-            }
-            Accept::Empty => Ok(None),
-            Accept::Full(error) => Err(error),
-        }
+        let Some(stream) = listener::accept(listener)? else { return Ok(None) };
+        Ok(Some(Client { stream, input: Vec::new(), pace: Pace::new(patience, now) }))
     }
 
     /// Una lectura, y las respuestas que se puedan dar. Devuelve si la conexión sigue.
@@ -132,11 +126,11 @@ impl Client {
         self.input.drain(..http::leading_blank(&self.input));
         match http::end_of_head(&self.input, 0) {
             Some(end) => {
-                let request = http::parse_head(&self.input[..end]);
+                let request = http::parse_head(&self.input[..end], 0);
                 self.input.drain(..end);
                 Some(match request {
                     // Sin cuerpos: aquí se trata de los plazos.
-                    Ok(request) if request.body.is_done() => Status::OK,
+                    Ok(Some(request)) if request.body.is_done() => Status::OK,
                     Ok(_) => Status::CONTENT_TOO_LARGE,
                     Err(refusal) => refusal.status,
                 })

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use multiplexacion::http::{self, MAX_HEAD, Method, Persistence, Response, Status};
-use multiplexacion::net::{self, Accept};
+use multiplexacion::listener;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
@@ -38,8 +38,9 @@ type Reply = Sending<Box<dyn Read>>;
 
 /// Lo que se responde a la petición que tiene esa cabecera.
 fn reply(root: &Path, head: &[u8]) -> Reply {
-    let request = match http::parse_head(head) {
-        Ok(request) => request,
+    let request = match http::parse_head(head, 0) {
+        Ok(Some(request)) => request,
+        Ok(None) => return refuse(Status::BAD_REQUEST, true),
         Err(refusal) => return refuse(refusal.status, true),
     };
     let with_body = request.method != Method::Head;
@@ -142,14 +143,8 @@ enum Stage {
 
 impl Client {
     fn accept(listener: &TcpListener) -> io::Result<Option<Client>> {
-        match net::accept(listener)? {
-            Accept::Client(stream, _) => {
-                stream.set_nonblocking(true)?;
-                Ok(Some(Client { stream, stage: Stage::Reading(Vec::new()) }))
-            }
-            Accept::Empty => Ok(None),
-            Accept::Full(error) => Err(error),
-        }
+        let Some(stream) = listener::accept(listener)? else { return Ok(None) };
+        Ok(Some(Client { stream, stage: Stage::Reading(Vec::new()) }))
     }
 
     /// Lo que se espera de él. Mientras recibe su respuesta, no se le lee nada.

@@ -12,7 +12,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use harness::Failure;
-use multiplexacion::net;
+use multiplexacion::listener;
 use multiplexacion::socketserver::{Control, Request, TcpServer, ThreadingMixIn};
 use nix::sys::select::FD_SETSIZE;
 use nix::time::{ClockId, clock_gettime};
@@ -337,5 +337,8 @@ fn cpu(clock: ClockId) -> io::Result<Duration> {
 }
 
 fn listen() -> io::Result<TcpListener> {
-    net::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
+    let listener = listener::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+    // Aquí se acepta a quien se sabe que ya conectó: esperarlo es más fácil que preguntar.
+    listener.set_nonblocking(false)?;
+    Ok(listener)
 }

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use multiplexacion::cli::{self, Common, Trouble};
-use multiplexacion::net;
+use multiplexacion::listener;
 use multiplexacion::socketserver::{RequestHandler, TcpServer, ThreadingMixIn};
 use multiplexacion::stop::Stop;
 use nix::sys::signal::{Signal, kill};
@@ -87,7 +87,7 @@ fn run(arguments: Arguments) -> Result<(), Trouble> {
     let stop = Stop::on_signals()?;
     let Arguments { serve, clients, max_threads, timeout, port, common } = arguments;
     let listening = |error| Trouble::listening(&common.host, port, &error);
-    let address = net::resolve(&common.host, port).map_err(listening)?;
+    let address = listener::resolve(&common.host, port).map_err(listening)?;
 
     let members = if serve { 0 } else { clients.min(max_threads) };
     let meeting = Arc::new(Meeting::of(members));

@@ -4,25 +4,26 @@ use std::io;
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
 
+use multiplexacion::chat::{CLIENT, CloseReason, ERROR, NAME, printable};
 use multiplexacion::cli::Trouble;
-use multiplexacion::connection::ClientId;
+use multiplexacion::client_id::ClientId;
+use multiplexacion::connection::Connection;
 use multiplexacion::frame::MAX_TEXT;
+use multiplexacion::listener;
+use multiplexacion::steps::Step;
 use multiplexacion::stop::Stop;
-use multiplexacion::trace::counted;
 use nix::errno::Errno;
 use nix::sys::select::{FdSet, select};
-use tracing::debug;
 
 use crate::keyboard::Keyboard;
-use crate::protocol::{self, CLIENT, ERROR, NAME};
+use crate::messages::{LIMITS, receive, send};
+use crate::sets::must_fit_in_a_set;
 use crate::terminal::Screen;
-use crate::{Channel, CloseReason, LIMITS, must_fit_in_a_set, receive, send};
 
 /// Conecta con el servidor y conversa hasta Ctrl-C, Ctrl-D o el fin de la entrada.
 pub(crate) fn chat(host: &str, port: u16, name: &str) -> Result<(), Trouble> {
     let connected = TcpStream::connect((host, port)).and_then(|stream| {
-        stream.set_nodelay(true)?;
-        stream.set_nonblocking(true)?;
+        listener::prepare(&stream)?;
         Ok(stream)
     });
     let stream = connected.map_err(|error| Trouble::connecting(host, port, &error))?;
@@ -56,7 +57,7 @@ struct Ready {
 }
 
 struct ChatClient {
-    conn: Channel,
+    conn: Connection,
     stop: Stop,
     keyboard: Keyboard,
     screen: Screen,
@@ -68,7 +69,7 @@ struct ChatClient {
 impl ChatClient {
     fn new(stream: TcpStream, stop: Stop, name: &str) -> ChatClient {
         ChatClient {
-            conn: Channel::new(stream, ClientId(0), &LIMITS),
+            conn: Connection::new(stream, ClientId(0), &LIMITS),
             stop,
             keyboard: Keyboard::new(),
             screen: Screen::new(),
@@ -92,7 +93,7 @@ impl ChatClient {
                 self.screen.restore()?;
             }
             if ready.writable {
-                self.conn.writable();
+                self.conn.on_writable().map_err(|error| lost(&CloseReason::Broken(error)))?;
             }
             if ready.readable && self.on_readable()? {
                 return Ok(());
@@ -124,16 +125,12 @@ impl ChatClient {
         if self.conn.wants_write() {
             writing.insert(socket);
         }
-        match select(None, &mut reading, &mut writing, None, None) {
-            Ok(count) => debug!(
-                what = "wait",
-                result = count,
-                "select: {}",
-                counted(count, "listo", "listos")
-            ),
+        let result = match select(None, &mut reading, &mut writing, None, None) {
+            Ok(count) => usize::try_from(count).unwrap_or_default(),
             Err(Errno::EINTR) => return Ok(Ready::default()),
             Err(error) => return Err(error.into()),
-        }
+        };
+        Step::Wake { call: "select", result }.tell();
         Ok(Ready {
             stop: reading.contains(self.stop.as_fd()),
             keyboard: reading.contains(self.keyboard.as_fd()),
@@ -159,17 +156,17 @@ impl ChatClient {
 
     fn on_message(&mut self, text: &str) -> Result<(), Trouble> {
         if self.stage != Stage::Joining {
-            return Ok(self.screen.show(&protocol::printable(text))?);
+            return Ok(self.screen.show(&printable(text))?);
         }
         if let Some(address) = text.strip_prefix(CLIENT) {
             self.stage = Stage::Chatting;
-            let address = protocol::printable(address);
+            let address = printable(address);
             self.screen.start(&format!("[{}@{address}]> ", self.name))?;
             return self.screen.disturbed().map_or(Ok(()), must_fit_in_a_set);
         }
         let Some(why) = text.strip_prefix(ERROR) else { return Err(not_a_chat()) };
         Err(Trouble::new(
-            format!("el servidor no te deja entrar: {}", protocol::printable(why)),
+            format!("el servidor no te deja entrar: {}", printable(why)),
             "elige otro nombre con --name, o vuelve más tarde",
         ))
     }

@@ -3,7 +3,10 @@
 use std::io::{self, Stdin};
 use std::os::fd::{AsFd, BorrowedFd};
 
+use multiplexacion::chat::printable;
+use multiplexacion::cli;
 use multiplexacion::frame::MAX_TEXT;
+use multiplexacion::steps::Step;
 use nix::errno::Errno;
 use nix::unistd;
 
@@ -42,6 +45,51 @@ impl Keyboard {
 impl AsFd for Keyboard {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.stdin.as_fd()
+    }
+}
+
+/// Lo que se escribe en la terminal del servidor.
+pub(crate) struct Console {
+    /// `None` cuando la entrada estándar terminó: el servidor sigue.
+    keyboard: Option<Keyboard>,
+    lines: Lines,
+}
+
+impl Default for Console {
+    fn default() -> Console {
+        Console { keyboard: Some(Keyboard::new()), lines: Lines::default() }
+    }
+}
+
+impl Console {
+    /// El descriptor que vigilar, mientras haya algo que leer.
+    pub(crate) fn watched(&self) -> Option<BorrowedFd<'_>> {
+        self.keyboard.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Lee lo que haya, cuando `select` ya lo dijo. Devuelve si pide terminar.
+    ///
+    /// La terminal es de otro, se acabó la entrada o no se puede leer: no se mira más, y los
+    /// clientes ni se enteran.
+    pub(crate) fn asks_to_stop(&mut self, scratch: &mut [u8]) -> bool {
+        let keyboard = self.keyboard.as_ref().filter(|keyboard| !keyboard.belongs_to_another());
+        let Some(Ok(Some(bytes))) = keyboard.map(|keyboard| keyboard.read(scratch)) else {
+            Step::Stdin { result: "fin" }.tell();
+            self.keyboard = None;
+            return false;
+        };
+        for line in self.lines.push(bytes) {
+            match line.trim() {
+                "salir" => return true,
+                "" => {}
+                other => {
+                    let other = printable(other);
+                    let _ =
+                        cli::say(&format!("No conozco «{other}»; para terminar, escribe «salir»."));
+                }
+            }
+        }
+        false
     }
 }
 

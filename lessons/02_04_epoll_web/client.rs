@@ -5,20 +5,17 @@
 
 use std::fmt;
 use std::io;
-use std::net::{Shutdown, TcpStream};
+use std::net::TcpStream;
 use std::time::{Duration, Instant, SystemTime};
 
-use multiplexacion::connection::{ClientId, Connection, Fill, Limits};
+use multiplexacion::client_id::ClientId;
+use multiplexacion::connection::{Connection, Fill, LINGER, Limits, Phase};
 use multiplexacion::errors;
 use multiplexacion::http::{self, Body, Method, Persistence, Refusal, Response, Status};
-use tracing::debug;
+use multiplexacion::steps::{Shown, Step};
 
 /// La línea fija de la lección: 25 caracteres que son 26 bytes, porque «¡» ocupa dos.
 pub(crate) const LINE: &str = "¡Hola desde EpollServer!\n";
-
-/// Cuánto se sigue leyendo, para descartarlo, lo que envía un cliente del que ya nos hemos
-/// despedido.
-const LINGER: Duration = Duration::from_secs(2);
 
 /// La entrada es la cabecera más larga. La salida no necesita más que las respuestas a cuantas
 /// peticiones quepan en la entrada: mientras quede algo por escribir, no se lee más.
@@ -34,33 +31,25 @@ pub(crate) struct Patience {
 }
 
 /// Lo que el bucle presta a cada cliente mientras lo atiende.
-pub(crate) struct Desk {
+pub(crate) struct Context {
     /// La hora a la que despertó el bucle: basta una por vuelta.
     pub(crate) now: Instant,
-    /// Donde se lee. Es uno para todos: una conexión ociosa no guarda ningún búfer.
-    pub(crate) scratch: Box<[u8]>,
-    pub(crate) patience: Patience,
     /// Cuándo termina el servidor, si ya se le pidió: ningún plazo llega más allá.
     pub(crate) closing_time: Option<Instant>,
-    /// Donde se juntan las respuestas de una lectura, para que salgan en una escritura.
-    outbox: Vec<u8>,
+    patience: Patience,
+    /// Donde se lee. Es uno para todos: una conexión ociosa no guarda ningún búfer.
+    scratch: Box<[u8]>,
+    /// La respuesta de la lección, ya codificada: solo cambia su fecha, una vez por segundo.
     answer: Vec<u8>,
     answer_expires: Instant,
 }
 
-impl Desk {
-    pub(crate) fn new(patience: Patience) -> Desk {
+impl Context {
+    pub(crate) fn new(patience: Patience) -> Context {
         let now = Instant::now();
         let scratch = vec![0; http::MAX_HEAD].into_boxed_slice();
-        Desk {
-            now,
-            scratch,
-            patience,
-            closing_time: None,
-            outbox: Vec::new(),
-            answer: Vec::new(),
-            answer_expires: now,
-        }
+        let (closing_time, answer, answer_expires) = (None, Vec::new(), now);
+        Context { now, closing_time, patience, scratch, answer, answer_expires }
     }
 
     /// Hasta cuándo se espera algo para lo que se da tanta paciencia.
@@ -69,19 +58,14 @@ impl Desk {
         self.closing_time.map_or(when, |limit| when.min(limit))
     }
 
-    /// Añade una respuesta a las que van a salir. La de la lección se guarda ya codificada:
-    /// solo cambia su fecha, una vez por segundo.
-    fn answer(&mut self, reply: Reply) {
-        if reply != Reply::OK {
-            self.outbox.extend_from_slice(&reply.encode(SystemTime::now()));
-            return;
-        }
+    /// La respuesta a una petición corriente.
+    fn answer(&mut self) -> &[u8] {
         if self.now >= self.answer_expires {
             let clock = SystemTime::now();
             self.answer = Reply::OK.encode(clock);
             self.answer_expires = self.now + left_of_the_second(clock);
         }
-        self.outbox.extend_from_slice(&self.answer);
+        &self.answer
     }
 }
 
@@ -117,17 +101,13 @@ impl Reply {
     }
 }
 
-/// Por dónde va la conversación.
+/// Qué se espera de la conversación.
 #[derive(Debug)]
 enum Stage {
-    /// Se espera una cabecera, de la que ya se examinaron `scanned` bytes.
+    /// Una cabecera, de la que ya se examinaron `scanned` bytes.
     Head { scanned: usize },
-    /// Se descarta el cuerpo de una petición; después se enviará la respuesta.
+    /// El cuerpo de una petición, que se descarta; después se enviará la respuesta.
     Body { body: Body, reply: Reply },
-    /// La última respuesta está en la cola; tras ella se cierra.
-    Farewell,
-    /// Nuestro lado está cerrado: se descarta lo que aún envíe el otro.
-    Lingering,
 }
 
 /// Por qué se cierra una conexión.
@@ -160,120 +140,131 @@ impl fmt::Display for CloseReason {
     }
 }
 
+// ANCHOR: client
 /// Todo lo que se sabe de un cliente, junto, para que desaparezca junto.
 #[derive(Debug)]
 pub(crate) struct Client {
-    conn: Connection<TcpStream>,
+    pub(crate) conn: Connection,
     stage: Stage,
-    deadline: Instant,
-    closing: Option<CloseReason>,
+    /// Hasta cuándo se le espera.
+    pub(crate) deadline: Instant,
+    /// Por qué hay que cerrarlo. Lo anota quien lo descubre; lo cumple el final de la vuelta.
+    pub(crate) closing: Option<CloseReason>,
 }
+// ANCHOR_END: client
 
 impl Client {
-    pub(crate) fn new(stream: TcpStream, id: ClientId, desk: &Desk) -> Client {
-        let deadline = desk.until(desk.patience.idle);
+    pub(crate) fn new(stream: TcpStream, id: ClientId, context: &Context) -> Client {
+        let deadline = context.until(context.patience.idle);
         let conn = Connection::new(stream, id, &LIMITS);
         Client { conn, stage: Stage::Head { scanned: 0 }, deadline, closing: None }
     }
 
-    pub(crate) fn conn(&self) -> &Connection<TcpStream> {
-        &self.conn
-    }
-
-    /// Hasta cuándo se le espera.
-    pub(crate) fn deadline(&self) -> Instant {
-        self.deadline
-    }
-
-    /// Por qué hay que cerrarlo, si hay que cerrarlo.
-    pub(crate) fn closing(&self) -> Option<&CloseReason> {
-        self.closing.as_ref()
-    }
-
     // ANCHOR: readable
-    /// EPOLLIN: han llegado bytes, o el fin.
-    pub(crate) fn on_readable(&mut self, desk: &mut Desk) {
+    /// Han llegado bytes, o el fin.
+    pub(crate) fn on_readable(&mut self, context: &mut Context) {
         let waiting = self.is_between_requests();
-        match self.conn.fill(&mut desk.scratch) {
+        match self.conn.fill(&mut context.scratch) {
             Ok(Fill::Bytes(_)) => {
-                let advanced = self.advance(desk);
+                let advanced = self.advance(context);
                 if waiting || advanced {
-                    self.renew_deadline(desk, advanced);
+                    self.renew_deadline(context, advanced);
                 }
-                self.send(desk);
             }
             // Cero bytes es el fin, y hay que mirarlo: quien no cierra aquí recibe EPOLLIN
             // otra vez, para siempre.
-            Ok(Fill::End) => self.closing = Some(CloseReason::Left),
+            Ok(Fill::End) => self.close(CloseReason::Left),
             Ok(Fill::Empty) => {}
-            Err(error) => self.closing = Some(CloseReason::Broken(error)),
+            Err(error) => self.close(CloseReason::Broken(error)),
         }
     }
     // ANCHOR_END: readable
 
-    /// EPOLLOUT: vuelve a haber sitio para lo que quedó por escribir.
-    pub(crate) fn on_writable(&mut self, desk: &mut Desk) {
-        self.conn.writable();
-        self.deadline = desk.until(desk.patience.idle);
-        self.send(desk);
+    /// Vuelve a haber sitio para lo que quedó por escribir.
+    pub(crate) fn on_writable(&mut self, _: &mut Context) {
+        if let Err(error) = self.conn.on_writable() {
+            self.close(CloseReason::Broken(error));
+        }
     }
 
-    /// EPOLLERR o EPOLLHUP sin nada que leer: el socket ya no sirve.
-    pub(crate) fn on_hang_up(&mut self) {
-        let error = self.conn.stream().take_error().ok().flatten();
-        self.closing.get_or_insert(error.map_or(CloseReason::Left, CloseReason::Broken));
-    }
-
-    /// Se agotó su plazo.
-    pub(crate) fn on_deadline(&mut self, desk: &mut Desk) {
+    /// Suena su alarma. Puede ser temprana, si después se le dio más plazo.
+    pub(crate) fn on_alarm(&mut self, context: &mut Context) {
+        if self.deadline > context.now {
+            return;
+        }
+        Step::Timeout { fd: self.conn.raw_fd(), client: self.conn.id() }.tell();
         if self.conn.wants_write() {
-            self.closing = Some(CloseReason::NotReading);
-        } else if matches!(self.stage, Stage::Lingering) {
-            self.closing = Some(CloseReason::Served);
+            self.close(CloseReason::NotReading);
+        } else if self.conn.phase() != Phase::Open {
+            self.close(CloseReason::Served);
         } else if self.is_between_requests() {
-            self.closing = Some(CloseReason::Idle);
+            self.close(CloseReason::Idle);
         } else {
             let reason = "la petición no llegó entera a tiempo";
-            self.refuse(&Refusal { status: Status::REQUEST_TIMEOUT, reason }, desk);
-            self.send(desk);
+            self.refuse(&Refusal { status: Status::REQUEST_TIMEOUT, reason });
         }
     }
 
-    /// El servidor termina: quien tenga una respuesta a medias la recibe entera, hasta
-    /// `limit`; los demás no esperan nada.
-    pub(crate) fn on_stop(&mut self, limit: Instant) {
-        match self.stage {
-            Stage::Lingering => {}
-            _ if self.conn.wants_write() => self.stage = Stage::Farewell,
-            _ => self.closing = Some(CloseReason::Stopping),
+    /// El servidor termina: quien tenga una respuesta a medias la recibe entera; los demás no
+    /// esperan nada.
+    pub(crate) fn on_stop(&mut self, context: &mut Context) {
+        if self.conn.wants_write() {
+            self.conn.leave(&[]);
+        } else if self.conn.phase() == Phase::Open {
+            self.close(CloseReason::Stopping);
         }
-        self.deadline = self.deadline.min(limit);
+        self.deadline = context.until(self.deadline.saturating_duration_since(context.now));
+    }
+
+    // ANCHOR: settle
+    /// Detrás de cualquier movimiento: escribe lo que quepa de la cola y, si era lo último, sigue
+    /// el adiós.
+    pub(crate) fn settle(&mut self, context: &Context) {
+        let before = self.conn.phase();
+        if let Err(error) = self.conn.flush() {
+            self.close(CloseReason::Broken(error));
+        } else if self.conn.wants_write() {
+            // Ahora es el otro quien tiene que leer, haya enviado ya lo que haya enviado.
+            self.deadline = context.until(context.patience.idle);
+        } else if self.conn.phase() == Phase::Over {
+            self.close(CloseReason::Served);
+        } else if self.conn.phase() != before {
+            self.deadline = context.until(LINGER);
+        }
+    }
+    // ANCHOR_END: settle
+
+    pub(crate) fn tell_closed(&self) {
+        let (fd, client) = (self.conn.raw_fd(), self.conn.id());
+        let reason = self.closing.as_ref().unwrap_or(&CloseReason::Left);
+        Step::Close { fd, client, result: Shown(reason) }.tell();
+    }
+
+    /// Anota por qué hay que cerrarlo. La primera razón es la que cuenta.
+    pub(crate) fn close(&mut self, reason: CloseReason) {
+        self.closing.get_or_insert(reason);
     }
 
     /// Atiende cuantas peticiones enteras haya en la entrada: pueden llegar varias en una
     /// lectura (RFC 9112 §9.3.2). Devuelve si acabó de leer alguna cabecera o algún cuerpo.
-    fn advance(&mut self, desk: &mut Desk) -> bool {
+    fn advance(&mut self, context: &mut Context) -> bool {
         let mut advanced = false;
-        loop {
+        while self.conn.phase() == Phase::Open {
             let progress = match &mut self.stage {
-                Stage::Head { .. } => self.read_head(desk),
-                Stage::Body { .. } => self.skip_body(desk),
-                Stage::Farewell => Ok(false),
-                Stage::Lingering => {
-                    self.conn.consume(usize::MAX);
-                    Ok(false)
-                }
+                Stage::Head { .. } => self.read_head(context),
+                Stage::Body { .. } => self.skip_body(context),
             };
             match progress {
                 Ok(true) => advanced = true,
-                Ok(false) => return advanced,
-                Err(refusal) => self.refuse(&refusal, desk),
+                Ok(false) => break,
+                Err(refusal) => self.refuse(&refusal),
             }
         }
+        advanced
     }
 
     /// Busca una cabecera entera. Devuelve si la encontró.
-    fn read_head(&mut self, desk: &mut Desk) -> Result<bool, Refusal> {
+    fn read_head(&mut self, context: &mut Context) -> Result<bool, Refusal> {
         let Stage::Head { scanned } = &mut self.stage else { return Ok(false) };
         let blank = http::leading_blank(self.conn.input());
         if blank > 0 {
@@ -281,23 +272,19 @@ impl Client {
             *scanned = 0;
         }
         let input = self.conn.input();
-        if http::end_of_head(input, *scanned).is_none() {
+        let Some(request) = http::parse_head(input, *scanned)? else {
             *scanned = input.len();
-            let full = input.len() >= http::MAX_HEAD;
-            let reason = "la cabecera pasa de 8 KiB";
-            let refusal = Refusal { status: Status::FIELDS_TOO_LARGE, reason };
-            return if full { Err(refusal) } else { Ok(false) };
-        }
-        let request = http::parse_head(input)?;
+            return Ok(false);
+        };
         self.conn.consume(request.head_length);
         let mut reply = Reply { method: request.method, persistence: request.persistence };
         if request.body.is_done() {
-            self.answer(reply, desk);
+            self.answer(reply, context);
         } else if request.expects_continue {
             // Quien pregunta antes de enviar el cuerpo ya tiene su respuesta; si lo enviará o
             // no, no se sabe: por eso se cierra (RFC 9110 §10.1.1).
             reply.persistence = Persistence::Close;
-            self.answer(reply, desk);
+            self.answer(reply, context);
         } else {
             self.stage = Stage::Body { body: request.body, reply };
         }
@@ -306,39 +293,49 @@ impl Client {
 
     /// Descarta lo que haya llegado del cuerpo y, cuando no falta nada, responde. Devuelve si
     /// acabó.
-    fn skip_body(&mut self, desk: &mut Desk) -> Result<bool, Refusal> {
+    fn skip_body(&mut self, context: &mut Context) -> Result<bool, Refusal> {
         let Stage::Body { body, reply } = &mut self.stage else { return Ok(false) };
         let reply = *reply;
         let used = body.skip(self.conn.input())?;
         let done = body.is_done();
         self.conn.consume(used);
         if done {
-            self.answer(reply, desk);
+            self.answer(reply, context);
         }
         Ok(done)
     }
 
-    fn answer(&mut self, reply: Reply, desk: &mut Desk) {
-        desk.answer(reply);
-        let close = reply.persistence == Persistence::Close;
-        self.stage = if close { Stage::Farewell } else { Stage::Head { scanned: 0 } };
+    // ANCHOR: answer
+    /// Encola la respuesta. Si es la última, empieza el adiós.
+    fn answer(&mut self, reply: Reply, context: &mut Context) {
+        self.stage = Stage::Head { scanned: 0 };
+        if reply == Reply::OK {
+            self.queue(context.answer());
+        } else {
+            self.queue(&reply.encode(SystemTime::now()));
+        }
+        if reply.persistence == Persistence::Close {
+            self.conn.leave(&[]);
+        }
+    }
+    // ANCHOR_END: answer
+
+    /// No puede desbordarse: mientras quede algo por escribir no se lee más, y las respuestas a
+    /// cuantas peticiones quepan en la entrada caben en la cola.
+    fn queue(&mut self, bytes: &[u8]) {
+        if self.conn.queue(bytes).is_err() {
+            self.close(CloseReason::NotReading);
+        }
     }
 
     /// Responde con la razón y se despide.
-    fn refuse(&mut self, refusal: &Refusal, desk: &mut Desk) {
+    fn refuse(&mut self, refusal: &Refusal) {
         let Refusal { status, reason } = *refusal;
-        debug!(
-            what = "refuse",
-            client = self.conn.id().0,
-            result = status.code,
-            "respuesta {}: {reason}",
-            status.code
-        );
+        Step::Refuse { client: self.conn.id(), result: status.code, reason }.tell();
         let body = format!("Petición rechazada: {reason}.\n");
         let persistence = Persistence::Close;
         let response = Response { status, body: &body, with_body: true, persistence };
-        desk.outbox.extend_from_slice(&response.encode(SystemTime::now()));
-        self.stage = Stage::Farewell;
+        self.conn.leave(&response.encode(SystemTime::now()));
     }
 
     /// Si no hay ninguna petición a medias. Media línea vacía no lo es.
@@ -348,51 +345,15 @@ impl Client {
 
     /// El plazo corre desde el primer byte de lo que se espera, y no se renueva con los
     /// siguientes: un byte cada nueve segundos no compra otros diez.
-    fn renew_deadline(&mut self, desk: &Desk, advanced: bool) {
+    fn renew_deadline(&mut self, context: &Context, advanced: bool) {
         let patience = match self.stage {
-            Stage::Head { .. } if !self.is_between_requests() => desk.patience.head,
+            Stage::Head { .. } if !self.is_between_requests() => context.patience.head,
             // Líneas vacías y nada más: no es actividad.
             Stage::Head { .. } if !advanced => return,
-            _ => desk.patience.idle,
+            _ => context.patience.idle,
         };
-        self.deadline = desk.until(patience);
+        self.deadline = context.until(patience);
     }
-
-    // ANCHOR: send
-    /// Escribe lo que quepa y, si ya salió la última respuesta, cierra.
-    fn send(&mut self, desk: &mut Desk) {
-        let sent = self.conn.send(&desk.outbox);
-        desk.outbox.clear();
-        if let Err(error) = sent {
-            self.closing = Some(CloseReason::Broken(error));
-        } else if self.conn.wants_write() {
-            // Ahora es el otro quien tiene que leer, haya enviado ya lo que haya enviado.
-            self.deadline = desk.until(desk.patience.idle);
-        } else if matches!(self.stage, Stage::Farewell) {
-            self.say_goodbye(desk);
-        }
-    }
-    // ANCHOR_END: send
-
-    // ANCHOR: say_goodbye
-    /// Cerrar de golpe con bytes sin leer provoca un reinicio de la conexión, que puede
-    /// destruir la respuesta antes de que el otro la lea (RFC 9112 §9.6). Así que se cierra
-    /// solo nuestro lado, y se sigue leyendo un rato.
-    fn say_goodbye(&mut self, desk: &Desk) {
-        self.conn.consume(usize::MAX);
-        self.stage = Stage::Lingering;
-        self.deadline = desk.until(LINGER);
-        let (fd, client) = (self.conn.raw_fd(), self.conn.id().0);
-        debug!(
-            what = "shutdown",
-            fd, client, "shutdown({fd}): adiós; lo que aún llegue se descarta"
-        );
-        if let Err(error) = self.conn.stream().shutdown(Shutdown::Write) {
-            // El otro ya no está: no hay a quién decir adiós.
-            self.closing = Some(CloseReason::Broken(error));
-        }
-    }
-    // ANCHOR_END: say_goodbye
 }
 
 #[cfg(test)]
@@ -401,14 +362,14 @@ mod tests {
     use std::io::Write;
     use std::net::TcpListener;
 
-    /// Un cliente de este lado, con su escritorio, y el otro lado. El socket es bloqueante: cada
+    /// Un cliente de este lado, con lo que le presta el bucle, y el otro lado. El socket es bloqueante: cada
     /// lectura espera a que llegue lo que se le envía.
-    fn connected() -> (Client, Desk, TcpStream) {
+    fn connected() -> (Client, Context, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let browser = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let patience = Patience { head: Duration::from_secs(10), idle: Duration::from_secs(60) };
-        let desk = Desk::new(patience);
-        (Client::new(listener.accept().unwrap().0, ClientId(1), &desk), desk, browser)
+        let context = Context::new(patience);
+        (Client::new(listener.accept().unwrap().0, ClientId(1), &context), context, browser)
     }
 
     fn scanned(client: &Client) -> Option<usize> {
@@ -418,16 +379,16 @@ mod tests {
 
     #[test]
     fn t4_09_de_una_cabecera_a_medias_se_recuerda_hasta_dónde_se_examinó() {
-        let (mut client, mut desk, mut browser) = connected();
+        let (mut client, mut context, mut browser) = connected();
         for count in 1..=100 {
             browser.write_all(b"x").unwrap();
-            client.on_readable(&mut desk);
+            client.on_readable(&mut context);
             assert_eq!(scanned(&client), Some(count));
         }
         // Y desde ahí se sigue: un final más atrás ya no se ve.
         client.stage = Stage::Head { scanned: 1000 };
         browser.write_all(&[b"\n\n", &[b'x'; 1000][..]].concat()).unwrap();
-        client.on_readable(&mut desk);
+        client.on_readable(&mut context);
         assert_eq!(scanned(&client), Some(1102));
     }
 }

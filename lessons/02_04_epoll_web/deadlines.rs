@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use multiplexacion::connection::ClientId;
+use multiplexacion::client_id::ClientId;
 
 /// Alarmas por orden de hora: una por cliente.
 ///

@@ -4,29 +4,24 @@
 //! vuelta todos los descriptores que vigila; con `epoll` se registran una vez y es el núcleo
 //! quien lleva la cuenta y entrega solo los que tienen algo que contar.
 //!
-//! Se lee en este orden: este archivo (qué se puede pedir por la línea de órdenes),
-//! [`server`] (el bucle de eventos), [`client`] (la conversación con un navegador) y
-//! [`deadlines`] (quién se está retrasando).
+//! Se lee en este orden: [`event_loop`], el bucle; [`client`], la conversación con un navegador;
+//! [`server`], cómo se construye; y, si interesa, [`deadlines`] (quién se está retrasando) y
+//! [`workers`] (varios bucles a la vez).
 
 mod client;
 mod deadlines;
+mod event_loop;
 mod server;
+mod workers;
 
-use std::io;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
 use clap::Parser;
-use multiplexacion::cli::{self, Common, Trouble};
-use multiplexacion::net;
-use multiplexacion::stop::Stop;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use multiplexacion::cli::{self, Common};
 
 use client::Patience;
-use server::{EpollServer, Settings};
+use server::Settings;
 
 /// Servidor web sobre epoll: responde a cualquier navegador con una línea de texto
 #[derive(Parser, Debug)]
@@ -71,73 +66,12 @@ impl cli::Arguments for Arguments {
 }
 
 fn main() -> ExitCode {
-    cli::start(|arguments| serve(&arguments))
-}
-
-fn serve(arguments: &Arguments) -> Result<(), Trouble> {
-    // Antes de crear hilos, para que todos hereden la máscara de señales.
-    let stop = Arc::new(Stop::on_signals()?);
-    let servers = open(arguments, &stop)
-        .map_err(|error| Trouble::listening(&arguments.common.host, arguments.port, &error))?;
-    let address = servers[0].address()?;
-    cli::announce(address)?;
-    // A quien solo quería la dirección (`| head -1`) no le hace falta lo demás.
-    let _ = cli::say(&format!("Ábrelo en un navegador, http://{address}/; Ctrl-C termina."));
-    Ok(run_all(servers)?)
-}
-
-/// Un servidor por hilo, todos en el mismo puerto. El primero descubre cuál es, si lo elige
-/// el núcleo.
-fn open(arguments: &Arguments, stop: &Arc<Stop>) -> io::Result<Vec<EpollServer>> {
-    let settings = Settings {
-        share_port: arguments.workers > 1,
-        patience: Patience { head: arguments.head_timeout, idle: arguments.idle_timeout },
-        drain: arguments.drain_timeout,
-    };
-    let address = net::resolve(&arguments.common.host, arguments.port)?;
-    if settings.share_port {
-        // ¿Está libre? Con SO_REUSEPORT el núcleo no lo diría: dos servidores arrancados por
-        // descuido se repartirían los clientes.
-        drop(net::listen(address)?);
-    }
-    let first = EpollServer::new(address, settings, Arc::clone(stop))?;
-    let address = first.address()?;
-    let mut servers = vec![first];
-    for _ in 1..arguments.workers {
-        servers.push(EpollServer::new(address, settings, Arc::clone(stop))?);
-    }
-    Ok(servers)
-}
-
-/// El primero en este hilo; los demás, cada uno en el suyo.
-fn run_all(servers: Vec<EpollServer>) -> io::Result<()> {
-    thread::scope(|scope| {
-        let mut servers = (1..).zip(servers);
-        let first = servers.next();
-        let others: Vec<_> = servers
-            .map(|(number, server)| {
-                let thread = thread::Builder::new().name(format!("epoll-{number}"));
-                thread.spawn_scoped(scope, || run(server)).inspect_err(|_| stop_everyone())
-            })
-            .collect();
-        let ended = first.map_or(Ok(()), |(_, server)| run(server));
-        others.into_iter().fold(ended, |ended, thread| ended.and(outcome(thread)))
+    cli::start(|arguments: Arguments| {
+        let settings = Settings {
+            share_port: arguments.workers > 1,
+            patience: Patience { head: arguments.head_timeout, idle: arguments.idle_timeout },
+            drain: arguments.drain_timeout,
+        };
+        workers::serve(&arguments.common.host, arguments.port, arguments.workers, settings)
     })
-}
-
-/// Lo que devolvió un hilo, si llegó a empezar y a terminar.
-fn outcome(thread: io::Result<ScopedJoinHandle<'_, io::Result<()>>>) -> io::Result<()> {
-    thread?.join().unwrap_or_else(|_| Err(io::Error::other("un hilo no terminó bien")))
-}
-
-/// Si un bucle falla, los demás terminan también: mejor un error a la vista que un servidor a
-/// medias.
-fn run(mut server: EpollServer) -> io::Result<()> {
-    server.run().inspect_err(|_| stop_everyone())
-}
-
-fn stop_everyone() {
-    // Al proceso y no a este hilo: el descriptor de señales de cada hilo solo muestra las suyas
-    // y las de todo el proceso.
-    let _ = kill(Pid::this(), Signal::SIGTERM);
 }

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use multiplexacion::cli::{self, Trouble};
-use multiplexacion::net;
+use multiplexacion::listener;
 use multiplexacion::stop::Stop;
 use serde::Serialize;
 
@@ -204,7 +204,7 @@ fn serve(engine: Engine, hindered: bool) -> Result<(), Trouble> {
 
 /// Escucha en esta máquina, en el puerto que elija el núcleo, y lo anuncia.
 fn local() -> io::Result<TcpListener> {
-    let listener = net::listen((Ipv4Addr::LOCALHOST, 0).into())?;
+    let listener = listener::listen((Ipv4Addr::LOCALHOST, 0).into())?;
     cli::announce(listener.local_addr()?)?;
     Ok(listener)
 }

@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 
 use multiplexacion::cli;
-use multiplexacion::net::{self, Accept};
+use multiplexacion::listener;
 use nix::errno::Errno;
 use nix::unistd::{read, write};
 
@@ -150,16 +150,15 @@ impl<S: Selector> Service<S> {
     fn on_acceptable(&mut self) -> io::Result<()> {
         loop {
             self.calls += 1;
-            match net::accept(&self.listener)? {
-                Accept::Client(stream, _) => {
+            match listener::accept(&self.listener) {
+                Ok(Some(stream)) => {
                     self.calls += 2;
-                    stream.set_nonblocking(true)?;
                     self.welcome(stream.into());
                 }
-                Accept::Empty => return Ok(()),
+                Ok(None) => return Ok(()),
                 // Sin descriptores, el socket que escucha seguiría «listo» para siempre. El
                 // laboratorio no espera a que se libere ninguno: se deja de aceptar.
-                Accept::Full(_) => {
+                Err(_) => {
                     self.refused += 1;
                     return self.selector.unregister(&self.watched_listener);
                 }

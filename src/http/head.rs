@@ -81,17 +81,25 @@ pub fn end_of_head(bytes: &[u8], scanned: usize) -> Option<usize> {
     })
 }
 
-/// Interpreta la cabecera con la que empiezan `bytes`: entera, porque [`end_of_head`] encontró
-/// su final.
+/// Interpreta la cabecera con la que empiezan `bytes`, si ha llegado entera; `None` si aún no.
+///
+/// `scanned` son los bytes que ya se examinaron sin encontrar su final: así ninguno se examina dos
+/// veces, por despacio que lleguen. Lo que se sabe mal escrito se rechaza sin esperar al resto.
 ///
 /// # Errors
-/// La [`Refusal`] que merece: sintaxis, versión, campos que se contradicen (RFC 9112 §6.3).
-pub fn parse_head(bytes: &[u8]) -> Result<Request, Refusal> {
+/// La [`Refusal`] que merece: sintaxis, versión, tamaño, campos que se contradicen (RFC 9112 §6.3).
+pub fn parse_head(bytes: &[u8], scanned: usize) -> Result<Option<Request>, Refusal> {
+    if scanned > 0 && end_of_head(bytes, scanned).is_none() {
+        return incomplete(bytes);
+    }
     let mut fields = [const { MaybeUninit::uninit() }; MAX_FIELDS];
     let mut parsed = httparse::Request::new(&mut []);
     let head_length = match parsed.parse_with_uninit_headers(bytes, &mut fields) {
         Ok(Complete(length)) => length,
+        Ok(Partial) if end_of_head(bytes, scanned).is_none() => return incomplete(bytes),
         Ok(Partial) => return Err(bad("la cabecera está incompleta")),
+        // De una versión a medias aún no se sabe si es otra o si está mal escrita.
+        Err(httparse::Error::Version) if !bytes.contains(&b'\n') => return incomplete(bytes),
         Err(error) => return Err(syntax_refusal(error, bytes)),
     };
     let minor = parsed.version.unwrap_or_default();
@@ -102,13 +110,20 @@ pub fn parse_head(bytes: &[u8]) -> Result<Request, Refusal> {
     if fields.hosts > 1 || (minor == 1 && fields.hosts == 0) {
         return Err(bad("la petición debe llevar un campo Host, y solo uno"));
     }
-    Ok(Request {
+    Ok(Some(Request {
         head_length,
         method: method(name),
         persistence: fields.persistence(minor),
         body: fields.body(minor)?,
         expects_continue: fields.expects_continue,
-    })
+    }))
+}
+
+/// Faltan bytes: habrá que leer más, si caben.
+fn incomplete(bytes: &[u8]) -> Result<Option<Request>, Refusal> {
+    let status = Status::FIELDS_TOO_LARGE;
+    let full = Refusal { status, reason: "la cabecera pasa de 8 KiB" };
+    if bytes.len() < MAX_HEAD { Ok(None) } else { Err(full) }
 }
 
 fn syntax_refusal(error: httparse::Error, head: &[u8]) -> Refusal {
@@ -265,7 +280,7 @@ mod tests {
 
     fn parse(text: &str) -> Result<Request, Refusal> {
         assert!(end_of_head(text.as_bytes(), 0).is_some(), "la cabecera está entera");
-        parse_head(text.as_bytes())
+        Ok(parse_head(text.as_bytes(), 0)?.expect("la cabecera está entera"))
     }
 
     fn refused(text: &str) -> u16 {
@@ -371,7 +386,7 @@ mod tests {
         #[test]
         fn ningunos_bytes_provocan_un_pánico(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
             let _ = end_of_head(&bytes, 0);
-            let _ = parse_head(&bytes);
+            let _ = parse_head(&bytes, 0);
         }
 
         #[test]
@@ -379,14 +394,14 @@ mod tests {
             text in "(GET|X) [/a]{1,3} HTTP/1.[01]\r?\n((Host|a): ?[ -~]{0,9}\r?\n){0,4}\r?\n[a:\r\n]{0,20}",
         ) {
             let end = end_of_head(text.as_bytes(), 0).unwrap();
-            let request = parse_head(text.as_bytes());
-            prop_assert_eq!(&request, &parse_head(&text.as_bytes()[..end]));
-            prop_assert!(request.is_err() || request.unwrap().head_length == end);
+            let request = parse_head(text.as_bytes(), 0);
+            prop_assert_eq!(&request, &parse_head(&text.as_bytes()[..end], 0));
+            prop_assert!(request.is_err() || request.unwrap().unwrap().head_length == end);
         }
 
         #[test]
         fn ninguna_cabecera_parecida_provoca_un_pánico(text in "(GET|POST|X) [/a*:]{1,5} HTTP/[0-9.]{1,3}\r\n([A-Za-z-]{1,18}: ?[ -~]{0,10}\r\n){0,5}\r\n") {
-            let _ = parse_head(text.as_bytes());
+            let _ = parse_head(text.as_bytes(), 0);
         }
     }
 }

@@ -10,10 +10,10 @@ use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
-use tracing::debug;
 
 use super::request::Request;
-use crate::connection::ClientId;
+use crate::client_id::ClientId;
+use crate::steps::Step;
 
 /// Lo que se deja a los manejadores, al parar, para despedirse de su cliente.
 const GRACE: Duration = Duration::from_secs(1);
@@ -90,7 +90,7 @@ impl Control {
         let mut state = self.lock();
         state.requested = true;
         self.wake();
-        debug!(what = "stop", "parada: el servidor deja de aceptar y se despide de sus clientes");
+        Step::Stop {}.tell();
         state.interrupt(Shutdown::Read);
         let Some(round) = state.serving else { return };
         if state.is_inside(thread::current().id()) {

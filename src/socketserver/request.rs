@@ -4,16 +4,19 @@ use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::{Duration, Instant};
-
-use tracing::debug;
+use std::time::Duration;
 
 use super::control::Control;
-use crate::connection::ClientId;
-use crate::trace::counted;
+use crate::client_id::ClientId;
+use crate::connection::linger;
+use crate::steps::{Shown, Step};
 
-/// Cuánto se espera, al cerrar, a que el cliente termine de enviar y cierre su lado.
-const LINGER: Duration = Duration::from_secs(2);
+/// Qué se hacía con el socket.
+#[derive(Clone, Copy)]
+enum Call {
+    Read,
+    Write,
+}
 
 /// Todavía puede quedar algo por leer.
 const OPEN: u8 = 0;
@@ -59,12 +62,12 @@ impl Request {
     /// Los de `recv(2)`, y [`TimedOut`](io::ErrorKind::TimedOut) si se agota el plazo.
     pub fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let outcome = retry(|| (&self.stream).read(buffer));
-        let bytes = outcome.map_err(|error| self.broken("read", error))?;
+        let bytes = outcome.map_err(|error| self.broken(Call::Read, error))?;
         if bytes == 0 && !buffer.is_empty() {
             self.life.store(ENDED, Ordering::Relaxed);
         }
-        let (fd, client) = (self.raw_fd(), self.client.0);
-        debug!(what = "read", fd, client, bytes, "read({fd}): {}", received(bytes));
+        let (fd, client) = (self.raw_fd(), self.client);
+        Step::Read { fd, client, bytes }.tell();
         Ok(bytes)
     }
 
@@ -81,16 +84,9 @@ impl Request {
 
     fn send(&self, bytes: &[u8]) -> io::Result<usize> {
         let outcome = retry(|| (&self.stream).write(bytes));
-        let count = outcome.map_err(|error| self.broken("write", error))?;
-        let (fd, client) = (self.raw_fd(), self.client.0);
-        debug!(
-            what = "write",
-            fd,
-            client,
-            bytes = count,
-            "write({fd}): {count} de {} bytes",
-            bytes.len()
-        );
+        let count = outcome.map_err(|error| self.broken(Call::Write, error))?;
+        let (fd, client) = (self.raw_fd(), self.client);
+        Step::Write { fd, client, bytes: count, pending: bytes.len() }.tell();
         Ok(count)
     }
 
@@ -119,41 +115,11 @@ impl Request {
         self.stream.set_write_timeout(timeout)
     }
 
-    /// Cierre ordenado (`shutdown_request` de Python): dice «no enviaré más» y, si el cliente
-    /// pudo dejar algo sin leer, lo lee y lo descarta antes de cerrar.
-    ///
-    /// `close` con bytes sin leer envía RST en vez de FIN (RFC 9293, 3.6.1): se pierde lo que
-    /// quedara por enviar, y el otro lado puede perder lo que aún no leyó (RFC 9112, 9.6).
+    /// Cierre ordenado (`shutdown_request` de Python): el adiós de [`connection`](crate::connection).
     pub(super) fn close(&self) {
-        let (fd, client) = (self.raw_fd(), self.client.0);
-        debug!(
-            what = "shutdown",
-            fd,
-            client,
-            result = "SHUT_WR",
-            "shutdown({fd}, SHUT_WR): el servidor ya no enviará más"
-        );
-        // Falla si el cliente ya cortó: no queda a quién decírselo.
-        let _ = self.stream.shutdown(Shutdown::Write);
-        if self.life.load(Ordering::Relaxed) == OPEN {
-            self.linger();
-        }
-    }
-
-    /// Lee y descarta hasta el final, durante [`LINGER`] como mucho.
-    fn linger(&self) {
-        let deadline = Instant::now() + LINGER;
-        let mut discarded = [0; 4096];
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() || self.stream.set_read_timeout(Some(left)).is_err() {
-                return;
-            }
-            match retry(|| (&self.stream).read(&mut discarded)) {
-                Ok(0) | Err(_) => return,
-                Ok(_) => {}
-            }
-        }
+        let (fd, client) = (self.raw_fd(), self.client);
+        Step::Shutdown { fd, client, result: "SHUT_WR" }.tell();
+        linger(&self.stream, self.life.load(Ordering::Relaxed) != OPEN);
     }
 
     /// Rechaza al cliente sin leer nada ni esperarlo.
@@ -164,30 +130,32 @@ impl Request {
 
     /// Despierta a quien lea o escriba en este socket, desde cualquier hilo (shutdown(2)).
     pub(super) fn interrupt(&self, how: Shutdown) {
-        let (fd, client) = (self.raw_fd(), self.client.0);
+        let (fd, client) = (self.raw_fd(), self.client);
         let result = if matches!(how, Shutdown::Read) { "SHUT_RD" } else { "SHUT_RDWR" };
-        debug!(
-            what = "shutdown",
-            fd, client, result, "shutdown({fd}, {result}): despierta a quien atiende al cliente"
-        );
+        Step::Shutdown { fd, client, result }.tell();
         let _ = self.stream.shutdown(how);
     }
 
     pub(super) fn trace_close(&self, why: &str) {
-        let (fd, client) = (self.raw_fd(), self.client.0);
-        debug!(what = "close", fd, client, result = why, "close({fd}): {why}");
+        let (fd, client) = (self.raw_fd(), self.client);
+        Step::Close { fd, client, result: Shown(&why) }.tell();
     }
 
-    fn broken(&self, what: &'static str, error: io::Error) -> io::Error {
+    fn broken(&self, call: Call, error: io::Error) -> io::Error {
         self.life.store(BROKEN, Ordering::Relaxed);
-        let (fd, client) = (self.raw_fd(), self.client.0);
+        let (fd, client) = (self.raw_fd(), self.client);
         // SO_RCVTIMEO y SO_SNDTIMEO se anuncian con EAGAIN (socket(7)), que aquí, en un socket
         // bloqueante, no puede significar otra cosa.
         if error.kind() == io::ErrorKind::WouldBlock {
-            debug!(what = "timeout", fd, client, result = what, "{what}({fd}): se agotó el plazo");
+            Step::Timeout { fd, client }.tell();
             return io::ErrorKind::TimedOut.into();
         }
-        debug!(what, fd, client, result = %error, "{what}({fd}): {}", errors::reason(&error));
+        let why = errors::reason(&error);
+        let result = Shown(&why);
+        match call {
+            Call::Read => Step::ReadFailed { fd, client, result }.tell(),
+            Call::Write => Step::WriteFailed { fd, client, result }.tell(),
+        }
         error
     }
 
@@ -226,12 +194,5 @@ fn retry(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             outcome => return outcome,
         }
-    }
-}
-
-fn received(bytes: usize) -> String {
-    match bytes {
-        0 => "0 bytes, el final de la entrada".to_owned(),
-        _ => counted(bytes, "byte", "bytes"),
     }
 }

@@ -9,7 +9,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 
 use memchr::memmem::Finder;
-use multiplexacion::net::{self, Accept};
+use multiplexacion::listener;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
@@ -44,7 +44,7 @@ pub fn serve(listener: &TcpListener) -> io::Result<()> {
         };
         for event in &events[..ready] {
             if event.data() == LISTENER {
-                if let Accept::Client(stream, _) = net::accept(listener)? {
+                if let Some(stream) = listener::accept(listener)? {
                     welcome(stream, &epoll, &mut clients)?;
                 }
                 continue;
@@ -71,7 +71,6 @@ fn welcome(
     epoll: &Epoll,
     clients: &mut Vec<Option<TcpStream>>,
 ) -> io::Result<()> {
-    stream.set_nonblocking(true)?;
     let place = usize::try_from(stream.as_raw_fd()).unwrap_or(0);
     epoll.add(&stream, EpollEvent::new(EpollFlags::EPOLLIN, place as u64))?;
     if place >= clients.len() {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::thread;
 
 use multiplexacion::cli::Trouble;
-use multiplexacion::trace::counted;
+use multiplexacion::steps::counted;
 
 use crate::build::{Build, Built, NotBuilt};
 use crate::course::{Course, Exercise, read};

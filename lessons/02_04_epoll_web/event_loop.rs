@@ -1,0 +1,199 @@
+//! El bucle de eventos: un hilo, todos los clientes.
+
+use std::io;
+use std::mem;
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::AsRawFd;
+use std::time::{Duration, Instant};
+
+use multiplexacion::client_id::ClientId;
+use multiplexacion::errors;
+use multiplexacion::listener;
+use multiplexacion::steps::{Shown, Step};
+use nix::errno::Errno;
+use nix::sys::epoll::{EpollEvent, EpollFlags, EpollTimeout};
+
+use crate::client::{Client, CloseReason, Context};
+use crate::server::{Entry, EpollServer, LISTENER, Names, Ready, STOP};
+
+impl EpollServer {
+    // ANCHOR: run
+    /// El bucle de eventos. Cada vuelta: esperar, atender a quien esté listo, recoger. Acaba
+    /// cuando se pidió la parada y se fue el último.
+    pub(crate) fn run(&mut self) -> io::Result<()> {
+        let mut ready = Ready::default();
+        while self.listener.is_some() || !self.clients.is_empty() {
+            self.wait(&mut ready)?;
+            if mem::take(&mut ready.stop) {
+                self.on_stop();
+            }
+            for id in ready.readable.drain(..) {
+                self.on_readable(id);
+            }
+            for id in ready.writable.drain(..) {
+                self.on_writable(id);
+            }
+            if mem::take(&mut ready.listener) {
+                self.on_acceptable();
+            }
+            self.reap();
+        }
+        Ok(())
+    }
+    // ANCHOR_END: run
+
+    // ANCHOR: wait
+    /// El único punto en el que el programa espera: hasta que el núcleo tenga algo que
+    /// contar, o hasta el plazo más próximo. Sin plazos ni clientes, para siempre.
+    ///
+    /// A `epoll` no hay que decirle qué vigilar, porque ya lo sabe, y entrega solo los que están
+    /// listos: con mil clientes ociosos y uno activo, uno.
+    fn wait(&mut self, ready: &mut Ready) -> io::Result<()> {
+        let timeout = self.timeout();
+        Step::Sleep { call: "epoll_wait", clients: self.clients.len() }.tell();
+        let result = match self.epoll.wait(&mut ready.events, timeout) {
+            Ok(count) => count,
+            // Otra señal, como la de reanudar tras Ctrl-Z (signal(7)).
+            Err(Errno::EINTR) => 0,
+            Err(error) => return Err(error.into()),
+        };
+        self.context.now = Instant::now();
+        Step::Wake { call: "epoll_wait", result }.tell();
+        for event in &ready.events[..result] {
+            let (id, events) = (ClientId(event.data()), event.events());
+            self.tell_ready(id, events);
+            match (id, events) {
+                (LISTENER, _) => ready.listener = true,
+                (STOP, _) => ready.stop = true,
+                // Hay sitio en el búfer de salida, y nada más.
+                (_, EpollFlags::EPOLLOUT) => ready.writable.push(id),
+                // EPOLLIN: hay bytes, o llegó el fin. EPOLLERR y EPOLLHUP llegan aunque no se
+                // pidan, y sin descanso: la lectura dirá qué pasó.
+                _ => ready.readable.push(id),
+            }
+        }
+        Ok(())
+    }
+    // ANCHOR_END: wait
+
+    fn timeout(&self) -> EpollTimeout {
+        let moments = [self.deadlines.next(), self.pause.until()];
+        let Some(next) = moments.into_iter().flatten().min() else { return EpollTimeout::NONE };
+        // epoll cuenta milisegundos enteros. Hacia arriba: despertar antes de la hora sería
+        // despertar para nada.
+        let left = next.saturating_duration_since(self.context.now) + Duration::from_micros(999);
+        EpollTimeout::try_from(left).unwrap_or(EpollTimeout::MAX)
+    }
+
+    // ANCHOR: on_acceptable
+    /// Alguien espera en la cola del núcleo. Se acepta a uno por vuelta: si hay más, epoll lo
+    /// repetirá (disparo por nivel).
+    fn on_acceptable(&mut self) {
+        let Some(listener) = &self.listener else { return };
+        match listener.accept() {
+            Ok((stream, address)) => self.welcome(stream, address),
+            Err(error) => self.pause.after(&error, listener),
+        }
+        // En pausa seguiría «listo» sin que nadie pudiera atenderlo: se deja de vigilar.
+        if let (Some(listener), Some(_)) = (&self.listener, self.pause.until()) {
+            let _ = self.epoll.delete(listener);
+        }
+    }
+    // ANCHOR_END: on_acceptable
+
+    // ANCHOR: welcome
+    fn welcome(&mut self, stream: TcpStream, address: SocketAddr) {
+        let (fd, id, interest) = (stream.as_raw_fd(), self.ids.next_id(), EpollFlags::EPOLLIN);
+        Step::Accept { fd, client: id, address }.tell();
+        let registered = listener::prepare(&stream)
+            .and_then(|()| Ok(self.epoll.add(&stream, EpollEvent::new(interest, id.0))?));
+        if let Err(error) = registered {
+            return Step::Close { fd, client: id, result: Shown(&errors::reason(&error)) }.tell();
+        }
+        Step::Register { fd, client: id, result: Shown(&Names(interest)) }.tell();
+        let client = Client::new(stream, id, &self.context);
+        let alarm = client.deadline;
+        self.deadlines.arm(alarm, id);
+        self.clients.insert(id, Box::new(Entry { client, interest, alarm }));
+    }
+    // ANCHOR_END: welcome
+
+    fn on_readable(&mut self, id: ClientId) {
+        self.touch(id, Client::on_readable);
+    }
+
+    fn on_writable(&mut self, id: ClientId) {
+        self.touch(id, Client::on_writable);
+    }
+
+    // ANCHOR: touch
+    /// La única manera de llegar a un cliente. Por eso no se olvida lo que va detrás: escribir lo
+    /// encolado, y poner al día lo que epoll y las alarmas saben de él.
+    fn touch(&mut self, id: ClientId, act: impl FnOnce(&mut Client, &mut Context)) {
+        let Some(entry) = self.clients.get_mut(&id) else { return };
+        let Entry { client, interest, alarm } = &mut **entry;
+        act(client, &mut self.context);
+        client.settle(&self.context);
+        // Leer o escribir, una cosa a la vez: mientras un cliente no recoja lo que pidió, no
+        // se le lee más. Es la contrapresión: él mismo se frena. Y EPOLLOUT, solo si quedó algo
+        // por escribir: un socket casi siempre tiene sitio, y despertaría al bucle sin parar.
+        let wanted =
+            if client.conn.wants_write() { EpollFlags::EPOLLOUT } else { EpollFlags::EPOLLIN };
+        if *interest != wanted && client.closing.is_none() {
+            *interest = wanted;
+            let (fd, result) = (client.conn.raw_fd(), Shown(&Names(wanted)));
+            Step::Modify { fd, client: id, result }.tell();
+            let mut event = EpollEvent::new(wanted, id.0);
+            if let Err(error) = self.epoll.modify(client.conn.stream(), &mut event) {
+                client.close(CloseReason::Broken(error.into()));
+            }
+        }
+        if client.closing.is_some() {
+            self.closing.push(id);
+        } else if client.deadline < *alarm || *alarm <= self.context.now {
+            self.deadlines.disarm(*alarm, id);
+            *alarm = client.deadline;
+            self.deadlines.arm(*alarm, id);
+        }
+    }
+    // ANCHOR_END: touch
+
+    // ANCHOR: reap
+    /// Despide a quien agotó su plazo, y cierra a quien toca: es el único lugar que cierra. Soltar
+    /// la entrada cierra el descriptor, y el núcleo lo borra de epoll (epoll(7)).
+    fn reap(&mut self) {
+        while let Some(id) = self.deadlines.pop_due(self.context.now) {
+            self.touch(id, Client::on_alarm);
+        }
+        for id in mem::take(&mut self.closing) {
+            let Some(entry) = self.clients.remove(&id) else { continue };
+            self.deadlines.disarm(entry.alarm, id);
+            entry.client.tell_closed();
+            self.pause.shorten(self.context.now);
+        }
+        let Some(listener) = &self.listener else { return };
+        if self.pause.resume(self.context.now, listener) {
+            let watched =
+                self.epoll.add(listener, EpollEvent::new(EpollFlags::EPOLLIN, LISTENER.0));
+            watched.unwrap_or_else(|error| self.pause.after(&error.into(), listener));
+        }
+    }
+    // ANCHOR_END: reap
+
+    // ANCHOR: on_stop
+    /// Ctrl-C o SIGTERM: nadie más entra, los ociosos se van y quien tenga una respuesta a
+    /// medias la recibe entera.
+    fn on_stop(&mut self) {
+        Step::Stop {}.tell();
+        // La señal sigue «lista» para siempre: si se siguiera vigilando, no se dormiría más.
+        let _ = self.epoll.delete(&*self.stop);
+        self.listener = None;
+        self.pause = listener::Pause::default();
+        self.context.closing_time = Some(self.context.now + self.drain);
+        let ids: Vec<ClientId> = self.clients.keys().copied().collect();
+        for id in ids {
+            self.touch(id, Client::on_stop);
+        }
+    }
+    // ANCHOR_END: on_stop
+}
