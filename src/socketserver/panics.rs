@@ -4,8 +4,6 @@ use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
 
-use super::handler::Failure;
-
 thread_local! {
     static CONTAINED: Cell<bool> = const { Cell::new(false) };
     static PLACE: Cell<Option<String>> = const { Cell::new(None) };
@@ -13,21 +11,20 @@ thread_local! {
 
 static HOOK: Once = Once::new();
 
-/// Ejecuta `work`; si entra en pánico, lo devuelve como un fallo más.
-pub(super) fn contain(work: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
+/// Ejecuta `work`; si entra en pánico, dice dónde (archivo, línea y columna) y con qué mensaje.
+pub(super) fn contain<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     HOOK.call_once(install_hook);
     let outer = CONTAINED.replace(true);
-    // `work` no deja a la vista nada a medio cambiar: el manejador se descarta después.
+    // `work` no deja a la vista nada a medio cambiar: el manejador se descarta con él.
     let outcome = panic::catch_unwind(AssertUnwindSafe(work));
     CONTAINED.set(outer);
-    outcome.unwrap_or_else(|payload| {
+    outcome.map_err(|payload| {
         // El texto de `panic!` es `&str` si es fijo y `String` si lleva valores.
-        let message = payload
-            .downcast_ref::<&str>()
-            .map(ToString::to_string)
-            .or_else(|| payload.downcast_ref::<String>().cloned())
-            .unwrap_or_default();
-        Err(Failure::Panic { place: PLACE.take().unwrap_or_default(), message })
+        let message = match payload.downcast_ref::<&str>() {
+            Some(message) => message,
+            None => payload.downcast_ref::<String>().map_or("", String::as_str),
+        };
+        format!("{}: «{message}»", PLACE.take().unwrap_or_default())
     })
 }
 

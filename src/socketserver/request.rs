@@ -1,32 +1,16 @@
 //! La conexión con un cliente, tal como la ve quien lo atiende.
 
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::os::fd::{AsRawFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::control::Control;
 use crate::client_id::ClientId;
 use crate::connection::linger;
 use crate::steps::{Shown, Step};
 
-/// Qué se hacía con el socket.
-#[derive(Clone, Copy)]
-enum Call {
-    Read,
-    Write,
-}
-
-/// Todavía puede quedar algo por leer.
-const OPEN: u8 = 0;
-/// El cliente cerró su lado y ya se leyó todo.
-const ENDED: u8 = 1;
-/// Un error acabó con la conexión.
-const BROKEN: u8 = 2;
-
-/// Un cliente conectado: lo que en Python son `self.request`, `self.client_address` y
-/// `self.server`.
+/// Un cliente conectado: lo que en Python son `self.request` y `self.client_address`.
 ///
 /// `&Request` implementa [`Read`] y [`Write`], como `&TcpStream`: `BufReader::new(request)`
 /// hace de `rfile` y `BufWriter::new(request)` de `wfile`.
@@ -39,18 +23,13 @@ pub struct Request {
     stream: TcpStream,
     client_address: SocketAddr,
     client: ClientId,
-    server: Control,
-    life: AtomicU8,
+    /// Ya no llegará nada: el cliente cerró su lado, o un error acabó con la conexión.
+    ended: AtomicBool,
 }
 
 impl Request {
-    pub(super) fn new(
-        stream: TcpStream,
-        client_address: SocketAddr,
-        client: ClientId,
-        server: Control,
-    ) -> Request {
-        Request { stream, client_address, client, server, life: AtomicU8::new(OPEN) }
+    pub(super) fn new(stream: TcpStream, client_address: SocketAddr, client: ClientId) -> Request {
+        Request { stream, client_address, client, ended: AtomicBool::new(false) }
     }
 
     /// Recibe lo que haya llegado, hasta llenar `buffer`; duerme si aún no hay nada. Cero
@@ -61,12 +40,14 @@ impl Request {
     /// # Errors
     /// Los de `recv(2)`, y [`TimedOut`](io::ErrorKind::TimedOut) si se agota el plazo.
     pub fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let outcome = retry(|| (&self.stream).read(buffer));
-        let bytes = outcome.map_err(|error| self.broken(Call::Read, error))?;
-        if bytes == 0 && !buffer.is_empty() {
-            self.life.store(ENDED, Ordering::Relaxed);
-        }
         let (fd, client) = (self.raw_fd(), self.client);
+        let bytes = self.insist(
+            |mut stream| stream.read(buffer),
+            |result| Step::ReadFailed { fd, client, result },
+        )?;
+        if bytes == 0 && !buffer.is_empty() {
+            self.ended.store(true, Ordering::Relaxed);
+        }
         Step::Read { fd, client, bytes }.tell();
         Ok(bytes)
     }
@@ -82,32 +63,14 @@ impl Request {
         Write::write_all(&mut &*self, bytes)
     }
 
-    fn send(&self, bytes: &[u8]) -> io::Result<usize> {
-        let outcome = retry(|| (&self.stream).write(bytes));
-        let count = outcome.map_err(|error| self.broken(Call::Write, error))?;
-        let (fd, client) = (self.raw_fd(), self.client);
-        Step::Write { fd, client, bytes: count, pending: bytes.len() }.tell();
-        Ok(count)
-    }
-
-    /// El socket, para lo que `Request` no ofrece: sus opciones, o leer sin consumir.
-    pub fn stream(&self) -> &TcpStream {
-        &self.stream
-    }
-
     /// Dirección y puerto del cliente, IPv4 o IPv6: `self.client_address` de Python.
     pub fn client_address(&self) -> SocketAddr {
         self.client_address
     }
 
     /// Quién es; el hilo que lo atiende se llama `cliente-` y este número.
-    pub fn client(&self) -> ClientId {
+    pub(super) fn client(&self) -> ClientId {
         self.client
-    }
-
-    /// El servidor que lo aceptó: `self.server` de Python.
-    pub fn server(&self) -> &Control {
-        &self.server
     }
 
     pub(super) fn set_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
@@ -116,47 +79,49 @@ impl Request {
     }
 
     /// Cierre ordenado (`shutdown_request` de Python): el adiós de [`connection`](crate::connection).
-    pub(super) fn close(&self) {
+    pub(super) fn say_goodbye(&self) {
         let (fd, client) = (self.raw_fd(), self.client);
         Step::Shutdown { fd, client, result: "SHUT_WR" }.tell();
-        linger(&self.stream, self.life.load(Ordering::Relaxed) != OPEN);
-    }
-
-    /// Rechaza al cliente sin leer nada ni esperarlo.
-    pub(super) fn refuse(&self, why: &str) {
-        self.trace_close(why);
-        let _ = self.stream.shutdown(Shutdown::Both);
+        linger(&self.stream, self.ended.load(Ordering::Relaxed));
     }
 
     /// Despierta a quien lea o escriba en este socket, desde cualquier hilo (shutdown(2)).
     pub(super) fn interrupt(&self, how: Shutdown) {
         let (fd, client) = (self.raw_fd(), self.client);
-        let result = if matches!(how, Shutdown::Read) { "SHUT_RD" } else { "SHUT_RDWR" };
+        let result = if how == Shutdown::Read { "SHUT_RD" } else { "SHUT_RDWR" };
         Step::Shutdown { fd, client, result }.tell();
         let _ = self.stream.shutdown(how);
     }
 
-    pub(super) fn trace_close(&self, why: &str) {
+    /// Cuenta que se va a soltar, y con ello a cerrar.
+    pub(super) fn tell_close(&self, why: &str) {
         let (fd, client) = (self.raw_fd(), self.client);
         Step::Close { fd, client, result: Shown(&why) }.tell();
     }
 
-    fn broken(&self, call: Call, error: io::Error) -> io::Error {
-        self.life.store(BROKEN, Ordering::Relaxed);
-        let (fd, client) = (self.raw_fd(), self.client);
+    /// Hace `call`, y la repite si la interrumpió una señal. Con un plazo puesto, hasta detener el
+    /// programa (Ctrl-Z) y reanudarlo interrumpe un `recv` (signal(7)).
+    fn insist(
+        &self,
+        mut call: impl FnMut(&TcpStream) -> io::Result<usize>,
+        failed: impl FnOnce(Shown<'_>) -> Step<'_>,
+    ) -> io::Result<usize> {
+        let error = loop {
+            match call(&self.stream) {
+                Ok(count) => return Ok(count),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => break error,
+            }
+        };
+        self.ended.store(true, Ordering::Relaxed);
         // SO_RCVTIMEO y SO_SNDTIMEO se anuncian con EAGAIN (socket(7)), que aquí, en un socket
         // bloqueante, no puede significar otra cosa.
-        if error.kind() == io::ErrorKind::WouldBlock {
-            Step::Timeout { fd, client }.tell();
-            return io::ErrorKind::TimedOut.into();
+        if error.kind() == ErrorKind::WouldBlock {
+            Step::Timeout { fd: self.raw_fd(), client: self.client }.tell();
+            return Err(ErrorKind::TimedOut.into());
         }
-        let why = errors::reason(&error);
-        let result = Shown(&why);
-        match call {
-            Call::Read => Step::ReadFailed { fd, client, result }.tell(),
-            Call::Write => Step::WriteFailed { fd, client, result }.tell(),
-        }
-        error
+        failed(Shown(&errors::reason(&error))).tell();
+        Err(error)
     }
 
     fn raw_fd(&self) -> RawFd {
@@ -171,28 +136,18 @@ impl Read for &Request {
 }
 
 impl Write for &Request {
+    /// Una sola escritura: cuántos bytes admitió el núcleo.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.send(bytes)
+        let (fd, client, pending) = (self.raw_fd(), self.client, bytes.len());
+        let bytes = self.insist(
+            |mut stream| stream.write(bytes),
+            |result| Step::WriteFailed { fd, client, result },
+        )?;
+        Step::Write { fd, client, bytes, pending }.tell();
+        Ok(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-impl AsFd for Request {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.stream.as_fd()
-    }
-}
-
-/// Repite lo que interrumpió una señal. Con un plazo puesto, hasta detener el programa
-/// (Ctrl-Z) y reanudarlo interrumpe un `recv` (signal(7)).
-fn retry(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
-    loop {
-        match call() {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            outcome => return outcome,
-        }
     }
 }

@@ -1,0 +1,89 @@
+//! El servidor: cómo se monta, en su propio hilo, y cómo se para.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::Builder;
+use std::time::Duration;
+
+use multiplexacion::cli::{self, Trouble};
+use multiplexacion::listener;
+use multiplexacion::socketserver::{TcpServer, ThreadingMixIn};
+use multiplexacion::stop::Stop;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::clients::Demonstration;
+use crate::echo::{EchoHandler, Meeting};
+use crate::threads::{STACK, no_more_threads, tell};
+
+/// Lo que se elige al arrancar.
+#[derive(Clone, Copy)]
+pub(crate) struct Settings {
+    /// Cuántos clientes de prueba; sin ellos, se sirve hasta Ctrl-C.
+    pub(crate) clients: Option<usize>,
+    /// Hilos a la vez, como mucho.
+    pub(crate) max_threads: usize,
+    /// Lo que se espera a quien calla.
+    pub(crate) timeout: Duration,
+}
+
+// ANCHOR: run
+pub(crate) fn run(host: &str, port: u16, settings: Settings) -> Result<(), Trouble> {
+    // Antes que los hilos: heredan de este que Ctrl-C llega por un descriptor.
+    let stop = Stop::on_signals()?;
+    let Settings { clients, max_threads, timeout } = settings;
+    let listening = |error| Trouble::listening(host, port, &error);
+    let address = listener::resolve(host, port).map_err(listening)?;
+
+    let meeting = Arc::new(Meeting::of(clients.unwrap_or(0).min(max_threads)));
+    let theirs = Arc::clone(&meeting);
+    let server = TcpServer::bind(address, move || EchoHandler { meeting: Arc::clone(&theirs) })
+        .map_err(listening)?
+        .threading(ThreadingMixIn { max_threads, stack_size: STACK, ..Default::default() })
+        .client_timeout(timeout)
+        .handle_error(|request, failure| tell(&format!("{}: {failure}", request.client_address())));
+
+    let address = server.server_address();
+    announce(address)?;
+    in_background(server, || match clients {
+        None => Ok(stop.wait()?),
+        Some(clients) => Demonstration { address, clients, timeout, meeting }.run(stop),
+    })
+}
+// ANCHOR_END: run
+
+// ANCHOR: background
+/// Ejecuta `work` mientras `server` sirve en su propio hilo; después, lo para.
+fn in_background(
+    mut server: TcpServer,
+    work: impl FnOnce() -> Result<(), Trouble>,
+) -> Result<(), Trouble> {
+    // Se salga como se salga de aquí, el servidor se para. Sin esto, un fallo en `work` dejaría
+    // al programa esperando para siempre a un hilo que no sabe que todo terminó.
+    let stops_at_the_end = server.control().shutdown_on_drop();
+    let background = Builder::new().name("servidor".into()).spawn(move || {
+        tell("acepta en el fondo y da un hilo a cada cliente");
+        // Si no puede seguir, que el programa no se quede esperando a Ctrl-C.
+        server.serve_forever().inspect_err(|_| stop_everything())
+        // `server` es de este hilo: al terminar, su socket se cierra.
+    });
+    let background = background.map_err(no_more_threads)?;
+    let outcome = work();
+    drop(stops_at_the_end);
+    background.join().unwrap_or_else(|_| Err(io::Error::other("el servidor terminó mal")))?;
+    outcome
+}
+// ANCHOR_END: background
+
+fn stop_everything() {
+    let _ = kill(Pid::this(), Signal::SIGTERM);
+}
+
+fn announce(address: SocketAddr) -> io::Result<()> {
+    match cli::announce(address) {
+        // Si ya nadie lee (`| true`), el programa sigue con lo suyo.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        outcome => outcome,
+    }
+}

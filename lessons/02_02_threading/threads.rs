@@ -1,0 +1,34 @@
+//! Los hilos que este programa crea, además de los del servidor, y lo que dice cada uno.
+
+use std::io;
+use std::thread::{self, Builder};
+
+use multiplexacion::cli::{self, Trouble};
+
+/// Pila de cada hilo. En un programa de Rust son 2 MiB; a estos les basta con el búfer y algo
+/// más, y así caben mil hilos en cualquier sitio.
+pub(crate) const STACK: usize = 128 * 1024;
+
+pub(crate) fn small_thread(name: &str) -> Builder {
+    Builder::new().name(name.into()).stack_size(STACK)
+}
+
+pub(crate) fn no_more_threads(_: io::Error) -> Trouble {
+    Trouble::new(
+        "el sistema no da más hilos",
+        "usa menos --clients, o sube el límite (ulimit -u, ulimit -v)",
+    )
+}
+
+// ANCHOR: tell
+/// Una línea en la salida, con el hilo que la dice. Entera y de una vez: los hilos no mezclan
+/// las suyas.
+pub(crate) fn tell(line: &str) {
+    // Si ya nadie lee (`| head -1`), el programa sigue con lo suyo.
+    let _ = cli::say(&format!("[{}] {line}", thread_name()));
+}
+
+pub(crate) fn thread_name() -> String {
+    thread::current().name().unwrap_or("sin nombre").to_owned()
+}
+// ANCHOR_END: tell
