@@ -12,7 +12,7 @@ use multiplexacion::errors;
 use multiplexacion::stop::Stop;
 
 use crate::echo::{Meeting, preview};
-use crate::{no_more_threads, small_thread, tell, thread_name};
+use crate::threads::{no_more_threads, small_thread, tell, thread_name};
 
 /// Lo que los demás hilos cuentan al que dirige la demostración.
 enum News {
@@ -147,7 +147,7 @@ mod tests {
         let echo = || |mut request: &Request| io::copy(&mut { request }, &mut request).map(|_| ());
         let mut server = TcpServer::bind(([127, 0, 0, 1], 0), echo).unwrap();
         let address = server.server_address();
-        let _with_server = server.control().shutdown_on_drop();
+        let _stops_at_the_end = server.control().shutdown_on_drop();
         thread::spawn(move || server.serve_forever());
         let message: Vec<u8> = (0..=255).cycle().take(16 << 20).collect();
         let stream = connect(address, Duration::from_secs(20)).unwrap();

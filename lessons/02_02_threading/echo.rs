@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use multiplexacion::socketserver::{Request, RequestHandler};
 
-use crate::tell;
+use crate::threads::tell;
 
 /// Lo que cabe en una lectura. Está en la pila del hilo: leer no reserva memoria.
 const BUFFER: usize = 16 * 1024;
