@@ -309,8 +309,8 @@ impl TcpServer {
             PollFd::new(self.service.control.alarm(), PollFlags::POLLIN),
             PollFd::new(self.listener.as_fd(), PollFlags::POLLIN),
         ];
-        // Sin hilos o sin descriptores no se mira el socket que escucha: con clientes en la cola
-        // está siempre listo, y `poll` volvería en el acto una y otra vez.
+        // Sin hilos libres, o sin descriptores, no se mira el socket que escucha: con clientes en la
+        // cola está siempre listo, y `poll` volvería en el acto una y otra vez.
         let accepting = !self.is_full() && self.pause.until().is_none();
         let count = if accepting { 2 } else { 1 };
         match poll(&mut watched[..count], timeout_until(self.pause.until())) {

@@ -58,8 +58,9 @@ impl Control {
     ///
     /// A los manejadores que esperan datos les llega el final de la entrada, como si el
     /// cliente hubiera cerrado, y pueden enviar lo último que tengan; al que un segundo
-    /// después siga ocupado con su socket se le corta. Un manejador que no toca el socket
-    /// (hace cálculos, espera otra cosa) no se puede interrumpir: se le espera, salvo con
+    /// después siga ocupado con su socket, porque su cliente no lee o no deja de hablar, se le
+    /// corta. Un manejador que no toca el socket (hace cálculos, espera otra cosa) no se puede
+    /// interrumpir: se le espera, salvo con
     /// [`block_on_close`](super::ThreadingMixIn::block_on_close) a `false`.
     ///
     /// Si el servidor aún no ha empezado, vuelve en el acto y la petición queda hecha: en

@@ -44,6 +44,14 @@ fn ask(address: SocketAddr, text: &str) -> String {
     read_to_end(&mut client)
 }
 
+/// Comprueba que, durante un rato, el servidor no le dice nada.
+fn hears_nothing(client: &mut TcpStream) {
+    client.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+    let heard = client.read(&mut [0; 1]).map_err(|error| error.kind());
+    assert_eq!(heard, Err(io::ErrorKind::WouldBlock));
+    client.set_read_timeout(Some(LIMIT)).unwrap();
+}
+
 /// Envía y espera a que vuelva lo mismo: entonces el servidor ya lo está atendiendo.
 fn greet(address: SocketAddr) -> TcpStream {
     let mut client = connect(address);
@@ -168,9 +176,7 @@ fn sin_hilos_se_atiende_a_uno_tras_otro_en_el_hilo_del_servidor() {
 
     // El segundo está conectado, pero nadie lo atiende hasta que acaba el primero.
     let mut second = connect(address);
-    second.set_nonblocking(true).unwrap();
-    assert_eq!(second.read(&mut [0; 8]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
-    second.set_nonblocking(false).unwrap();
+    hears_nothing(&mut second);
     drop(first);
     second.shutdown(Shutdown::Write).unwrap();
     assert_eq!(read_to_end(&mut second), "servidor");
@@ -212,9 +218,7 @@ fn t2_05_con_los_hilos_ocupados_el_siguiente_espera_en_la_cola_del_núcleo() {
     let _second = greet(server.address);
     let mut third = connect(server.address);
     third.write_all(b"hola").unwrap();
-    third.set_nonblocking(true).unwrap();
-    assert_eq!(third.read(&mut [0; 4]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
-    third.set_nonblocking(false).unwrap();
+    hears_nothing(&mut third);
     drop(first);
     third.read_exact(&mut [0; 4]).unwrap();
     server.stop();
@@ -260,12 +264,9 @@ fn t2_02_la_respuesta_sobrevive_aunque_quede_entrada_sin_leer() {
 
     // Sin hilos, al segundo no se le atiende mientras no se cierre al primero.
     let mut second = connect(server.address);
-    second.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
-    let early = second.read(&mut [0; 1]).map_err(|error| error.kind());
-    assert_eq!(early, Err(io::ErrorKind::WouldBlock), "cerró sin esperar a que el cliente leyera");
+    hears_nothing(&mut second);
     assert_eq!(read_to_end(&mut client).len(), ANSWER);
     drop(client);
-    second.set_read_timeout(Some(LIMIT)).unwrap();
     assert_eq!(read_to_end(&mut second).len(), ANSWER);
     drop(second);
     server.stop();
