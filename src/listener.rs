@@ -49,9 +49,10 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
-    socket.set_nonblocking(true)?;
-    Step::Listen { fd: socket.as_raw_fd() }.tell();
-    Ok(socket.into())
+    let listener = TcpListener::from(socket);
+    listener.set_nonblocking(true)?;
+    Step::Listen { fd: listener.as_raw_fd() }.tell();
+    Ok(listener)
 }
 // ANCHOR_END: listen
 
@@ -61,8 +62,8 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 /// # Errors
 /// Los de `fcntl(2)` y `setsockopt(2)`.
 pub fn prepare(stream: &TcpStream) -> io::Result<()> {
-    stream.set_nonblocking(true)?;
-    stream.set_nodelay(true)
+    stream.set_nodelay(true)?;
+    stream.set_nonblocking(true)
 }
 
 /// Acepta a un cliente y lo [prepara](prepare), para quien no lleve la cuenta de una [`Pause`].
