@@ -75,6 +75,8 @@ pub struct Connection<S = TcpStream> {
     phase: Phase,
     /// El núcleo no admite más por ahora.
     blocked: bool,
+    /// El núcleo no tiene más por ahora.
+    drained: bool,
     /// El otro extremo ya no enviará más.
     ended: bool,
 }
@@ -83,8 +85,8 @@ impl<S: Read + Write + AsRawFd> Connection<S> {
     /// Envuelve `stream`, que debe ser no bloqueante.
     pub fn new(stream: S, id: ClientId, limits: &'static Limits) -> Connection<S> {
         let (input, output) = (Queue::new(), Queue::new());
-        let (phase, blocked, ended) = (Phase::Open, false, false);
-        Connection { stream, id, limits, input, output, phase, blocked, ended }
+        let (phase, blocked, drained, ended) = (Phase::Open, false, false, false);
+        Connection { stream, id, limits, input, output, phase, blocked, drained, ended }
     }
 
     /// El socket.
@@ -112,6 +114,12 @@ impl<S: Read + Write + AsRawFd> Connection<S> {
         !self.ended
     }
 
+    /// Si puede quedar algo por leer: la última lectura no topó con «ahora no» ni con el final.
+    /// Por flanco hay que apuntarlo, porque el núcleo no lo repetirá (epoll(7)).
+    pub fn may_have_more(&self) -> bool {
+        !self.drained && !self.ended
+    }
+
     /// Si queda algo en la cola de salida. Tras [`flush`](Connection::flush) es la razón, y la
     /// única, para pedir al núcleo que avise cuando se pueda escribir.
     pub fn wants_write(&self) -> bool {
@@ -133,12 +141,16 @@ impl<S: Read + Write + AsRawFd> Connection<S> {
             return Ok(Fill::Empty);
         }
         let (fd, client) = (self.raw_fd(), self.id);
+        self.drained = false;
         match self.stream.read(&mut scratch[..room]) {
             Ok(bytes) => {
                 Step::Read { fd, client, bytes }.tell();
                 Ok(self.received(&scratch[..bytes]))
             }
-            Err(error) if not_now(&error) => Ok(Fill::Empty),
+            Err(error) if not_now(&error) => {
+                self.drained = true;
+                Ok(Fill::Empty)
+            }
             Err(error) => {
                 Step::ReadFailed { fd, client, result: Shown(&reason(&error)) }.tell();
                 Err(error)
@@ -400,6 +412,19 @@ mod tests {
         assert_eq!(conn.fill(&mut scratch).unwrap(), Fill::Bytes(14));
         assert_eq!(conn.fill(&mut scratch).unwrap(), Fill::Empty);
         assert_eq!(conn.input().len(), 64);
+    }
+
+    #[test]
+    fn queda_por_leer_hasta_que_el_núcleo_dice_que_no_aunque_se_descarte() {
+        let arriving = vec![vec![7; 60]].into();
+        let mut conn = connection(Script { arriving, ..Script::default() });
+        conn.fill(&mut [0; 50]).unwrap();
+        conn.leave(b"");
+        assert!(conn.may_have_more());
+        conn.fill(&mut [0; 50]).unwrap();
+        assert!(conn.may_have_more(), "lo descartado también se ha leído");
+        conn.fill(&mut [0; 50]).unwrap();
+        assert!(!conn.may_have_more());
     }
 
     #[test]

@@ -98,7 +98,7 @@ impl Pause {
     ///
     /// Los que accept(2) atribuye al cliente que se fue no son nada: habrá otro. Tras cualquier
     /// otro (EMFILE, ENFILE, ENOBUFS, ENOMEM y lo que nadie espera) empieza la pausa.
-    pub fn after(&mut self, error: &io::Error, listener: &TcpListener) {
+    pub fn after(&mut self, error: &io::Error, listener: &impl AsRawFd) {
         if !is_about_the_client(error) {
             Step::Pause { fd: listener.as_raw_fd(), result: Shown(&reason(error)) }.tell();
             self.until = Some(Instant::now() + Pause::RETRY);
@@ -116,7 +116,7 @@ impl Pause {
     }
 
     /// Si la pausa terminó justo ahora: toca volver a vigilar `listener`.
-    pub fn resume(&mut self, now: Instant, listener: &TcpListener) -> bool {
+    pub fn resume(&mut self, now: Instant, listener: &impl AsRawFd) -> bool {
         let over = self.until.is_some_and(|until| until <= now);
         if over {
             Step::Resume { fd: listener.as_raw_fd() }.tell();

@@ -1,20 +1,18 @@
-//! Lo que comparten los programas de «Más allá»: las opciones con las que se arrancan y, los dos
-//! chats, lo que se dice en ellos ([`chat`]). Y [`strace`], para mirarlos desde fuera.
+//! Lo que comparten los programas de «Más allá»: las opciones con las que se arrancan. Y
+//! [`strace`], para mirarlos desde fuera.
 //!
 //! Son variaciones sobre las lecciones, en el orden del capítulo: `eco_poll` y `eco_flanco`
 //! cambian la manera de preguntar; `eco_uring`, la de leer y escribir; `chat_mio` y `chat_tokio`
-//! son el chat de 02_03, el mismo por el cable, sobre lo que se usa fuera de un curso.
+//! son el chat de 02_03, con su mismo [`Chat`](multiplexacion::chat::Chat), sobre lo que se usa
+//! fuera de un curso.
 
-pub mod chat;
 pub mod strace;
 
 use std::net::TcpListener;
-use std::os::fd::AsRawFd;
 
 use clap::Args;
 use multiplexacion::cli::{self, Common, Trouble};
-use multiplexacion::net;
-use tracing::debug;
+use multiplexacion::listener;
 
 /// Dónde escucha un servidor, y las opciones de todo el curso.
 #[derive(Args, Debug)]
@@ -36,12 +34,9 @@ impl Place {
     /// No se puede escuchar ahí, y qué probar.
     pub fn listen(&self) -> Result<TcpListener, Trouble> {
         let (host, port) = (&self.common.host, self.port);
-        let listener = net::resolve(host, port)
-            .and_then(net::listen)
+        let listener = listener::resolve(host, port)
+            .and_then(listener::listen)
             .map_err(|error| Trouble::listening(host, port, &error))?;
-        listener.set_nonblocking(true)?;
-        let fd = listener.as_raw_fd();
-        debug!(what = "listen", fd, "listen({fd}): el núcleo ya acepta conexiones por nosotros");
         cli::announce(listener.local_addr()?)?;
         Ok(listener)
     }

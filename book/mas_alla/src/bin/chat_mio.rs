@@ -3,33 +3,31 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::net::{IpAddr, Shutdown, SocketAddr};
-use std::os::fd::AsRawFd;
+use std::mem;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, AsRawFd};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
 use mas_alla::Place;
-use mas_alla::chat::{self, CloseReason};
-use mio::event::Event;
 use mio::net::{TcpListener, TcpStream};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
+use multiplexacion::chat::{Chat, CloseReason, Effect};
 use multiplexacion::cli::{self, Common, Trouble};
-use multiplexacion::connection::{ClientId, Connection, Fill, Limits, Overflow};
+use multiplexacion::client_id::{ClientId, ClientIds};
+use multiplexacion::connection::{Connection, Fill, LINGER, Limits, Overflow, Phase};
 use multiplexacion::frame::{self, HEADER, MAX_TEXT};
+use multiplexacion::listener::Pause;
+use multiplexacion::steps::{Shown, Step};
 use multiplexacion::stop::Stop;
-use multiplexacion::trace::counted;
-use tracing::debug;
 
 const LISTENER: Token = Token(usize::MAX);
 const STOP: Token = Token(usize::MAX - 1);
 
-/// Cuánto se espera a que un cliente despedido lea la razón y cierre.
-const FAREWELL: Duration = Duration::from_secs(2);
-
-/// Sin descriptores libres, cuánto se espera antes de volver a intentar aceptar.
-const PAUSE: Duration = Duration::from_secs(1);
+/// Avisos que se recogen de una vez.
+const EVENTS: usize = 256;
 
 /// Bytes que se leen de un cliente, como mucho, cada vez que le toca.
 const TURN: usize = 16 * 1024;
@@ -67,365 +65,311 @@ fn main() -> ExitCode {
     cli::start(|arguments: Arguments| -> Result<(), Trouble> {
         let stop = Stop::on_signals()?;
         let listener = TcpListener::from_std(arguments.place.listen()?);
-        Ok(Chat::new(listener, &stop, arguments.login_timeout)?.run()?)
+        Ok(ChatServer::new(listener, &stop, arguments.login_timeout)?.run()?)
     })
 }
 
-/// Todo lo que se sabe de un cliente.
-struct Client {
-    conn: Connection<TcpStream>,
-    address: IpAddr,
-    state: State,
-    ended: bool,
-    closing: Option<CloseReason>,
-}
-
-/// Por dónde va la conversación con un cliente: los estados de 02_03.
-enum State {
-    Login { until: Instant },
-    Member { name: String },
-    Leaving { until: Instant },
-    Lingering { until: Instant },
-}
-
-// ANCHOR: chat
+// ANCHOR: server
 /// Un servidor de chat en un solo hilo.
-struct Chat {
+struct ChatServer {
     poll: Poll,
+    events: Events,
     listener: TcpListener,
-    clients: BTreeMap<ClientId, Client>,
-    next_id: u64,
-    /// A quién le puede quedar algo por leer: por flanco, nadie lo repetirá.
-    unfinished: BTreeSet<ClientId>,
-    /// Si puede quedar alguien en la cola de espera.
+    /// Si puede quedar alguien en la cola de espera: por flanco, nadie lo repetirá.
     more_to_accept: bool,
-    paused_until: Option<Instant>,
-    patience: Duration,
+    pause: Pause,
+    login_timeout: Duration,
+    ids: ClientIds,
+    guests: BTreeMap<ClientId, Guest>,
+    /// A quién le puede quedar algo por leer.
+    unfinished: BTreeSet<ClientId>,
+    chat: Chat,
     scratch: Vec<u8>,
 }
-// ANCHOR_END: chat
+// ANCHOR_END: server
 
-impl Chat {
-    fn new(mut listener: TcpListener, stop: &Stop, patience: Duration) -> io::Result<Chat> {
+/// Lo que mio encontró listo y se atiende en esta vuelta.
+#[derive(Default)]
+struct Ready {
+    stop: bool,
+    writable: Vec<ClientId>,
+}
+
+impl ChatServer {
+    fn new(mut listener: TcpListener, stop: &Stop, login_timeout: Duration) -> io::Result<Self> {
         let poll = Poll::new()?;
         poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
         // Cualquier descriptor se puede vigilar por su número, aunque mio no sepa qué es.
-        let signals = std::os::fd::AsFd::as_fd(stop).as_raw_fd();
+        let signals = stop.as_fd().as_raw_fd();
         poll.registry().register(&mut SourceFd(&signals), STOP, Interest::READABLE)?;
-        Ok(Chat {
+        Ok(ChatServer {
             poll,
+            events: Events::with_capacity(EVENTS),
             listener,
-            clients: BTreeMap::new(),
-            next_id: 1,
-            unfinished: BTreeSet::new(),
             more_to_accept: false,
-            paused_until: None,
-            patience,
+            pause: Pause::default(),
+            login_timeout,
+            ids: ClientIds::default(),
+            guests: BTreeMap::new(),
+            unfinished: BTreeSet::new(),
+            chat: Chat::default(),
             scratch: vec![0; TURN],
         })
     }
 
     // ANCHOR: run
     fn run(&mut self) -> io::Result<()> {
-        let mut events = Events::with_capacity(256);
         loop {
-            self.wait(&mut events)?;
-            for event in &events {
-                match event.token() {
-                    LISTENER => self.more_to_accept = true,
-                    STOP => return Ok(()),
-                    _ => self.on_event(event),
-                }
+            let ready = self.wait()?;
+            if ready.stop {
+                Step::Stop {}.tell();
+                return Ok(());
             }
-            for id in std::mem::take(&mut self.unfinished) {
+            for id in mem::take(&mut self.unfinished) {
                 self.on_readable(id);
             }
-            self.accept_all()?;
-            self.settle();
+            for id in ready.writable {
+                self.on_writable(id);
+            }
+            self.on_acceptable();
+            self.reap();
         }
     }
     // ANCHOR_END: run
 
-    fn wait(&mut self, events: &mut Events) -> io::Result<()> {
+    // ANCHOR: wait
+    fn wait(&mut self) -> io::Result<Ready> {
         let timeout = self.timeout();
-        debug!(
-            what = "wait",
-            "mio: a dormir, con {}",
-            counted(self.clients.len(), "cliente", "clientes")
-        );
-        match self.poll.poll(events, timeout) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => events.clear(),
+        Step::Sleep { call: "mio", clients: self.guests.len() }.tell();
+        match self.poll.poll(&mut self.events, timeout) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => self.events.clear(),
             outcome => outcome?,
         }
-        let ready = events.iter().count();
-        debug!(what = "wait", result = ready, "mio: {}", counted(ready, "listo", "listos"));
-        Ok(())
+        Step::Wake { call: "mio", result: self.events.iter().count() }.tell();
+        let mut ready = Ready::default();
+        for event in &self.events {
+            let id = ClientId(event.token().0 as u64);
+            match event.token() {
+                STOP => ready.stop = true,
+                LISTENER => self.more_to_accept = true,
+                _ => {
+                    if event.is_readable() || event.is_error() {
+                        self.unfinished.insert(id);
+                    }
+                    if event.is_writable() {
+                        ready.writable.push(id);
+                    }
+                }
+            }
+        }
+        Ok(ready)
     }
 
     fn timeout(&self) -> Option<Duration> {
-        // Si hay trabajo apuntado no se duerme: nadie avisará de él. También si quedaba gente en la
-        // cola de espera y acaba de liberarse un descriptor.
-        let accepting = self.more_to_accept && self.paused_until.is_none();
+        // Con trabajo apuntado no se duerme: nadie avisará de él.
+        let accepting = self.more_to_accept && self.pause.until().is_none();
         if accepting || !self.unfinished.is_empty() {
             return Some(Duration::ZERO);
         }
-        let deadlines = self.clients.values().filter_map(Client::until);
-        let next = deadlines.chain(self.paused_until).min()?;
+        let deadlines = self.guests.values().filter_map(|guest| guest.deadline);
+        let next = deadlines.chain(self.pause.until()).min()?;
         Some(next.saturating_duration_since(Instant::now()))
     }
+    // ANCHOR_END: wait
 
-    // ANCHOR: accept_all
-    fn accept_all(&mut self) -> io::Result<()> {
-        while self.more_to_accept && self.paused_until.is_none() {
-            match self.listener.accept() {
-                Ok((stream, address)) => self.welcome(stream, address)?,
+    // ANCHOR: on_acceptable
+    /// Acepta a todos los que esperan. Si no se puede, `more_to_accept` recuerda que los hay.
+    fn on_acceptable(&mut self) {
+        while self.more_to_accept && self.pause.until().is_none() {
+            let accepted = self.listener.accept();
+            match accepted.and_then(|(stream, address)| self.welcome(stream, address)) {
+                Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.more_to_accept = false;
                 }
-                // No quedan descriptores, casi siempre.
-                Err(_) => self.paused_until = Some(Instant::now() + PAUSE),
+                Err(error) => self.pause.after(&error, &self.listener),
             }
         }
-        Ok(())
     }
-    // ANCHOR_END: accept_all
+    // ANCHOR_END: on_acceptable
 
     fn welcome(&mut self, mut stream: TcpStream, address: SocketAddr) -> io::Result<()> {
-        let id = ClientId(self.next_id);
-        self.next_id += 1;
-        let _ = stream.set_nodelay(true);
-        let token = Token(usize::try_from(id.0).map_err(io::Error::other)?);
+        let (fd, client) = (stream.as_raw_fd(), self.ids.next_id());
+        stream.set_nodelay(true)?;
+        // Un registro para toda la vida: por flanco, pedir siempre la escritura no cuesta nada.
+        let token = Token(usize::try_from(client.0).map_err(io::Error::other)?);
         let interest = Interest::READABLE | Interest::WRITABLE;
         self.poll.registry().register(&mut stream, token, interest)?;
-        let fd = stream.as_raw_fd();
-        debug!(what = "accept", fd, client = id.0, "accept: cliente {id} desde {address}");
-        let client = Client {
-            conn: Connection::new(stream, id, &LIMITS),
+        Step::Accept { fd, client, address }.tell();
+        let guest = Guest {
+            conn: Connection::new(stream, client, &LIMITS),
             address: address.ip().to_canonical(),
-            state: State::Login { until: Instant::now() + self.patience },
-            ended: false,
+            deadline: Some(Instant::now() + self.login_timeout),
             closing: None,
         };
-        self.clients.insert(id, client);
+        self.guests.insert(client, guest);
         Ok(())
-    }
-
-    fn on_event(&mut self, event: &Event) {
-        let id = ClientId(event.token().0 as u64);
-        let Some(client) = self.clients.get_mut(&id) else { return };
-        if event.is_writable() {
-            client.conn.writable();
-        }
-        if event.is_readable() || event.is_error() {
-            self.unfinished.insert(id);
-        }
     }
 
     // ANCHOR: on_readable
-    /// Una lectura por vuelta, como en 02_03; pero quien tenía algo queda apuntado, porque mio no
-    /// volverá a decirlo.
+    /// Una lectura por vuelta, como en 02_03; pero a quien le puede quedar algo se le apunta,
+    /// porque mio no volverá a decirlo.
     fn on_readable(&mut self, id: ClientId) {
-        let Some(client) = self.clients.get_mut(&id) else { return };
-        if client.ended {
-            return;
+        let Some(guest) = self.guests.get_mut(&id) else { return };
+        let (messages, end) = guest.receive(&mut self.scratch);
+        if guest.conn.may_have_more() {
+            self.unfinished.insert(id);
         }
-        let mut end = match client.conn.fill(&mut self.scratch) {
-            Ok(Fill::Bytes(_)) => {
-                self.unfinished.insert(id);
-                None
-            }
-            Ok(Fill::Empty) => None,
-            Ok(Fill::End) if client.conn.input().is_empty() => Some(CloseReason::Left),
-            Ok(Fill::End) => Some(CloseReason::CutShort),
-            Err(error) => Some(CloseReason::Broken(error)),
-        };
-        // ANCHOR_END: on_readable
-        let mut messages = Vec::new();
-        loop {
-            match frame::decode(client.conn.input()) {
-                Ok(Some((text, used))) => {
-                    messages.push(text.to_owned());
-                    client.conn.consume(used);
-                }
-                Ok(None) => break,
-                Err(error) => {
-                    client.conn.consume(usize::MAX);
-                    end = Some(CloseReason::BadFrame(error.to_string()));
-                    break;
-                }
-            }
+        for text in messages {
+            self.on_message(id, &text);
         }
-        for message in messages {
-            self.on_message(id, &message);
+        let (Some(reason), Some(guest)) = (end, self.guests.get_mut(&id)) else { return };
+        if guest.conn.phase() == Phase::Open {
+            guest.note(Err(reason));
         }
-        if let (Some(reason), Some(client)) = (end, self.clients.get_mut(&id)) {
-            client.on_end(reason);
-        }
+    }
+    // ANCHOR_END: on_readable
+
+    fn on_writable(&mut self, id: ClientId) {
+        let Some(guest) = self.guests.get_mut(&id) else { return };
+        let outcome = guest.conn.on_writable();
+        guest.note(outcome.map_err(CloseReason::Broken));
     }
 
     fn on_message(&mut self, id: ClientId, text: &str) {
-        let Some(client) = self.clients.get_mut(&id) else { return };
-        if client.closing.is_some() {
+        let Some(guest) = self.guests.get_mut(&id) else { return };
+        if guest.closing.is_some() {
             return;
         }
-        match &client.state {
-            State::Login { .. } => self.on_login(id, text),
-            State::Member { name } => match chat::said(name, client.address, text) {
-                Ok(_) if text.is_empty() => {}
-                Ok(message) => self.broadcast(id, &message),
-                Err(why) => client.send(&why),
-            },
-            State::Leaving { .. } | State::Lingering { .. } => {}
-        }
-    }
-
-    fn on_login(&mut self, id: ClientId, text: &str) {
-        let verdict = chat::login(text, self.members());
-        let count = self.members().count() + 1;
-        let Some(client) = self.clients.get_mut(&id) else { return };
-        match verdict {
-            Ok(name) => {
-                let address = client.address;
-                client.send(&chat::welcome(address));
-                let notice = chat::joined(count, &name, address);
-                client.state = State::Member { name };
+        match self.chat.hear(id, guest.address, text) {
+            Effect::Joined { greeting, notice } => {
+                guest.deadline = None;
+                guest.send(&greeting);
                 self.broadcast(id, &notice);
             }
-            Err(reason) => client.closing = Some(reason),
+            Effect::Said(text) => self.broadcast(id, &text),
+            Effect::Rejected(why) => guest.send(&why),
+            Effect::Refused(why) => guest.note(Err(CloseReason::Refused(why))),
+            Effect::Nothing => {}
         }
-    }
-
-    fn members(&self) -> impl Iterator<Item = &str> {
-        self.clients.values().filter_map(Client::name)
     }
 
     fn broadcast(&mut self, from: ClientId, text: &str) {
-        for (id, client) in &mut self.clients {
-            if *id != from && client.name().is_some() {
-                client.send(text);
+        let Ok(frame) = frame::encode(text) else { return };
+        for id in self.chat.others(from) {
+            if let Some(guest) = self.guests.get_mut(&id) {
+                guest.deliver(&frame);
             }
         }
     }
 
-    /// Escribe lo encolado y despide a quien toca, hasta que no quede nada por hacer.
-    fn settle(&mut self) {
+    /// Escribe lo encolado en la vuelta y despide a quien toca, hasta que no queda nadie.
+    fn reap(&mut self) {
+        let now = Instant::now();
         loop {
-            self.clients.values_mut().for_each(Client::flush);
-            if !self.reap() {
+            self.guests.values_mut().for_each(|guest| guest.settle(now));
+            let closing = self.guests.iter().filter(|(_, guest)| guest.closing.is_some());
+            let closing: Vec<ClientId> = closing.map(|(id, _)| *id).collect();
+            if closing.is_empty() {
+                self.pause.resume(now, &self.listener);
                 return;
             }
-        }
-    }
-
-    fn reap(&mut self) -> bool {
-        let now = Instant::now();
-        self.clients.values_mut().for_each(|client| client.expire(now));
-        let closing = self.clients.iter().filter(|(_, client)| client.closing.is_some());
-        let closing: Vec<ClientId> = closing.map(|(id, _)| *id).collect();
-        for id in &closing {
-            self.dismiss(*id, now);
-        }
-        self.paused_until = self.paused_until.filter(|until| *until > now);
-        !closing.is_empty()
-    }
-
-    fn dismiss(&mut self, id: ClientId, now: Instant) {
-        let Some(client) = self.clients.get_mut(&id) else { return };
-        let Some(reason) = client.closing.take() else { return };
-        let notice = client.name().map(|name| chat::left(name, client.address));
-        if client.can_leave_later(&reason) {
-            debug!(what = "leave", client = id.0, result = %reason, "cliente {id}: se le despide: {reason}");
-            client.state = State::Leaving { until: now + FAREWELL };
-        } else {
-            let fd = client.conn.raw_fd();
-            debug!(what = "close", fd, client = id.0, result = %reason, "close({fd}): cliente {id}: {reason}");
-            self.clients.remove(&id);
-            self.paused_until = self.paused_until.map(|_| now);
-        }
-        if let Some(notice) = notice {
-            self.broadcast(id, &notice);
+            for id in closing {
+                let stays = self.guests.get_mut(&id).is_some_and(|guest| guest.dismiss(now));
+                if !stays {
+                    self.guests.remove(&id);
+                    self.pause.shorten(now);
+                }
+                if let Some(notice) = self.chat.leave(id) {
+                    self.broadcast(id, &notice);
+                }
+            }
         }
     }
 }
 
-impl Client {
-    fn name(&self) -> Option<&str> {
-        match &self.state {
-            State::Member { name } => Some(name),
-            _ => None,
-        }
-    }
+/// Un cliente: lo mismo que se sabe de él en 02_03.
+struct Guest {
+    conn: Connection<TcpStream>,
+    address: IpAddr,
+    deadline: Option<Instant>,
+    closing: Option<CloseReason>,
+}
 
-    fn until(&self) -> Option<Instant> {
-        match self.state {
-            State::Member { .. } => None,
-            State::Login { until } | State::Leaving { until } | State::Lingering { until } => {
-                Some(until)
-            }
-        }
-    }
-
+impl Guest {
     fn send(&mut self, text: &str) {
-        if matches!(self.closing, Some(CloseReason::NotReading)) {
-            return;
-        }
-        if let Err(reason) = self.queue(text) {
-            self.closing.get_or_insert(reason);
+        if let Ok(frame) = frame::encode(text) {
+            self.deliver(&frame);
         }
     }
 
-    fn queue(&mut self, text: &str) -> Result<(), CloseReason> {
-        let frame =
-            frame::encode(text).map_err(|error| CloseReason::BadFrame(error.to_string()))?;
-        if self.conn.queue(&frame) == Err(Overflow) {
-            self.conn.flush().map_err(CloseReason::Broken)?;
-            self.conn.queue(&frame).map_err(|Overflow| CloseReason::NotReading)?;
+    fn deliver(&mut self, frame: &[u8]) {
+        // A quien ya no le cupo uno no se le dan los siguientes: creería haberlos leído todos.
+        let evicted = matches!(self.closing, Some(CloseReason::NotReading));
+        if !evicted && self.conn.queue(frame) == Err(Overflow) {
+            let flushed = self.conn.flush().map_err(CloseReason::Broken);
+            let queue = |()| self.conn.queue(frame).map_err(|Overflow| CloseReason::NotReading);
+            let queued = flushed.and_then(queue);
+            self.note(queued);
         }
-        Ok(())
     }
 
-    fn on_end(&mut self, reason: CloseReason) {
-        let nonsense = matches!(reason, CloseReason::BadFrame(_));
-        self.ended |= !nonsense;
-        match self.state {
-            State::Leaving { .. } => {}
-            State::Lingering { .. } if nonsense => {}
-            _ => {
-                self.closing.get_or_insert(reason);
+    fn receive(&mut self, scratch: &mut [u8]) -> (Vec<String>, Option<CloseReason>) {
+        let mut end = match self.conn.fill(scratch) {
+            Ok(Fill::Bytes(_) | Fill::Empty) => None,
+            Ok(Fill::End) if self.conn.input().is_empty() => Some(CloseReason::Left),
+            Ok(Fill::End) => Some(CloseReason::CutShort),
+            Err(error) => Some(CloseReason::Broken(error)),
+        };
+        let mut messages = Vec::new();
+        loop {
+            match frame::decode(self.conn.input()) {
+                Ok(Some((text, used))) => {
+                    messages.push(text.to_owned());
+                    self.conn.consume(used);
+                }
+                Ok(None) => return (messages, end),
+                Err(error) => {
+                    self.conn.consume(usize::MAX);
+                    end = Some(CloseReason::BadFrame(error));
+                }
             }
         }
     }
 
-    fn flush(&mut self) {
-        if let Err(error) = self.conn.flush() {
-            self.closing = Some(CloseReason::Broken(error));
-        } else if let (State::Leaving { until }, false) = (&self.state, self.conn.wants_write()) {
-            self.state = State::Lingering { until: *until };
-            if self.ended || self.conn.stream().shutdown(Shutdown::Write).is_err() {
-                self.closing = Some(CloseReason::Left);
-            }
+    fn note(&mut self, outcome: Result<(), CloseReason>) {
+        if let (Err(reason), None | Some(CloseReason::Left)) = (outcome, &self.closing) {
+            self.closing = Some(reason);
         }
     }
 
-    fn expire(&mut self, now: Instant) {
-        if self.until().is_some_and(|until| until <= now) {
-            let reason = if matches!(self.state, State::Login { .. }) {
-                CloseReason::Silent
-            } else {
-                CloseReason::Overstayed
-            };
-            self.closing.get_or_insert(reason);
+    fn settle(&mut self, now: Instant) {
+        let written = self.conn.flush();
+        self.note(written.map_err(CloseReason::Broken));
+        if self.conn.phase() == Phase::Over {
+            self.note(Err(CloseReason::Left));
+        }
+        if self.deadline.is_some_and(|deadline| deadline <= now) {
+            let silent = self.conn.phase() == Phase::Open;
+            let reason = if silent { CloseReason::Silent } else { CloseReason::Overstayed };
+            self.note(Err(reason));
         }
     }
 
-    fn can_leave_later(&mut self, reason: &CloseReason) -> bool {
-        if matches!(self.state, State::Leaving { .. } | State::Lingering { .. }) {
-            return false;
+    /// Lo despide. Devuelve si se queda un rato.
+    fn dismiss(&mut self, now: Instant) -> bool {
+        let Some(reason) = self.closing.take() else { return true };
+        let (fd, client) = (self.conn.raw_fd(), self.conn.id());
+        let pending = matches!(reason, CloseReason::Left) && self.conn.wants_write();
+        let words = reason.last_words().and_then(|words| frame::encode(&words).ok());
+        let stays = self.conn.phase() == Phase::Open && (pending || words.is_some());
+        if stays {
+            Step::Leave { client, result: Shown(&reason) }.tell();
+            self.conn.leave(&words.unwrap_or_default());
+            self.deadline = Some(now + LINGER);
+        } else {
+            Step::Close { fd, client, result: Shown(&reason) }.tell();
         }
-        if let Some(words) = reason.last_words() {
-            self.conn.queue_last(&frame::encode(&words).unwrap_or_default());
-            return true;
-        }
-        matches!(reason, CloseReason::Left) && self.conn.wants_write()
+        stays
     }
 }

@@ -1,11 +1,13 @@
 //! El chat de 02_03 sobre tokio: los mismos mensajes por el cable, y ningún bucle a la vista.
 //!
 //! Cada cliente es una tarea, escrita como si fuera un hilo: lee, espera, escribe. Quien hace de
-//! bucle de eventos es el ejecutor de tokio, que está debajo.
+//! bucle de eventos es el ejecutor de tokio, que está debajo. Por eso `-v` cuenta aquí quién llega
+//! y quién se va, y no cada lectura: las hace él.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsRawFd;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,27 +15,23 @@ use std::time::Duration;
 
 use clap::Parser;
 use mas_alla::Place;
-use mas_alla::chat::{self, CloseReason};
+use multiplexacion::chat::{Chat, CloseReason, Effect};
 use multiplexacion::cli::{self, Common, Trouble};
-use multiplexacion::errors;
+use multiplexacion::client_id::{ClientId, ClientIds};
+use multiplexacion::connection::LINGER;
 use multiplexacion::frame::{self, FrameError, HEADER, MAX_TEXT};
+use multiplexacion::listener::Pause;
+use multiplexacion::steps::{Shown, Step};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::time::{sleep, timeout};
+use tokio::time::{sleep_until, timeout};
 use tokio_stream::StreamExt;
 use tokio_util::codec::{FramedRead, LengthDelimitedCodec};
 use tokio_util::sync::CancellationToken;
-use tracing::debug;
-
-/// Cuánto se espera a que un cliente despedido lea la razón y cierre.
-const FAREWELL: Duration = Duration::from_secs(2);
-
-/// Sin descriptores libres, cuánto se espera antes de volver a intentar aceptar.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// Bytes que esperan, como mucho, a quien lee despacio: 1 MiB.
 const QUEUE: usize = 1024 * 1024;
@@ -71,7 +69,6 @@ impl cli::Arguments for Arguments {
 fn main() -> ExitCode {
     cli::start(|arguments: Arguments| -> Result<(), Trouble> {
         let runtime = executor(arguments.workers)?;
-        let chat = Chat { patience: arguments.login_timeout, ..Chat::default() };
         runtime.block_on(async {
             // Antes de anunciarse: desde ese momento, Ctrl-C ya termina en orden.
             let (mut interrupted, mut terminated) =
@@ -81,11 +78,13 @@ fn main() -> ExitCode {
             // Lo primero que ocurra. Al salir de aquí se suelta el ejecutor y, con él, todas las
             // tareas: cada una cierra su socket donde estuviera esperando.
             tokio::select! {
-                outcome = accept_all(listener, chat) => Ok(outcome?),
-                _ = interrupted.recv() => Ok(()),
-                _ = terminated.recv() => Ok(()),
+                () = accept_all(listener, arguments.login_timeout) => {}
+                _ = interrupted.recv() => {}
+                _ = terminated.recv() => {}
             }
             // ANCHOR_END: stop
+            Step::Stop {}.tell();
+            Ok(())
         })
     })
 }
@@ -103,70 +102,65 @@ fn executor(workers: usize) -> io::Result<Runtime> {
 
 // ANCHOR: accept_all
 /// Acepta clientes para siempre; cada uno sigue por su cuenta, en su tarea.
-async fn accept_all(listener: TcpListener, chat: Chat) -> io::Result<()> {
-    let chat = Arc::new(chat);
+async fn accept_all(listener: TcpListener, login_timeout: Duration) {
+    let (room, mut ids, mut pause) = (Arc::default(), ClientIds::default(), Pause::default());
     loop {
         match listener.accept().await {
             Ok((stream, address)) => {
-                // Si el cliente ya se fue, la opción falla; su primera lectura lo contará mejor.
+                // Si fallara, un mensaje pequeño podría esperar a que confirmen el anterior; nada más.
                 let _ = stream.set_nodelay(true);
-                tokio::spawn(attend(Arc::clone(&chat), stream, address));
+                let seat = Seat { room: Arc::clone(&room), id: ids.next_id() };
+                tokio::spawn(attend(stream, address, seat, login_timeout));
             }
-            Err(error) if is_passing(&error) => {
-                debug!(what = "pause", "accept: {}", errors::reason(&error));
-                sleep(PAUSE).await;
-            }
-            Err(error) => return Err(error),
+            Err(error) => pause.after(&error, &listener),
+        }
+        if let Some(until) = pause.until() {
+            sleep_until(until.into()).await;
+            pause.resume(until, &listener);
         }
     }
 }
 // ANCHOR_END: accept_all
-
-/// Si el fallo al aceptar es de los que se pasan solos: no quedan descriptores ni memoria, o el
-/// cliente ya se fue. Los demás son del socket que escucha (accept(2)).
-fn is_passing(error: &io::Error) -> bool {
-    use nix::errno::Errno;
-    let fatal = [Errno::EBADF, Errno::EFAULT, Errno::EINVAL, Errno::ENOTSOCK, Errno::EOPNOTSUPP];
-    !error.raw_os_error().is_some_and(|number| fatal.contains(&Errno::from_raw(number)))
-}
 
 type Frames<'a> = FramedRead<ReadHalf<'a>, LengthDelimitedCodec>;
 
 // ANCHOR: attend
 /// La vida de un cliente, de principio a fin. Dos cosas ocurren a la vez, en una sola tarea: se
 /// conversa con él y se le entrega lo que tiene en la cola.
-async fn attend(chat: Arc<Chat>, mut stream: TcpStream, address: SocketAddr) {
-    debug!(what = "accept", "accept: llegó un cliente desde {address}");
+async fn attend(mut stream: TcpStream, address: SocketAddr, seat: Seat, login_timeout: Duration) {
+    let (fd, client) = (stream.as_raw_fd(), seat.id);
+    Step::Accept { fd, client, address }.tell();
+    let address = address.ip().to_canonical();
     let (reading, writing) = stream.split();
     let mut frames = FramedRead::new(reading, codec());
     let (outbox, queue) = outbox();
     let mut delivery = pin!(deliver(queue, writing));
     let reason = tokio::select! {
-        reason = converse(&chat, &mut frames, address.ip().to_canonical(), &outbox) => reason,
+        reason = converse(seat, address, &mut frames, &outbox, login_timeout) => reason,
         Err(error) = &mut delivery => CloseReason::Broken(error),
     };
-    debug!(what = "leave", result = %reason, "se le despide: {reason}");
-    if matches!(reason, CloseReason::Broken(_)) {
-        return;
+    if !matches!(reason, CloseReason::Broken(_)) {
+        Step::Leave { client, result: Shown(&reason) }.tell();
+        if let Some(words) = reason.last_words() {
+            outbox.say_last(&words);
+        }
+        // Sin nadie que pueda añadir nada, la entrega acaba cuando se vacíe la cola.
+        drop(outbox);
+        let farewell = async {
+            delivery.await?;
+            // Leer y descartar hasta que cierre. Cerrar antes, con algo suyo sin leer, provocaría
+            // un reinicio, y se perdería lo que el núcleo aún no le hubiera entregado.
+            while frames.get_mut().read(&mut [0; 1024]).await? > 0 {}
+            io::Result::Ok(())
+        };
+        let _ = timeout(LINGER, farewell).await;
     }
-    if let Some(words) = reason.last_words() {
-        outbox.say_last(&words);
-    }
-    // Sin nadie que pueda añadir nada, la entrega acaba cuando se vacíe la cola.
-    drop(outbox);
-    let farewell = async {
-        delivery.await?;
-        // Leer y descartar hasta que cierre: cerrar antes con algo suyo sin leer provocaría un
-        // reinicio, que podría destruir lo que aún no ha leído.
-        while frames.get_mut().read(&mut [0; 1024]).await? > 0 {}
-        io::Result::Ok(())
-    };
-    let _ = timeout(FAREWELL, farewell).await;
+    Step::Close { fd, client, result: Shown(&reason) }.tell();
 }
 // ANCHOR_END: attend
 
 // ANCHOR: codec
-/// El marco de 02_03, con sus palabras: longitud de cuatro bytes en orden de red, y hasta 65 536
+/// El marco de 02_03, con sus palabras: longitud de cuatro bytes en orden de red, y hasta 65 536
 /// bytes de texto.
 fn codec() -> LengthDelimitedCodec {
     LengthDelimitedCodec::builder()
@@ -179,27 +173,23 @@ fn codec() -> LengthDelimitedCodec {
 // ANCHOR: converse
 /// Conversa con un cliente hasta que haya una razón para dejarlo.
 async fn converse(
-    chat: &Chat,
-    frames: &mut Frames<'_>,
+    seat: Seat,
     address: IpAddr,
+    frames: &mut Frames<'_>,
     outbox: &Outbox,
+    login_timeout: Duration,
 ) -> CloseReason {
-    let Ok(first) = timeout(chat.patience, receive(frames)).await else {
+    let Ok(mut message) = timeout(login_timeout, receive(frames)).await else {
         return CloseReason::Silent;
     };
-    let seat = match first.and_then(|text| chat.enter(&text, address, outbox)) {
-        Ok(seat) => seat,
-        Err(reason) => return reason,
-    };
     loop {
-        let message = tokio::select! {
-            message = receive(frames) => message,
-            () = outbox.overflowed.cancelled() => return CloseReason::NotReading,
-        };
-        match message {
-            Ok(text) => seat.say(&text, outbox),
-            Err(reason) => return reason,
+        if let Err(reason) = message.and_then(|text| seat.on_message(address, &text, outbox)) {
+            return reason;
         }
+        message = tokio::select! {
+            message = receive(frames) => message,
+            () = outbox.overflowed.cancelled() => Err(CloseReason::NotReading),
+        };
     }
 }
 // ANCHOR_END: converse
@@ -208,11 +198,14 @@ async fn converse(
 /// El siguiente mensaje, o por qué no habrá más. Aquí sí se espera: solo espera esta tarea.
 async fn receive(frames: &mut Frames<'_>) -> Result<String, CloseReason> {
     match frames.next().await {
-        Some(Ok(bytes)) => String::from_utf8(bytes.into())
-            .map_err(|_| CloseReason::BadFrame(FrameError::NotText.to_string())),
-        Some(Err(error)) if error.kind() == io::ErrorKind::InvalidData => Err(
-            CloseReason::BadFrame(format!("un marco lleva como mucho {MAX_TEXT} bytes de texto")),
-        ),
+        Some(Ok(bytes)) => {
+            String::from_utf8(bytes.into()).map_err(|_| CloseReason::BadFrame(FrameError::NotText))
+        }
+        Some(Err(error)) if error.kind() == io::ErrorKind::InvalidData => {
+            // Cuánto anunciaba no lo dice el error; lo dice la cabecera, que sigue en el búfer.
+            let wrong = frame::decode(frames.read_buffer()).err();
+            Err(wrong.map_or(CloseReason::CutShort, CloseReason::BadFrame))
+        }
         Some(Err(error)) if error.raw_os_error().is_none() => Err(CloseReason::CutShort),
         Some(Err(error)) => Err(CloseReason::Broken(error)),
         None => Err(CloseReason::Left),
@@ -269,9 +262,7 @@ impl Outbox {
     /// Unas últimas palabras, que deben salir aunque la cola esté llena.
     fn say_last(&self, text: &str) {
         self.space.close();
-        if let Ok(frame) = frame::encode(text) {
-            self.push(Parcel { frame: frame.into(), _space: None });
-        }
+        self.push(Parcel { frame: encode(text), _space: None });
     }
 
     fn push(&self, parcel: Parcel) {
@@ -286,103 +277,75 @@ fn outbox() -> (Outbox, mpsc::UnboundedReceiver<Parcel>) {
     (Outbox { queue, space, overflowed: CancellationToken::new() }, receiver)
 }
 
-// ANCHOR: chat
-/// Lo que comparten las tareas: quién está. Con cerrojo, porque puede haber varios hilos; nunca se
-/// espera nada con él echado.
+/// Los textos del servidor caben siempre; el de un cliente lo mide el chat.
+fn encode(text: &str) -> Arc<[u8]> {
+    frame::encode(text).unwrap_or_default().into()
+}
+
+// ANCHOR: room
+/// Lo que comparten las tareas: quién está, y por dónde se le entrega algo. Con cerrojo, porque
+/// puede haber varios hilos; nunca se espera nada con él echado.
 #[derive(Default)]
-struct Chat {
-    members: Mutex<Members>,
-    patience: Duration,
+struct Room {
+    chat: Chat,
+    outboxes: BTreeMap<ClientId, Outbox>,
 }
+// ANCHOR_END: room
 
-#[derive(Default)]
-struct Members {
-    /// Por orden de llegada, que es el orden en el que se difunde.
-    by_id: BTreeMap<u64, Member>,
-    next_id: u64,
-}
-
-struct Member {
-    name: String,
-    address: IpAddr,
-    outbox: Outbox,
-}
-// ANCHOR_END: chat
-
-impl Chat {
-    fn members(&self) -> MutexGuard<'_, Members> {
-        self.members.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    // ANCHOR: enter
-    /// El primer mensaje: el nombre. Si vale, da un sitio en el chat.
-    fn enter(&self, text: &str, address: IpAddr, outbox: &Outbox) -> Result<Seat<'_>, CloseReason> {
-        let mut members = self.members();
-        let name = chat::login(text, members.by_id.values().map(|other| other.name.as_str()))?;
-        outbox.send(&encode(&chat::welcome(address)));
-        let count = members.by_id.len() + 1;
-        let notice = chat::joined(count, &name, address);
-        members.next_id += 1;
-        let id = members.next_id;
-        members.by_id.insert(id, Member { name, address, outbox: outbox.clone() });
-        members.broadcast(id, &notice);
-        Ok(Seat { chat: self, id })
-    }
-    // ANCHOR_END: enter
-}
-
-impl Members {
+impl Room {
     // ANCHOR: broadcast
-    /// Difunde un mensaje a todos menos a quien lo envió.
-    fn broadcast(&self, from: u64, text: &str) {
+    /// Difunde un mensaje a todos menos a quien lo causó.
+    fn broadcast(&self, from: ClientId, text: &str) {
         let frame = encode(text);
-        for (id, member) in &self.by_id {
-            if *id != from {
-                member.outbox.send(&frame);
+        for id in self.chat.others(from) {
+            if let Some(outbox) = self.outboxes.get(&id) {
+                outbox.send(&frame);
             }
         }
     }
     // ANCHOR_END: broadcast
 }
 
-/// Los textos del servidor caben siempre; el de un cliente se mide antes.
-fn encode(text: &str) -> Arc<[u8]> {
-    frame::encode(text).unwrap_or_default().into()
-}
-
 // ANCHOR: seat
 /// Un sitio en el chat. Se deja al soltarlo, se salga por donde se salga: leyendo, escribiendo, por
 /// un plazo o por un fallo.
-struct Seat<'a> {
-    chat: &'a Chat,
-    id: u64,
+struct Seat {
+    room: Arc<Mutex<Room>>,
+    id: ClientId,
 }
 
-impl Drop for Seat<'_> {
+impl Drop for Seat {
     fn drop(&mut self) {
-        let mut members = self.chat.members();
-        if let Some(member) = members.by_id.remove(&self.id) {
-            members.broadcast(self.id, &chat::left(&member.name, member.address));
+        let mut room = self.room();
+        room.outboxes.remove(&self.id);
+        if let Some(notice) = room.chat.leave(self.id) {
+            room.broadcast(self.id, &notice);
         }
     }
 }
 // ANCHOR_END: seat
 
-impl Seat<'_> {
-    fn say(&self, text: &str, own: &Outbox) {
-        debug!(
-            what = "read",
-            client = self.id,
-            bytes = text.len(),
-            "cliente {}: un mensaje",
-            self.id
-        );
-        let members = self.chat.members();
-        let Some(member) = members.by_id.get(&self.id) else { return };
-        match chat::said(&member.name, member.address, text) {
-            Ok(_) if text.is_empty() => {}
-            Ok(message) => members.broadcast(self.id, &message),
-            Err(why) => own.send(&encode(&why)),
-        }
+impl Seat {
+    fn room(&self) -> MutexGuard<'_, Room> {
+        self.room.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    // ANCHOR: on_message
+    /// Un mensaje entero. Qué causa lo sabe el chat; aquí se reparte.
+    fn on_message(&self, address: IpAddr, text: &str, own: &Outbox) -> Result<(), CloseReason> {
+        let mut room = self.room();
+        match room.chat.hear(self.id, address, text) {
+            Effect::Joined { greeting, notice } => {
+                own.send(&encode(&greeting));
+                room.outboxes.insert(self.id, own.clone());
+                room.broadcast(self.id, &notice);
+            }
+            Effect::Said(text) => room.broadcast(self.id, &text),
+            Effect::Rejected(why) => own.send(&encode(&why)),
+            Effect::Refused(why) => return Err(CloseReason::Refused(why)),
+            Effect::Nothing => {}
+        }
+        Ok(())
+    }
+    // ANCHOR_END: on_message
 }

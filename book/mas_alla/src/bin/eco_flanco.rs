@@ -2,20 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::net::{TcpListener, TcpStream};
+use std::mem;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use clap::Parser;
 use mas_alla::Place;
 use multiplexacion::cli::{self, Common, Trouble};
-use multiplexacion::connection::{ClientId, Connection, Fill, Limits};
-use multiplexacion::net::{self, Accept};
+use multiplexacion::client_id::{ClientId, ClientIds};
+use multiplexacion::connection::{Connection, Fill, Limits};
+use multiplexacion::errors;
+use multiplexacion::listener::{self, Pause};
+use multiplexacion::steps::{Shown, Step};
 use multiplexacion::stop::Stop;
-use multiplexacion::trace::counted;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
-use tracing::debug;
 
 const LISTENER: u64 = u64::MAX;
 const STOP: u64 = u64::MAX - 1;
@@ -28,9 +31,6 @@ const READS: usize = 4;
 const TURN: usize = 16 * 1024;
 
 static LIMITS: Limits = Limits { input: TURN, output: TURN };
-
-/// Sin descriptores libres, milisegundos que se espera antes de volver a intentar aceptar.
-const PAUSE: u16 = 1000;
 
 /// Eco sobre epoll, con disparo por flanco
 #[derive(Parser, Debug)]
@@ -66,12 +66,13 @@ fn main() -> ExitCode {
 struct Echo {
     epoll: Epoll,
     listener: TcpListener,
-    clients: BTreeMap<ClientId, Connection<TcpStream>>,
-    next_id: u64,
-    /// A quién le queda algo por leer, que sepamos. El núcleo no lo repetirá: la lista es nuestra.
-    unfinished: BTreeSet<ClientId>,
     /// Si puede quedar alguien en la cola de espera.
     more_to_accept: bool,
+    pause: Pause,
+    ids: ClientIds,
+    clients: BTreeMap<ClientId, Connection>,
+    /// A quién le queda algo por leer, que sepamos. El núcleo no lo repetirá: la lista es nuestra.
+    unfinished: BTreeSet<ClientId>,
     scratch: Vec<u8>,
 }
 // ANCHOR_END: state
@@ -85,10 +86,11 @@ impl Echo {
         Ok(Echo {
             epoll,
             listener,
-            clients: BTreeMap::new(),
-            next_id: 1,
-            unfinished: BTreeSet::new(),
             more_to_accept: false,
+            pause: Pause::default(),
+            ids: ClientIds::default(),
+            clients: BTreeMap::new(),
+            unfinished: BTreeSet::new(),
             scratch: vec![0; TURN],
         })
     }
@@ -102,15 +104,16 @@ impl Echo {
                 match event.data() {
                     LISTENER => self.more_to_accept = true,
                     STOP => return Ok(()),
-                    id => self.on_event(ClientId(id), event.events()),
+                    id => drop(self.unfinished.insert(ClientId(id))),
                 }
             }
             // Un turno a cada uno de los que tienen algo, lo haya dicho el núcleo ahora o nos lo
             // debamos de antes.
-            for id in std::mem::take(&mut self.unfinished) {
-                self.attend(id);
+            for id in mem::take(&mut self.unfinished) {
+                self.on_client(id);
             }
-            self.accept_all()?;
+            self.pause.resume(Instant::now(), &self.listener);
+            self.on_acceptable();
         }
     }
     // ANCHOR_END: run
@@ -120,77 +123,68 @@ impl Echo {
     fn wait(&self, events: &mut [EpollEvent]) -> io::Result<usize> {
         let timeout = if !self.unfinished.is_empty() {
             EpollTimeout::ZERO
-        } else if self.more_to_accept {
+        } else if let Some(until) = self.pause.until() {
             // No quedaban descriptores: nadie avisará de que se liberan.
-            EpollTimeout::from(PAUSE)
+            let left = until.saturating_duration_since(Instant::now());
+            EpollTimeout::try_from(left + Duration::from_micros(999)).unwrap_or(EpollTimeout::MAX)
         } else {
             EpollTimeout::NONE
         };
         // ANCHOR_END: wait
-        debug!(
-            what = "wait",
-            "epoll_wait: a dormir, con {} y {} a medias",
-            counted(self.clients.len(), "cliente", "clientes"),
-            self.unfinished.len()
-        );
-        let ready = match self.epoll.wait(events, timeout) {
+        Step::Sleep { call: "epoll_wait", clients: self.clients.len() }.tell();
+        let result = match self.epoll.wait(events, timeout) {
             Ok(ready) => ready,
             Err(Errno::EINTR) => 0,
             Err(error) => return Err(error.into()),
         };
-        debug!(what = "wait", result = ready, "epoll_wait: {}", counted(ready, "listo", "listos"));
-        Ok(ready)
+        Step::Wake { call: "epoll_wait", result }.tell();
+        Ok(result)
     }
 
-    // ANCHOR: accept_all
+    // ANCHOR: on_acceptable
     /// Acepta a todos los que esperan: por los que se queden en la cola no habrá otro aviso.
-    fn accept_all(&mut self) -> io::Result<()> {
-        while self.more_to_accept {
-            match net::accept(&self.listener)? {
-                Accept::Client(stream, _) => self.welcome(stream)?,
-                Accept::Empty => self.more_to_accept = false,
-                Accept::Full(_) => return Ok(()),
+    fn on_acceptable(&mut self) {
+        while self.more_to_accept && self.pause.until().is_none() {
+            let accepted = self.listener.accept();
+            match accepted.and_then(|(stream, address)| self.welcome(stream, address)) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.more_to_accept = false;
+                }
+                Err(error) => self.pause.after(&error, &self.listener),
             }
         }
-        Ok(())
     }
-    // ANCHOR_END: accept_all
+    // ANCHOR_END: on_acceptable
 
     // ANCHOR: welcome
     /// Un registro para toda la vida: lectura y escritura a la vez, por flanco. No hará falta
     /// ningún otro `epoll_ctl`.
-    fn welcome(&mut self, stream: TcpStream) -> io::Result<()> {
-        stream.set_nonblocking(true)?;
-        let id = ClientId(self.next_id);
-        self.next_id += 1;
+    fn welcome(&mut self, stream: TcpStream, address: SocketAddr) -> io::Result<()> {
+        let (fd, client) = (stream.as_raw_fd(), self.ids.next_id());
+        listener::prepare(&stream)?;
         let edge = EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT | EpollFlags::EPOLLET;
-        self.epoll.add(&stream, EpollEvent::new(edge, id.0))?;
-        let fd = stream.as_raw_fd();
-        debug!(what = "accept", fd, client = id.0, "accept: cliente {id}, descriptor {fd}");
-        self.clients.insert(id, Connection::new(stream, id, &LIMITS));
+        self.epoll.add(&stream, EpollEvent::new(edge, client.0))?;
+        Step::Accept { fd, client, address }.tell();
+        self.clients.insert(client, Connection::new(stream, client, &LIMITS));
         Ok(())
     }
     // ANCHOR_END: welcome
 
-    fn on_event(&mut self, id: ClientId, events: EpollFlags) {
-        let Some(conn) = self.clients.get_mut(&id) else { return };
-        if events.contains(EpollFlags::EPOLLOUT) {
-            conn.writable();
-        }
-        self.unfinished.insert(id);
-    }
-
-    fn attend(&mut self, id: ClientId) {
+    fn on_client(&mut self, id: ClientId) {
         let Some(conn) = self.clients.get_mut(&id) else { return };
         match take_turn(conn, &mut self.scratch) {
             Ok(Turn::Drained) => {}
             Ok(Turn::Unfinished) => drop(self.unfinished.insert(id)),
-            Ok(Turn::Over) | Err(_) => {
-                let fd = conn.raw_fd();
-                debug!(what = "close", fd, client = id.0, "close({fd}): cliente {id}");
-                self.clients.remove(&id);
-            }
+            Ok(Turn::Over) => self.close(id, "se fue"),
+            Err(error) => self.close(id, &errors::reason(&error)),
         }
+    }
+
+    fn close(&mut self, id: ClientId, why: &str) {
+        let Some(conn) = self.clients.remove(&id) else { return };
+        Step::Close { fd: conn.raw_fd(), client: id, result: Shown(&why) }.tell();
+        self.pause.shorten(Instant::now());
     }
 }
 
@@ -206,8 +200,9 @@ enum Turn {
 }
 
 /// Lee y devuelve hasta que el núcleo diga «ahora no», o hasta que se acabe el turno.
-fn take_turn(conn: &mut Connection<TcpStream>, scratch: &mut [u8]) -> io::Result<Turn> {
-    conn.flush()?;
+fn take_turn(conn: &mut Connection, scratch: &mut [u8]) -> io::Result<Turn> {
+    // Quizá el aviso era de que vuelve a haber sitio para lo que quedó por escribir.
+    conn.on_writable()?;
     for _ in 0..READS {
         if conn.wants_write() {
             return Ok(Turn::Drained);
@@ -215,7 +210,9 @@ fn take_turn(conn: &mut Connection<TcpStream>, scratch: &mut [u8]) -> io::Result
         match conn.fill(scratch)? {
             Fill::Bytes(count) => {
                 conn.consume(count);
-                conn.send(&scratch[..count])?;
+                // Cabe: no se lee de quien tiene algo en la cola.
+                let _ = conn.queue(&scratch[..count]);
+                conn.flush()?;
             }
             Fill::Empty => return Ok(Turn::Drained),
             Fill::End => return Ok(Turn::Over),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -10,22 +10,20 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use mas_alla::Place;
 use multiplexacion::cli::{self, Common, Trouble};
-use multiplexacion::connection::{ClientId, Connection, Fill, Limits};
-use multiplexacion::net::{self, Accept};
+use multiplexacion::client_id::{ClientId, ClientIds};
+use multiplexacion::connection::{Connection, Fill, Limits};
+use multiplexacion::errors;
+use multiplexacion::listener::{self, Pause};
+use multiplexacion::steps::{Shown, Step};
 use multiplexacion::stop::Stop;
-use multiplexacion::trace::counted;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use tracing::debug;
 
 /// Bytes que se leen de un cliente, como mucho, cada vez que le toca.
 const TURN: usize = 16 * 1024;
 
 /// Nada se acumula: solo se lee de quien no tiene eco pendiente, y su lectura sale enseguida.
 static LIMITS: Limits = Limits { input: TURN, output: TURN };
-
-/// Sin descriptores libres, cuánto se espera antes de volver a intentar aceptar.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// Eco sobre poll, en un solo hilo
 #[derive(Parser, Debug)]
@@ -52,19 +50,18 @@ fn main() -> ExitCode {
     cli::start(|arguments: Arguments| -> Result<(), Trouble> {
         let stop = Stop::on_signals()?;
         let listener = arguments.place.listen()?;
-        let clients = BTreeMap::new();
-        let scratch = vec![0; TURN];
-        Ok(Echo { listener, stop, clients, next_id: 1, paused_until: None, scratch }.run()?)
+        let (pause, ids, clients) = (Pause::default(), ClientIds::default(), BTreeMap::new());
+        Ok(Echo { listener, pause, stop, ids, clients, scratch: vec![0; TURN] }.run()?)
     })
 }
 
 /// Un servidor de eco en un solo hilo.
 struct Echo {
     listener: TcpListener,
+    pause: Pause,
     stop: Stop,
-    clients: BTreeMap<ClientId, Connection<TcpStream>>,
-    next_id: u64,
-    paused_until: Option<Instant>,
+    ids: ClientIds,
+    clients: BTreeMap<ClientId, Connection>,
     scratch: Vec<u8>,
 }
 
@@ -87,9 +84,9 @@ impl Echo {
                 self.on_client(id, events);
             }
             if ready.listener {
-                self.on_acceptable()?;
+                self.on_acceptable();
             }
-            self.paused_until = self.paused_until.filter(|until| *until > Instant::now());
+            self.pause.resume(Instant::now(), &self.listener);
         }
     }
 
@@ -100,7 +97,7 @@ impl Echo {
     /// pedido y lo hallado van en campos distintos, y ningún número es demasiado grande.
     fn wait(&self) -> io::Result<Ready> {
         let accepting =
-            if self.paused_until.is_none() { PollFlags::POLLIN } else { PollFlags::empty() };
+            if self.pause.until().is_none() { PollFlags::POLLIN } else { PollFlags::empty() };
         let mut watched = vec![
             PollFd::new(self.stop.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.listener.as_fd(), accepting),
@@ -111,23 +108,13 @@ impl Echo {
             let wanted = if conn.wants_write() { PollFlags::POLLOUT } else { PollFlags::POLLIN };
             watched.push(PollFd::new(conn.stream().as_fd(), wanted));
         }
-        debug!(
-            what = "wait",
-            "poll: a dormir, con {}",
-            counted(self.clients.len(), "cliente", "clientes")
-        );
-        match poll(&mut watched, self.timeout()) {
-            Ok(count) => {
-                debug!(
-                    what = "wait",
-                    result = count,
-                    "poll: {}",
-                    counted(count, "listo", "listos")
-                );
-            }
+        Step::Sleep { call: "poll", clients: self.clients.len() }.tell();
+        let result = match poll(&mut watched, self.timeout()) {
+            Ok(count) => usize::try_from(count).unwrap_or_default(),
             Err(Errno::EINTR) => return Ok(Ready::default()),
             Err(error) => return Err(error.into()),
-        }
+        };
+        Step::Wake { call: "poll", result }.tell();
         let events: Vec<_> =
             watched.iter().map(|fd| fd.revents().unwrap_or(PollFlags::empty())).collect();
         let clients = self.clients.keys().copied().zip(events[2..].iter().copied());
@@ -140,23 +127,22 @@ impl Echo {
     // ANCHOR_END: wait
 
     fn timeout(&self) -> PollTimeout {
-        let Some(until) = self.paused_until else { return PollTimeout::NONE };
+        let Some(until) = self.pause.until() else { return PollTimeout::NONE };
         let left = until.saturating_duration_since(Instant::now()) + Duration::from_micros(999);
         PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
     }
 
-    fn on_acceptable(&mut self) -> io::Result<()> {
-        match net::accept(&self.listener)? {
-            Accept::Client(stream, address) => {
-                stream.set_nonblocking(true)?;
-                let (fd, id) = (stream.as_raw_fd(), ClientId(self.next_id));
-                debug!(what = "accept", fd, client = id.0, "accept: cliente {id} desde {address}");
-                self.next_id += 1;
-                self.clients.insert(id, Connection::new(stream, id, &LIMITS));
-            }
-            Accept::Empty => {}
-            Accept::Full(_) => self.paused_until = Some(Instant::now() + PAUSE),
-        }
+    fn on_acceptable(&mut self) {
+        let accepted = self.listener.accept();
+        let welcomed = accepted.and_then(|(stream, address)| self.welcome(stream, address));
+        welcomed.unwrap_or_else(|error| self.pause.after(&error, &self.listener));
+    }
+
+    fn welcome(&mut self, stream: TcpStream, address: SocketAddr) -> io::Result<()> {
+        let (fd, client) = (stream.as_raw_fd(), self.ids.next_id());
+        listener::prepare(&stream)?;
+        Step::Accept { fd, client, address }.tell();
+        self.clients.insert(client, Connection::new(stream, client, &LIMITS));
         Ok(())
     }
 
@@ -165,31 +151,37 @@ impl Echo {
     fn on_client(&mut self, id: ClientId, events: PollFlags) {
         let Some(conn) = self.clients.get_mut(&id) else { return };
         let outcome = if events.contains(PollFlags::POLLOUT) {
-            conn.writable();
-            conn.flush().map(|()| true)
+            conn.on_writable().map(|()| true)
         } else {
             // POLLIN. También POLLERR y POLLHUP, que llegan sin pedirlos: la lectura contará qué
             // pasó.
             echo(conn, &mut self.scratch)
         };
-        if !outcome.unwrap_or(false) {
-            let fd = conn.raw_fd();
-            debug!(what = "close", fd, client = id.0, "close({fd}): cliente {id}");
-            self.clients.remove(&id);
-            self.paused_until = None;
+        match outcome {
+            Ok(true) => {}
+            Ok(false) => self.close(id, "se fue"),
+            Err(error) => self.close(id, &errors::reason(&error)),
         }
     }
     // ANCHOR_END: on_client
+
+    fn close(&mut self, id: ClientId, why: &str) {
+        let Some(conn) = self.clients.remove(&id) else { return };
+        Step::Close { fd: conn.raw_fd(), client: id, result: Shown(&why) }.tell();
+        self.pause.shorten(Instant::now());
+    }
 }
 
 // ANCHOR: echo
 /// Una lectura, y de vuelta. Devuelve si la conversación sigue.
-fn echo(conn: &mut Connection<TcpStream>, scratch: &mut [u8]) -> io::Result<bool> {
+fn echo(conn: &mut Connection, scratch: &mut [u8]) -> io::Result<bool> {
     match conn.fill(scratch)? {
         Fill::Bytes(count) => {
             conn.consume(count);
-            conn.send(&scratch[..count])?;
-            Ok(true)
+            // Cabe: no se lee de quien tiene algo en la cola.
+            let queued = conn.queue(&scratch[..count]);
+            conn.flush()?;
+            Ok(queued.is_ok())
         }
         Fill::Empty => Ok(true),
         Fill::End => Ok(false),

@@ -1,8 +1,9 @@
 //! El eco de 02_02 en un solo hilo, sobre `io_uring(7)`, por medio de `compio`.
 
 use std::io;
+use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::Parser;
 use compio::BufResult;
@@ -13,15 +14,14 @@ use compio::runtime::{self, Runtime};
 use compio::time;
 use mas_alla::Place;
 use multiplexacion::cli::{self, Common, Trouble};
+use multiplexacion::client_id::{ClientId, ClientIds};
 use multiplexacion::errors;
+use multiplexacion::listener::Pause;
+use multiplexacion::steps::{Shown, Step};
 use multiplexacion::stop::Stop;
-use tracing::debug;
 
 /// Bytes que caben en el búfer de un cliente.
 const TURN: usize = 16 * 1024;
-
-/// Si no se puede aceptar (no quedan descriptores), cuánto se espera antes de reintentarlo.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// Eco sobre io_uring, en un solo hilo
 #[derive(Parser, Debug)]
@@ -69,29 +69,35 @@ async fn serve(listener: std::net::TcpListener, stop: Stop) -> io::Result<()> {
 }
 
 async fn accept_all(listener: TcpListener) {
+    let (mut ids, mut pause) = (ClientIds::default(), Pause::default());
     loop {
         match listener.accept().await {
             Ok((stream, address)) => {
-                debug!(what = "accept", "accept: llegó un cliente desde {address}");
-                let _ = stream.set_nodelay(true);
-                runtime::spawn(attend(stream)).detach();
+                runtime::spawn(attend(stream, address, ids.next_id())).detach();
             }
-            Err(_) => time::sleep(PAUSE).await,
+            Err(error) => pause.after(&error, &listener),
+        }
+        if let Some(until) = pause.until() {
+            time::sleep_until(until).await;
+            pause.resume(until, &listener);
         }
     }
 }
 // ANCHOR_END: serve
 
-async fn attend(stream: TcpStream) {
+async fn attend(stream: TcpStream, address: SocketAddr, client: ClientId) {
+    let fd = stream.as_raw_fd();
+    Step::Accept { fd, client, address }.tell();
     let outcome = echo(stream).await;
     let why = outcome.as_ref().map_or_else(errors::reason, |()| "se fue".to_owned());
-    debug!(what = "close", result = why, "close: {why}");
+    Step::Close { fd, client, result: Shown(&why) }.tell();
 }
 
 // ANCHOR: echo
 /// Una conversación. El búfer se entrega con cada encargo y vuelve con su resultado: mientras
 /// tanto es del núcleo, y nadie más puede tocarlo.
 async fn echo(mut stream: TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
     let mut buffer = Vec::with_capacity(TURN);
     loop {
         let BufResult(read, filled) = stream.read(buffer).await;
