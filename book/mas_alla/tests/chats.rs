@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use harness::{Conversation, Failure, Peer, Program, Server, chat, eventually};
+use harness::{Conversation, Failure, Peer, Program, Server, Signal, chat, eventually};
 
 const CHATS: [&str; 2] = [env!("CARGO_BIN_EXE_chat_mio"), env!("CARGO_BIN_EXE_chat_tokio")];
 
@@ -69,6 +69,28 @@ fn a_quien_no_lee_se_le_despide_al_final_de_lo_que_le_cabía() -> Result<(), Fai
             slow.expect_end()
         },
     )
+}
+
+/// Por flanco, lo que se descarta también hay que leerlo hasta «ahora no»: si no, su final no llega.
+#[test]
+fn mio_lee_hasta_el_final_a_quien_despide() -> Result<(), Failure> {
+    let server = Program::new(CHATS[0]).args(["--port", "0", "-v"]).start()?;
+    let room = Conversation::in_frames(server.address());
+    let _ana = chat::join(&room, "ana")?;
+    let before = server.open_descriptors()?;
+    let mut refused = room.peer("rechazado")?;
+    refused.send_frame("NAME: servidor")?;
+    refused.send(vec![b'x'; 200 * 1024])?;
+    refused.half_close()?;
+    refused.expect_frame("ERROR: ese nombre está reservado para el servidor")?;
+    refused.expect_end()?;
+    eventually("el servidor soltara su socket", LIMIT, || {
+        server.open_descriptors().is_ok_and(|open| open == before)
+    })?;
+    server.signal(Signal::SIGTERM)?;
+    let exit = server.wait(LIMIT)?;
+    assert!(!exit.stderr.contains("se le dejó de esperar"), "{exit}");
+    Ok(())
 }
 
 /// Habla hasta que el servidor despida al lento. Devuelve lo que dijo.
