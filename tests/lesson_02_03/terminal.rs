@@ -1,12 +1,6 @@
 //! El cliente en una terminal (pty(7)): lo que ve quien escribe mientras le llegan mensajes.
 
-use std::fs;
-use std::io;
-
 use harness::{Failure, Program, Running, Signal, Stream};
-
-use nix::sys::signal::kill;
-use nix::unistd::Pid;
 
 use crate::activity::{settles, sleeps_through};
 use crate::host::{Guest, Host};
@@ -188,7 +182,7 @@ const ENDINGS: [(&str, Ending); 3] = [
         Ok(())
     }),
     ("0", |shell, mut guest| {
-        kill(child_of(shell)?, Signal::SIGTERM).map_err(io::Error::from)?;
+        shell.signal_child(Signal::SIGTERM)?;
         assert_eq!(guest.next_frame()?, None);
         Ok(())
     }),
@@ -216,20 +210,6 @@ fn t3_23_la_terminal_queda_como_estaba() -> Outcome {
         assert_eq!(before, after, "{output}");
     }
     Ok(())
-}
-
-/// El proceso que arrancó ese intérprete de órdenes.
-fn child_of(shell: &Running) -> Result<Pid, Failure> {
-    let parent = format!("PPid:\t{}\n", shell.pid());
-    for entry in fs::read_dir("/proc")? {
-        let entry = entry?;
-        let pid = entry.file_name().to_str().and_then(|name| name.parse().ok());
-        let status = fs::read_to_string(entry.path().join("status")).unwrap_or_default();
-        if let (Some(pid), true) = (pid, status.contains(&parent)) {
-            return Ok(Pid::from_raw(pid));
-        }
-    }
-    Err(shell.explain(Failure::new("El intérprete de órdenes no tiene ningún hijo.")))
 }
 
 #[test]

@@ -6,9 +6,8 @@ use std::fs;
 use std::net::TcpListener;
 use std::os::unix::ffi::OsStringExt;
 
-use harness::{Exit, Failure, Program};
+use harness::{Exit, Failure, Program, tools};
 
-use crate::tools;
 use crate::web::{PROGRAM, SOON, assert_snapshot};
 
 fn run<Word: Into<OsString>>(words: impl IntoIterator<Item = Word>) -> Result<Exit, Failure> {

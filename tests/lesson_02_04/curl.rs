@@ -2,9 +2,8 @@
 
 use std::net::TcpListener;
 
-use harness::{Exit, Failure, Program, Server};
+use harness::{Exit, Failure, Program, Server, tools};
 
-use crate::tools;
 use crate::web::{self, BODY, GET, SOON, exchange, serves_a_latecomer, without_dates};
 
 /// Cuántos bytes pasan de lo que este servidor acepta en un cuerpo (1 MiB).

@@ -2,11 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use harness::{Failure, Program, Signal, Stream};
+use harness::{Failure, Program, Signal, Stream, tools};
 
 use crate::stillness::{peak_memory, stays_asleep};
 use crate::story::{Step, Story};
-use crate::tools;
 use crate::web::{
     self, BODY, FLOOD, GET, GET_AND_CLOSE, HEAD, SMALL_BUFFER, SOON, ask, conversation,
     expect_page, expect_status, finish, returns_to, serves_a_latecomer,

@@ -14,7 +14,7 @@
 //! | [`inside`] | lo que cuentan `-v` y `--trace` |
 //!
 //! Los demás son herramientas: [`web`] (arrancar el servidor y hablar con él), [`stillness`]
-//! (¿está dormido?), [`story`] (leer la traza) y [`tools`] (programas que quizá no estén).
+//! (¿está dormido?) y [`story`] (leer la traza).
 
 mod answers;
 mod command_line;
@@ -27,6 +27,5 @@ mod splits;
 mod stages;
 mod stillness;
 mod story;
-mod tools;
 mod web;
 mod workers;

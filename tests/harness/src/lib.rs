@@ -68,6 +68,7 @@
 //! | `transcript` | [`Transcript`]: quién hizo qué y cuándo; sus apuntes están en `log` |
 //! | `failure`, `comparison`, `readable`, `replay`, `shell`, `wording` | el informe y sus piezas |
 //! | `program` | [`Program`], [`Running`], [`Server`]: arrancar, escuchar lo que dicen, mirar `/proc` |
+//! | [`tools`] | los programas que pueden faltar: `nc`, `curl`, `strace`… |
 //! | `system_call` | [`SystemCall`]: el nombre de la llamada en la que duerme un hilo |
 //! | `stage`, `stages/` | [`Stage`], [`stages`](stages()): lo que se pide en cada lección |
 //!
@@ -93,6 +94,7 @@ mod shell;
 mod stage;
 mod stages;
 mod system_call;
+pub mod tools;
 mod transcript;
 mod waiting;
 mod wording;

@@ -169,8 +169,17 @@ impl Running {
             let headline = format!("«{}» ya había terminado al enviarle {signal}.", self.name);
             return Err(self.explain(Failure::new(headline)));
         }
-        kill(self.as_nix_pid(), signal).map_err(io::Error::from)?;
+        kill(as_nix_pid(self.pid), signal).map_err(io::Error::from)?;
         Ok(())
+    }
+
+    /// Se la envía al programa que este arrancó: un intérprete de órdenes o `strace`, por ejemplo,
+    /// la dejan para él.
+    pub fn signal_child(&self, signal: Signal) -> Result<(), Failure> {
+        let child = procfs::descendants(self.pid).first().copied().ok_or_else(|| {
+            self.explain(Failure::new(format!("«{}» no ha arrancado nada.", self.name)))
+        })?;
+        Ok(kill(as_nix_pid(child), signal).map_err(io::Error::from)?)
     }
 
     /// Si sigue en marcha.
@@ -198,11 +207,6 @@ impl Running {
 
     fn status(&self) -> Option<ExitStatus> {
         lock(&self.child).try_wait().ok().flatten()
-    }
-
-    fn as_nix_pid(&self) -> Pid {
-        // PID_MAX_LIMIT es 2²²: siempre cabe.
-        Pid::from_raw(i32::try_from(self.pid).unwrap_or(i32::MAX))
     }
 
     // ---- Lo que el núcleo cuenta de él -----------------------------------------------------
@@ -270,6 +274,11 @@ impl Running {
     }
 }
 
+fn as_nix_pid(pid: u32) -> Pid {
+    // PID_MAX_LIMIT es 2²²: siempre cabe.
+    Pid::from_raw(pid.cast_signed())
+}
+
 fn describe(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("había terminado, con código {code}"),
@@ -309,7 +318,7 @@ impl Drop for Running {
         let descendants = procfs::descendants(self.pid);
         let _ = child.kill();
         for descendant in descendants {
-            let _ = kill(Pid::from_raw(descendant.cast_signed()), Signal::SIGKILL);
+            let _ = kill(as_nix_pid(descendant), Signal::SIGKILL);
         }
         let _ = child.wait();
     }

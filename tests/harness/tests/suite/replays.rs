@@ -1,28 +1,17 @@
 //! Lo que promete «Para repetirlo a mano» se cumple: se ejecuta, y el servidor hace lo mismo.
 
-use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::process::Command;
 use std::time::Duration;
 
-use harness::{Conversation, Exit, Failure, Program, stages};
+use harness::{Conversation, Exit, Failure, Program, stages, tools};
 
 use crate::servers::{chat, echo, web};
 
 const SHORT: Duration = Duration::from_secs(1);
 
-/// Si se puede usar `program`. Si no, lo dice: una prueba que no prueba nada no debe pasar en
-/// silencio. En la integración continua, que lo instala, es un fallo.
-fn is_installed(program: &str) -> bool {
-    let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).output();
-    if found.is_ok_and(|output| output.status.success()) {
-        return true;
-    }
-    let notice = format!("AVISO: sin probar las órdenes que usan «{program}»: no está instalado.");
-    assert!(std::env::var_os("CI").is_none(), "{notice}");
-    // Directo al descriptor: lo que imprime `eprintln!` solo se enseña si la prueba falla.
-    writeln!(io::stderr(), "\n{notice}").expect("hay salida de errores");
-    false
+/// Si se puede usar `program`.
+fn is_installed(program: &str) -> Result<bool, Failure> {
+    tools::available(program, &format!("las órdenes que usan «{program}»"))
 }
 
 fn failure(lesson: &str, number: usize, address: SocketAddr) -> Failure {
@@ -52,7 +41,7 @@ fn run(script: &str) -> Result<Exit, Failure> {
 
 #[test]
 fn el_eco_que_contesta_una_vez_se_repite_con_nc() -> Result<(), Failure> {
-    if !is_installed("nc") {
+    if !is_installed("nc")? {
         return Ok(());
     }
     let failure = failure("02_02", 2, echo::answers_once());
@@ -61,7 +50,7 @@ fn el_eco_que_contesta_una_vez_se_repite_con_nc() -> Result<(), Failure> {
 
 #[test]
 fn el_eco_que_pierde_el_último_byte_se_repite_con_nc() -> Result<(), Failure> {
-    if !is_installed("nc") {
+    if !is_installed("nc")? {
         return Ok(());
     }
     let failure = failure("02_02", 4, echo::drops_the_last_byte());
@@ -70,7 +59,7 @@ fn el_eco_que_pierde_el_último_byte_se_repite_con_nc() -> Result<(), Failure> {
 
 #[test]
 fn la_web_con_un_salto_de_más_se_repite_con_curl() -> Result<(), Failure> {
-    if !is_installed("curl") {
+    if !is_installed("curl")? {
         return Ok(());
     }
     let failure = failure("02_04", 1, web::with(web::Fault::StrayLineFeed));
@@ -79,7 +68,7 @@ fn la_web_con_un_salto_de_más_se_repite_con_curl() -> Result<(), Failure> {
 
 #[test]
 fn la_web_que_lee_el_cuerpo_como_petición_se_repite_con_nc() -> Result<(), Failure> {
-    if !is_installed("nc") {
+    if !is_installed("nc")? {
         return Ok(());
     }
     let failure = failure("02_04", 8, web::with(web::Fault::IgnoresBodies));
@@ -88,7 +77,7 @@ fn la_web_que_lee_el_cuerpo_como_petición_se_repite_con_nc() -> Result<(), Fail
 
 #[test]
 fn una_conversación_de_varios_se_repite_en_su_orden() -> Result<(), Failure> {
-    if !is_installed("nc") {
+    if !is_installed("nc")? {
         return Ok(());
     }
     let failure = failure("02_03", 2, chat::with(chat::Fault::EchoesToSender));
@@ -103,7 +92,7 @@ fn una_conversación_de_varios_se_repite_en_su_orden() -> Result<(), Failure> {
 
 #[test]
 fn una_petición_larguísima_se_repite_por_su_regla() -> Result<(), Failure> {
-    if !is_installed("nc") {
+    if !is_installed("nc")? {
         return Ok(());
     }
     let mut client = Conversation::with(web::with(web::Fault::None)).peer("cliente")?;

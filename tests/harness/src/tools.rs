@@ -1,17 +1,23 @@
 //! Programas que una máquina puede no tener.
+//!
+//! Una prueba a la que le falta el suyo lo dice, y no pasa en silencio.
 
 use std::env;
 use std::io::{self, Write};
 
-use harness::Failure;
+use crate::failure::Failure;
 
-/// Si se puede usar `tool`. Si no, lo dice en la salida de errores: una prueba que no prueba nada
-/// no debe pasar en silencio.
+/// Si hay un programa con ese nombre en el `PATH`.
+pub fn installed(tool: &str) -> bool {
+    let folders = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&folders).any(|folder| folder.join(tool).is_file())
+}
+
+/// Si se puede usar `tool`. Si no, [deja constancia](skip) de que queda `untested` sin probar.
 ///
 /// En la integración continua (variable `CI`), que instala lo que hace falta, es un fallo.
-pub(crate) fn available(tool: &str, untested: &str) -> Result<bool, Failure> {
-    let folders = env::var_os("PATH").unwrap_or_default();
-    if env::split_paths(&folders).any(|folder| folder.join(tool).is_file()) {
+pub fn available(tool: &str, untested: &str) -> Result<bool, Failure> {
+    if installed(tool) {
         return Ok(true);
     }
     let reason = format!("no está «{tool}»");
@@ -22,7 +28,7 @@ pub(crate) fn available(tool: &str, untested: &str) -> Result<bool, Failure> {
 }
 
 /// Deja constancia de lo que esta máquina no permite probar, y por qué.
-pub(crate) fn skip(reason: &str, untested: &str) -> Result<(), Failure> {
+pub fn skip(reason: &str, untested: &str) -> Result<(), Failure> {
     // Directo al descriptor: lo que imprime `eprintln!` solo se enseña si la prueba falla.
     writeln!(io::stderr(), "\n{}", notice(reason, untested))?;
     Ok(())
