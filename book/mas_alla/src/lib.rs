@@ -1,12 +1,9 @@
-//! Lo que comparten los programas de «Más allá»: las opciones con las que se arrancan. Y
-//! [`strace`], para mirarlos desde fuera.
+//! Lo que comparten los programas de «Más allá»: las opciones con las que se arrancan.
 //!
 //! Son variaciones sobre las lecciones, en el orden del capítulo: `eco_poll` y `eco_flanco`
 //! cambian la manera de preguntar; `eco_uring`, la de leer y escribir; `chat_mio` y `chat_tokio`
 //! son el chat de 02_03, con su mismo [`Chat`](multiplexacion::chat::Chat), sobre lo que se usa
 //! fuera de un curso.
-
-pub mod strace;
 
 use std::net::TcpListener;
 

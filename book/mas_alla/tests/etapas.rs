@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use harness::{Conversation, Failure, Program, Server, Signal, raise_descriptor_limit, stages};
-use mas_alla::strace::skip;
+use harness::{
+    Conversation, Failure, Program, Server, Signal, raise_descriptor_limit, stages, tools,
+};
 
 const LIMIT: Duration = harness::DEFAULT_LIMIT;
 
@@ -38,7 +39,7 @@ fn el_eco_por_flanco_pasa_todas_las_etapas() -> Result<(), Failure> {
 fn el_eco_sobre_io_uring_pasa_todas_las_etapas() -> Result<(), Failure> {
     match passes("02_02", env!("CARGO_BIN_EXE_eco_uring")) {
         Err(failure) if failure.to_string().contains("no permite usar io_uring") => {
-            skip("el eco sobre io_uring", "este sistema no lo permite")
+            tools::skip("este sistema no lo permite", "el eco sobre io_uring")
         }
         outcome => outcome,
     }

@@ -3,26 +3,20 @@
 //! `INSTA_UPDATE=always cargo test -p mas_alla` escribe las nuevas en su sitio; léelas con
 //! `git diff` antes de darlas por buenas.
 
-use std::env;
-use std::fs;
 use std::path::Path;
+use std::sync::LazyLock;
 
-use harness::{Conversation, Failure, Peer, chat, frame};
-use mas_alla::strace::{Traced, skip};
+use harness::{Conversation, Failure, Peer, chat, frame, tools};
+use prose::{Traced, Varying, recorded};
 
 const CALLS: &str = "network,epoll_create1,epoll_ctl,epoll_wait,eventfd2,poll,io_uring_enter,close";
 
-/// Si aquí se puede comparar: las trazas son de Linux en x86-64.
-fn comparable() -> Result<bool, Failure> {
-    let untested = "las trazas de «Más allá»";
-    if cfg!(not(target_arch = "x86_64")) {
-        return skip(untested, "en otra arquitectura las llamadas son otras").map(|()| false);
+/// Un servidor que ya escucha, si aquí se puede comparar lo que hace.
+fn start(program: &str) -> Result<Option<Traced>, Failure> {
+    if !Traced::comparable("las trazas de «Más allá»")? {
+        return Ok(None);
     }
-    Traced::available(untested)
-}
-
-fn start(program: &str) -> Result<Traced, Failure> {
-    Traced::start(Path::new(program), &["--port", "0"], CALLS)
+    Traced::start(Path::new(program), &["--port", "0"], CALLS, &["-f", "-s", "64"]).map(Some)
 }
 
 /// Lo que va haciendo un servidor, en trozos.
@@ -37,76 +31,28 @@ impl Story<'_> {
     fn tells(&mut self, name: &str, last: &str, times: usize) -> Result<(), Failure> {
         self.traced.wait_for(last, times)?;
         let calls = self.traced.calls()?;
-        let text: String = calls[self.told..].iter().map(|call| normalised(call) + "\n").collect();
+        let now: String =
+            calls[self.told..].iter().map(|call| ERASED.erased(call) + "\n").collect();
         self.told = calls.len();
-        compare(name, &text)
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("sesiones").join(name);
+        recorded(&file, &now, str::to_owned)
     }
 }
 
-fn compare(name: &str, text: &str) -> Result<(), Failure> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("sesiones").join(name);
-    if env::var("INSTA_UPDATE").is_ok_and(|mode| mode == "always") {
-        fs::write(&path, text)?;
-    }
-    let shown = fs::read_to_string(&path)?;
-    assert_eq!(text, shown, "la traza ya no es la de sesiones/{name}");
-    Ok(())
-}
-
-/// Sin lo que cambia de una vez a otra: puertos, punteros y plazos.
-fn normalised(call: &str) -> String {
-    let mut call = call.to_owned();
-    while let Some((before, rest)) = call.split_once("{sa_family=") {
-        let after = rest.split_once(')').and_then(|(_, rest)| rest.split_once(")}"));
-        let after = after.map_or("", |(_, after)| after);
-        call = format!("{before}{{127.0.0.1:…}}{after}");
-    }
-    let call = replaced(&call, "data={", "}", "data=…");
-    let call = replaced(&call, "data=0x", "}", "data=…}");
-    let call = replaced(&call, ", 0x", ",", ", …,");
-    let call = call.replace(" (Resource temporarily unavailable)", "");
-    let call = match call.split_once("IORING_ENTER_GETEVENTS") {
+/// Lo que cambia de una vez a otra: puertos, punteros y plazos.
+static ERASED: LazyLock<Varying> = LazyLock::new(|| {
+    Varying::new(&[
+        (r"\{sa_family=.*?\).*?\)\}", "{127.0.0.1:…}"),
+        (r"data=\{.*?\}", "data=…"),
+        (r"data=0x.*?\}", "data=…}"),
+        (r", 0x.*?,", ", …,"),
+        (r" \(Resource temporarily unavailable\)", ""),
         // Las demás banderas dependen de lo que sepan este núcleo y este strace.
-        Some((before, _)) => format!("{before}IORING_ENTER_GETEVENTS, …) = {}", result(&call)),
-        None => call,
-    };
-    let call = match call.split_once("  ") {
-        Some((before, _)) => format!("{before} = {}", result(&call)),
-        None => call,
-    };
-    shortened(&call)
-}
-
-/// Lo que devolvió una llamada.
-fn result(call: &str) -> &str {
-    call.rsplit_once("= ").map_or("", |(_, result)| result)
-}
-
-/// Cambia cada trozo que va de `start` a `end`, ellos incluidos.
-fn replaced(text: &str, start: &str, end: &str, with: &str) -> String {
-    let mut result = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once(start) {
-        let Some((_, after)) = after.split_once(end) else { break };
-        result += before;
-        result += with;
-        rest = after;
-    }
-    result + rest
-}
-
-/// Los milisegundos que duerme `epoll_wait`, si tiene un plazo.
-fn shortened(call: &str) -> String {
-    let Some((before, rest)) = call.split_once("], ") else { return call.to_owned() };
-    let Some((count, timeout)) = rest.split_once(", ") else { return call.to_owned() };
-    let Some((timeout, result)) = timeout.split_once(')') else { return call.to_owned() };
-    match timeout.parse::<u32>() {
-        Ok(1..) if call.starts_with("epoll_wait") => {
-            format!("{before}], {count}, PLAZO){result}")
-        }
-        _ => call.to_owned(),
-    }
-}
+        (r"IORING_ENTER_GETEVENTS.*= ", "IORING_ENTER_GETEVENTS, …) = "),
+        (r"  .*= ", " = "),
+        (r"^(epoll_wait.*?\], [^,]*, )[1-9][0-9]*\)", "${1}PLAZO)"),
+    ])
+});
 
 fn say(peer: &mut Peer, text: &str) -> Result<(), Failure> {
     peer.send(text)?;
@@ -115,10 +61,7 @@ fn say(peer: &mut Peer, text: &str) -> Result<(), Failure> {
 
 #[test]
 fn la_traza_del_eco_sobre_poll() -> Result<(), Failure> {
-    if !comparable()? {
-        return Ok(());
-    }
-    let traced = start(env!("CARGO_BIN_EXE_eco_poll"))?;
+    let Some(traced) = start(env!("CARGO_BIN_EXE_eco_poll"))? else { return Ok(()) };
     let echo = Conversation::with(traced.server().address());
     let mut ana = echo.peer("ana")?;
     let mut beto = echo.peer("beto")?;
@@ -132,10 +75,7 @@ fn la_traza_del_eco_sobre_poll() -> Result<(), Failure> {
 
 #[test]
 fn la_traza_del_eco_por_flanco() -> Result<(), Failure> {
-    if !comparable()? {
-        return Ok(());
-    }
-    let traced = start(env!("CARGO_BIN_EXE_eco_flanco"))?;
+    let Some(traced) = start(env!("CARGO_BIN_EXE_eco_flanco"))? else { return Ok(()) };
     traced.wait_for("epoll_ctl(", 2)?;
     let mut story = Story { traced: &traced, told: traced.calls()?.len() };
     let mut ana = Conversation::with(traced.server().address()).peer("ana")?;
@@ -146,15 +86,13 @@ fn la_traza_del_eco_por_flanco() -> Result<(), Failure> {
 
 #[test]
 fn la_traza_del_eco_sobre_io_uring() -> Result<(), Failure> {
-    if !comparable()? {
-        return Ok(());
-    }
     let traced = match start(env!("CARGO_BIN_EXE_eco_uring")) {
         Err(failure) if failure.to_string().contains("no permite usar io_uring") => {
-            return skip("la traza de io_uring", "este sistema no lo permite");
+            return tools::skip("este sistema no lo permite", "la traza de io_uring");
         }
         traced => traced?,
     };
+    let Some(traced) = traced else { return Ok(()) };
     let mut ana = Conversation::with(traced.server().address()).peer("ana")?;
     say(&mut ana, "uno\n")?;
     traced.settled()?;
@@ -168,10 +106,7 @@ fn la_traza_del_eco_sobre_io_uring() -> Result<(), Failure> {
 
 #[test]
 fn la_traza_del_chat_sobre_mio() -> Result<(), Failure> {
-    if !comparable()? {
-        return Ok(());
-    }
-    let traced = start(env!("CARGO_BIN_EXE_chat_mio"))?;
+    let Some(traced) = start(env!("CARGO_BIN_EXE_chat_mio"))? else { return Ok(()) };
     let room = Conversation::in_frames(traced.server().address());
     let mut ana = enter(&traced, &room, "ana", 1)?;
     let mut beto = enter(&traced, &room, "beto", 2)?;
@@ -185,10 +120,7 @@ fn la_traza_del_chat_sobre_mio() -> Result<(), Failure> {
 
 #[test]
 fn la_traza_del_chat_sobre_tokio() -> Result<(), Failure> {
-    if !comparable()? {
-        return Ok(());
-    }
-    let traced = start(env!("CARGO_BIN_EXE_chat_tokio"))?;
+    let Some(traced) = start(env!("CARGO_BIN_EXE_chat_tokio"))? else { return Ok(()) };
     traced.wait_for("EPOLL_CTL_ADD", 3)?;
     // Lo anterior es la carga del programa.
     let told = traced.calls()?.iter().position(|call| call.starts_with("epoll_create1"));

@@ -13,8 +13,8 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use harness::{Failure, Program, Signal, frame, raise_descriptor_limit};
-use mas_alla::strace::Traced;
 use multiplexacion::cli;
+use prose::Traced;
 
 /// Un servidor que se mide, y cómo se arranca.
 struct Subject {
@@ -118,7 +118,7 @@ impl Subject {
     }
 
     fn traced(&self) -> Result<Traced, Failure> {
-        Traced::start(&self.path()?, &self.arguments(), "all")
+        Traced::start(&self.path()?, &self.arguments(), "all", &["-f", "-s", "64"])
     }
 
     /// Cuántos hilos tiene con mil clientes, y cuánta memoria ocupa cada uno de ellos.
