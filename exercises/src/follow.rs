@@ -6,23 +6,17 @@
 
 use std::env;
 use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use harness::{Exit, Failure, Program, Running, Stream, eventually};
+use harness::{Exit, Failure, Running, Stream, eventually, tools};
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
+use prose::{LIMIT, Quoted, as_here, program, quoted, shell, with_process};
 
 use crate::{Outcome, ensure, panics};
-
-/// Lo que puede tardar cualquier cosa: la más lenta espera a que venza un plazo de cinco segundos.
-const LIMIT: Duration = Duration::from_secs(60);
-
-/// Los programas que usan los enunciados y pueden faltar.
-const TOOLS: [&str; 5] = ["nc", "curl", "ss", "ps", "pgrep"];
 
 /// Sigue con `script` las órdenes de `statement`: las de sus bloques `console` y las que cita entre
 /// comillas de código y nombran el puerto. Todas: la que `script` no siga es un fallo.
@@ -31,29 +25,19 @@ const TOOLS: [&str; 5] = ["nc", "curl", "ss", "ps", "pgrep"];
 /// Una orden no termina bien, o no responde lo que dice el enunciado, o nadie la sigue.
 pub fn follow(statement: &str, script: impl FnOnce(&mut Hands) -> Outcome) -> Outcome {
     let mut hands = Hands::before(statement)?;
-    if let Some(why) = hands.impossible_here()? {
-        // Directo al descriptor: una prueba que no prueba nada no debe pasar en silencio.
-        writeln!(io::stderr(), "AVISO: sin seguir el enunciado de {}: {why}.", hands.id)?;
+    if !hands.possible_here()? {
         return Ok(());
     }
     script(&mut hands).map_err(|failure| hands.explain(failure))?;
     hands.finish()
 }
 
-/// Una orden citada.
-#[derive(Debug)]
-struct Quoted {
-    command: String,
-    /// Lo que el enunciado dice que se ve después.
-    answer: Vec<String>,
-    followed: bool,
-}
-
 /// Quien sigue un enunciado: sus terminales y su teclado.
 #[derive(Debug)]
 pub struct Hands {
     id: String,
-    commands: Vec<Quoted>,
+    /// Las órdenes, y si ya se siguieron.
+    commands: Vec<(Quoted, bool)>,
     /// El puerto que nombra el enunciado, y el que dio el núcleo.
     quoted_port: String,
     port: u16,
@@ -67,8 +51,7 @@ pub struct Hands {
 /// Otra terminal, en la que hay algo en marcha. Al soltarla, se termina.
 #[derive(Debug)]
 pub struct Terminal {
-    command: String,
-    answer: Vec<String>,
+    quoted: Quoted,
     running: Running,
 }
 
@@ -84,25 +67,31 @@ impl Hands {
             .split_once(&format!("{run} --port "))
             .map(|(_, rest)| rest.chars().take_while(char::is_ascii_digit).collect())
             .unwrap_or_default();
-        let mut commands = commands(statement, &quoted_port);
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
         let test = format!("cargo curso probar {id}");
-        for quoted in &mut commands {
-            // Es lo que se está haciendo.
-            quoted.followed = quoted.command == test;
-        }
+        let mut commands = quoted(&root.join(format!("exercises/{id}/enunciado.md")), statement)?;
+        commands.retain(|quoted| {
+            let names = |what: &str| !what.is_empty() && quoted.command.contains(what);
+            !quoted.in_a_sentence || names(" ") && (names(&quoted_port) || names("$(pgrep "))
+        });
         for order in [&test, &run] {
             ensure(commands.iter().any(|quoted| quoted.command.contains(order.as_str())), || {
                 format!("El enunciado debe decir «{order}», y no lo dice.")
             })?;
         }
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
+        // Probarlo es lo que se está haciendo.
+        let followed = |quoted: Quoted| {
+            let already = quoted.command == test;
+            (quoted, already)
+        };
+        let commands = commands.into_iter().map(followed).collect();
         Ok(Hands {
             id,
             commands,
             quoted_port,
             port: 0,
             server: None,
-            folder: folder.to_owned(),
+            folder: root.to_owned(),
             alarm: Alarm::new()?,
         })
     }
@@ -118,8 +107,8 @@ impl Hands {
     /// El enunciado no la cita, o no dice a tiempo dónde escucha.
     pub fn serve(&mut self, start: &str) -> Outcome {
         // Con `exec`, el proceso que se arranca es el servidor, y no quien lo arrancó.
-        let command = format!("exec {}", self.take(start)?.0);
-        let server = self.shell(&command, "").spawn()?;
+        let command = format!("exec 2>&1; exec {}", self.take(start)?.command);
+        let server = shell(&self.folder, &command).spawn()?;
         let line = server.wait_for_line(Stream::Stdout, "Escuchando en ", LIMIT)?;
         let port = line.rsplit(':').next().and_then(|port| port.parse().ok());
         self.port = port.ok_or_else(|| Failure::new(format!("No se entiende «{line}».")))?;
@@ -140,17 +129,19 @@ impl Hands {
     /// # Errors
     /// Los de [`Hands::run`].
     pub fn run_typing(&mut self, start: &str, typed: &str) -> Result<String, Failure> {
-        let (command, mut answer) = self.take(start)?;
-        let exit = self.shell(&command, "").run_to_end(typed, LIMIT)?;
+        let mut quoted = self.take(start)?;
+        let exit = prose::run(&self.folder, &quoted.command, typed)?;
         let seen = on_screen(&exit);
-        ensure(exit.code == Some(0), || format!("«{command}» acabó mal, y dijo:\n{seen}"))?;
+        ensure(exit.code == Some(0), || {
+            format!("«{}» acabó mal, y dijo:\n{seen}", quoted.command)
+        })?;
         // En la terminal se ve también lo que se teclea.
         for line in typed.lines() {
-            if let Some(at) = answer.iter().position(|shown| shown == line) {
-                answer.remove(at);
+            if let Some(at) = quoted.answer.iter().position(|shown| shown == line) {
+                quoted.answer.remove(at);
             }
         }
-        same(&command, &answer, &seen)?;
+        same(&quoted, &seen)?;
         Ok(seen)
     }
 
@@ -161,13 +152,14 @@ impl Hands {
     /// # Errors
     /// El enunciado no la cita, o no se puede arrancar.
     pub fn open(&mut self, start: &str) -> Result<Terminal, Failure> {
-        let (command, answer) = self.take(start)?;
-        let asleep = format!("sleep() {{ : < '{}'; }}; ", self.alarm.path.display());
-        let mut program = self.shell(&command, &asleep);
+        let quoted = self.take(start)?;
+        let asleep = format!("sleep() {{ : < '{}'; }}", self.alarm.path.display());
+        let script = format!("{asleep}; exec 2>&1; {}", quoted.command);
+        let mut program = shell(&self.folder, &script);
         if start.starts_with("cargo run") {
             program = program.on_terminal(80, 24);
         }
-        Ok(Terminal { command, answer, running: program.spawn()? })
+        Ok(Terminal { quoted, running: program.spawn()? })
     }
 
     /// Espera a que haya tantas conexiones con el servidor, aceptadas o no.
@@ -216,81 +208,46 @@ impl Hands {
 
     /// La orden que empieza así y aún no se ha seguido o, si ya se siguieron todas, otra vez la
     /// primera; lista para ejecutarse, y con lo que el enunciado dice que responde.
-    fn take(&mut self, start: &str) -> Result<(String, Vec<String>), Failure> {
-        let places =
-            || (0..self.commands.len()).filter(|&at| self.commands[at].command.starts_with(start));
-        let place = places().find(|&at| !self.commands[at].followed).or_else(|| places().next());
+    fn take(&mut self, start: &str) -> Result<Quoted, Failure> {
+        let places = || {
+            (0..self.commands.len()).filter(|&at| self.commands[at].0.command.starts_with(start))
+        };
+        let place = places().find(|&at| !self.commands[at].1).or_else(|| places().next());
         let at = place.ok_or_else(|| {
             Failure::new(format!("El enunciado no cita ninguna orden que empiece por «{start}»."))
         })?;
-        self.commands[at].followed = true;
-        let answer = self.commands[at].answer.clone();
-        Ok((self.as_here(&self.commands[at].command)?, answer))
+        self.commands[at].1 = true;
+        let quoted = self.commands[at].0.clone();
+        Ok(Quoted { command: self.as_here(&quoted.command)?, ..quoted })
     }
 
     /// La orden, con el puerto, los ejecutables y los números de proceso de aquí.
     fn as_here(&self, command: &str) -> Result<String, Failure> {
+        let mut here = command.to_owned();
+        if !self.quoted_port.is_empty() {
+            here = here.replace(&self.quoted_port, &self.port.to_string());
+        }
+        let run = format!("cargo curso ejecutar {} --port {}", self.id, self.port);
         let exercise = format!(
             "env CURSO_PUERTO={} '{}' --ignored --exact ejecutar --nocapture --test-threads=2",
             self.port,
             env::current_exe()?.display()
         );
-        let run = format!("cargo curso ejecutar {} --port {}", self.id, self.port);
-        let mut here = command.to_owned();
-        if !self.quoted_port.is_empty() {
-            here = here.replace(&self.quoted_port, &self.port.to_string());
-        }
-        here = here
-            .replace(&run, &exercise)
-            .replace("cargo run --bin ", &format!("'{}'/", lessons()?.display()))
-            .replace(" -- ", " ");
-        if let Some((before, rest)) = here.split_once("$(pgrep ") {
-            let (question, after) = rest.split_once(')').unwrap_or((rest, ""));
-            let names = |word: &str| self.id.starts_with(word) && word.len() > 5;
-            ensure(question.split(' ').any(names), || {
-                format!("«pgrep {question}» no encuentra el proceso de {}.", self.id)
-            })?;
-            let pid = self.server.as_ref().map_or(0, Running::pid);
-            here = format!("{before}{pid}{after}");
-        }
-        Ok(here)
+        let here = as_here(&here)?.replace(&run, &exercise);
+        with_process(&here, &self.id, self.server.as_ref().map_or(0, Running::pid))
     }
 
-    /// Una orden, en `bash`, sin intermediario (`http_proxy`). `curl`, como en una terminal: allí no
-    /// enseña el progreso de lo que se ve llegar.
-    fn shell(&self, command: &str, before: &str) -> Program {
-        let prelude = "curl() { command curl -s \"$@\"; }; cd \"$0\" && exec 2>&1";
-        let script = format!("{before}{prelude}; {command}");
-        Program::new("bash").env("no_proxy", "*").arg("-c").arg(script).arg(&self.folder)
-    }
-
-    /// Por qué no se puede seguir en esta máquina, si no se puede.
-    ///
-    /// En la integración continua (variable `CI`), que instala las herramientas, no se perdona
-    /// ninguna.
-    fn impossible_here(&self) -> Result<Option<String>, Failure> {
-        let folders = env::var_os("PATH").unwrap_or_default();
-        let installed =
-            |tool: &str| env::split_paths(&folders).any(|folder| folder.join(tool).is_file());
-        let uses = |tool: &str| {
-            let words = |quoted: &Quoted| {
-                quoted.command.split(|c: char| !c.is_alphanumeric()).any(|word| word == tool)
-            };
-            self.commands.iter().any(words)
-        };
-        let missing = TOOLS.into_iter().find(|tool| uses(tool) && !installed(tool));
-        let mut why = missing.map(|tool| format!("no está «{tool}»"));
-        for quoted in &self.commands {
-            let lesson = quoted.command.strip_prefix("cargo run --bin ");
-            let program = lesson.and_then(|rest| rest.split(' ').next());
-            if program.is_some_and(|name| lessons().is_ok_and(|all| !all.join(name).is_file())) {
-                why = why.or(Some("falta compilar la lección, con «cargo build»".to_owned()));
+    /// Si se puede seguir en esta máquina. Si no, lo dice.
+    fn possible_here(&self) -> Result<bool, Failure> {
+        let untested = format!("el enunciado de {}", self.id);
+        let commands = || self.commands.iter().map(|(quoted, _)| &*quoted.command);
+        for lesson in commands().filter_map(|command| command.strip_prefix("cargo run --bin ")) {
+            let name = lesson.split(' ').next().unwrap_or_default();
+            if !program(name)?.is_file() {
+                return tools::missing("falta compilar la lección, con «cargo build»", &untested);
             }
         }
-        match why {
-            Some(why) if env::var_os("CI").is_some() => Err(Failure::new(format!("Aquí {why}."))),
-            why => Ok(why),
-        }
+        prose::possible(commands(), &untested)
     }
 
     fn explain(&self, failure: Failure) -> Failure {
@@ -302,7 +259,7 @@ impl Hands {
 
     /// Comprueba que se siguieron todas, y que el servidor ha sobrevivido.
     fn finish(self) -> Outcome {
-        if let Some(quoted) = self.commands.iter().find(|quoted| !quoted.followed) {
+        if let Some((quoted, _)) = self.commands.iter().find(|(_, followed)| !followed) {
             return Err(Failure::new(format!(
                 "El enunciado cita «{}», y la prueba no la sigue.",
                 quoted.command
@@ -342,20 +299,13 @@ impl Terminal {
     /// No termina a tiempo, o el enunciado dice que responde otra cosa.
     pub fn ends(self) -> Result<(String, Option<i32>), Failure> {
         self.running.close_stdin();
-        let exit = self
-            .running
-            .wait(LIMIT)
-            .map_err(|failure| failure.within(format!("En otra terminal, «{}».", self.command)))?;
+        let exit = self.running.wait(LIMIT).map_err(|failure| {
+            failure.within(format!("En otra terminal, «{}».", self.quoted.command))
+        })?;
         let seen = on_screen(&exit);
-        same(&self.command, &self.answer, &seen)?;
+        same(&self.quoted, &seen)?;
         Ok((seen, exit.code))
     }
-}
-
-/// La carpeta de los programas de las lecciones: la de encima de la de las pruebas.
-fn lessons() -> io::Result<PathBuf> {
-    let ours = env::current_exe()?;
-    Ok(ours.parent().and_then(Path::parent).unwrap_or(Path::new(".")).to_owned())
 }
 
 /// Lo que se ve, sin lo que dice por su cuenta el arnés de pruebas de Rust.
@@ -365,50 +315,9 @@ fn on_screen(exit: &Exit) -> String {
 }
 
 /// Comprueba que se vea lo que dice el enunciado, si lo dice.
-fn same(command: &str, answer: &[String], seen: &str) -> Outcome {
-    let (shown, got) = (as_compared(&answer.join("\n")), as_compared(seen));
-    if shown.is_empty() || shown == got {
-        return Ok(());
-    }
-    Err(Failure::new(format!("«{command}» no responde lo que dice el enunciado."))
-        .section("El enunciado dice", shown.lines().map(str::to_owned))
-        .section("Y responde", got.lines().map(str::to_owned)))
-}
-
-/// Sin espacios al final, y sin la fecha, que es siempre otra.
-fn as_compared(text: &str) -> String {
-    let undated = |line| if str::starts_with(line, "Date: ") { "Date: (ahora)" } else { line };
-    let lines: Vec<&str> = text.lines().map(str::trim_end).map(undated).collect();
-    lines.join("\n").trim().to_owned()
-}
-
-/// Las órdenes de un enunciado, por orden.
-fn commands(statement: &str, port: &str) -> Vec<Quoted> {
-    let mut found: Vec<Quoted> = Vec::new();
-    let new =
-        |command: &str| Quoted { command: command.to_owned(), answer: vec![], followed: false };
-    let mut block = None;
-    for line in statement.lines() {
-        if let Some(kind) = line.strip_prefix("```") {
-            block = if block.is_none() { Some(kind == "console") } else { None };
-        } else if block == Some(true) {
-            match (line.strip_prefix("$ "), found.last_mut()) {
-                (Some(command), _) => found.push(new(command)),
-                (None, Some(last)) => match last.command.strip_suffix('\\') {
-                    Some(start) => last.command = format!("{start}{}", line.trim_start()),
-                    None => last.answer.push(line.trim_end().to_owned()),
-                },
-                (None, None) => {}
-            }
-        } else if block.is_none() && !port.is_empty() {
-            let quoted = line.split('`').skip(1).step_by(2);
-            let orders = quoted.filter(|text| {
-                text.contains(' ') && (text.contains(port) || text.contains("$(pgrep "))
-            });
-            found.extend(orders.map(new));
-        }
-    }
-    found
+fn same(quoted: &Quoted, seen: &str) -> Outcome {
+    let compared = quoted.answers(seen, |text| text.trim().to_owned());
+    compared.map_err(|failure| failure.within(format!("{}: «{}»", quoted.place, quoted.command)))
 }
 
 /// Los bytes que están sin enviar, o sin confirmar, en cada conexión que ese puerto de esta máquina
@@ -449,21 +358,5 @@ impl Alarm {
 impl Drop for Alarm {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.path);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn las_órdenes_están_en_los_bloques_y_entre_comillas() {
-        let statement = "Usa `nc 127.0.0.1 8802` y mira `write`.\n\n```console\n$ uno \\\n    dos\n\
-                         responde\n$ tres\n```\n\n```text\n$ esto no\n```\n\
-                         Abre `http://127.0.0.1:8802/`.\n";
-        let found = commands(statement, "8802");
-        let texts: Vec<&str> = found.iter().map(|quoted| quoted.command.as_str()).collect();
-        assert_eq!(texts, ["nc 127.0.0.1 8802", "uno dos", "tres"]);
-        assert_eq!(found[1].answer, ["responde"]);
     }
 }

@@ -13,18 +13,19 @@ pub fn installed(tool: &str) -> bool {
     env::split_paths(&folders).any(|folder| folder.join(tool).is_file())
 }
 
-/// Si se puede usar `tool`. Si no, [deja constancia](skip) de que queda `untested` sin probar.
+/// Si se puede usar `tool`. Si no, [deja constancia](missing) de que queda `untested` sin probar.
+pub fn available(tool: &str, untested: &str) -> Result<bool, Failure> {
+    if installed(tool) { Ok(true) } else { missing(&format!("no está «{tool}»"), untested) }
+}
+
+/// Deja constancia de que aquí falta algo que se puede instalar: no se puede probar.
 ///
 /// En la integración continua (variable `CI`), que instala lo que hace falta, es un fallo.
-pub fn available(tool: &str, untested: &str) -> Result<bool, Failure> {
-    if installed(tool) {
-        return Ok(true);
-    }
-    let reason = format!("no está «{tool}»");
+pub fn missing(reason: &str, untested: &str) -> Result<bool, Failure> {
     if env::var_os("CI").is_some() {
-        return Err(Failure::new(notice(&reason, untested)));
+        return Err(Failure::new(notice(reason, untested)));
     }
-    skip(&reason, untested).map(|()| false)
+    skip(reason, untested).map(|()| false)
 }
 
 /// Deja constancia de lo que esta máquina no permite probar, y por qué.
