@@ -3,29 +3,25 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::ffi::{OsStr, OsString};
-use std::io::{self, BufRead, BufReader, IsTerminal};
+use std::io::{self, IsTerminal};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::thread;
+use std::time::Duration;
 
 use multiplexacion::cli::{self, Trouble};
 use multiplexacion::errors;
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
 use serde::Deserialize;
 
+use crate::group::{self, gather, joined};
 use crate::paint;
 
 /// Lo que puede tardar una compilación sin que nadie se pregunte si pasa algo.
 const PATIENCE: Duration = Duration::from_secs(1);
-
-/// Cada cuánto se mira si una compilación ha de dejarse.
-const GLANCE: Duration = Duration::from_millis(50);
 
 /// Lo que salió de compilar.
 #[derive(Debug, Default)]
@@ -108,32 +104,31 @@ impl Build {
     /// # Errors
     /// No se puede ejecutar cargo.
     pub(crate) fn run(mut self) -> Result<Built, Trouble> {
-        let child = self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let may_be_cut = self.limit.is_some() || self.abandoned.is_some();
         if may_be_cut {
             // En su propio grupo: si hay que terminarlo, con los rustc que haya arrancado.
-            child.process_group(0);
+            self.command.process_group(0);
         }
-        let mut child = child.spawn().map_err(|error| {
+        let mut child = group::spawn(&mut self.command).map_err(|error| {
             Trouble::new(
                 format!("no se puede ejecutar cargo: {}", errors::reason(&error)),
                 "instala Rust con rustup (https://rustup.rs)",
             )
         })?;
-        let complaints = child
-            .stderr
-            .take()
-            .map(|pipe| thread::spawn(move || io::read_to_string(pipe).unwrap_or_default()));
+        let said = gather(child.stdout.take(), |pipe| io::read_to_string(pipe).unwrap_or_default());
+        let complaints =
+            gather(child.stderr.take(), |pipe| io::read_to_string(pipe).unwrap_or_default());
         let patience = self.aloud.then(ask_for_patience);
-        let deadline = may_be_cut.then(|| Deadline::start(&child, self.limit, self.abandoned));
-        let mut built = Built::default();
-        for line in child.stdout.take().into_iter().flat_map(|pipe| BufReader::new(pipe).lines()) {
-            built.take(&line?);
-        }
-        child.wait()?;
+        let status = if may_be_cut {
+            let limit = self.limit.unwrap_or(Duration::MAX);
+            group::wait(&mut child, limit, &self.abandoned.unwrap_or_default())?
+        } else {
+            Some(child.wait()?)
+        };
+        let mut built = Built { late: status.is_none(), ..Built::default() };
+        joined(said).lines().for_each(|line| built.take(line));
+        built.complaints = joined(complaints);
         drop(patience);
-        built.late = deadline.is_some_and(Deadline::expired);
-        built.complaints = complaints.and_then(|thread| thread.join().ok()).unwrap_or_default();
         Ok(built)
     }
 }
@@ -151,43 +146,6 @@ fn ask_for_patience() -> Option<Sender<()>> {
         }
     });
     Some(done)
-}
-
-/// Un proceso que, pasado su tiempo o si nadie lo espera, muere con todo su grupo.
-struct Deadline {
-    done: Sender<()>,
-    watch: JoinHandle<bool>,
-}
-
-impl Deadline {
-    fn start(
-        child: &Child,
-        limit: Option<Duration>,
-        abandoned: Option<Arc<AtomicBool>>,
-    ) -> Deadline {
-        let group = Pid::from_raw(child.id().cast_signed());
-        let (done, finished) = mpsc::channel::<()>();
-        let started = Instant::now();
-        let watch = thread::spawn(move || {
-            let expired = || {
-                limit.is_some_and(|limit| started.elapsed() >= limit)
-                    || abandoned.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed))
-            };
-            while finished.recv_timeout(GLANCE) == Err(RecvTimeoutError::Timeout) {
-                if expired() {
-                    return killpg(group, Signal::SIGKILL).is_ok();
-                }
-            }
-            false
-        });
-        Deadline { done, watch }
-    }
-
-    /// Ya terminó: si fue porque se le acabó el tiempo.
-    fn expired(self) -> bool {
-        drop(self.done);
-        self.watch.join().unwrap_or(false)
-    }
 }
 
 impl Built {

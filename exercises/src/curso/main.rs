@@ -8,6 +8,7 @@
 //! | `mistake` | las soluciones equivocadas, que son cambios sobre la buena |
 //! | `progress` | lo ya superado, en un archivo de texto |
 //! | `build`, `trial` | compilar las pruebas con cargo; ejecutarlas con un límite y leer su resultado |
+//! | `group` | esperar a un proceso con un límite, y terminarlo con lo que haya arrancado |
 //! | `workshop` | un paquete de usar y tirar con muchas versiones de cada ejercicio |
 //! | `paint` | colores, marcas y anchos |
 
@@ -15,6 +16,7 @@ mod arguments;
 mod build;
 mod commands;
 mod course;
+mod group;
 mod mistake;
 mod paint;
 mod progress;

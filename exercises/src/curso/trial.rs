@@ -1,18 +1,19 @@
 //! Ejecutar las pruebas de un ejercicio con un límite, y leer qué dicen.
 
 use std::collections::VecDeque;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::panic::resume_unwind;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle, ScopedJoinHandle};
-use std::time::{Duration, Instant};
+use std::process::{Command, ExitStatus};
+use std::sync::atomic::AtomicBool;
+use std::thread::{self, ScopedJoinHandle};
+use std::time::Duration;
 
 use multiplexacion::cli::Trouble;
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
+
+use crate::group::{self, gather, joined};
 
 /// Lo que pueden durar las pruebas de un ejercicio. Cada una tiene su propio límite, más corto:
 /// aquí solo llega un proceso que ni siquiera puede decir que se le acabó el tiempo.
@@ -105,11 +106,10 @@ impl Trial {
     ) -> Result<Trial, Trouble> {
         // En su propio grupo: si hay que terminarlo, con todo lo que haya arrancado.
         command.arg(AT_ONCE).env_remove("RUST_BACKTRACE").process_group(0);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn()?;
-        let (stdout, stderr) = (gather(child.stdout.take()), gather(child.stderr.take()));
-        let status = wait(&mut child, limit, abandoned)?;
-        let _ = killpg(Pid::from_raw(child.id().cast_signed()), Signal::SIGKILL);
+        let mut child = group::spawn(&mut command)?;
+        let stdout = gather(child.stdout.take(), |pipe| condensed(pipe, KEPT));
+        let stderr = gather(child.stderr.take(), |pipe| condensed(pipe, KEPT));
+        let status = group::wait(&mut child, limit, abandoned)?;
         let (stdout, stderr) = (joined(stdout), joined(stderr));
         let tests = parse(&stdout);
         let broken = explain(status, limit, &stdout, &stderr).or_else(|| lost(&tests, &stdout));
@@ -145,10 +145,6 @@ impl Trial {
     }
 }
 
-fn gather(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
-    thread::spawn(move || pipe.map(|pipe| condensed(pipe, KEPT)).unwrap_or_default())
-}
-
 /// Lo que se escribe por `pipe`, sin lo que nadie leería: del principio, qué pruebas pasan, y de
 /// cada informe, sus últimas `kept` líneas. Se lee todo, para que el proceso no se detenga.
 fn condensed(pipe: impl Read, kept: usize) -> String {
@@ -173,28 +169,6 @@ fn condensed(pipe: impl Read, kept: usize) -> String {
     }
     text.extend(section);
     text
-}
-
-fn joined(thread: JoinHandle<String>) -> String {
-    thread.join().unwrap_or_default()
-}
-
-/// Espera a que termine; nada, si hubo que terminarlo.
-fn wait(
-    child: &mut Child,
-    limit: Duration,
-    abandoned: &AtomicBool,
-) -> io::Result<Option<ExitStatus>> {
-    let deadline = Instant::now() + limit;
-    while Instant::now() < deadline && !abandoned.load(Ordering::Relaxed) {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
-        thread::sleep(Duration::from_millis(3));
-    }
-    let _ = killpg(Pid::from_raw(child.id().cast_signed()), Signal::SIGKILL);
-    child.wait()?;
-    Ok(None)
 }
 
 fn explain(
