@@ -7,9 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use assert_cmd::Command;
-use harness::{Failure, Program, Signal, Stream};
-use nix::sys::signal::kill;
-use nix::unistd::Pid;
+use harness::{Failure, Program, Signal, Stream, tools};
 use tempfile::TempDir;
 
 /// El programa, con `folder` por carpeta de ejercicios.
@@ -206,10 +204,7 @@ fn vigilar_se_deja_aunque_no_termine_de_compilar_y_la_terminal_queda_como_estaba
         shell.eventually("cargo empezara", LIMIT, || !cargo().is_empty())?;
         shell.write_stdin(end);
         if let Some(signal) = signal {
-            let pid = shell.pid();
-            let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
-            let child = children.trim().parse().map(Pid::from_raw).unwrap();
-            kill(child, signal).map_err(std::io::Error::from)?;
+            shell.signal_child(signal)?;
         }
         shell.wait_for_line(Stream::Stdout, "fin", LIMIT)?;
         let output = shell.stdout();
@@ -257,8 +252,10 @@ server.serve_forever()
 
 #[test]
 fn un_servidor_en_python_se_evalúa_y_se_explica_dónde_falla() {
-    let found = std::process::Command::new("python3").arg("--version").output();
-    assert!(found.is_ok(), "Esta prueba necesita python3: instálalo con «apt install python3».");
+    assert!(
+        tools::installed("python3"),
+        "Esta prueba necesita python3: instálalo con «apt install python3»."
+    );
     let course = small_course();
     fs::write(course.path().join("mi eco.py"), NAIVE_ECHO).unwrap();
     let order = ["evaluar", "02_02", "--", "python3", "mi eco.py"];

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use harness::tools;
 use multiplexacion::cli::Trouble;
 
 use crate::commands::COURSE;
@@ -50,11 +51,9 @@ pub fn peers() -> Option<PathBuf> {
 
 /// Si hay un programa con ese nombre en el PATH.
 pub fn installed(name: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
     // nginx suele estar con los programas del sistema, fuera del PATH de un usuario.
-    std::env::split_paths(&path)
-        .chain(["/usr/sbin".into(), "/usr/local/sbin".into()])
-        .any(|folder| folder.join(name).is_file())
+    let system = ["/usr/sbin", "/usr/local/sbin"];
+    tools::installed(name) || system.iter().any(|folder| Path::new(folder).join(name).is_file())
 }
 
 /// Con el mismo perfil y en la misma carpeta en que se compiló este programa.

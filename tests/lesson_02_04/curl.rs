@@ -1,7 +1,5 @@
 //! `curl`, un cliente que no hemos escrito nosotros.
 
-use std::net::TcpListener;
-
 use harness::{Exit, Failure, Program, Server, tools};
 
 use crate::web::{self, BODY, GET, SOON, exchange, serves_a_latecomer, without_dates};
@@ -132,10 +130,7 @@ fn curl_habla_http_2_sin_avisar_y_se_le_rechaza_limpiamente() -> Result<(), Fail
 
 #[test]
 fn curl_recibe_la_página_por_ipv6() -> Result<(), Failure> {
-    if TcpListener::bind("[::1]:0").is_err() {
-        return tools::skip("esta máquina no tiene IPv6", "IPv6");
-    }
-    if !tools::available("curl", "IPv6")? {
+    if !tools::ipv6("IPv6")? || !tools::available("curl", "IPv6")? {
         return Ok(());
     }
     let server = web::server(&["--host", "::1"])?;

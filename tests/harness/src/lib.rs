@@ -68,7 +68,7 @@
 //! | `transcript` | [`Transcript`]: quién hizo qué y cuándo; sus apuntes están en `log` |
 //! | `failure`, `comparison`, `readable`, `replay`, `shell`, `wording` | el informe y sus piezas |
 //! | `program` | [`Program`], [`Running`], [`Server`]: arrancar, escuchar lo que dicen, mirar `/proc` |
-//! | [`tools`] | los programas que pueden faltar: `nc`, `curl`, `strace`… |
+//! | [`tools`] | lo que puede faltar en una máquina: `nc`, `curl`, `strace`, IPv6… |
 //! | `system_call` | [`SystemCall`]: el nombre de la llamada en la que duerme un hilo |
 //! | `stage`, `stages/` | [`Stage`], [`stages`](stages()): lo que se pide en cada lección |
 //!

@@ -1,9 +1,10 @@
-//! Programas que una máquina puede no tener.
+//! Lo que una máquina puede no tener: programas, IPv6.
 //!
-//! Una prueba a la que le falta el suyo lo dice, y no pasa en silencio.
+//! Una prueba a la que le falta algo lo dice, y no pasa en silencio.
 
 use std::env;
 use std::io::{self, Write};
+use std::net::{Ipv6Addr, TcpListener};
 
 use crate::failure::Failure;
 
@@ -26,6 +27,14 @@ pub fn missing(reason: &str, untested: &str) -> Result<bool, Failure> {
         return Err(Failure::new(notice(reason, untested)));
     }
     skip(reason, untested).map(|()| false)
+}
+
+/// Si esta máquina tiene IPv6. Si no, deja constancia de que queda `untested` sin probar.
+pub fn ipv6(untested: &str) -> Result<bool, Failure> {
+    if TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok() {
+        return Ok(true);
+    }
+    skip("esta máquina no tiene IPv6", untested).map(|()| false)
 }
 
 /// Deja constancia de lo que esta máquina no permite probar, y por qué.
