@@ -20,9 +20,6 @@ use crate::{Outcome, ensure, panics};
 
 /// Sigue con `script` las órdenes de `statement`: las de sus bloques `console` y las que cita entre
 /// comillas de código y nombran el puerto. Todas: la que `script` no siga es un fallo.
-///
-/// # Errors
-/// Una orden no termina bien, o no responde lo que dice el enunciado, o nadie la sigue.
 pub fn follow(statement: &str, script: impl FnOnce(&mut Hands) -> Outcome) -> Outcome {
     let mut hands = Hands::before(statement)?;
     if !hands.possible_here()? {
@@ -102,9 +99,6 @@ impl Hands {
     }
 
     /// Arranca, con la orden que empieza por `start`, el servidor con el que hablan las demás.
-    ///
-    /// # Errors
-    /// El enunciado no la cita, o no dice a tiempo dónde escucha.
     pub fn serve(&mut self, start: &str) -> Outcome {
         // Con `exec`, el proceso que se arranca es el servidor, y no quien lo arrancó.
         let command = format!("exec 2>&1; exec {}", self.take(start)?.command);
@@ -116,18 +110,13 @@ impl Hands {
         Ok(())
     }
 
-    /// Ejecuta la orden que empieza por `start` hasta que termine, y devuelve lo que se ve.
-    ///
-    /// # Errors
-    /// El enunciado no la cita, o dice que responde otra cosa, o la orden acaba mal.
+    /// Ejecuta la orden que empieza por `start` hasta que termine, y devuelve lo que se ve. Es un fallo
+    /// si acaba mal, o si no es lo que dice el enunciado.
     pub fn run(&mut self, start: &str) -> Result<String, Failure> {
         self.run_typing(start, "")
     }
 
     /// Lo mismo, con alguien que teclea `typed` y después Ctrl-D.
-    ///
-    /// # Errors
-    /// Los de [`Hands::run`].
     pub fn run_typing(&mut self, start: &str, typed: &str) -> Result<String, Failure> {
         let mut quoted = self.take(start)?;
         let exit = prose::run(&self.folder, &quoted.command, typed)?;
@@ -148,9 +137,6 @@ impl Hands {
     /// La ejecuta en otra terminal, y vuelve cuando ya está en marcha. Si llega a un `sleep`, duerme
     /// hasta [`Hands::wake`]. El cliente de la lección, que escribe distinto en una terminal, la tiene
     /// de verdad.
-    ///
-    /// # Errors
-    /// El enunciado no la cita, o no se puede arrancar.
     pub fn open(&mut self, start: &str) -> Result<Terminal, Failure> {
         let quoted = self.take(start)?;
         let asleep = format!("sleep() {{ : < '{}'; }}", self.alarm.path.display());
@@ -163,18 +149,12 @@ impl Hands {
     }
 
     /// Espera a que haya tantas conexiones con el servidor, aceptadas o no.
-    ///
-    /// # Errors
-    /// No llegan a tiempo.
     pub fn wait_for_connections(&self, count: usize) -> Outcome {
         let what = format!("hubiera {count} conexiones con el servidor");
         eventually(&what, LIMIT, || unsent(self.port).is_ok_and(|all| all.len() == count))
     }
 
     /// Espera a que a alguien no le quepa ya lo que el servidor le envía.
-    ///
-    /// # Errors
-    /// No ocurre a tiempo.
     pub fn wait_for_a_full_buffer(&self) -> Outcome {
         eventually("el servidor tuviera algo sin enviar", LIMIT, || {
             unsent(self.port).is_ok_and(|all| all.iter().any(|&bytes| bytes > 0))
@@ -182,26 +162,17 @@ impl Hands {
     }
 
     /// Espera a que el servidor escriba una línea con eso.
-    ///
-    /// # Errors
-    /// No la escribe a tiempo.
     pub fn wait_for_server(&self, text: &str) -> Outcome {
         let server = self.server.as_ref().ok_or_else(|| Failure::new("No hay servidor."))?;
         server.wait_for_line(Stream::Stdout, text, LIMIT).map(drop)
     }
 
     /// Espera a que en alguna terminal alguien duerma en un `sleep`, y lo despierta.
-    ///
-    /// # Errors
-    /// Nadie llega a dormirse.
     pub fn wake(&self) -> Outcome {
         eventually("alguien durmiera en un `sleep`", LIMIT, || self.alarm.ring().is_ok())
     }
 
     /// La deja sin ejecutar, por lo que dice `_why`.
-    ///
-    /// # Errors
-    /// El enunciado no la cita.
     pub fn leave(&mut self, start: &str, _why: &str) -> Outcome {
         self.take(start).map(drop)
     }
@@ -281,9 +252,6 @@ impl Terminal {
     }
 
     /// Espera a que se vea eso.
-    ///
-    /// # Errors
-    /// No aparece a tiempo.
     pub fn shows(&self, text: &str) -> Outcome {
         self.running.wait_for_text(Stream::Stdout, text, LIMIT)
     }
@@ -294,9 +262,6 @@ impl Terminal {
     }
 
     /// Ctrl-D, y espera a que termine: lo que se vio, y el código de salida.
-    ///
-    /// # Errors
-    /// No termina a tiempo, o el enunciado dice que responde otra cosa.
     pub fn ends(self) -> Result<(String, Option<i32>), Failure> {
         self.running.close_stdin();
         let exit = self.running.wait(LIMIT).map_err(|failure| {

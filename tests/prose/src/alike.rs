@@ -52,9 +52,6 @@ pub fn figures_named(text: &str) -> String {
 }
 
 /// Comprueba que se vea lo que está escrito. `plain` quita de los dos lo que es de cada vez.
-///
-/// # Errors
-/// Se ve otra cosa.
 pub fn same(written: &str, seen: &str, plain: impl Fn(&str) -> String) -> Result<(), Failure> {
     let [written, seen] = [written, seen].map(|text| plain(&on_screen(text)));
     if written == seen {
@@ -76,9 +73,6 @@ fn on_screen(text: &str) -> String {
 }
 
 /// Comprueba que las líneas de `excerpt` estén, en su orden, entre las de hoy.
-///
-/// # Errors
-/// Falta alguna, o no está en su sitio.
 pub fn in_order(excerpt: &[String], today: &[String]) -> Result<(), Failure> {
     let mut rest = today.iter();
     let Some(missing) = excerpt.iter().find(|line| !rest.any(|now| now == *line)) else {
@@ -92,9 +86,6 @@ pub fn in_order(excerpt: &[String], today: &[String]) -> Result<(), Failure> {
 /// Comprueba que la sesión de ese archivo sea la de hoy.
 ///
 /// Con `INSTA_UPDATE=always`, si es otra, la escribe en su sitio.
-///
-/// # Errors
-/// Es otra, o no se puede leer.
 pub fn recorded(file: &Path, today: &str, plain: impl Fn(&str) -> String) -> Result<(), Failure> {
     let compared = same(&fs::read_to_string(file).unwrap_or_default(), today, plain);
     if compared.is_err() && env::var("INSTA_UPDATE").is_ok_and(|mode| mode == "always") {
@@ -111,12 +102,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn los_números_iguales_lo_siguen_siendo() {
+    fn se_quita_lo_que_varía_y_los_números_iguales_lo_siguen_siendo() {
         assert_eq!(figures_named("7 de 70, y 7 otra vez"), "N1 de N2, y N1 otra vez");
-    }
-
-    #[test]
-    fn las_reglas_van_en_orden() {
         let varying = Varying::new(&[("([0-9]+) ms", "$1 s"), ("[0-9]+", "N")]);
         assert_eq!(varying.erased("12 ms"), "N s");
     }

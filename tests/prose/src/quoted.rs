@@ -22,12 +22,8 @@ pub struct Quoted {
 }
 
 impl Quoted {
-    /// Comprueba que `seen` sea lo que dice el texto. Si no dice nada, cualquier cosa lo es.
-    ///
-    /// `plain` quita de los dos lo que es de cada vez.
-    ///
-    /// # Errors
-    /// Es otra cosa.
+    /// Comprueba, como [`same`], que `seen` sea lo que dice el texto. Si no dice nada, cualquier cosa
+    /// lo es.
     pub fn answers(&self, seen: &str, plain: impl Fn(&str) -> String) -> Result<(), Failure> {
         let written = self.answer.join("\n");
         if written.trim().is_empty() { Ok(()) } else { same(&written, seen, plain) }
@@ -36,9 +32,6 @@ impl Quoted {
 
 /// Las órdenes de un texto, en orden: las líneas que empiezan por `$ ` en sus bloques `console`, y en
 /// las sesiones que incluyen, y lo que va entre comillas de código en sus frases.
-///
-/// # Errors
-/// No está alguna sesión de las que incluye.
 pub fn quoted(file: &Path, text: &str) -> io::Result<Vec<Quoted>> {
     let mut found = Vec::new();
     // Dentro de un bloque, si es de órdenes.

@@ -31,17 +31,11 @@ pub fn shell(folder: &Path, command: &str) -> Program {
 
 /// La ejecuta hasta que termine, con alguien que teclea `typed` y después Ctrl-D. Las dos salidas
 /// van mezcladas, como en una terminal.
-///
-/// # Errors
-/// No se puede ejecutar, o no termina a tiempo.
 pub fn run(folder: &Path, command: &str, typed: &str) -> Result<Exit, Failure> {
     shell(folder, &format!("exec 2>&1; {command}")).run_to_end(typed, LIMIT)
 }
 
 /// La orden, con los ejecutables de esta compilación en lugar de `cargo run` y `target/debug/`.
-///
-/// # Errors
-/// No se sabe dónde están.
 pub fn as_here(command: &str) -> io::Result<String> {
     // Una ruta puede llevar espacios, y la orden puede estar ya entre comillas.
     let plain = |letter: char| letter.is_alphanumeric() || "/._-+".contains(letter);
@@ -55,10 +49,8 @@ pub fn as_here(command: &str) -> io::Result<String> {
         .replace(" -- ", " "))
 }
 
-/// La orden, con el número `pid` donde pregunta con `pgrep` por el proceso que se llama `name`.
-///
-/// # Errors
-/// Pregunta por otro.
+/// La orden, con el número `pid` donde pregunta con `pgrep` por el proceso que se llama `name`. Que
+/// pregunte por otro es un fallo.
 pub fn with_process(command: &str, name: &str, pid: u32) -> Result<String, Failure> {
     static QUESTION: LazyLock<Regex> = LazyLock::new(|| regex(r"\$\(pgrep ([^)]*)\)"));
     // Basta el principio del nombre, si no puede ser el de otro.
@@ -74,19 +66,13 @@ pub fn with_process(command: &str, name: &str, pid: u32) -> Result<String, Failu
 }
 
 /// El ejecutable de esta compilación que se llama así: está encima de los de las pruebas.
-///
-/// # Errors
-/// No se sabe dónde está este programa.
 pub fn program(name: &str) -> io::Result<PathBuf> {
     let ours = env::current_exe()?;
     Ok(ours.parent().and_then(Path::parent).unwrap_or(Path::new(".")).join(name))
 }
 
 /// Si en esta máquina está todo lo que usan esas órdenes. Si no, deja constancia de que queda
-/// `untested` sin probar.
-///
-/// # Errors
-/// Falta algo, y esto es la integración continua (variable `CI`), que lo instala.
+/// `untested` sin probar; en la integración continua, que lo instala, es un fallo.
 pub fn possible<'a>(
     commands: impl IntoIterator<Item = &'a str>,
     untested: &str,

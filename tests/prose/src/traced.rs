@@ -23,10 +23,8 @@ pub struct Traced {
 
 impl Traced {
     /// Si aquí se puede comparar con las trazas del texto, que son de Linux en x86-64. Si no, deja
-    /// constancia de que queda `untested` sin probar.
-    ///
-    /// # Errors
-    /// Falta `strace`, y esto es la integración continua (variable `CI`), que lo instala.
+    /// constancia de que queda `untested` sin probar; en la integración continua, que lo instala, es
+    /// un fallo.
     pub fn comparable(untested: &str) -> Result<bool, Failure> {
         if cfg!(target_arch = "x86_64") {
             return possible(["strace"], untested);
@@ -36,9 +34,6 @@ impl Traced {
 
     /// Arranca `program` con esos argumentos y anota las llamadas de `calls`, como las nombra
     /// `strace -e trace=…`, con las demás opciones de `options`.
-    ///
-    /// # Errors
-    /// No se pudo arrancar, o no escucha.
     pub fn start(
         program: &Path,
         arguments: &[&str],
@@ -69,17 +64,11 @@ impl Traced {
     }
 
     /// Lo que ha anotado `strace`, tal como lo escribe.
-    ///
-    /// # Errors
-    /// No se puede leer.
     pub fn log(&self) -> Result<String, Failure> {
         Ok(fs::read_to_string(&self.log)?)
     }
 
     /// Las llamadas que ya han terminado, en orden, sin el número de proceso que añade `strace -f`.
-    ///
-    /// # Errors
-    /// No se puede leer lo anotado.
     pub fn calls(&self) -> Result<Vec<String>, Failure> {
         let text = self.log()?;
         let lines = text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
@@ -94,9 +83,6 @@ impl Traced {
     }
 
     /// Espera a que haya al menos `times` llamadas que contengan `text`.
-    ///
-    /// # Errors
-    /// No las hubo.
     pub fn wait_for(&self, text: &str, times: usize) -> Result<(), Failure> {
         self.server.eventually(&format!("hiciera {times} veces «{text}»"), DEFAULT_LIMIT, || {
             let calls = self.calls().unwrap_or_default();
@@ -105,9 +91,6 @@ impl Traced {
     }
 
     /// Cuántas llamadas lleva, cuando deja de hacerlas.
-    ///
-    /// # Errors
-    /// No deja de hacerlas.
     pub fn settled(&self) -> Result<usize, Failure> {
         let (mut count, mut since) = (0, Instant::now());
         eventually("el servidor se durmiera", DEFAULT_LIMIT, || {
@@ -122,9 +105,6 @@ impl Traced {
 
     /// Espera a que terminen el servidor y, después, quien lo observaba: cómo acabó, y todo lo
     /// anotado.
-    ///
-    /// # Errors
-    /// No terminan a tiempo.
     pub fn ended(&self) -> Result<(Exit, String), Failure> {
         let exit = self.server.wait(DEFAULT_LIMIT)?;
         eventually("strace anotara el final", DEFAULT_LIMIT, || {
