@@ -3,13 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
-use std::io;
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
+use harness::procfs::ProcResult;
+use harness::procfs::net::{self, TcpNetEntry, TcpState};
+use harness::procfs::process::Process;
 use harness::{
     Conversation, Exit, Failure, Peer, Program, Running, Server, Signal, Stream, eventually,
     numbered_lines, raise_descriptor_limit, stages,
@@ -240,13 +241,12 @@ fn t2_10_se_puede_volver_a_arrancar_en_el_mismo_puerto_al_momento() -> Outcome {
     serves_somebody(second.address())
 }
 
-/// Si el núcleo recuerda una conexión terminada de ese puerto: `/proc/net/tcp`, estado 06.
-fn is_in_time_wait(port: u16) -> io::Result<bool> {
-    let local = format!(":{port:04X}");
-    Ok(fs::read_to_string("/proc/net/tcp")?.lines().any(|line| {
-        let fields: Vec<&str> = line.split_whitespace().collect();
-        fields.len() > 3 && fields[1].ends_with(&local) && fields[3] == "06"
-    }))
+/// Si el núcleo recuerda una conexión terminada de ese puerto.
+fn is_in_time_wait(port: u16) -> ProcResult<bool> {
+    let remembered = |entry: &TcpNetEntry| {
+        entry.local_address.port() == port && entry.state == TcpState::TimeWait
+    };
+    Ok(net::tcp()?.iter().any(remembered))
 }
 
 #[test]
@@ -283,11 +283,13 @@ fn t2_12_si_los_clientes_de_prueba_fallan_el_servidor_se_para_igualmente() -> Ou
 /// El límite de descriptores con el que al programa, ya en marcha, le quedan `free`.
 fn limit_leaving_free(free: usize) -> Result<u64, Failure> {
     let server = program().arg("--serve").without_inherited_descriptors().start()?;
-    let mut taken = BTreeSet::new();
-    for entry in fs::read_dir(format!("/proc/{}/fd", server.pid()))? {
-        taken.insert(entry?.file_name().to_string_lossy().parse::<u64>().ok());
-    }
-    Ok((0..).filter(|number| !taken.contains(&Some(*number))).nth(free).unwrap_or_default())
+    let taken = server.ask_kernel(|process| {
+        process
+            .fd()?
+            .map(|open| Ok(open?.fd.cast_unsigned().into()))
+            .collect::<ProcResult<BTreeSet<u64>>>()
+    })?;
+    Ok((0..).filter(|number| !taken.contains(number)).nth(free).unwrap_or_default())
 }
 
 #[test]
@@ -317,11 +319,9 @@ fn limit_address_space(server: &Running, bytes: &str) -> Outcome {
     Ok(())
 }
 
-/// `VmSize` de `/proc/PID/status`, en bytes.
+/// La memoria virtual de un programa en marcha, en bytes.
 fn virtual_memory(server: &Running) -> Result<u64, Failure> {
-    let status = fs::read_to_string(format!("/proc/{}/status", server.pid()))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmSize:"));
-    let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    let kib = server.ask_kernel(Process::status)?.vmsize;
     kib.map(|kib| kib * 1024).ok_or_else(|| Failure::new("no se encuentra VmSize"))
 }
 
@@ -417,15 +417,14 @@ fn is_idle_for(server: &Running, milliseconds: u64) -> bool {
 }
 
 /// Veces que cada hilo se ha dormido por su voluntad, y por tanto ha despertado.
-fn awakenings(server: &Running) -> Result<BTreeMap<PathBuf, String>, Failure> {
-    let mut switches = BTreeMap::new();
-    for task in fs::read_dir(format!("/proc/{}/task", server.pid()))? {
-        let path = task?.path();
-        let status = fs::read_to_string(path.join("status"))?;
-        let line = status.lines().find(|line| line.starts_with("voluntary_ctxt_switches"));
-        switches.insert(path, line.unwrap_or_default().to_owned());
-    }
-    Ok(switches)
+fn awakenings(server: &Running) -> Result<BTreeMap<i32, Option<u64>>, Failure> {
+    server.ask_kernel(|process| {
+        let threads = process.tasks()?.map(|thread| {
+            let thread = thread?;
+            Ok((thread.tid, thread.status()?.voluntary_ctxt_switches))
+        });
+        threads.collect()
+    })
 }
 
 #[test]

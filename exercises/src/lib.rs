@@ -16,17 +16,17 @@
 //! |---|---|
 //! | `outcome` | [`Outcome`], [`ensure`], [`ensure_equal`]: lo que devuelve una prueba |
 //! | `limit` | [`within`], [`Task`]: ejecutar algo en un hilo, con un límite |
-//! | `stuck` | en qué llamada al sistema duerme un hilo |
+//! | `activity` | en qué llamada al sistema duerme un hilo, y qué conviene preguntarse |
 //! | `panics` | los pánicos, contados en español |
 //! | `by_hand` | [`by_hand`](by_hand()), [`by_hand_calling`]: el ejercicio, fuera de las pruebas |
 //! | `follow` | [`follow`](follow()), [`Hands`]: las órdenes de un enunciado, contra su solución |
 
+mod activity;
 mod by_hand;
 mod follow;
 mod limit;
 mod outcome;
 mod panics;
-mod stuck;
 
 pub use by_hand::{by_hand, by_hand_calling};
 pub use follow::{Hands, Terminal, follow};

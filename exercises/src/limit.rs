@@ -4,10 +4,10 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use harness::Failure;
+use harness::{Failure, Thread};
 
+use crate::activity::Activity;
 use crate::panics::{self, Panic};
-use crate::stuck::ThreadPlace;
 
 /// Ante un fallo, lo que se espera a que el código termine y diga por qué.
 const AFTERMATH: Duration = Duration::from_millis(50);
@@ -35,7 +35,7 @@ pub fn within<T: Send + 'static>(
 pub struct Task<T> {
     what: String,
     outcome: Receiver<Result<T, Panic>>,
-    thread: Option<ThreadPlace>,
+    thread: Option<Thread>,
 }
 
 impl<T: Send + 'static> Task<T> {
@@ -52,10 +52,10 @@ impl<T: Send + 'static> Task<T> {
         let (introduce, introduced) = mpsc::channel();
         thread::Builder::new().name("tu código".to_owned()).spawn(move || {
             // Quien espera puede haberse ido: entonces ya contó su fallo.
-            let _ = introduce.send(ThreadPlace::of_this_thread());
+            let _ = introduce.send(Thread::current());
             let _ = report.send(panics::contain(work));
         })?;
-        let thread = introduced.recv().ok().flatten();
+        let thread = introduced.recv().ok();
         Ok(Task { what: what.to_owned(), outcome, thread })
     }
 
@@ -85,7 +85,7 @@ impl<T: Send + 'static> Task<T> {
     /// que hace después de que se fueran.
     pub fn explain_what_it_does(&self, failure: Failure) -> Failure {
         self.explain_end(failure).unwrap_or_else(|failure| {
-            match self.thread.as_ref().and_then(ThreadPlace::activity) {
+            match self.thread.and_then(Activity::of) {
                 Some(activity) => {
                     failure.section("Mientras tanto", [format!("tu código {}", activity.doing)])
                 }
@@ -112,7 +112,7 @@ impl<T: Send + 'static> Task<T> {
     /// Se le mira muchas veces en lugar de contar el procesador que gasta: en una máquina ocupada,
     /// quien gira gasta poco, pero siempre está despierto o en la cola para estarlo.
     pub fn spins(&self, span: Duration) -> bool {
-        let Some(thread) = &self.thread else { return false };
+        let Some(thread) = self.thread else { return false };
         let awake = (0..GLANCES).filter(|_| {
             thread::sleep(span / GLANCES);
             thread.is_awake().unwrap_or(false)
@@ -127,7 +127,7 @@ impl<T: Send + 'static> Task<T> {
             self.what
         );
         let failure = Failure::new(headline);
-        match self.thread.as_ref().and_then(ThreadPlace::activity) {
+        match self.thread.and_then(Activity::of) {
             Some(activity) => failure
                 .section("Dónde está", [format!("tu código {}", activity.doing)])
                 .hint(activity.question),

@@ -1,9 +1,9 @@
-//! Saber si un proceso duerme, según el núcleo (`/proc/PID/status`, proc(5)).
+//! Saber si un proceso duerme, según el núcleo (proc(5)).
 
-use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use harness::procfs::process::Process;
 use harness::{Failure, Running};
 
 use crate::{LIMIT, Outcome};
@@ -20,7 +20,7 @@ struct Status {
     /// Si espera a que algo lo despierte.
     asleep: bool,
     /// Las veces que ha dejado el procesador por propia voluntad: para esperar.
-    naps: u64,
+    naps: Option<u64>,
 }
 
 /// Comprueba que el proceso llega a dormir `span` de un tirón.
@@ -56,32 +56,14 @@ pub(crate) fn settles(running: &Running) -> Outcome {
 
 /// Memoria en KiB: la reservada para datos (`VmData`) y la ocupada de verdad (`VmRSS`).
 pub(crate) fn memory(running: &Running) -> Result<(u64, u64), Failure> {
-    let report = report(running)?;
-    Ok((number(&report, "VmData")?, number(&report, "VmRSS")?))
+    let status = running.ask_kernel(Process::status)?;
+    // Un proceso que ha terminado y nadie ha recogido no tiene memoria de la que hablar.
+    status.vmdata.zip(status.vmrss).ok_or_else(|| {
+        Failure::new("El núcleo no dice cuánta memoria tiene el proceso: ¿ha terminado?")
+    })
 }
 
 fn status(running: &Running) -> Result<Status, Failure> {
-    let report = report(running)?;
-    let asleep = field(&report, "State")?.starts_with('S');
-    Ok(Status { asleep, naps: number(&report, "voluntary_ctxt_switches")? })
-}
-
-fn report(running: &Running) -> Result<String, Failure> {
-    fs::read_to_string(format!("/proc/{}/status", running.pid()))
-        .map_err(|error| running.explain(error.into()))
-}
-
-fn number(report: &str, name: &str) -> Result<u64, Failure> {
-    let value = field(report, name)?;
-    let digits = value.split_whitespace().next().unwrap_or_default();
-    digits.parse().map_err(|_| Failure::new(format!("El núcleo dice «{name}: {value}».")))
-}
-
-fn field<'a>(report: &'a str, name: &str) -> Result<&'a str, Failure> {
-    let mut fields = report.lines().filter_map(|line| line.split_once(':'));
-    let found = fields.find(|(field, _)| *field == name);
-    // Un proceso que ha terminado y nadie ha recogido no tiene memoria de la que hablar.
-    found.map(|(_, value)| value.trim()).ok_or_else(|| {
-        Failure::new(format!("El núcleo no dice «{name}» del proceso: ¿ha terminado?"))
-    })
+    let status = running.ask_kernel(Process::status)?;
+    Ok(Status { asleep: status.state.starts_with('S'), naps: status.voluntary_ctxt_switches })
 }

@@ -6,6 +6,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::os::unix::ffi::OsStringExt;
 
+use harness::procfs::process::Process;
 use harness::{Exit, Failure, Program, tools};
 
 use crate::web::{PROGRAM, SOON, assert_snapshot};
@@ -144,9 +145,7 @@ fn un_puerto_privilegiado_se_explica_en_una_línea() -> Result<(), Failure> {
     }
     // El 79, finger, que ya nadie usa.
     let words = ["--port", "79"];
-    let is_root = fs::read_to_string("/proc/self/status")?.lines().any(|line| {
-        line.strip_prefix("Uid:").is_some_and(|ids| ids.split_whitespace().nth(1) == Some("0"))
-    });
+    let is_root = Process::myself()?.status()?.euid == 0;
     let exit = if !is_root {
         run(words)?
     } else if tools::available("setpriv", untested)? {

@@ -1,10 +1,10 @@
 //! ¿Está dormido? El núcleo lleva la cuenta.
 
-use std::fs;
-use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use harness::procfs::ProcResult;
+use harness::procfs::process::{Process, Task};
 use harness::{Failure, Running};
 
 use crate::web::SOON;
@@ -19,31 +19,20 @@ struct Activity(Vec<ThreadActivity>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct ThreadActivity {
-    tid: String,
+    tid: i32,
     asleep: bool,
     /// Veces que dejó el procesador por su voluntad, porque no tenía nada que hacer.
-    voluntary_switches: u64,
+    voluntary_switches: Option<u64>,
     /// Tiempo de procesador, si el núcleo lo cuenta con esta precisión.
     nanoseconds: Option<u64>,
 }
 
 impl Activity {
-    fn of(process: &Running) -> io::Result<Activity> {
-        let mut threads = Vec::new();
-        for entry in fs::read_dir(format!("/proc/{}/task", process.pid()))? {
-            let folder = entry?.path();
-            let status = fs::read_to_string(folder.join("status"))?;
-            let schedule = fs::read_to_string(folder.join("schedstat")).ok();
-            threads.push(ThreadActivity {
-                tid: folder.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-                asleep: field(&status, "State").is_some_and(|state| state.starts_with('S')),
-                voluntary_switches: field(&status, "voluntary_ctxt_switches")
-                    .and_then(|count| count.parse().ok())
-                    .ok_or(io::ErrorKind::InvalidData)?,
-                nanoseconds: schedule.and_then(|text| text.split(' ').next()?.parse().ok()),
-            });
-        }
-        threads.sort_by(|a, b| a.tid.cmp(&b.tid));
+    fn of(process: &Running) -> Result<Activity, Failure> {
+        let mut threads: Vec<ThreadActivity> = process.ask_kernel(|process| {
+            process.tasks()?.map(|thread| ThreadActivity::of(&thread?)).collect()
+        })?;
+        threads.sort_by_key(|thread| thread.tid);
         Ok(Activity(threads))
     }
 
@@ -52,10 +41,16 @@ impl Activity {
     }
 }
 
-/// El valor de una línea `nombre: valor` de `/proc/PID/status`.
-fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
-    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
-    Some(line.trim())
+impl ThreadActivity {
+    fn of(thread: &Task) -> ProcResult<ThreadActivity> {
+        let status = thread.status()?;
+        Ok(ThreadActivity {
+            tid: thread.tid,
+            asleep: status.state.starts_with('S'),
+            voluntary_switches: status.voluntary_ctxt_switches,
+            nanoseconds: thread.schedstat().ok().map(|times| times.sum_exec_runtime),
+        })
+    }
 }
 
 /// Espera a que todos sus hilos se duerman: dos miradas seguidas ven lo mismo.
@@ -91,8 +86,8 @@ pub(crate) fn stays_asleep(process: &Running, span: Duration) -> Result<(), Fail
 
 /// La mayor memoria residente que ha llegado a tener, en KiB.
 pub(crate) fn peak_memory(process: &Running) -> Result<u64, Failure> {
-    let status = fs::read_to_string(format!("/proc/{}/status", process.pid()))?;
-    field(&status, "VmHWM")
-        .and_then(|value| value.split(' ').next()?.parse().ok())
+    let status = process.ask_kernel(Process::status)?;
+    status
+        .vmhwm
         .ok_or_else(|| Failure::new("El núcleo no dice cuánta memoria ha usado el servidor."))
 }

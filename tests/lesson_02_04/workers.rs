@@ -1,24 +1,19 @@
 //! Varios bucles en un puerto, y un puerto para un solo servidor.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::net::SocketAddr;
 
+use harness::procfs::net::{self, TcpNetEntry, TcpState};
 use harness::{Failure, Signal};
 
 use crate::story::Story;
 use crate::web::{self, SOON, ask, conversation, expect_page};
 
-/// Cuántos sockets escuchan en ese puerto de 127.0.0.1 (proc(5), `/proc/net/tcp`).
+/// Cuántos sockets escuchan ahí.
 fn listeners(address: SocketAddr) -> Result<usize, Failure> {
-    let local = format!("0100007F:{:04X}", address.port());
-    let table = fs::read_to_string("/proc/net/tcp")?;
-    let listening = |line: &&str| {
-        let mut fields = line.split_whitespace().skip(1);
-        // El estado 0A es LISTEN.
-        fields.next() == Some(&local) && fields.nth(1) == Some("0A")
-    };
-    Ok(table.lines().filter(listening).count())
+    let listens =
+        |entry: &&TcpNetEntry| entry.local_address == address && entry.state == TcpState::Listen;
+    Ok(net::tcp()?.iter().filter(listens).count())
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use harness::procfs::process::Process;
 use harness::{Conversation, Failure, Peer, Program, Server, Signal, chat, eventually};
 
 const CHATS: [&str; 2] = [env!("CARGO_BIN_EXE_chat_mio"), env!("CARGO_BIN_EXE_chat_tokio")];
@@ -156,17 +157,14 @@ fn sin_nada_que_hacer_no_gastan_procesador() -> Result<(), Failure> {
         |server, room| {
             let ana = chat::join(room, "ana")?;
             let beto = chat::join(room, "beto")?;
-            let switches = || -> Result<String, Failure> {
-                let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid()))?;
-                let line = status.lines().find(|line| line.starts_with("voluntary"));
-                Ok(line.unwrap_or_default().to_owned())
-            };
+            let switches =
+                || Ok::<_, Failure>(server.ask_kernel(Process::status)?.voluntary_ctxt_switches);
             // Que termine lo que estuviera haciendo; después, ni un despertar.
             let mut last = switches()?;
             eventually("el servidor se durmiera", LIMIT, || {
                 std::thread::sleep(A_WHILE);
                 let now = switches().unwrap_or_default();
-                std::mem::replace(&mut last, now.clone()) == now
+                std::mem::replace(&mut last, now) == now
             })?;
             drop((ana, beto));
             Ok(())

@@ -4,6 +4,8 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
+use procfs::ProcError;
+
 /// Lo que se esperaba y no ocurrió, con todo lo que hace falta para entenderlo.
 ///
 /// [`Display`](fmt::Display) y [`Debug`] escriben el mismo informe: así una prueba que devuelve
@@ -132,6 +134,21 @@ impl Error for Failure {}
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         Self::new(format!("Falló una operación del sistema: {}.", errors::reason(&error)))
+    }
+}
+
+/// Para usar `?` con lo que el núcleo cuenta en `/proc`.
+impl From<ProcError> for Failure {
+    fn from(error: ProcError) -> Self {
+        let place = match &error {
+            ProcError::PermissionDenied(path)
+            | ProcError::NotFound(path)
+            | ProcError::Incomplete(path)
+            | ProcError::Io(_, path) => path.as_deref(),
+            _ => None,
+        };
+        let place = place.unwrap_or("/proc".as_ref()).display();
+        Self::new(format!("El núcleo no dice lo que se le pregunta en {place}."))
     }
 }
 

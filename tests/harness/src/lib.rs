@@ -69,7 +69,7 @@
 //! | `failure`, `comparison`, `readable`, `replay`, `shell`, `wording` | el informe y sus piezas |
 //! | `program` | [`Program`], [`Running`], [`Server`]: arrancar, escuchar lo que dicen, mirar `/proc` |
 //! | [`tools`] | lo que puede faltar en una máquina: `nc`, `curl`, `strace`, IPv6… |
-//! | `system_call` | [`SystemCall`]: el nombre de la llamada en la que duerme un hilo |
+//! | `thread` | [`Thread`], [`Doing`]: en qué llamada duerme un hilo; su nombre, en `system_call` |
 //! | `stage`, `stages/` | [`Stage`], [`stages`](stages()): lo que se pide en cada lección |
 //!
 //! Ninguna espera carece de límite ([`DEFAULT_LIMIT`] si no se dice otro), y ninguna espera un
@@ -94,6 +94,7 @@ mod shell;
 mod stage;
 mod stages;
 mod system_call;
+mod thread;
 pub mod tools;
 mod transcript;
 mod waiting;
@@ -105,11 +106,12 @@ pub use limits::raise_descriptor_limit;
 pub use nix::sys::signal::Signal;
 pub use numbered_lines::numbered_lines;
 pub use peer::Peer;
+pub use procfs;
 pub use program::{Exit, Program, Running, Server, Stream};
 pub use response::Response;
 pub use sending::Sending;
 pub use stage::Stage;
 pub use stages::stages;
-pub use system_call::SystemCall;
+pub use thread::{Doing, Thread};
 pub use transcript::Transcript;
 pub use waiting::{DEFAULT_LIMIT, eventually};

@@ -1,7 +1,7 @@
 //! Programas: arrancarlos, esperar a que escuchen, leer lo que escriben y saber dónde se atascan.
 
+mod activity;
 mod output;
-mod procfs;
 mod running;
 mod terminal;
 

@@ -4,18 +4,17 @@ use std::env::consts::ARCH;
 
 /// Una llamada al sistema, de las que `/proc/PID/syscall` da solo el número (proc(5)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SystemCall {
+pub(crate) struct SystemCall {
     /// Como en su página del manual, sin la sección: `accept4`.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Si su primer argumento es un descriptor.
-    pub takes_descriptor: bool,
+    pub(crate) takes_descriptor: bool,
 }
 
 impl SystemCall {
     /// La que tiene ese número en esta arquitectura (x86_64 o aarch64), si es una en la que un
     /// programa de este curso pueda quedarse esperando.
-    #[must_use]
-    pub fn numbered(number: i64) -> Option<Self> {
+    pub(crate) fn numbered(number: i64) -> Option<Self> {
         let (name, takes_descriptor) = match (ARCH, number) {
             ("x86_64", 0) | ("aarch64", 63) => ("read", true),
             ("x86_64", 1) | ("aarch64", 64) => ("write", true),

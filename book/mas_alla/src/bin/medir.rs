@@ -5,14 +5,14 @@
 //! salto por un intermediario, `redis-server`.
 
 use std::env;
-use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use harness::{Failure, Program, Signal, frame, raise_descriptor_limit};
+use harness::procfs::process::Process;
+use harness::{Failure, Program, Running, Signal, frame, raise_descriptor_limit};
 use multiplexacion::cli;
 use prose::Traced;
 
@@ -127,7 +127,7 @@ impl Subject {
         mut greet: impl FnMut(&mut TcpStream) -> io::Result<()>,
     ) -> Result<(usize, String), Failure> {
         let server = Program::new(self.path()?).args(self.arguments()).start()?;
-        let empty = resident(server.pid())?;
+        let empty = resident(&server)?;
         let mut clients = Vec::new();
         for number in 1..=MANY {
             clients.push(connect(server.address())?);
@@ -137,7 +137,7 @@ impl Subject {
                 clients.iter().try_for_each(drain)?;
             }
         }
-        let bytes = (resident(server.pid())? - empty) * 1024 / MANY;
+        let bytes = (resident(&server)? - empty) * 1024 / MANY;
         Ok((server.threads()?.len(), format!("{} bytes", grouped(bytes))))
     }
 
@@ -254,8 +254,8 @@ fn meanwhile_stopped(
     if stopped {
         traced.server().signal(Signal::SIGSTOP)?;
         traced.server().eventually("se parara", harness::DEFAULT_LIMIT, || {
-            let status = fs::read_to_string(format!("/proc/{}/status", traced.server().pid()));
-            status.is_ok_and(|status| status.contains("State:\tt") || status.contains("State:\tT"))
+            let status = traced.server().ask_kernel(Process::status);
+            status.is_ok_and(|status| status.state.starts_with(['t', 'T']))
         })?;
     }
     action()?;
@@ -310,12 +310,12 @@ fn drain(client: &TcpStream) -> io::Result<()> {
     client.set_nonblocking(false)
 }
 
-/// La memoria que ocupa un proceso, en KiB (proc(5), VmRSS).
-fn resident(pid: u32) -> Result<usize, Failure> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kibibytes = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
-    kibibytes.ok_or_else(|| Failure::new("El núcleo no dice cuánta memoria ocupa el proceso."))
+/// La memoria que ocupa un programa, en KiB (proc(5), VmRSS).
+fn resident(server: &Running) -> Result<usize, Failure> {
+    let kibibytes = server.ask_kernel(Process::status)?.vmrss;
+    kibibytes
+        .and_then(|kibibytes| kibibytes.try_into().ok())
+        .ok_or_else(|| Failure::new("El núcleo no dice cuánta memoria ocupa el proceso."))
 }
 
 /// Cuántas llamadas salen a cada mensaje, con dos decimales: `3,02`.

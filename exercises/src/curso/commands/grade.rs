@@ -2,10 +2,10 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
-use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
+use harness::procfs::net::{self, TcpNetEntry, TcpState};
 use harness::{Exit, Failure, Program, Running, Server, Stage, eventually, stages};
 use multiplexacion::cli::{self, Trouble};
 
@@ -178,19 +178,14 @@ fn wait_for(address: SocketAddr, running: Option<&Running>) -> Result<(), Troubl
 
 /// Si alguien escucha en ese puerto, sin llamarlo: hay servidores que solo atienden a uno.
 fn is_open(address: SocketAddr) -> bool {
-    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(fs::read_to_string);
+    let tables = [net::tcp(), net::tcp6()];
     if tables.iter().all(Result::is_err) {
         return TcpStream::connect(address).is_ok();
     }
-    let port = format!(":{:04X}", address.port());
-    tables.into_iter().flatten().any(|table| table.lines().any(|line| listens(line, &port)))
-}
-
-/// Si esa línea es la de un socket que escucha (estado 0A, proc(5)) en el puerto `:0050`.
-fn listens(line: &str, port: &str) -> bool {
-    let mut fields = line.split_whitespace().skip(1);
-    let local = fields.next().is_some_and(|local| local.ends_with(port));
-    local && fields.nth(1) == Some("0A")
+    let port = address.port();
+    let listens =
+        |entry: TcpNetEntry| entry.local_address.port() == port && entry.state == TcpState::Listen;
+    tables.into_iter().flatten().flatten().any(listens)
 }
 
 /// Una palabra, como se escribe en una orden.

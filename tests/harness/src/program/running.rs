@@ -13,9 +13,11 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use procfs::ProcResult;
+use procfs::process::Process;
 
+use super::activity;
 use super::output::{Missing, Output, Stream};
-use super::procfs;
 use crate::failure::Failure;
 use crate::waiting::{self, poll};
 use crate::wording;
@@ -176,10 +178,10 @@ impl Running {
     /// Se la envía al programa que este arrancó: un intérprete de órdenes o `strace`, por ejemplo,
     /// la dejan para él.
     pub fn signal_child(&self, signal: Signal) -> Result<(), Failure> {
-        let child = procfs::descendants(self.pid).first().copied().ok_or_else(|| {
+        let child = self.children()?.first().copied().ok_or_else(|| {
             self.explain(Failure::new(format!("«{}» no ha arrancado nada.", self.name)))
         })?;
-        Ok(kill(as_nix_pid(child), signal).map_err(io::Error::from)?)
+        Ok(kill(Pid::from_raw(child), signal).map_err(io::Error::from)?)
     }
 
     /// Si sigue en marcha.
@@ -213,24 +215,37 @@ impl Running {
 
     /// El procesador que ha gastado, en modo usuario y en modo núcleo (de 10 en 10 ms).
     pub fn cpu_time(&self) -> Result<Duration, Failure> {
-        self.ask_kernel(procfs::cpu_time)
+        self.ask_kernel(activity::cpu_time)
     }
 
     /// Cuántos descriptores de archivo tiene abiertos.
     pub fn open_descriptors(&self) -> Result<usize, Failure> {
-        self.ask_kernel(procfs::open_descriptors)
+        self.ask_kernel(Process::fd_count)
     }
 
     /// Los nombres de sus hilos, en orden de creación (el núcleo los corta a 15 bytes).
     pub fn threads(&self) -> Result<Vec<String>, Failure> {
-        self.ask_kernel(procfs::thread_names)
+        self.ask_kernel(activity::thread_names)
     }
 
-    fn ask_kernel<T>(&self, question: impl Fn(u32) -> io::Result<T>) -> Result<T, Failure> {
-        question(self.pid).map_err(|_| {
+    /// Los procesos que ha arrancado y siguen ahí.
+    pub fn children(&self) -> Result<Vec<i32>, Failure> {
+        self.ask_kernel(activity::children)
+    }
+
+    /// Cualquier otra cosa que el núcleo cuente de él: `ask_kernel(Process::status)?.vmrss`.
+    pub fn ask_kernel<T>(
+        &self,
+        question: impl FnOnce(&Process) -> ProcResult<T>,
+    ) -> Result<T, Failure> {
+        self.process().and_then(|process| question(&process)).map_err(|_| {
             let headline = format!("El núcleo ya no sabe nada de «{}».", self.name);
             self.explain(Failure::new(headline))
         })
+    }
+
+    fn process(&self) -> ProcResult<Process> {
+        Process::new(self.pid.cast_signed())
     }
 
     // ---- Cuando algo no sale ---------------------------------------------------------------
@@ -258,13 +273,12 @@ impl Running {
     fn activities(&self) -> Vec<String> {
         // Quien acaba de cerrar su salida puede tardar un instante en terminar del todo.
         let patience = if self.stdout.has_ended() { LAST_WORDS } else { Duration::ZERO };
-        match poll(patience, || self.status()) {
-            Some(status) => {
-                self.hear_last_words();
-                vec![describe(status)]
-            }
-            None => procfs::thread_activities(self.pid).unwrap_or_default(),
-        }
+        let Some(status) = poll(patience, || self.status()) else {
+            let told = self.process().and_then(|process| activity::thread_activities(&process));
+            return told.unwrap_or_default();
+        };
+        self.hear_last_words();
+        vec![describe(status)]
     }
 
     /// Espera a que acabe de llegar lo que escribió antes de terminar.
@@ -315,10 +329,10 @@ impl Drop for Running {
             return;
         }
         // Hay servidores de varios procesos, y los hijos no se van con su padre.
-        let descendants = procfs::descendants(self.pid);
+        let descendants = activity::descendants(self.pid.cast_signed());
         let _ = child.kill();
         for descendant in descendants {
-            let _ = kill(as_nix_pid(descendant), Signal::SIGKILL);
+            let _ = kill(Pid::from_raw(descendant), Signal::SIGKILL);
         }
         let _ = child.wait();
     }

@@ -1,0 +1,114 @@
+//! Lo que el núcleo cuenta de un proceso (proc(5)).
+
+use std::time::Duration;
+
+use procfs::ProcResult;
+use procfs::process::Process;
+
+use crate::thread::{Doing, Thread};
+
+/// Hasta cuántos hilos se cuentan de uno en uno.
+const FEW_THREADS: usize = 12;
+
+/// Procesador consumido en modo usuario y en modo núcleo, con la resolución del reloj del núcleo
+/// (10 ms casi siempre).
+pub(super) fn cpu_time(process: &Process) -> ProcResult<Duration> {
+    let stat = process.stat()?;
+    let ticks = stat.utime + stat.stime;
+    Ok(Duration::from_micros(ticks * 1_000_000 / procfs::ticks_per_second()))
+}
+
+/// Los nombres de sus hilos, en orden de creación. El núcleo los corta a 15 bytes.
+pub(super) fn thread_names(process: &Process) -> ProcResult<Vec<String>> {
+    Ok(Thread::all_of(process)?.into_iter().filter_map(Thread::name).collect())
+}
+
+/// Qué hace cada hilo ahora mismo, hasta donde el núcleo quiera contarlo. Si son muchos, los que
+/// hacen lo mismo van juntos.
+pub(super) fn thread_activities(process: &Process) -> ProcResult<Vec<String>> {
+    // Sin nombre no está: acaba de terminar.
+    let all = Thread::all_of(process)?.into_iter().filter_map(|thread| {
+        Some(Activity { name: thread.name()?, tid: thread.tid, doing: describe(thread.doing()) })
+    });
+    Ok(told(&all.collect::<Vec<_>>()))
+}
+
+fn describe(doing: Option<Doing>) -> String {
+    match doing {
+        Some(Doing::Running) => "en marcha, gastando procesador".to_owned(),
+        Some(Doing::Calling { name, descriptor: Some(descriptor) }) => {
+            format!("en {name}(2), descriptor {descriptor}")
+        }
+        Some(Doing::Calling { name: "futex", .. }) => {
+            "en futex(2): espera un cerrojo u otro hilo".to_owned()
+        }
+        Some(Doing::Calling { name: "wait4", .. }) => {
+            "en wait4(2): espera a otro proceso".to_owned()
+        }
+        Some(Doing::Calling { name, .. }) => format!("en {name}(2)"),
+        Some(Doing::Sleeping(function)) => format!("duerme en {function} (núcleo)"),
+        None => "no se sabe qué hace".to_owned(),
+    }
+}
+
+/// Lo que hace un hilo.
+struct Activity {
+    name: String,
+    tid: i32,
+    doing: String,
+}
+
+fn told(all: &[Activity]) -> Vec<String> {
+    let alike =
+        |one: &Activity, other: &Activity| one.name == other.name && one.doing == other.doing;
+    let mut lines = Vec::new();
+    for (index, one) in all.iter().enumerate() {
+        let count = all.iter().filter(|other| alike(one, other)).count();
+        if all.len() <= FEW_THREADS || count == 1 {
+            lines.push(format!("hilo «{}» ({}): {}", one.name, one.tid, one.doing));
+        } else if !all[..index].iter().any(|other| alike(one, other)) {
+            lines.push(format!("{count} hilos «{}»: {}", one.name, one.doing));
+        }
+    }
+    lines
+}
+
+/// Los procesos que arrancó y siguen ahí.
+pub(super) fn children(process: &Process) -> ProcResult<Vec<i32>> {
+    let children = process.tasks()?.flatten().filter_map(|thread| thread.children().ok());
+    Ok(children.flatten().map(u32::cast_signed).collect())
+}
+
+/// Los procesos que arrancó, y los que arrancaron ellos.
+pub(super) fn descendants(pid: i32) -> Vec<i32> {
+    let mut found = vec![pid];
+    let mut next = 0;
+    while let Some(&parent) = found.get(next) {
+        found.extend(Process::new(parent).and_then(|parent| children(&parent)).unwrap_or_default());
+        next += 1;
+    }
+    found.split_off(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn los_hilos_que_hacen_lo_mismo_van_juntos_si_son_muchos() {
+        let doing = |tid: i32| if tid == 2 { "en accept(2)" } else { "en recv(2)" };
+        let activity = |tid| Activity { name: "eco".to_owned(), tid, doing: doing(tid).to_owned() };
+        let few: Vec<_> = (1..=3).map(activity).collect();
+        assert_eq!(told(&few)[2], "hilo «eco» (3): en recv(2)");
+        let many: Vec<_> = (1..=200).map(activity).collect();
+        assert_eq!(told(&many), ["199 hilos «eco»: en recv(2)", "hilo «eco» (2): en accept(2)"]);
+    }
+
+    #[test]
+    fn este_mismo_proceso_tiene_hilos_y_descriptores() {
+        let process = Process::myself().unwrap();
+        assert!(process.fd_count().unwrap() >= 3);
+        assert!(!thread_names(&process).unwrap().is_empty());
+        assert!(cpu_time(&process).is_ok());
+    }
+}
