@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
+use jiff::Timestamp;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
@@ -155,34 +155,18 @@ fn package(pages: &[Page], bodies: &[String]) -> String {
         );
         let _ = writeln!(spine, "<itemref idref=\"p{place}\"/>");
     }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
          <package xmlns=\"http://www.idpf.org/2007/opf\" version=\"3.0\" unique-identifier=\"id\" \
          xml:lang=\"es\">\n<metadata xmlns:dc=\"http://purl.org/dc/elements/1.1/\">\n\
          <dc:identifier id=\"id\">urn:multiplexacion:libro</dc:identifier>\n\
          <dc:title>{TITLE}</dc:title>\n<dc:language>es</dc:language>\n\
-         <meta property=\"dcterms:modified\">{}</meta>\n</metadata>\n<manifest>\n\
+         <meta property=\"dcterms:modified\">{:.0}</meta>\n</metadata>\n<manifest>\n\
          <item id=\"indice\" href=\"indice.xhtml\" media-type=\"application/xhtml+xml\" \
          properties=\"nav\"/>\n<item id=\"estilo\" href=\"estilo.css\" media-type=\"text/css\"/>\n\
          {manifest}</manifest>\n<spine>\n{spine}</spine>\n</package>\n",
-        timestamp(now)
+        Timestamp::now()
     )
-}
-
-/// Segundos desde 1970, como `2026-01-31T08:00:00Z`. El calendario es el de H. Hinnant,
-/// *chrono-Compatible Low-Level Date Algorithms*.
-fn timestamp(seconds: u64) -> String {
-    let (days, time) = (seconds / 86_400 + 719_468, seconds % 86_400);
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let (month, carry) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
-    let year = year + era * 400 + carry;
-    let (hour, minute, second) = (time / 3600, time / 60 % 60, time % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
 fn escape(text: &str) -> String {
@@ -192,14 +176,6 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn una_fecha_de_cada_clase() {
-        assert_eq!(timestamp(0), "1970-01-01T00:00:00Z");
-        assert_eq!(timestamp(951_782_399), "2000-02-28T23:59:59Z");
-        assert_eq!(timestamp(951_782_400), "2000-02-29T00:00:00Z");
-        assert_eq!(timestamp(1_798_761_599), "2026-12-31T23:59:59Z");
-    }
 
     #[test]
     fn el_html_pasa_a_xhtml() {

@@ -34,6 +34,14 @@ fn el_epub_se_puede_abrir() {
     let root = container.descendants().find_map(|node| node.attribute("full-path")).unwrap();
     let package = Document::parse(&files[root]).unwrap();
 
+    // `2026-01-31T08:00:00Z`, sin fracciones: es la única forma que admite la norma.
+    let modified = package.descendants().find_map(|node| {
+        node.text().filter(|_| node.attribute("property") == Some("dcterms:modified"))
+    });
+    let shape: String =
+        modified.unwrap().chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+    assert_eq!(shape, "0000-00-00T00:00:00Z");
+
     let items: BTreeMap<&str, &str> = package
         .descendants()
         .filter(|node| node.has_tag_name(("http://www.idpf.org/2007/opf", "item")))

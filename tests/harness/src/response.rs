@@ -1,6 +1,6 @@
 //! Una respuesta HTTP/1.1 (RFC 9112), leída sin perdonar nada.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 /// Más campos que estos no los manda nadie en este curso.
 const MAX_HEADERS: usize = 64;
@@ -114,50 +114,11 @@ impl Head {
     }
 }
 
-const MONTHS: [&str; 12] =
-    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-/// El 1 de enero de 1970 fue jueves.
-const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-
-/// `Sun, 06 Nov 1994 08:49:37 GMT`, con su día de la semana comprobado.
+/// `Sun, 06 Nov 1994 08:49:37 GMT`, con su día de la semana y sin ninguna otra de las formas que se
+/// admiten a quien lee.
 fn imf_fixdate(text: &str) -> Option<SystemTime> {
-    let (weekday, rest) = text.split_once(", ")?;
-    let [day, month, year, time, "GMT"] = *rest.split(' ').collect::<Vec<_>>() else {
-        return None;
-    };
-    let [hour, minute, second] = *time.split(':').collect::<Vec<_>>() else {
-        return None;
-    };
-    let month = MONTHS.iter().position(|name| *name == month)? as u64 + 1;
-    let days = days_since_epoch(digits(year, 4)?, month, digits(day, 2)?)?;
-    if WEEKDAYS[usize::try_from(days % 7).ok()?] != weekday {
-        return None;
-    }
-    let [hour, minute, second] = [digits(hour, 2)?, digits(minute, 2)?, digits(second, 2)?];
-    // El segundo 60 es legal: así se escriben los intercalares.
-    let is_a_time = hour < 24 && minute < 60 && second <= 60;
-    let seconds = ((days * 24 + hour) * 60 + minute) * 60 + second;
-    is_a_time.then(|| UNIX_EPOCH + Duration::from_secs(seconds))
-}
-
-fn digits(text: &str, count: usize) -> Option<u64> {
-    let only_digits = text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
-    only_digits.then(|| text.parse().ok())?
-}
-
-/// Los días desde 1970 de una fecha del calendario gregoriano.
-fn days_since_epoch(year: u64, month: u64, day: u64) -> Option<u64> {
-    const DAYS_BEFORE: [u64; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
-    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    let leaps_before = |year: u64| (year - 1) / 4 - (year - 1) / 100 + (year - 1) / 400;
-    if year < 1970 || day == 0 {
-        return None;
-    }
-    let months = DAYS_BEFORE[usize::try_from(month).ok()?.checked_sub(1)?];
-    let leap_day = u64::from(leap && month > 2);
-    Some(
-        (year - 1970) * 365 + leaps_before(year) - leaps_before(1970) + months + leap_day + day - 1,
-    )
+    let date = httpdate::parse_http_date(text).ok()?;
+    (httpdate::fmt_http_date(date) == text).then_some(date)
 }
 
 #[cfg(test)]
@@ -166,7 +127,7 @@ mod tests {
 
     fn seconds(text: &str) -> Option<u64> {
         let date = imf_fixdate(text)?;
-        date.duration_since(UNIX_EPOCH).ok().map(|span| span.as_secs())
+        date.duration_since(SystemTime::UNIX_EPOCH).ok().map(|span| span.as_secs())
     }
 
     #[test]
