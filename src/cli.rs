@@ -205,9 +205,6 @@ pub fn say(line: &str) -> io::Result<()> {
 /// Anuncia, en la primera línea de la salida estándar, la dirección real en la que se escucha.
 ///
 /// Se llama después de `listen`: cuando alguien la lee, ya es verdad.
-///
-/// # Errors
-/// Los de [`say`].
 pub fn announce(address: std::net::SocketAddr) -> io::Result<()> {
     say(&format!("Escuchando en {address}"))
 }
@@ -296,18 +293,12 @@ fn context_text(value: &ContextValue) -> String {
     text.replace(char::is_control, "\u{FFFD}")
 }
 
-/// Valida un puerto.
-///
-/// # Errors
-/// La regla que no cumple, en español.
+/// Valida un puerto; si no lo es, dice la regla que no cumple.
 pub fn port(text: &str) -> Result<u16, String> {
     text.parse().map_err(|_| "debe ser un número de 0 a 65535".to_owned())
 }
 
-/// Valida una cantidad de al menos uno.
-///
-/// # Errors
-/// La regla que no cumple, en español.
+/// Valida una cantidad de al menos uno; si no lo es, dice la regla que no cumple.
 pub fn count(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(number @ 1..=100_000) => Ok(number),
@@ -315,10 +306,8 @@ pub fn count(text: &str) -> Result<usize, String> {
     }
 }
 
-/// Valida un plazo en segundos, con decimales si hacen falta: `10`, `0.5`.
-///
-/// # Errors
-/// La regla que no cumple, en español.
+/// Valida un plazo en segundos, con decimales si hacen falta: `10`, `0.5`; si no lo es, dice la
+/// regla que no cumple.
 pub fn seconds(text: &str) -> Result<Duration, String> {
     text.parse()
         .ok()

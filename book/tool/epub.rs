@@ -22,9 +22,6 @@ const CONTAINER: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
     media-type=\"application/oebps-package+xml\"/></rootfiles>\n</container>\n";
 
 /// Escribe en `target` el libro cuyas páginas están en `folder`.
-///
-/// # Errors
-/// No se puede leer una página, o escribir el archivo.
 pub fn write(folder: &Path, pages: &[Page], target: &Path) -> io::Result<()> {
     let mut zip = ZipWriter::new(File::create(target)?);
     // El primero y sin comprimir: así se reconoce un EPUB por sus primeros bytes.

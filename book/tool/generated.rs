@@ -15,15 +15,12 @@ mod glossary;
 /// Todo lo que se escribe solo en el libro que está en `book`.
 ///
 /// # Errors
-/// No se puede leer de dónde sale, o un dibujo está mal escrito.
+/// `InvalidData`, con el nombre del archivo, si está mal escrito aquello de lo que sale.
 pub fn all(book: &Path) -> io::Result<Vec<Generated>> {
     Ok([drawings::all(book)?, exercises::all(book)?, glossary::all(book)?].concat())
 }
 
 /// Los que sobran: están en las carpetas de lo que se escribe solo, y ya no salen de nada.
-///
-/// # Errors
-/// No se pueden leer las carpetas.
 pub fn leftovers(book: &Path, current: &[Generated]) -> io::Result<Vec<PathBuf>> {
     let mut leftovers = Vec::new();
     for folder in ["src/dibujos", "src/ejercicios"] {
@@ -38,9 +35,6 @@ pub fn leftovers(book: &Path, current: &[Generated]) -> io::Result<Vec<PathBuf>>
 }
 
 /// Lo pone todo al día.
-///
-/// # Errors
-/// Los de [`all`], o no se puede escribir.
 pub fn refresh(book: &Path) -> io::Result<()> {
     let current = all(book)?;
     for generated in current.iter().filter(|generated| !generated.is_current()) {

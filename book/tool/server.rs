@@ -31,9 +31,6 @@ pub struct Site {
 
 impl Site {
     /// Escucha en ese puerto de 127.0.0.1; con 0, en uno cualquiera.
-    ///
-    /// # Errors
-    /// Los de `bind(2)`: el puerto está ocupado, o exige privilegios.
     pub fn listen(port: u16, folder: PathBuf) -> io::Result<Arc<Site>> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
         let site = Site { listener, folder, version: Mutex::new(1), changed: Condvar::new() };
@@ -41,9 +38,6 @@ impl Site {
     }
 
     /// La dirección en la que escucha.
-    ///
-    /// # Errors
-    /// Los de `getsockname(2)`.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }

@@ -27,9 +27,6 @@ const PORT: &str = "CURSO_PUERTO";
 ///     })
 /// }
 /// ```
-///
-/// # Errors
-/// No se puede escuchar, o `serve` falla.
 pub fn by_hand(serve: impl FnOnce(TcpListener) -> io::Result<()>) -> Outcome {
     panics::speak_spanish();
     let port = port();
@@ -43,9 +40,6 @@ pub fn by_hand(serve: impl FnOnce(TcpListener) -> io::Result<()>) -> Outcome {
 }
 
 /// Si el ejercicio es un cliente: conecta con quien escuche en ese puerto y conversa con `talk`.
-///
-/// # Errors
-/// Nadie escucha ahí, o `talk` falla.
 pub fn by_hand_calling(talk: impl FnOnce(TcpStream) -> io::Result<()>) -> Outcome {
     panics::speak_spanish();
     let port = port();

@@ -12,18 +12,12 @@ pub type Outcome = Result<(), Failure>;
 pub const LIMIT: Duration = Duration::from_secs(3);
 
 /// Falla con lo que diga `explain` si `condition` no se cumple.
-///
-/// # Errors
-/// No se cumple.
 pub fn ensure(condition: bool, explain: impl FnOnce() -> String) -> Outcome {
     if condition { Ok(()) } else { Err(Failure::new(explain())) }
 }
 
 /// Falla si `got` no es `expected`, y enseña los dos. `what` es una frase sin punto final que dice
 /// qué se comparaba: «lo que devuelve tu función para 2 + 2».
-///
-/// # Errors
-/// No son iguales.
 pub fn ensure_equal<T: PartialEq + Debug>(what: &str, expected: &T, got: &T) -> Outcome {
     if expected == got {
         return Ok(());

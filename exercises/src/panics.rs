@@ -46,7 +46,7 @@ fn report(info: &PanicHookInfo<'_>) {
         None => Some(panic),
     });
     if let Some(panic) = uncontained {
-        say(&panic.explanation);
+        complain(&panic.explanation);
     }
 }
 
@@ -69,7 +69,7 @@ fn explain(info: &PanicHookInfo<'_>) -> Panic {
     clippy::print_stderr,
     reason = "las pruebas capturan lo que escribe esta macro, y no `stderr()`"
 )]
-fn say(explanation: &str) {
+fn complain(explanation: &str) {
     eprintln!("{explanation}");
 }
 

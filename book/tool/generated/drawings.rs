@@ -29,9 +29,6 @@ const STYLE: &str = "thickness = 0.01\nfontscale = 0.97\ncharht = 0.13\narrowht 
                      arrowwid = 0.055\nboxrad = 0.04\n";
 
 /// Los SVG que deben estar en `src/dibujos/` del libro que está en `book`.
-///
-/// # Errors
-/// No se puede leer un dibujo, le falta el título o la descripción, o Pikchr no lo entiende.
 pub(super) fn all(book: &Path) -> io::Result<Vec<Generated>> {
     let mut drawings = Vec::new();
     for entry in fs::read_dir(book.join("dibujos"))? {

@@ -17,9 +17,6 @@ struct Exercise {
 }
 
 /// Los archivos que deben estar en `src/` del libro que está en `book`.
-///
-/// # Errors
-/// No se pueden leer los ejercicios o el índice, o a un enunciado le falta su título.
 pub(super) fn all(book: &Path) -> io::Result<Vec<Generated>> {
     let exercises = read(&book.join("../exercises"))?;
     let source = book.join("src");

@@ -20,9 +20,6 @@ struct Term {
 }
 
 /// `theme/glosario.js`, con los términos.
-///
-/// # Errors
-/// No se puede leer el glosario, o una fila no tiene la forma de las demás.
 pub(super) fn all(book: &Path) -> io::Result<Vec<Generated>> {
     let text = fs::read_to_string(book.join("src/glosario.md"))?;
     let lines: Vec<String> = terms(&text)?.iter().map(line).collect();

@@ -100,9 +100,6 @@ impl Build {
     }
 
     /// Compila. Que una prueba no compile no es un fallo: está en [`Built::diagnostics`].
-    ///
-    /// # Errors
-    /// No se puede ejecutar cargo.
     pub(crate) fn run(mut self) -> Result<Built, Trouble> {
         let may_be_cut = self.limit.is_some() || self.abandoned.is_some();
         if may_be_cut {

@@ -44,9 +44,6 @@ impl Course {
     }
 
     /// Los que hay en `folder`.
-    ///
-    /// # Errors
-    /// Los de [`Course::open`].
     pub(crate) fn at(folder: PathBuf) -> Result<Course, Trouble> {
         let entries = fs::read_dir(&folder).map_err(|error| unreadable(&folder, &error))?;
         let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
@@ -154,17 +151,11 @@ impl Exercise {
     }
 
     /// Su enunciado.
-    ///
-    /// # Errors
-    /// No se puede leer.
     pub(crate) fn statement(&self) -> Result<String, Trouble> {
         read(&self.folder.join("enunciado.md"))
     }
 
     /// Las tres pistas: título y texto.
-    ///
-    /// # Errors
-    /// No se pueden leer.
     pub(crate) fn hints(&self) -> Result<Vec<String>, Trouble> {
         let text = read(&self.folder.join("pistas.md"))?;
         let hints = text.split("\n## ").skip(1);
@@ -201,25 +192,16 @@ pub(crate) fn split(id: &str) -> Option<(&str, u32)> {
 }
 
 /// El texto de un archivo.
-///
-/// # Errors
-/// No se puede leer.
 pub(crate) fn read(file: &Path) -> Result<String, Trouble> {
     fs::read_to_string(file).map_err(|error| unreadable(file, &error))
 }
 
 /// Los bytes de un archivo, sean texto o no.
-///
-/// # Errors
-/// No se puede leer.
 pub(crate) fn read_bytes(file: &Path) -> Result<Vec<u8>, Trouble> {
     fs::read(file).map_err(|error| unreadable(file, &error))
 }
 
 /// Escribe un archivo entero.
-///
-/// # Errors
-/// No se puede escribir.
 pub(crate) fn write(file: &Path, text: impl AsRef<[u8]>) -> Result<(), Trouble> {
     fs::write(file, text).map_err(|error| {
         Trouble::new(

@@ -38,9 +38,6 @@ impl Mistake {
 }
 
 /// El mensaje que se espera, y la solución con el error puesto.
-///
-/// # Errors
-/// Por qué no sirve.
 fn understand(text: &str, solution: &str) -> Result<(String, String), String> {
     // La primera línea, qué hace mal, es para quien lo lee.
     let message = text.lines().nth(1);

@@ -53,9 +53,6 @@ impl Progress {
     }
 
     /// Cambia lo que se recuerda de un ejercicio, y lo guarda.
-    ///
-    /// # Errors
-    /// No se puede escribir el archivo.
     pub(crate) fn note(
         &mut self,
         exercise: &Exercise,

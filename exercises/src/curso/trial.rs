@@ -70,17 +70,11 @@ pub(crate) struct Test {
 
 impl Trial {
     /// Ejecuta las pruebas que hay en `executable`, desde la carpeta `from`.
-    ///
-    /// # Errors
-    /// No se puede ejecutar.
     pub(crate) fn run(executable: &Path, from: &Path) -> Result<Trial, Trouble> {
         Trial::run_unless(&AtomicBool::new(false), executable, from)
     }
 
     /// Lo mismo, y si alguien abandona, lo deja a medias.
-    ///
-    /// # Errors
-    /// No se puede ejecutar.
     pub(crate) fn run_unless(
         abandoned: &AtomicBool,
         executable: &Path,
@@ -92,9 +86,6 @@ impl Trial {
     }
 
     /// Lo mismo, con la orden ya preparada para ejecutar las pruebas.
-    ///
-    /// # Errors
-    /// No se puede ejecutar.
     pub(crate) fn run_command(command: Command, limit: Duration) -> Result<Trial, Trouble> {
         Trial::run_to_end(command, limit, &AtomicBool::new(false))
     }

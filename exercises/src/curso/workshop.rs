@@ -63,9 +63,6 @@ impl Variant<'_> {
 }
 
 /// Monta el paquete `name`; falta decir qué se compila.
-///
-/// # Errors
-/// No se pueden escribir sus archivos.
 pub(crate) fn prepare(
     course: &Course,
     name: &str,
@@ -109,9 +106,6 @@ fn renew(file: &Path, text: &[u8]) -> Result<(), Trouble> {
 }
 
 /// Una carpeta vacía donde pueda escribir lo que se prueba.
-///
-/// # Errors
-/// No se puede crear.
 pub(crate) fn scratch(course: &Course) -> Result<PathBuf, Trouble> {
     let folder = target(course).join("taller/vacia");
     if folder.exists() {

@@ -60,7 +60,7 @@ pub fn expect_refusal(peer: &mut Peer) -> Result<(), Failure> {
 }
 
 /// Espera el cierre, con un `ERROR: …` antes o sin él.
-pub fn expect_dismissal(peer: &mut Peer) -> Result<(), Failure> {
+pub(crate) fn expect_dismissal(peer: &mut Peer) -> Result<(), Failure> {
     match peer.next_frame_or_end()? {
         Some(answer) => {
             expect_error(peer, &answer)?;

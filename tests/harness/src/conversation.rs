@@ -18,8 +18,8 @@ const CROWD_LIMIT: Duration = Duration::from_secs(30);
 
 /// Una conversación con un servidor, con cuantos participantes haga falta.
 ///
-/// Cada participante es una conexión TCP con nombre, y todos comparten un [`Transcript`]: cuando
-/// algo no es lo esperado, el [`Failure`] lo enseña entero.
+/// Cada participante es una conexión TCP con nombre, y todos comparten un acta: cuando algo
+/// no es lo esperado, el [`Failure`] la enseña entera.
 ///
 /// ```no_run
 /// # use harness::{Conversation, Failure};
@@ -66,11 +66,6 @@ impl Conversation {
     /// La dirección del servidor.
     pub fn address(&self) -> SocketAddr {
         self.address
-    }
-
-    /// El acta de lo ocurrido hasta ahora.
-    pub fn transcript(&self) -> &Transcript {
-        &self.transcript
     }
 
     /// Conecta a alguien más.

@@ -65,7 +65,7 @@
 //! | `conversation` | [`Conversation`]: una dirección, un acta y quienes hablan |
 //! | `peer` | [`Peer`]: una conexión, lo que hace y lo que espera; se apoya en `inbox` (leer) y `sending` (escribir) |
 //! | [`frame`], [`chat`], `response` | los marcos, lo que dicen los del chat y las respuestas HTTP |
-//! | `transcript` | [`Transcript`]: quién hizo qué y cuándo; sus apuntes están en `log` |
+//! | `transcript` | el acta: quién hizo qué y cuándo; sus apuntes están en `log` |
 //! | `failure`, `comparison`, `readable`, `replay`, `shell`, `wording` | el informe y sus piezas |
 //! | `program` | [`Program`], [`Running`], [`Server`]: arrancar, escuchar lo que dicen, mirar `/proc` |
 //! | [`tools`] | lo que puede faltar en una máquina: `nc`, `curl`, `strace`, IPv6… |
@@ -113,5 +113,4 @@ pub use sending::Sending;
 pub use stage::Stage;
 pub use stages::stages;
 pub use thread::{Doing, Thread};
-pub use transcript::Transcript;
 pub use waiting::{DEFAULT_LIMIT, eventually};

@@ -95,13 +95,6 @@ impl Program {
         self.without_inherited_descriptors().preparation(format!("ulimit -n {count}"))
     }
 
-    /// Cuánta memoria puede reservar, en KiB (`ulimit -v`; getrlimit(2)).
-    ///
-    /// Con poca, crear un hilo falla: cada uno reserva su pila.
-    pub fn address_space_limit(self, kibibytes: u64) -> Self {
-        self.preparation(format!("ulimit -v {kibibytes}"))
-    }
-
     /// Sin más descriptores abiertos que los tres de siempre, para que los números de los suyos no
     /// dependan de los que haya dejado abiertos quien ejecuta las pruebas.
     ///

@@ -39,7 +39,7 @@ impl Stage {
         }
     }
 
-    /// La pasa en una conversación ya preparada: con otro límite, o para ver después su acta.
+    /// La pasa en una conversación ya preparada: con otro límite.
     pub fn run_in(&self, conversation: &Conversation) -> Result<(), Failure> {
         (self.check)(conversation).map_err(|failure| {
             failure.within(format!("Lección {}, {self}.", self.lesson)).of_asking(self.purpose)

@@ -1,6 +1,5 @@
 //! El acta de una conversación: quién hizo qué y cuándo, en el orden en que ocurrió.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -19,10 +18,10 @@ const LAST_EVENTS: usize = 30;
 
 /// El acta que comparten todos los participantes de una [`Conversation`](crate::Conversation).
 ///
-/// Su [`Display`](fmt::Display) es el que aparece en los informes: una línea por suceso, con los
-/// milisegundos desde el comienzo, quién, `→` al servidor o `←` del servidor, y los bytes.
+/// En los informes es una línea por suceso, con los milisegundos desde el comienzo, quién, `→` al
+/// servidor o `←` del servidor, y los bytes.
 #[derive(Debug, Clone)]
-pub struct Transcript(Arc<Shared>);
+pub(crate) struct Transcript(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -154,15 +153,6 @@ fn abbreviated(mut entries: Vec<Vec<String>>) -> Vec<String> {
         entries.splice(FIRST_EVENTS..count - LAST_EVENTS, [vec![note]]);
     }
     entries.concat()
-}
-
-impl fmt::Display for Transcript {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for line in self.lines(None) {
-            writeln!(f, "{line}")?;
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -105,13 +105,13 @@ impl Verdict {
                 text.push_str(why.text());
                 text.push('\n');
             }
-            Verdict::Tried(trial, warnings) => tell(&mut text, trial, warnings),
+            Verdict::Tried(trial, warnings) => add_trial(&mut text, trial, warnings),
         }
         text
     }
 }
 
-fn tell(text: &mut String, trial: &Trial, warnings: &str) {
+fn add_trial(text: &mut String, trial: &Trial, warnings: &str) {
     text.push('\n');
     for test in &trial.tests {
         let _ = writeln!(text, "  {} {}", paint::mark(test.failure.is_none()), test.name);

@@ -82,9 +82,6 @@ pub(crate) fn compare(progress: &Progress, exercise: &Exercise) -> Result<(), Tr
 }
 
 /// La solución. Las copias que se reparten no la llevan.
-///
-/// # Errors
-/// No está, o no se puede leer.
 pub(super) fn handed_out(exercise: &Exercise) -> Result<String, Trouble> {
     if !exercise.solution().exists() {
         return Err(Trouble::new(

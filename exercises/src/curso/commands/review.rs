@@ -21,7 +21,7 @@ pub(crate) fn review(
     let ids = course.exercises.iter().map(|exercise| exercise.id.as_str());
     let built = Build::of(&course.folder).tests(ids).aloud().run()?;
     let mut results = Vec::new();
-    for result in side_by_side(&course.exercises, |it| Outcome::of(it, &built, course)) {
+    for result in side_by_side(&course.exercises, |it| Review::of(it, &built, course)) {
         let result = result?;
         paint::say(&result.line());
         results.push(result);
@@ -49,15 +49,15 @@ pub(crate) fn review(
 struct Report {
     points: u32,
     max_points: u32,
-    exercises: Vec<Outcome>,
+    exercises: Vec<Review>,
 }
 
 impl Report {
-    fn new(exercises: Vec<Outcome>) -> Report {
-        let total = |points: fn(&Outcome) -> u32| exercises.iter().map(points).sum();
+    fn new(exercises: Vec<Review>) -> Report {
+        let total = |points: fn(&Review) -> u32| exercises.iter().map(points).sum();
         Report {
-            points: total(|outcome| outcome.points),
-            max_points: total(|outcome| outcome.max_points),
+            points: total(|review| review.points),
+            max_points: total(|review| review.max_points),
             exercises,
         }
     }
@@ -65,7 +65,7 @@ impl Report {
 
 /// Lo que resultó de un ejercicio, tal como se escribe en JSON.
 #[derive(Serialize)]
-pub(crate) struct Outcome {
+pub(crate) struct Review {
     id: String,
     title: String,
     lesson: String,
@@ -74,19 +74,19 @@ pub(crate) struct Outcome {
     /// Los que gana de los que vale: véase [`Trial::points`].
     points: u32,
     max_points: u32,
-    tests: Vec<TestOutcome>,
+    tests: Vec<TestReview>,
     /// Lo que impidió probarlo: errores de rustc, un proceso que murió.
     problem: Option<String>,
 }
 
 #[derive(Serialize)]
-struct TestOutcome {
+struct TestReview {
     name: String,
     passed: bool,
     report: Option<String>,
 }
 
-impl Outcome {
+impl Review {
     /// Prueba un ejercicio ya compilado.
     ///
     /// # Errors
@@ -95,40 +95,40 @@ impl Outcome {
         exercise: &Exercise,
         built: &Built,
         course: &Course,
-    ) -> Result<Outcome, Trouble> {
+    ) -> Result<Review, Trouble> {
         match built.executable(&exercise.id) {
             Ok(executable) => {
                 let trial = Trial::run(executable, course.repository())?;
-                Ok(Outcome::tried(exercise, trial.in_order_of(&read(&exercise.tests())?)))
+                Ok(Review::tried(exercise, trial.in_order_of(&read(&exercise.tests())?)))
             }
-            Err(NotBuilt::Code(text)) => Ok(Outcome::uncompiled(exercise, text)),
+            Err(NotBuilt::Code(text)) => Ok(Review::uncompiled(exercise, text)),
             Err(why) => Err(cargo_failed(&why)),
         }
     }
 
-    pub(crate) fn tried(exercise: &Exercise, trial: Trial) -> Outcome {
+    pub(crate) fn tried(exercise: &Exercise, trial: Trial) -> Review {
         let (passed, points) = (trial.passed(), trial.points(exercise.minutes));
-        let tests = trial.tests.into_iter().map(|test| TestOutcome {
+        let tests = trial.tests.into_iter().map(|test| TestReview {
             name: test.name,
             passed: test.failure.is_none(),
             report: test.failure,
         });
-        Outcome {
+        Review {
             passed,
             compiles: true,
             points,
             tests: tests.collect(),
             problem: trial.broken,
-            ..Outcome::new(exercise)
+            ..Review::new(exercise)
         }
     }
 
-    pub(crate) fn uncompiled(exercise: &Exercise, text: String) -> Outcome {
-        Outcome { problem: Some(text), ..Outcome::new(exercise) }
+    pub(crate) fn uncompiled(exercise: &Exercise, text: String) -> Review {
+        Review { problem: Some(text), ..Review::new(exercise) }
     }
 
-    fn new(exercise: &Exercise) -> Outcome {
-        Outcome {
+    fn new(exercise: &Exercise) -> Review {
+        Review {
             id: exercise.id.clone(),
             title: exercise.title.clone(),
             lesson: exercise.lesson.clone(),
@@ -158,10 +158,10 @@ impl Outcome {
 }
 
 /// El XML que entienden GitHub, GitLab y Jenkins: un `testsuite` por ejercicio.
-fn to_junit(results: &[Outcome]) -> String {
+fn to_junit(results: &[Review]) -> String {
     let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
     for result in results {
-        let whole = TestOutcome {
+        let whole = TestReview {
             name: "compila y llega al final".to_owned(),
             passed: result.problem.is_none(),
             report: result.problem.clone(),
@@ -182,7 +182,7 @@ fn to_junit(results: &[Outcome]) -> String {
     xml + "</testsuites>\n"
 }
 
-fn add_case(xml: &mut String, id: &str, case: &TestOutcome) {
+fn add_case(xml: &mut String, id: &str, case: &TestReview) {
     let _ =
         write!(xml, "    <testcase classname=\"{}\" name=\"{}\"", escaped(id), escaped(&case.name));
     if case.passed {

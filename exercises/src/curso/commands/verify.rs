@@ -34,10 +34,10 @@ pub(crate) fn verify(
     let mut sound = true;
     for (exercise, own) in chosen.into_iter().zip(&versions) {
         paint::say(&format!("\n{} · {}", paint::bold(&exercise.id), exercise.title));
-        sound &= say("archivos", &files(course, exercise));
-        sound &= say("clippy", &is_clean(&linted, exercise));
+        sound &= is_sound("archivos", &files(course, exercise));
+        sound &= is_sound("clippy", &is_clean(&linted, exercise));
         for (version, verdict) in own.iter().zip(examine_all(&built, own, course, times)) {
-            sound &= say(&version.variant.name, &verdict);
+            sound &= is_sound(&version.variant.name, &verdict);
         }
     }
     paint::say(if sound { "\nTodo está como debe." } else { "\nHay algo que arreglar." });
@@ -98,13 +98,11 @@ fn versions(exercise: &Exercise) -> Result<Vec<Version<'_>>, Trouble> {
     Ok(versions)
 }
 
-fn say(what: &str, verdict: &Result<(), String>) -> bool {
-    match verdict {
-        Ok(()) => paint::say(&format!("  {} {what}", paint::mark(true))),
-        Err(problem) => {
-            paint::say(&format!("  {} {what}: {}", paint::mark(false), problem.trim_end()));
-        }
-    }
+/// Escribe la línea de una comprobación. Devuelve si salió bien.
+fn is_sound(what: &str, verdict: &Result<(), String>) -> bool {
+    let problem = verdict.as_ref().err().map(|problem| format!(": {}", problem.trim_end()));
+    let mark = paint::mark(verdict.is_ok());
+    paint::say(&format!("  {mark} {what}{}", problem.unwrap_or_default()));
     verdict.is_ok()
 }
 
