@@ -271,7 +271,7 @@ fn un_servidor_en_python_se_evalúa_y_se_explica_dónde_falla() {
         "Para repetirlo a mano:",
         "Arráncalo antes:  python3 'mi eco.py'\n",
         "escribe el puerto que diga esta vez",
-        "Pasa 0 de 9 etapas",
+        "Pasa 0 de 10 etapas",
     ] {
         assert!(text.contains(expected), "{expected}: {text}");
     }

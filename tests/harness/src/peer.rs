@@ -309,6 +309,11 @@ impl Peer {
         Err(self.something_extra("no esperaba nada"))
     }
 
+    /// Si en ese tiempo llega algo, o ya había llegado; no lo consume.
+    pub(crate) fn hears_within(&mut self, span: Duration) -> bool {
+        !self.inbox.is_empty() || self.read_more(&Deadline::after(span)).is_ok()
+    }
+
     // ---- Fallos que detecta quien llama ----------------------------------------------------
 
     /// Un fallo con la conversación entera y la forma de repetirla.

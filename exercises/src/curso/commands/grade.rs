@@ -24,6 +24,7 @@ pub(crate) fn grade(
 ) -> Result<bool, Trouble> {
     let chosen = choose(lesson, number)?;
     let subject = Subject::start(port, order)?;
+    let chosen = subject.able_to_pass(chosen)?;
     paint::say(&format!("Lección {lesson}, {}\n", subject.describe(order)));
     for (index, stage) in chosen.iter().enumerate() {
         let outcome = subject.passes(stage);
@@ -128,6 +129,18 @@ impl Subject {
         }
     }
 
+    /// Sin la última, que lo para, si no lo arrancamos nosotros.
+    fn able_to_pass(&self, chosen: &'static [Stage]) -> Result<&'static [Stage], Trouble> {
+        match (self, chosen) {
+            (Subject::Foreign(_), [stage]) if stage.stops_program() => Err(Trouble::new(
+                format!("la {stage} consiste en parar el servidor, y este ya estaba en marcha"),
+                "escribe detrás de -- lo que lo arranca",
+            )),
+            (Subject::Foreign(_), [others @ .., stage]) if stage.stops_program() => Ok(others),
+            _ => Ok(chosen),
+        }
+    }
+
     /// Qué hacer antes de repetir a mano la conversación, si el servidor se va con la evaluación.
     fn restart(&self, order: &[OsString]) -> Option<String> {
         let words: Vec<_> = order.iter().map(|word| for_shell(&word.to_string_lossy())).collect();
@@ -148,7 +161,7 @@ impl Subject {
         match self {
             Subject::Announced(server) => server.passes(stage),
             Subject::Silent(running, address) => {
-                stage.run(*address).map_err(|failure| running.explain(failure))
+                running.passes_in(stage, &stage.conversation(*address))
             }
             Subject::Foreign(address) => stage.run(*address),
         }

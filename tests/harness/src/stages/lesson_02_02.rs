@@ -7,7 +7,7 @@ use crate::conversation::Conversation;
 use crate::failure::Failure;
 use crate::numbered_lines;
 use crate::peer::Peer;
-use crate::stage::Stage;
+use crate::stage::{Check, Stage};
 
 /// Lo que separa dos envíos para que el servidor los lea por separado.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -76,6 +76,7 @@ pub(crate) const STAGES: &[Stage] = &[
          listen(2) sea larga.",
         one_thousand,
     ),
+    Stage::ending("02_02", 10, still_inside),
 ];
 
 const fn stage(
@@ -84,7 +85,7 @@ const fn stage(
     purpose: &'static str,
     check: fn(&Conversation) -> Result<(), Failure>,
 ) -> Stage {
-    Stage { lesson: "02_02", number, title, purpose, check }
+    Stage { lesson: "02_02", number, title, purpose, check: Check::Talk(check) }
 }
 
 fn answers(echo: &Conversation) -> Result<(), Failure> {
@@ -169,6 +170,16 @@ fn two_hundred(echo: &Conversation) -> Result<(), Failure> {
 
 fn one_thousand(echo: &Conversation) -> Result<(), Failure> {
     simultaneous(echo, 1000)
+}
+
+/// Unos que callan y otro que ya ha hablado.
+fn still_inside(echo: &Conversation) -> Result<Vec<Peer>, Failure> {
+    let mut inside = echo.peers("callado", 3)?;
+    let mut client = echo.peer("cliente")?;
+    client.send("hola\n")?;
+    client.expect("hola\n")?;
+    inside.push(client);
+    Ok(inside)
 }
 
 fn simultaneous(echo: &Conversation, count: usize) -> Result<(), Failure> {

@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::frame;
 use crate::limits::raise_descriptor_limit;
 use crate::peer::Peer;
-use crate::stage::Stage;
+use crate::stage::{Check, Stage};
 
 /// Un búfer de recepción pequeño, para que a quien no lee se le llene pronto.
 const SMALL_BUFFER: usize = 4096;
@@ -24,104 +24,135 @@ const LONG_TEXT: usize = 60_000;
 /// Lo que separa dos envíos para que el servidor los lea por separado.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// Cuántas veces se llama, como mucho, a quien aún no ha recibido nada.
+const CALLS: usize = 20;
+
 pub(crate) const STAGES: &[Stage] = &[
     stage(
         1,
+        "entrar y salir",
+        "cero bytes leídos, o un reinicio, son el final de ese cliente: se cierra su socket, y el \
+         servidor sigue.",
+        come_and_go,
+    ),
+    stage(
+        2,
+        "de uno a los demás",
+        "lo que dice uno lo oyen todos los demás, y él no.",
+        from_one_to_the_others,
+    ),
+    stage(
+        3,
+        "mensajes que no se mezclan",
+        "TCP entrega bytes, no mensajes: lo que alguien lleva a medias se guarda hasta que llegue \
+         entero, y mientras pasan los mensajes de los demás.",
+        unmixed,
+    ),
+    stage(
+        4,
+        "quien no lee no para el servidor",
+        "a quien no lee se le llenan los búferes, y escribirle sería esperarlo: se escribe lo que \
+         quepa, se guarda el resto y se sigue con los demás.",
+        blocked_reader,
+    ),
+    stage(
+        5,
         "el saludo",
         "el primer marco del cliente es «NAME: …», y el servidor contesta «CLIENT: » y la IP desde \
          la que lo ve conectado.",
         greeting,
     ),
     stage(
-        2,
+        6,
         "avisos y difusión",
         "a todos los demás, y solo a ellos: quién llega y cuántos son ya, qué dice cada cual y \
          quién se va, con los textos exactos.",
         notices,
     ),
     stage(
-        3,
+        7,
         "marcos byte a byte",
         "ni la cabecera ni el cuerpo tienen por qué llegar enteros: se guarda lo leído y se espera \
          al resto sin bloquear a nadie.",
         byte_by_byte,
     ),
     stage(
-        4,
+        8,
         "marcos juntos y a medias",
         "una lectura puede traer dos marcos, o uno y medio: se procesan todos los enteros y se \
          guarda lo que sobra.",
         several_at_once,
     ),
     stage(
-        5,
+        9,
         "el mismo orden para todos",
         "todos ven los mismos mensajes en el mismo orden; quien llega se anuncia antes de su primer \
          mensaje, y quien se va, después del último. Nadie se oye a sí mismo.",
         order,
     ),
     stage(
-        6,
+        10,
         "nombres inválidos",
         "de 1 a 32 caracteres, sin invisibles ni de control, sin @[]<>#, sin espacios en los \
          extremos, y «servidor» está reservado. A lo demás, «ERROR: …» y cierre.",
         invalid_names,
     ),
     stage(
-        7,
+        11,
         "nombres repetidos",
         "no puede haber dos iguales a la vez, sin distinguir mayúsculas; al irse uno, su nombre \
          queda libre.",
         repeated_names,
     ),
     stage(
-        8,
+        12,
         "longitudes hostiles",
         "la longitud se comprueba antes de reservar ni un byte: no se reservan cuatro gigas porque lo \
          diga una cabecera.",
         hostile_lengths,
     ),
     stage(
-        9,
+        13,
         "lo que no es texto",
         "un marco que no es UTF-8 es cosa de quien lo envía: se le contesta o se le despide, y los \
          demás no se enteran.",
         not_text,
     ),
     stage(
-        10,
+        14,
         "el final a medio marco",
         "cero bytes leídos son el final del cliente, aunque faltara medio marco.",
         end_in_mid_frame,
     ),
     stage(
-        11,
+        15,
         "conexiones calladas",
         "quien se conecta y no dice su nombre no puede parar a los demás: el saludo es un estado \
          más de su conexión.",
         silent_connections,
     ),
     stage(
-        12,
+        16,
         "reinicios y cierres de golpe",
         "un RST se lleva por delante a quien lo envía y a nadie más.",
         resets,
     ),
     stage(
-        13,
+        17,
         "caracteres de control",
         "salvo el tabulador, se cambian por U+FFFD: una secuencia de escape no debe llegar al \
          terminal de otro.",
         control_characters,
     ),
     stage(
-        14,
+        18,
         "quien no lee no frena a nadie",
         "el servidor no se bloquea escribiendo: guarda lo pendiente con un límite, y a quien lo \
          supera lo despide.",
         slow_reader,
     ),
-    stage(15, "doscientos clientes", "todos entran, todos oyen y todos se van.", two_hundred),
+    stage(19, "doscientos clientes", "todos entran, todos oyen y todos se van.", two_hundred),
+    Stage::ending("02_03", 20, still_inside),
 ];
 
 const fn stage(
@@ -130,7 +161,114 @@ const fn stage(
     purpose: &'static str,
     check: fn(&Conversation) -> Result<(), Failure>,
 ) -> Stage {
-    Stage { lesson: "02_03", number, title, purpose, check }
+    Stage { lesson: "02_03", number, title, purpose, check: Check::Talk(check) }
+}
+
+/// Reúne a tres en cualquier chat que hable en marcos, tenga nombres o no. Al volver, los tres están
+/// dentro y ya han recibido cuanto se dijo hasta entonces.
+fn gather(chat: &Conversation) -> Result<[Peer; 3], Failure> {
+    let mut peers = [chat.peer("ana")?, chat.peer("beto")?, chat.peer("carla")?];
+    for peer in &mut peers {
+        let name = format!("NAME: {}", peer.name());
+        peer.send_frame(name)?;
+    }
+    // A quien le llega algo, está dentro. Un servidor que no saluda solo envía lo que digan otros.
+    for _ in 0..CALLS {
+        if peers.iter_mut().all(|peer| peer.hears_within(PAUSE)) {
+            break;
+        }
+        for peer in &mut peers {
+            peer.send_frame("¿hay alguien?")?;
+        }
+    }
+    for speaker in 0..peers.len() {
+        let text = format!("aquí {}", peers[speaker].name());
+        peers[speaker].send_frame(&text)?;
+        for (_, listener) in peers.iter_mut().enumerate().filter(|(index, _)| *index != speaker) {
+            hear(listener, &text)?;
+        }
+    }
+    Ok(peers)
+}
+
+/// Espera un marco en el que esté `text`; los saludos y los avisos que lleguen antes no cuentan.
+fn hear(peer: &mut Peer, text: &str) -> Result<(), Failure> {
+    while !peer.next_frame()?.contains(text) {}
+    Ok(())
+}
+
+/// Espera que lo siguiente sea lo que dijo `speaker`, entero, lleve su nombre delante o no.
+fn hear_whole(peer: &mut Peer, speaker: &Peer, text: &str) -> Result<(), Failure> {
+    let heard = peer.next_frame()?;
+    if heard.ends_with(text) {
+        return Ok(());
+    }
+    let headline =
+        format!("«{}» debía oír lo que dijo «{}», y oyó otra cosa.", peer.name(), speaker.name());
+    Err(peer.mismatch(headline, text, heard))
+}
+
+/// Quien se queda el último, y ve que el servidor cierra también su lado.
+fn last_one_out(mut witness: Peer, others: impl IntoIterator<Item = Peer>) -> Result<(), Failure> {
+    for mut peer in others {
+        peer.half_close()?;
+        peer.drain()?;
+    }
+    witness.half_close()?;
+    witness.drain()
+}
+
+fn come_and_go(chat: &Conversation) -> Result<(), Failure> {
+    let silent = chat.peer("callado")?;
+    chat.peer("quien cierra al llegar")?.close();
+    chat.peer("quien reinicia al llegar")?.reset()?;
+    let polite = chat.peer("quien cierra su lado")?;
+    last_one_out(silent, [polite])?;
+    last_one_out(chat.peer("quien llega después")?, [])
+}
+
+fn from_one_to_the_others(chat: &Conversation) -> Result<(), Failure> {
+    let [mut ana, mut beto, mut carla] = gather(chat)?;
+    ana.send_frame("hola a todos")?;
+    hear(&mut beto, "hola a todos")?;
+    hear(&mut carla, "hola a todos")?;
+    carla.send_frame("¿qué tal? 🙂")?;
+    hear(&mut beto, "¿qué tal? 🙂")?;
+    // Si ana se hubiera oído a sí misma, sería antes que a carla.
+    hear_whole(&mut ana, &carla, "¿qué tal? 🙂")?;
+    last_one_out(ana, [beto, carla])
+}
+
+fn unmixed(chat: &Conversation) -> Result<(), Failure> {
+    let [mut ana, mut beto, mut carla] = gather(chat)?;
+    let halves = frame::encode("esto va en dos trozos");
+    let (start, rest) = halves.split_at(9);
+    ana.send(start)?;
+    ana.pause(PAUSE);
+    beto.send_frame("y esto, de una sola vez")?;
+    hear_whole(&mut carla, &beto, "y esto, de una sola vez")?;
+    ana.send(rest)?;
+    hear_whole(&mut carla, &ana, "esto va en dos trozos")?;
+    hear_whole(&mut beto, &ana, "esto va en dos trozos")?;
+    last_one_out(carla, [ana, beto])
+}
+
+fn blocked_reader(chat: &Conversation) -> Result<(), Failure> {
+    let [mut ana, mut beto, carla] = gather(chat)?;
+    let mut blocked = chat.peer_with_receive_buffer("quien no lee", SMALL_BUFFER)?;
+    blocked.send_frame("NAME: lento")?;
+    hear(&mut ana, "lento")?;
+    carla.close();
+    let text = "x".repeat(LONG_TEXT);
+    for _ in 0..FLOOD {
+        ana.send_frame(&text)?;
+        hear(&mut beto, &text)?;
+    }
+    // Se va quien no leía, y el chat sigue.
+    blocked.close();
+    beto.send_frame("seguimos")?;
+    hear(&mut ana, "seguimos")?;
+    last_one_out(ana, [beto])
 }
 
 fn greeting(chat: &Conversation) -> Result<(), Failure> {
@@ -518,6 +656,12 @@ fn two_hundred(chat: &Conversation) -> Result<(), Failure> {
     }
     let witness = peers.remove(0);
     say_goodbye(witness, peers)
+}
+
+/// Una que ya habló y otro que ni se ha presentado.
+fn still_inside(chat: &Conversation) -> Result<Vec<Peer>, Failure> {
+    let silent = chat.peer("callado")?;
+    Ok(vec![silent, join(chat, "ana")?])
 }
 
 /// Los demás se van, el testigo ve que se han ido todos, y se va el último.

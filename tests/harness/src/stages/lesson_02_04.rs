@@ -6,7 +6,7 @@ use crate::conversation::Conversation;
 use crate::failure::Failure;
 use crate::peer::Peer;
 use crate::response::Response;
-use crate::stage::Stage;
+use crate::stage::{Check, Stage};
 
 /// Lo que contesta a todo GET: 25 caracteres, contando el salto de línea, que son 26 bytes.
 const BODY: &str = "¡Hola desde EpollServer!\n";
@@ -19,6 +19,11 @@ const CLOCK_SKEW: Duration = Duration::from_secs(5);
 const SMALL_BUFFER: usize = 4096;
 /// Sus respuestas ocupan más de lo que el núcleo puede guardar para quien no lee.
 const FLOOD: usize = 30_000;
+/// Cuántas veces pregunta otro mientras tanto: a un servidor de un solo hilo le da tiempo a leer
+/// todas las peticiones de quien no lee, y a llenarle los búferes.
+const ROUNDS: usize = 400;
+/// Lo que separa dos envíos para que el servidor los lea por separado.
+const PAUSE: Duration = Duration::from_millis(100);
 
 pub(crate) const STAGES: &[Stage] = &[
     stage(
@@ -29,10 +34,10 @@ pub(crate) const STAGES: &[Stage] = &[
     ),
     stage(
         2,
-        "los campos de la cabecera",
-        "Content-Type con su juego de caracteres, Content-Length en bytes (26, no 25: la «¡» ocupa \
-         dos) y la fecha de hoy en formato IMF-fixdate.",
-        headers,
+        "una petición en dos trozos",
+        "una lectura no es una petición: se guarda lo que llega y no se contesta hasta la línea \
+         vacía que acaba la cabecera.",
+        in_two_pieces,
     ),
     stage(
         3,
@@ -55,70 +60,78 @@ pub(crate) const STAGES: &[Stage] = &[
     ),
     stage(
         6,
-        "byte a byte",
-        "la línea vacía que acaba la cabecera puede llegar en cuatro lecturas.",
-        byte_by_byte,
-    ),
-    stage(
-        7,
-        "HEAD",
-        "los mismos campos que GET y ningún cuerpo: si lo hubiera, el cliente lo tomaría por \
-         el comienzo de la respuesta siguiente.",
-        head,
-    ),
-    stage(
-        8,
-        "el cuerpo no es la petición siguiente",
-        "un cuerpo se consume entero o se rechaza y se cierra; si se leyera como otra petición, \
-         cualquiera podría colar una (contrabando de peticiones).",
-        bodies,
-    ),
-    stage(
-        9,
-        "el cuerpo por trozos tampoco",
-        "Transfer-Encoding: chunked también es un cuerpo, y manda sobre Content-Length (RFC 9112, \
-         sección 6.3).",
-        chunked_bodies,
-    ),
-    stage(
-        10,
-        "peticiones raras e inválidas",
-        "un tabulador tras los dos puntos es raro y vale (RFC 9112, sección 5). Cada error, su \
-         código (400, 505…), y después se cierra: lo que siga ya no se entiende.",
-        bad_requests,
-    ),
-    stage(
-        11,
-        "una cabecera sin final",
-        "más de 8 KiB se rechaza, con un 431 o un 400, y ha de llegar aunque el cliente siga enviando: se cierra el \
-         propio lado y se descarta lo que llegue, porque cerrar sin leer reinicia la conexión.",
-        endless_head,
-    ),
-    stage(
-        12,
-        "cuándo se cierra",
-        "HTTP/1.0 y «Connection: close» cierran tras la respuesta.",
-        closing,
-    ),
-    stage(
-        13,
-        "cierres y reinicios",
-        "cero bytes leídos, EPOLLHUP y ECONNRESET son el final de un cliente, no el del servidor.",
-        resets,
-    ),
-    stage(
-        14,
         "quien no lee no frena a nadie",
         "con la salida llena se deja de leer a ese cliente y se atiende a los demás; cuando vuelve \
          a leer, recibe todo lo suyo.",
         slow_reader,
     ),
     stage(
+        7,
+        "byte a byte",
+        "la línea vacía que acaba la cabecera puede llegar en cuatro lecturas.",
+        byte_by_byte,
+    ),
+    stage(
+        8,
+        "los campos de la cabecera",
+        "Content-Type con su juego de caracteres, Content-Length en bytes (26, no 25: la «¡» ocupa \
+         dos) y la fecha de hoy en formato IMF-fixdate.",
+        headers,
+    ),
+    stage(
+        9,
+        "HEAD",
+        "los mismos campos que GET y ningún cuerpo: si lo hubiera, el cliente lo tomaría por \
+         el comienzo de la respuesta siguiente.",
+        head,
+    ),
+    stage(
+        10,
+        "el cuerpo no es la petición siguiente",
+        "un cuerpo se consume entero o se rechaza y se cierra; si se leyera como otra petición, \
+         cualquiera podría colar una (contrabando de peticiones).",
+        bodies,
+    ),
+    stage(
+        11,
+        "el cuerpo por trozos tampoco",
+        "Transfer-Encoding: chunked también es un cuerpo, y manda sobre Content-Length (RFC 9112, \
+         sección 6.3).",
+        chunked_bodies,
+    ),
+    stage(
+        12,
+        "peticiones raras e inválidas",
+        "un tabulador tras los dos puntos es raro y vale (RFC 9112, sección 5). Cada error, su \
+         código (400, 505…), y después se cierra: lo que siga ya no se entiende.",
+        bad_requests,
+    ),
+    stage(
+        13,
+        "una cabecera sin final",
+        "más de 8 KiB se rechaza, con un 431 o un 400, y ha de llegar aunque el cliente siga enviando: se cierra el \
+         propio lado y se descarta lo que llegue, porque cerrar sin leer reinicia la conexión.",
+        endless_head,
+    ),
+    stage(
+        14,
+        "cuándo se cierra",
+        "HTTP/1.0 y «Connection: close» cierran tras la respuesta.",
+        closing,
+    ),
+    stage(
         15,
+        "cierres y reinicios",
+        "cero bytes leídos, EPOLLHUP y ECONNRESET son el final de un cliente, no el del servidor.",
+        resets,
+    ),
+    stage(
+        16,
         "mil a la vez",
         "mil conexiones abiertas, y todas reciben su respuesta.",
         one_thousand,
     ),
+    Stage::ending("02_04", 17, still_inside),
 ];
 
 const fn stage(
@@ -127,7 +140,7 @@ const fn stage(
     purpose: &'static str,
     check: fn(&Conversation) -> Result<(), Failure>,
 ) -> Stage {
-    Stage { lesson: "02_04", number, title, purpose, check }
+    Stage { lesson: "02_04", number, title, purpose, check: Check::Talk(check) }
 }
 
 fn answers(web: &Conversation) -> Result<(), Failure> {
@@ -169,6 +182,17 @@ fn headers(web: &Conversation) -> Result<(), Failure> {
         return Err(client.failure(format!("El campo Date no dice la hora: «{date}».")));
     }
     Ok(())
+}
+
+fn in_two_pieces(web: &Conversation) -> Result<(), Failure> {
+    let mut client = web.peer("cliente")?;
+    let (start, rest) = GET.split_at(8);
+    client.send(start)?;
+    client.expect_nothing_for(PAUSE)?;
+    client.send(rest)?;
+    expect_page(&mut client)?;
+    client.half_close()?;
+    client.expect_end()
 }
 
 fn keep_alive(web: &Conversation) -> Result<(), Failure> {
@@ -372,6 +396,12 @@ fn resets(web: &Conversation) -> Result<(), Failure> {
 fn slow_reader(web: &Conversation) -> Result<(), Failure> {
     let mut slow = web.peer_with_receive_buffer("lento", SMALL_BUFFER)?;
     let sending = slow.send_meanwhile("GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(FLOOD))?;
+    let mut witness = web.peer("otro cliente")?;
+    for _ in 0..ROUNDS {
+        witness.send(GET)?;
+        expect_page(&mut witness)?;
+    }
+    finish(witness)?;
     for number in 1..=10 {
         let mut client = web.peer(&format!("cliente {number}"))?;
         client.send(GET)?;
@@ -402,6 +432,17 @@ fn one_thousand(web: &Conversation) -> Result<(), Failure> {
         client.expect_end()?;
     }
     Ok(())
+}
+
+/// Uno que calla, otro entre dos peticiones y otro con la suya a medias.
+fn still_inside(web: &Conversation) -> Result<Vec<Peer>, Failure> {
+    let silent = web.peer("callado")?;
+    let mut halfway = web.peer("quien no acaba")?;
+    halfway.send(&GET[..20])?;
+    let mut client = web.peer("cliente")?;
+    client.send(GET)?;
+    expect_page(&mut client)?;
+    Ok(vec![silent, halfway, client])
 }
 
 // ---- El contrato, en piezas ----------------------------------------------------------------

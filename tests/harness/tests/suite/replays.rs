@@ -71,7 +71,7 @@ fn la_web_que_lee_el_cuerpo_como_petición_se_repite_con_nc() -> Result<(), Fail
     if !is_installed("nc")? {
         return Ok(());
     }
-    let failure = failure("02_04", 8, web::with(web::Fault::IgnoresBodies));
+    let failure = failure("02_04", 10, web::with(web::Fault::IgnoresBodies));
     replays(&failure, |output| output.matches("200 OK").count() == 3)
 }
 
@@ -80,7 +80,7 @@ fn una_conversación_de_varios_se_repite_en_su_orden() -> Result<(), Failure> {
     if !is_installed("nc")? {
         return Ok(());
     }
-    let failure = failure("02_03", 2, chat::with(chat::Fault::EchoesToSender));
+    let failure = failure("02_03", 6, chat::with(chat::Fault::EchoesToSender));
     replays(&failure, |output| {
         let joined = output.find("(Conectado: nuevo cliente (2) desde beto@127.0.0.1)");
         let said = output.find("#[ana@127.0.0.1]>> hola");

@@ -71,22 +71,22 @@ fn eco_que_cierra_con_bytes_sin_leer() {
 
 #[test]
 fn chat_con_la_longitud_al_revés() {
-    insta::assert_snapshot!(report("02_03", 1, chat::with(chat::Fault::LittleEndian)));
+    insta::assert_snapshot!(report("02_03", 5, chat::with(chat::Fault::LittleEndian)));
 }
 
 #[test]
 fn chat_que_repite_lo_dicho_a_quien_lo_dijo() {
-    insta::assert_snapshot!(report("02_03", 2, chat::with(chat::Fault::EchoesToSender)));
+    insta::assert_snapshot!(report("02_03", 6, chat::with(chat::Fault::EchoesToSender)));
 }
 
 #[test]
 fn chat_que_deja_pasar_los_caracteres_de_control() {
-    insta::assert_snapshot!(report("02_03", 13, chat::with(chat::Fault::RelaysControls)));
+    insta::assert_snapshot!(report("02_03", 17, chat::with(chat::Fault::RelaysControls)));
 }
 
 #[test]
 fn chat_que_no_espera_al_resto_de_la_cabecera() {
-    let stage = &stages("02_03")[2];
+    let stage = &stages("02_03")[6];
     let failure = stage.run(chat::with(chat::Fault::NoPartialHeaders)).unwrap_err();
     // En qué byte se nota, depende de cuántos junte el núcleo en cada lectura.
     assert!(failure.to_string().contains("en trozos de 1 byte:"), "{failure}");
@@ -94,7 +94,7 @@ fn chat_que_no_espera_al_resto_de_la_cabecera() {
 
 #[test]
 fn chat_que_espera_el_nombre_de_cada_cual() {
-    insta::assert_snapshot!(report("02_03", 11, chat::with(chat::Fault::WaitsForTheName)));
+    insta::assert_snapshot!(report("02_03", 15, chat::with(chat::Fault::WaitsForTheName)));
 }
 
 #[test]
@@ -104,17 +104,17 @@ fn web_con_un_salto_de_línea_de_más() {
 
 #[test]
 fn web_que_lee_el_cuerpo_como_otra_petición() {
-    insta::assert_snapshot!(report("02_04", 8, web::with(web::Fault::IgnoresBodies)));
+    insta::assert_snapshot!(report("02_04", 10, web::with(web::Fault::IgnoresBodies)));
 }
 
 #[test]
 fn web_con_cuerpo_en_head() {
-    insta::assert_snapshot!(report("02_04", 7, web::with(web::Fault::HeadWithBody)));
+    insta::assert_snapshot!(report("02_04", 9, web::with(web::Fault::HeadWithBody)));
 }
 
 #[test]
 fn web_con_la_fecha_de_2013() {
-    insta::assert_snapshot!(report("02_04", 2, web::with(web::Fault::OldDate)));
+    insta::assert_snapshot!(report("02_04", 8, web::with(web::Fault::OldDate)));
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn web_que_olvida_las_peticiones_encadenadas() {
 
 #[test]
 fn web_que_cierra_sin_leer_lo_que_queda() {
-    let failure = stages("02_04")[10].run(web::with(web::Fault::ClosesAtOnce)).unwrap_err();
+    let failure = stages("02_04")[12].run(web::with(web::Fault::ClosesAtOnce)).unwrap_err();
     assert!(failure.headline().contains("el servidor la reinició (RST)"), "{failure}");
 }
 

@@ -1,0 +1,30 @@
+//! Lección 02_02, paso 1: un servidor de eco que atiende a un cliente después de otro.
+#![allow(clippy::print_stderr, reason = "así se queja un programa sin biblioteca que lo haga")]
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let _ = serve(&std::env::args().nth(1).unwrap_or_default()); // Solo vuelve si no puede escuchar.
+    eprintln!("Di un puerto que esté libre: cargo run --example paso_02_02_1 8800");
+    ExitCode::from(2)
+}
+fn serve(port: &str) -> io::Result<()> {
+    // Un socket con dirección y una cola (T2-08: de 128): quien llama espera en ella su turno.
+    let listener = TcpListener::bind(format!("127.0.0.1:{port}"))?; // T2-11: solo IPv4.
+    let _ = writeln!(io::stdout(), "Escuchando en {}", listener.local_addr()?);
+    // accept saca de la cola al primero; si no hay nadie, el programa duerme hasta que lo haya.
+    for client in listener.incoming().flatten() {
+        let _ = echo(&client); // Si falla, es asunto de este cliente. T2-07: el bucle no acaba.
+    }
+    Ok(())
+}
+fn echo(mut client: &TcpStream) -> io::Result<()> {
+    let mut buffer = [0; 1024];
+    // read duerme hasta que lleguen bytes: medio mensaje, uno o dos. Cero es el final.
+    // T2-05: sin plazo, quien calla nos tiene aquí dormidos, y a los demás en la cola.
+    while let count @ 1.. = client.read(&mut buffer)? {
+        client.write_all(&buffer[..count])?; // write puede aceptar una parte: write_all insiste.
+    }
+    Ok(())
+}

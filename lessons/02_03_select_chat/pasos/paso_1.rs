@@ -1,0 +1,90 @@
+//! Lección 02_03, paso 1: un hilo, muchos clientes. Lo que envía uno les llega a los demás.
+#![allow(clippy::print_stderr, reason = "así se queja un programa sin biblioteca que lo haga")]
+use nix::sys::select::{FdSet, select};
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::{AsFd, AsRawFd};
+use std::process::ExitCode;
+
+struct Client {
+    stream: TcpStream,
+    closing: bool,
+}
+struct Ready {
+    listener: bool,
+    readable: Vec<u64>,
+}
+
+struct Chat {
+    listener: TcpListener,
+    clients: BTreeMap<u64, Client>, // Cada cliente, por un número que no se repite.
+    next_id: u64,
+}
+
+fn main() -> ExitCode {
+    let _ = serve(&std::env::args().nth(1).unwrap_or_default()); // Solo vuelve si no puede escuchar.
+    eprintln!("Di un puerto que esté libre: cargo run --example paso_02_03_1 8800");
+    ExitCode::from(2)
+}
+
+fn serve(port: &str) -> io::Result<()> {
+    // Un socket con dirección y una cola: el núcleo mete en ella a quien llama.
+    let listener = TcpListener::bind(format!("127.0.0.1:{port}"))?;
+    let _ = writeln!(io::stdout(), "Escuchando en {}", listener.local_addr()?);
+    let mut chat = Chat { listener, clients: BTreeMap::new(), next_id: 1 };
+    loop {
+        let ready = chat.wait()?; // Aquí se duerme, y en ningún otro sitio.
+        for id in ready.readable {
+            chat.on_readable(id);
+        }
+        if ready.listener {
+            chat.on_acceptable();
+        }
+        chat.clients.retain(|_, client| !client.closing); // Soltar un socket lo cierra.
+    }
+}
+
+impl Chat {
+    /// select duerme hasta que haya algo que leer en alguno, y deja en el conjunto solo esos. En
+    /// el que escucha, «algo que leer» es alguien en la cola. T3-16: Ctrl-C no está, y mata.
+    fn wait(&self) -> io::Result<Ready> {
+        let mut reading = FdSet::new();
+        reading.insert(self.listener.as_fd());
+        for client in self.clients.values() {
+            reading.insert(client.stream.as_fd());
+        }
+        select(None, &mut reading, None, None, None)?;
+        let among = |set: &FdSet<'_>| {
+            let all = self.clients.iter();
+            all.filter(|(_, it)| set.contains(it.stream.as_fd())).map(|(id, _)| *id).collect()
+        };
+        Ok(Ready { listener: reading.contains(self.listener.as_fd()), readable: among(&reading) })
+    }
+
+    fn on_acceptable(&mut self) {
+        // T3-14: sin descriptores libres falla, y select vuelve enseguida, una y otra vez.
+        let Ok((stream, _)) = self.listener.accept() else { return };
+        // T3-15: en un conjunto no cabe el descriptor 1024: ese cliente se cierra, sin decir por qué.
+        if stream.as_raw_fd() < 1024 {
+            self.clients.insert(self.next_id, Client { stream, closing: false });
+            self.next_id += 1;
+        }
+    }
+
+    fn on_readable(&mut self, id: u64) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        let mut buffer = [0; 4096];
+        match client.stream.read(&mut buffer) {
+            Ok(0) | Err(_) => client.closing = true, // Cero bytes: cerró su lado.
+            Ok(count) => self.broadcast(id, &buffer[..count]), // T3-06: quizá, medio mensaje.
+        }
+    }
+
+    fn broadcast(&mut self, from: u64, bytes: &[u8]) {
+        for (_, client) in self.clients.iter_mut().filter(|(id, _)| **id != from) {
+            // T3-11: si no lee y sus búferes se llenan, write_all duerme, y con él todo el chat.
+            client.closing |= client.stream.write_all(bytes).is_err();
+        }
+    }
+}

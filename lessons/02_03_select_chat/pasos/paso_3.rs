@@ -1,0 +1,160 @@
+//! Lección 02_03, paso 3: a quien no lee se le guarda lo suyo, y los demás no lo esperan.
+#![allow(clippy::print_stderr, reason = "así se queja un programa sin biblioteca que lo haga")]
+use multiplexacion::frame;
+use nix::sys::select::{FdSet, select};
+use std::collections::BTreeMap;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::{AsFd, AsRawFd};
+use std::process::ExitCode;
+
+/// Lo que se guarda, como mucho, para quien no lee.
+const MAX_OUTPUT: usize = 1024 * 1024;
+
+struct Client {
+    stream: TcpStream,
+    input: Vec<u8>,  // Lo leído que aún no es un mensaje entero.
+    output: Vec<u8>, // Lo que se le dirá en cuanto quepa.
+    closing: bool,
+}
+struct Ready {
+    listener: bool,
+    readable: Vec<u64>,
+    writable: Vec<u64>,
+}
+
+struct Chat {
+    listener: TcpListener,
+    clients: BTreeMap<u64, Client>, // Cada cliente, por un número que no se repite.
+    next_id: u64,
+}
+
+fn main() -> ExitCode {
+    let _ = serve(&std::env::args().nth(1).unwrap_or_default()); // Solo vuelve si no puede escuchar.
+    eprintln!("Di un puerto que esté libre: cargo run --example paso_02_03_3 8800");
+    ExitCode::from(2)
+}
+
+fn serve(port: &str) -> io::Result<()> {
+    // Un socket con dirección y una cola: el núcleo mete en ella a quien llama.
+    let listener = TcpListener::bind(format!("127.0.0.1:{port}"))?;
+    let _ = writeln!(io::stdout(), "Escuchando en {}", listener.local_addr()?);
+    listener.set_nonblocking(true)?; // Ninguna llamada duerme: si no hay nadie, accept falla.
+    let mut chat = Chat { listener, clients: BTreeMap::new(), next_id: 1 };
+    loop {
+        let ready = chat.wait()?; // Aquí se duerme, y en ningún otro sitio.
+        for id in ready.readable {
+            chat.on_readable(id);
+        }
+        for id in ready.writable {
+            chat.on_writable(id);
+        }
+        if ready.listener {
+            chat.on_acceptable();
+        }
+        chat.clients.retain(|_, client| !client.closing); // Soltar un socket lo cierra.
+    }
+}
+
+impl Client {
+    /// Pone un marco en la cola, y escribe ya lo que quepa.
+    fn send(&mut self, frame: &[u8]) {
+        self.output.extend_from_slice(frame);
+        self.flush();
+        // T3-11: guardarlo todo acabaría con la memoria; a quien no lee se le cierra, sin decírselo.
+        self.closing |= self.output.len() > MAX_OUTPUT;
+    }
+
+    /// write toma lo que cabe en el búfer de salida del núcleo. Lo demás sigue en la cola.
+    fn flush(&mut self) {
+        match self.stream.write(&self.output) {
+            Ok(count) => drop(self.output.drain(..count)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {} // Está lleno.
+            Err(_) => self.closing = true,
+        }
+    }
+}
+
+impl Chat {
+    /// select duerme hasta que haya algo que leer en alguno, o sitio donde escribir, y deja en
+    /// cada conjunto solo esos. En el que escucha, «algo que leer» es alguien en la cola. T3-16:
+    /// Ctrl-C no está, y mata.
+    fn wait(&self) -> io::Result<Ready> {
+        let (mut reading, mut writing) = (FdSet::new(), FdSet::new());
+        reading.insert(self.listener.as_fd());
+        for client in self.clients.values() {
+            reading.insert(client.stream.as_fd());
+            // T3-10: casi siempre hay sitio; sin nada que escribir, select no dormiría nunca.
+            if !client.output.is_empty() {
+                writing.insert(client.stream.as_fd());
+            }
+        }
+        select(None, &mut reading, &mut writing, None, None)?;
+        let among = |set: &FdSet<'_>| {
+            let all = self.clients.iter();
+            all.filter(|(_, it)| set.contains(it.stream.as_fd())).map(|(id, _)| *id).collect()
+        };
+        Ok(Ready {
+            listener: reading.contains(self.listener.as_fd()),
+            readable: among(&reading),
+            writable: among(&writing),
+        })
+    }
+
+    fn on_acceptable(&mut self) {
+        // T3-14: sin descriptores libres falla, y select vuelve enseguida, una y otra vez.
+        let Ok((stream, _)) = self.listener.accept() else { return };
+        // T3-15: en un conjunto no cabe el descriptor 1024: ese cliente se cierra, sin decir por qué.
+        if stream.as_raw_fd() < 1024 && stream.set_nonblocking(true).is_ok() {
+            let (input, output) = (Vec::new(), Vec::new());
+            self.clients.insert(self.next_id, Client { stream, input, output, closing: false });
+            self.next_id += 1;
+        }
+    }
+
+    fn on_readable(&mut self, id: u64) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        let mut buffer = [0; 4096];
+        match client.stream.read(&mut buffer) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {} // Nada, al final.
+            Ok(0) | Err(_) => client.closing = true, // Lo que tenga en la cola se pierde.
+            Ok(count) => {
+                client.input.extend_from_slice(&buffer[..count]);
+                self.receive(id);
+            }
+        }
+    }
+
+    /// Vuelve a haber sitio en su búfer de salida.
+    fn on_writable(&mut self, id: u64) {
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.flush();
+        }
+    }
+
+    /// Saca de lo leído los mensajes que estén enteros: ninguno, uno o varios.
+    fn receive(&mut self, id: u64) {
+        while let Some(client) = self.clients.get_mut(&id) {
+            match frame::decode(&client.input) {
+                Ok(Some((text, used))) => {
+                    let text = text.to_owned();
+                    client.input.drain(..used);
+                    self.broadcast(id, &text);
+                }
+                Ok(None) => return, // Falta un trozo: llegará en otra lectura, o nunca.
+                Err(_) => {
+                    client.closing = true; // Una longitud imposible, o algo que no es texto.
+                    return;
+                }
+            }
+        }
+    }
+
+    /// T3-20: nadie sabe quién habla, y al terminal de los demás le llega cualquier cosa.
+    fn broadcast(&mut self, from: u64, text: &str) {
+        let Ok(frame) = frame::encode(text) else { return };
+        for (_, client) in self.clients.iter_mut().filter(|(id, _)| **id != from) {
+            client.send(&frame);
+        }
+    }
+}

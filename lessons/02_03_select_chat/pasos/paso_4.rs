@@ -1,0 +1,237 @@
+//! Lección 02_03, paso 4: cada cual entra con su nombre, y los demás saben quién llega, habla y se va.
+#![allow(clippy::print_stderr, reason = "así se queja un programa sin biblioteca que lo haga")]
+use multiplexacion::frame;
+use nix::sys::select::{FdSet, select};
+use std::collections::BTreeMap;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{IpAddr, TcpListener, TcpStream};
+use std::os::fd::{AsFd, AsRawFd};
+use std::process::ExitCode;
+
+/// Lo que se guarda, como mucho, para quien no lee.
+const MAX_OUTPUT: usize = 1024 * 1024;
+
+/// Por dónde va la conversación con un cliente.
+enum State {
+    Login, // T3-03: no ha dicho su nombre, y sin plazo puede no decirlo nunca.
+    Member { name: String },
+}
+
+struct Client {
+    stream: TcpStream,
+    address: IpAddr,
+    state: State,
+    input: Vec<u8>,  // Lo leído que aún no es un mensaje entero.
+    output: Vec<u8>, // Lo que se le dirá en cuanto quepa.
+    closing: bool,
+}
+struct Ready {
+    listener: bool,
+    readable: Vec<u64>,
+    writable: Vec<u64>,
+}
+
+struct Chat {
+    listener: TcpListener,
+    clients: BTreeMap<u64, Client>, // Cada cliente, por un número que no se repite.
+    next_id: u64,
+}
+
+fn main() -> ExitCode {
+    let _ = serve(&std::env::args().nth(1).unwrap_or_default()); // Solo vuelve si no puede escuchar.
+    eprintln!("Di un puerto que esté libre: cargo run --example paso_02_03_4 8800");
+    ExitCode::from(2)
+}
+
+fn serve(port: &str) -> io::Result<()> {
+    // Un socket con dirección y una cola: el núcleo mete en ella a quien llama.
+    let listener = TcpListener::bind(format!("127.0.0.1:{port}"))?;
+    let _ = writeln!(io::stdout(), "Escuchando en {}", listener.local_addr()?);
+    listener.set_nonblocking(true)?; // Ninguna llamada duerme: si no hay nadie, accept falla.
+    let mut chat = Chat { listener, clients: BTreeMap::new(), next_id: 1 };
+    loop {
+        let ready = chat.wait()?; // Aquí se duerme, y en ningún otro sitio.
+        for id in ready.readable {
+            chat.on_readable(id);
+        }
+        for id in ready.writable {
+            chat.on_writable(id);
+        }
+        if ready.listener {
+            chat.on_acceptable();
+        }
+        chat.reap();
+    }
+}
+
+impl Client {
+    /// Pone un mensaje en la cola, y escribe ya lo que quepa.
+    fn send(&mut self, text: &str) {
+        let Ok(frame) = frame::encode(text) else { return };
+        self.output.extend_from_slice(&frame);
+        self.flush();
+        // T3-11: guardarlo todo acabaría con la memoria; a quien no lee se le cierra, sin decírselo.
+        self.closing |= self.output.len() > MAX_OUTPUT;
+    }
+
+    /// write toma lo que cabe en el búfer de salida del núcleo. Lo demás sigue en la cola.
+    fn flush(&mut self) {
+        match self.stream.write(&self.output) {
+            Ok(count) => drop(self.output.drain(..count)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {} // Está lleno.
+            Err(_) => self.closing = true,
+        }
+    }
+
+    fn name(&self) -> Option<&str> {
+        match &self.state {
+            State::Login => None,
+            State::Member { name } => Some(name),
+        }
+    }
+}
+
+impl Chat {
+    /// select duerme hasta que haya algo que leer en alguno, o sitio donde escribir, y deja en
+    /// cada conjunto solo esos. En el que escucha, «algo que leer» es alguien en la cola. T3-16:
+    /// Ctrl-C no está, y mata.
+    fn wait(&self) -> io::Result<Ready> {
+        let (mut reading, mut writing) = (FdSet::new(), FdSet::new());
+        reading.insert(self.listener.as_fd());
+        for client in self.clients.values() {
+            reading.insert(client.stream.as_fd());
+            // T3-10: casi siempre hay sitio; sin nada que escribir, select no dormiría nunca.
+            if !client.output.is_empty() {
+                writing.insert(client.stream.as_fd());
+            }
+        }
+        select(None, &mut reading, &mut writing, None, None)?;
+        let among = |set: &FdSet<'_>| {
+            let all = self.clients.iter();
+            all.filter(|(_, it)| set.contains(it.stream.as_fd())).map(|(id, _)| *id).collect()
+        };
+        Ok(Ready {
+            listener: reading.contains(self.listener.as_fd()),
+            readable: among(&reading),
+            writable: among(&writing),
+        })
+    }
+
+    fn on_acceptable(&mut self) {
+        // T3-14: sin descriptores libres falla, y select vuelve enseguida, una y otra vez.
+        let Ok((stream, address)) = self.listener.accept() else { return };
+        // T3-15: en un conjunto no cabe el descriptor 1024: ese cliente se cierra, sin decir por qué.
+        if stream.as_raw_fd() < 1024 && stream.set_nonblocking(true).is_ok() {
+            let (address, state) = (address.ip(), State::Login);
+            let (input, output) = (Vec::new(), Vec::new());
+            let client = Client { stream, address, state, input, output, closing: false };
+            self.clients.insert(self.next_id, client);
+            self.next_id += 1;
+        }
+    }
+
+    fn on_readable(&mut self, id: u64) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        let mut buffer = [0; 4096];
+        match client.stream.read(&mut buffer) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {} // Nada, al final.
+            Ok(0) | Err(_) => client.closing = true, // Lo que tenga en la cola se pierde.
+            Ok(count) => {
+                client.input.extend_from_slice(&buffer[..count]);
+                self.receive(id);
+            }
+        }
+    }
+
+    /// Vuelve a haber sitio en su búfer de salida.
+    fn on_writable(&mut self, id: u64) {
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.flush();
+        }
+    }
+
+    /// Saca de lo leído los mensajes que estén enteros: ninguno, uno o varios.
+    fn receive(&mut self, id: u64) {
+        while let Some(client) = self.clients.get_mut(&id).filter(|client| !client.closing) {
+            match frame::decode(&client.input) {
+                Ok(Some((text, used))) => {
+                    let text = text.to_owned();
+                    client.input.drain(..used);
+                    self.on_message(id, &text);
+                }
+                Ok(None) => return, // Falta un trozo: llegará en otra lectura, o nunca.
+                Err(_) => {
+                    client.closing = true; // Una longitud imposible, o algo que no es texto.
+                    return;
+                }
+            }
+        }
+    }
+
+    fn on_message(&mut self, id: u64, text: &str) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        let State::Member { name } = &client.state else { return self.on_login(id, text) };
+        // T3-20: un carácter de control podría borrar la pantalla de los demás.
+        let safe = text.replace(|c: char| c.is_control() && c != '\t', "\u{fffd}");
+        let line = format!("#[{name}@{}]>> {safe}", client.address);
+        match frame::encode(&line) {
+            Ok(_) => self.broadcast(id, &line),
+            Err(why) => client.send(&format!("ERROR: {why}")), // Con el nombre delante, no cabe.
+        }
+    }
+
+    fn on_login(&mut self, id: u64, text: &str) {
+        let name = self.check_name(text).map(str::to_owned);
+        let count = 1 + self.clients.values().filter_map(Client::name).count();
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        let address = client.address;
+        match name {
+            Ok(name) => {
+                let notice = format!("(Conectado: nuevo cliente ({count}) desde {name}@{address})");
+                client.state = State::Member { name };
+                client.send(&format!("CLIENT: {address}"));
+                self.broadcast(id, &notice);
+            }
+            Err(why) => {
+                client.send(&format!("ERROR: {why}"));
+                client.closing = true; // T4-11: con algo suyo sin leer, el ERROR puede perderse.
+            }
+        }
+    }
+
+    /// T3-20: sin estas reglas, cualquiera se llamaría como otro, o escribiría avisos falsos.
+    fn check_name<'a>(&self, text: &'a str) -> Result<&'a str, &'static str> {
+        // Más estrecho que el contrato, que admite cualquier carácter que se vea salvo seis.
+        let plain = |c: char| c.is_alphanumeric() || " -_.'".contains(c);
+        let name = text.strip_prefix("NAME: ").ok_or("di tu nombre: «NAME: ana»")?;
+        let wanted = name.to_lowercase();
+        let taken = |other: &str| other.to_lowercase() == wanted;
+        if name.trim() != name
+            || !name.chars().all(plain)
+            || !(1..=32).contains(&name.chars().count())
+        {
+            Err("el nombre lleva de 1 a 32 letras o cifras")
+        } else if taken("servidor") || self.clients.values().filter_map(Client::name).any(taken) {
+            Err("ese nombre ya está en uso")
+        } else {
+            Ok(name)
+        }
+    }
+
+    fn broadcast(&mut self, from: u64, text: &str) {
+        let others = self.clients.iter_mut().filter(|(id, _)| **id != from);
+        for (_, client) in others.filter(|(_, client)| client.name().is_some()) {
+            client.send(text);
+        }
+    }
+
+    /// El único lugar que cierra. Avisar a los demás puede cerrar a otro, y entonces también.
+    fn reap(&mut self) {
+        while let Some((&id, _)) = self.clients.iter().find(|(_, client)| client.closing) {
+            let Some(gone) = self.clients.remove(&id) else { return };
+            if let Some(name) = gone.name() {
+                self.broadcast(id, &format!("(Desconectado: cliente {name}@{})", gone.address));
+            }
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Lección 02_04, paso 1: un hilo y epoll. De cada cliente, una lectura, una respuesta y adiós.
+#![allow(clippy::print_stderr, reason = "así se queja un programa sin biblioteca que lo haga")]
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::ExitCode;
+
+const LISTENER: u64 = 0; // El número del socket que escucha; los clientes, desde el 1.
+// T4-08: sin la fecha. T4-06: cierra siempre, y al menos lo dice.
+const RESPONSE: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\n\
+    Content-Length: 26\r\nConnection: close\r\n\r\n¡Hola desde EpollServer!\n";
+
+struct EpollServer {
+    epoll: Epoll,
+    listener: TcpListener,
+    clients: BTreeMap<u64, TcpStream>,
+    next_id: u64,
+}
+
+fn main() -> ExitCode {
+    let _ = serve(&std::env::args().nth(1).unwrap_or_default()); // Solo vuelve si no puede escuchar.
+    eprintln!("Di un puerto que esté libre: cargo run --example paso_02_04_1 8080");
+    ExitCode::from(2)
+}
+fn serve(port: &str) -> io::Result<()> {
+    let listener = TcpListener::bind(format!("127.0.0.1:{port}"))?; // T4-14: con una cola de 128.
+    let _ = writeln!(io::stdout(), "Escuchando en {}", listener.local_addr()?);
+    listener.set_nonblocking(true)?; // Si no hay nadie en la cola, accept no duerme: falla.
+    // Un descriptor que vigila otros. A cada uno se le apunta una vez, con el número que se quiera.
+    let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+    epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, LISTENER))?;
+    let mut server = EpollServer { epoll, listener, clients: BTreeMap::new(), next_id: 1 };
+    loop {
+        for id in server.wait()? {
+            match id {
+                LISTENER => server.on_acceptable(),
+                id => server.on_readable(id),
+            }
+        }
+    }
+}
+impl EpollServer {
+    /// epoll_wait duerme hasta que haya algo que leer en alguno, y dice en cuáles. T4-16: Ctrl-C mata.
+    fn wait(&self) -> io::Result<Vec<u64>> {
+        let mut events = [EpollEvent::empty(); 64];
+        match self.epoll.wait(&mut events, EpollTimeout::NONE) {
+            Err(Errno::EINTR) => Ok(Vec::new()), // Una señal, como la de seguir tras Ctrl-Z.
+            ready => Ok(events[..ready?].iter().map(EpollEvent::data).collect()),
+        }
+    }
+    fn on_acceptable(&mut self) {
+        // T4-04: sin descriptores libres falla, y epoll vuelve enseguida, una y otra vez.
+        let Ok((stream, _)) = self.listener.accept() else { return };
+        if self.epoll.add(&stream, EpollEvent::new(EpollFlags::EPOLLIN, self.next_id)).is_ok() {
+            self.clients.insert(self.next_id, stream); // T4-10: sin plazo, ahí puede quedarse.
+            self.next_id += 1;
+        }
+    }
+    fn on_readable(&mut self, id: u64) {
+        let Some(mut client) = self.clients.remove(&id) else { return };
+        // T4-07: no se mira qué pide, ni si la petición está entera. Cero bytes: se fue.
+        if let Ok(1..) = client.read(&mut [0; 4096]) {
+            let _ = client.write_all(RESPONSE.as_bytes());
+        }
+        // Soltar el socket lo cierra y lo borra de epoll. T4-11: con algo sin leer, es un reinicio.
+    }
+}

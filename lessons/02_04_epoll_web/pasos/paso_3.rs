@@ -1,0 +1,132 @@
+//! Lección 02_04, paso 3: una conexión sirve para muchas peticiones, también para varias de golpe.
+#![allow(clippy::print_stderr, reason = "así se queja un programa sin biblioteca que lo haga")]
+use multiplexacion::http::{self, Method, Persistence, Refusal, Request, Response, Status};
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+const LISTENER: u64 = 0; // El número del socket que escucha; los clientes, desde el 1.
+const BODY: &str = "¡Hola desde EpollServer!\n";
+
+struct Client {
+    stream: TcpStream,
+    input: Vec<u8>, // Lo leído que aún no es una petición entera.
+    closing: bool,
+}
+struct EpollServer {
+    epoll: Epoll,
+    listener: TcpListener,
+    clients: BTreeMap<u64, Client>,
+    next_id: u64,
+}
+
+fn main() -> ExitCode {
+    let _ = serve(&std::env::args().nth(1).unwrap_or_default()); // Solo vuelve si no puede escuchar.
+    eprintln!("Di un puerto que esté libre: cargo run --example paso_02_04_3 8080");
+    ExitCode::from(2)
+}
+fn serve(port: &str) -> io::Result<()> {
+    let listener = TcpListener::bind(format!("127.0.0.1:{port}"))?; // T4-14: con una cola de 128.
+    let _ = writeln!(io::stdout(), "Escuchando en {}", listener.local_addr()?);
+    listener.set_nonblocking(true)?; // Si no hay nadie en la cola, accept no duerme: falla.
+    // Un descriptor que vigila otros. A cada uno se le apunta una vez, con el número que se quiera.
+    let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+    epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, LISTENER))?;
+    let mut server = EpollServer { epoll, listener, clients: BTreeMap::new(), next_id: 1 };
+    loop {
+        for id in server.wait()? {
+            match id {
+                LISTENER => server.on_acceptable(),
+                id => server.on_readable(id),
+            }
+            server.reap(id);
+        }
+    }
+}
+impl Client {
+    /// Contesta a todas las peticiones que estén enteras: ninguna, una o varias.
+    fn answer(&mut self) {
+        // T4-09: se busca desde el principio cada vez, y lo leído puede crecer sin límite.
+        loop {
+            self.input.drain(..http::leading_blank(&self.input));
+            if self.closing || http::end_of_head(&self.input, 0).is_none() {
+                return;
+            }
+            let request = http::parse_head(&self.input);
+            let response = response(request.as_ref());
+            self.input.drain(..request.map_or(0, |request| request.head_length));
+            self.closing = response.persistence == Persistence::Close;
+            // Si no lee y sus búferes se llenan, write_all duerme, y con él todo el servidor.
+            let sent = self.stream.write_all(&response.encode(SystemTime::now()));
+            self.closing |= sent.is_err();
+        }
+    }
+}
+
+/// Qué se contesta. Tras un error se cierra: ya no se sabe dónde empieza la petición siguiente.
+fn response(request: Result<&Request, &Refusal>) -> Response<'static> {
+    let mut response = Response {
+        status: Status::OK,
+        body: BODY,
+        with_body: true,
+        persistence: Persistence::Close,
+    };
+    match request {
+        Err(refusal) => (response.status, response.body) = (refusal.status, refusal.reason),
+        Ok(request) => {
+            response.with_body = request.method != Method::Head;
+            match request.method {
+                Method::Get | Method::Head => {}
+                Method::Known => response.status = Status::METHOD_NOT_ALLOWED,
+                Method::Unknown => response.status = Status::NOT_IMPLEMENTED,
+            }
+            // Lo que hay tras un cuerpo que no se lee no es otra petición.
+            if response.status == Status::OK && request.body.is_done() {
+                response.persistence = request.persistence;
+            }
+        }
+    }
+    response
+}
+
+impl EpollServer {
+    /// epoll_wait duerme hasta que haya algo que leer en alguno, y dice en cuáles. T4-16: Ctrl-C mata.
+    fn wait(&self) -> io::Result<Vec<u64>> {
+        let mut events = [EpollEvent::empty(); 64];
+        match self.epoll.wait(&mut events, EpollTimeout::NONE) {
+            Err(Errno::EINTR) => Ok(Vec::new()), // Una señal, como la de seguir tras Ctrl-Z.
+            ready => Ok(events[..ready?].iter().map(EpollEvent::data).collect()),
+        }
+    }
+    fn on_acceptable(&mut self) {
+        // T4-04: sin descriptores libres falla, y epoll vuelve enseguida, una y otra vez.
+        let Ok((stream, _)) = self.listener.accept() else { return };
+        let _ = stream.set_nodelay(true); // T4-17: cada respuesta sale sin esperar a la siguiente.
+        if self.epoll.add(&stream, EpollEvent::new(EpollFlags::EPOLLIN, self.next_id)).is_ok() {
+            // T4-10: sin plazo, ahí puede quedarse, callado o a medias.
+            self.clients.insert(self.next_id, Client { stream, input: Vec::new(), closing: false });
+            self.next_id += 1;
+        }
+    }
+    fn on_readable(&mut self, id: u64) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        let mut buffer = [0; 4096];
+        match client.stream.read(&mut buffer) {
+            Ok(0) | Err(_) => client.closing = true, // Cero bytes: se fue.
+            Ok(count) => {
+                client.input.extend_from_slice(&buffer[..count]);
+                client.answer();
+            }
+        }
+    }
+    /// El único lugar que cierra. T4-11: con algo suyo sin leer, es un reinicio.
+    fn reap(&mut self, id: u64) {
+        if self.clients.get(&id).is_some_and(|client| client.closing) {
+            self.clients.remove(&id); // Soltar el socket lo cierra y lo borra de epoll.
+        }
+    }
+}

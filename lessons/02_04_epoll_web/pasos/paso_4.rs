@@ -1,0 +1,172 @@
+//! Lección 02_04, paso 4: a quien no lee se le guarda lo suyo, y hasta que lo lea no se le lee más.
+#![allow(clippy::print_stderr, reason = "así se queja un programa sin biblioteca que lo haga")]
+use multiplexacion::http::{self, Method, Persistence, Refusal, Request, Response, Status};
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use std::collections::BTreeMap;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+const LISTENER: u64 = 0; // El número del socket que escucha; los clientes, desde el 1.
+const BODY: &str = "¡Hola desde EpollServer!\n";
+
+struct Client {
+    stream: TcpStream,
+    input: Vec<u8>,  // Lo leído que aún no es una petición entera.
+    output: Vec<u8>, // Las respuestas que aún no han cabido en su búfer de salida.
+    last: bool,      // Ya está en la cola su última respuesta.
+    interest: EpollFlags,
+    closing: bool,
+}
+struct EpollServer {
+    epoll: Epoll,
+    listener: TcpListener,
+    clients: BTreeMap<u64, Client>,
+    next_id: u64,
+}
+
+fn main() -> ExitCode {
+    let _ = serve(&std::env::args().nth(1).unwrap_or_default()); // Solo vuelve si no puede escuchar.
+    eprintln!("Di un puerto que esté libre: cargo run --example paso_02_04_4 8080");
+    ExitCode::from(2)
+}
+fn serve(port: &str) -> io::Result<()> {
+    let listener = TcpListener::bind(format!("127.0.0.1:{port}"))?; // T4-14: con una cola de 128.
+    let _ = writeln!(io::stdout(), "Escuchando en {}", listener.local_addr()?);
+    listener.set_nonblocking(true)?; // Si no hay nadie en la cola, accept no duerme: falla.
+    // Un descriptor que vigila otros. A cada uno se le apunta una vez, con el número que se quiera.
+    let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+    epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, LISTENER))?;
+    let mut server = EpollServer { epoll, listener, clients: BTreeMap::new(), next_id: 1 };
+    loop {
+        for (id, events) in server.wait()? {
+            match id {
+                LISTENER => server.on_acceptable(),
+                id if events.contains(EpollFlags::EPOLLOUT) => server.on_writable(id),
+                id => server.on_readable(id), // Bytes, el final o un error: lo dirá read.
+            }
+            server.watch(id);
+            server.reap(id);
+        }
+    }
+}
+impl Client {
+    /// Contesta a todas las peticiones que estén enteras: ninguna, una o varias.
+    fn answer(&mut self) {
+        // T4-09: se busca desde el principio cada vez, y lo leído puede crecer sin límite.
+        loop {
+            self.input.drain(..http::leading_blank(&self.input));
+            if self.last || http::end_of_head(&self.input, 0).is_none() {
+                return;
+            }
+            let request = http::parse_head(&self.input);
+            let response = response(request.as_ref());
+            self.input.drain(..request.map_or(0, |request| request.head_length));
+            self.last = response.persistence == Persistence::Close;
+            self.output.extend_from_slice(&response.encode(SystemTime::now()));
+        }
+    }
+    /// write toma lo que cabe en el búfer de salida del núcleo. Lo demás sigue en la cola.
+    fn flush(&mut self) {
+        if self.output.is_empty() {
+            return;
+        }
+        match self.stream.write(&self.output) {
+            Ok(count) => drop(self.output.drain(..count)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {} // Está lleno.
+            Err(_) => self.closing = true,
+        }
+        self.closing |= self.last && self.output.is_empty();
+    }
+}
+
+/// Qué se contesta. Tras un error se cierra: ya no se sabe dónde empieza la petición siguiente.
+fn response(request: Result<&Request, &Refusal>) -> Response<'static> {
+    let mut response = Response {
+        status: Status::OK,
+        body: BODY,
+        with_body: true,
+        persistence: Persistence::Close,
+    };
+    match request {
+        Err(refusal) => (response.status, response.body) = (refusal.status, refusal.reason),
+        Ok(request) => {
+            response.with_body = request.method != Method::Head;
+            match request.method {
+                Method::Get | Method::Head => {}
+                Method::Known => response.status = Status::METHOD_NOT_ALLOWED,
+                Method::Unknown => response.status = Status::NOT_IMPLEMENTED,
+            }
+            // Lo que hay tras un cuerpo que no se lee no es otra petición.
+            if response.status == Status::OK && request.body.is_done() {
+                response.persistence = request.persistence;
+            }
+        }
+    }
+    response
+}
+
+impl EpollServer {
+    /// epoll_wait duerme hasta que ocurra algo de lo que se espera, y dice qué y en cuáles. T4-16:
+    /// Ctrl-C mata.
+    fn wait(&self) -> io::Result<Vec<(u64, EpollFlags)>> {
+        let mut events = [EpollEvent::empty(); 64];
+        match self.epoll.wait(&mut events, EpollTimeout::NONE) {
+            Err(Errno::EINTR) => Ok(Vec::new()), // Una señal, como la de seguir tras Ctrl-Z.
+            ready => Ok(events[..ready?].iter().map(|ev| (ev.data(), ev.events())).collect()),
+        }
+    }
+    fn on_acceptable(&mut self) {
+        // T4-04: sin descriptores libres falla, y epoll vuelve enseguida, una y otra vez.
+        let Ok((stream, _)) = self.listener.accept() else { return };
+        let _ = stream.set_nodelay(true); // T4-17: cada respuesta sale sin esperar a la siguiente.
+        let (interest, id) = (EpollFlags::EPOLLIN, self.next_id);
+        let added = self.epoll.add(&stream, EpollEvent::new(interest, id));
+        if added.is_ok() && stream.set_nonblocking(true).is_ok() {
+            // T4-10: sin plazo, ahí puede quedarse, callado o a medias.
+            let (input, output) = (Vec::new(), Vec::new());
+            let client = Client { stream, input, output, last: false, interest, closing: false };
+            self.clients.insert(id, client);
+            self.next_id += 1;
+        }
+    }
+    fn on_readable(&mut self, id: u64) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        let mut buffer = [0; 4096];
+        match client.stream.read(&mut buffer) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {} // Nada, al final.
+            Ok(0) | Err(_) => client.closing = true,                  // Cero bytes: se fue.
+            Ok(count) => {
+                client.input.extend_from_slice(&buffer[..count]);
+                client.answer();
+                client.flush();
+            }
+        }
+    }
+    /// Vuelve a haber sitio en su búfer de salida.
+    fn on_writable(&mut self, id: u64) {
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.flush();
+        }
+    }
+    /// Sitio casi siempre hay: EPOLLOUT solo se pide si queda algo por escribir. Y mientras quede,
+    /// no se lee más de quien no recoge lo que pidió: es la contrapresión.
+    fn watch(&mut self, id: u64) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        let full = !client.output.is_empty();
+        let interest = if full { EpollFlags::EPOLLOUT } else { EpollFlags::EPOLLIN };
+        if interest != client.interest {
+            let modified = self.epoll.modify(&client.stream, &mut EpollEvent::new(interest, id));
+            client.closing |= modified.is_err();
+            client.interest = interest;
+        }
+    }
+    /// El único lugar que cierra. T4-11: con algo suyo sin leer, es un reinicio.
+    fn reap(&mut self, id: u64) {
+        if self.clients.get(&id).is_some_and(|client| client.closing) {
+            self.clients.remove(&id); // Soltar el socket lo cierra y lo borra de epoll.
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Los pasos que llevan a cada lección, ante sus etapas: cuáles pasa cada uno, y con qué mensaje
+//! falla la primera que no pasa, que es la razón del paso siguiente.
+//!
+//! Lo que se lee en `lessons/LECCIÓN/pasos/paso_N.txt` es lo que ocurre hoy. Si cambia a propósito,
+//! `INSTA_UPDATE=always cargo test` lo escribe de nuevo.
+#![allow(clippy::unwrap_used, reason = "todo este archivo es una prueba")]
+
+use std::env;
+use std::fmt::Write;
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use harness::{DEFAULT_LIMIT, Failure, Program, raise_descriptor_limit, stages};
+
+type Outcome = Result<(), Failure>;
+
+/// Lo que se espera, en la etapa que ha de fallar, a quien no va a contestar.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Un paso de una lección.
+struct Step {
+    folder: &'static str,
+    number: usize,
+    /// Las líneas que puede tener, si su lección promete que es breve.
+    most_lines: usize,
+    /// Cuántas etapas pasa antes de la primera que falla.
+    passes: usize,
+}
+
+const STEPS: &[Step] = &[
+    Step { folder: "02_02_threading", number: 1, most_lines: 30, passes: 5 },
+    Step { folder: "02_02_threading", number: 2, most_lines: 40, passes: 9 },
+    Step { folder: "02_02_threading", number: 3, most_lines: 80, passes: 10 },
+    Step { folder: "02_03_select_chat", number: 1, most_lines: 90, passes: 2 },
+    Step { folder: "02_03_select_chat", number: 2, most_lines: 120, passes: 3 },
+    Step { folder: "02_03_select_chat", number: 3, most_lines: 170, passes: 4 },
+    Step { folder: "02_03_select_chat", number: 4, most_lines: 240, passes: 19 },
+    Step { folder: "02_04_epoll_web", number: 1, most_lines: 70, passes: 1 },
+    Step { folder: "02_04_epoll_web", number: 2, most_lines: 100, passes: 2 },
+    Step { folder: "02_04_epoll_web", number: 3, most_lines: 140, passes: 5 },
+    Step { folder: "02_04_epoll_web", number: 4, most_lines: 180, passes: 12 },
+];
+
+#[test]
+fn eco_1_uno_después_de_otro() -> Outcome {
+    reaches("02_02", 1)
+}
+
+#[test]
+fn eco_2_un_hilo_para_cada_uno() -> Outcome {
+    reaches("02_02", 2)
+}
+
+#[test]
+fn eco_3_con_nombre_y_con_final() -> Outcome {
+    reaches("02_02", 3)
+}
+
+#[test]
+fn chat_1_bytes_de_uno_a_los_demás() -> Outcome {
+    reaches("02_03", 1)
+}
+
+#[test]
+fn chat_2_en_marcos() -> Outcome {
+    reaches("02_03", 2)
+}
+
+#[test]
+fn chat_3_con_una_cola_para_quien_no_lee() -> Outcome {
+    reaches("02_03", 3)
+}
+
+#[test]
+fn chat_4_con_nombres() -> Outcome {
+    reaches("02_03", 4)
+}
+
+#[test]
+fn web_1_una_lectura_y_una_respuesta() -> Outcome {
+    reaches("02_04", 1)
+}
+
+#[test]
+fn web_2_la_petición_entera() -> Outcome {
+    reaches("02_04", 2)
+}
+
+#[test]
+fn web_3_muchas_peticiones_por_conexión() -> Outcome {
+    reaches("02_04", 3)
+}
+
+#[test]
+fn web_4_con_una_cola_para_quien_no_lee() -> Outcome {
+    reaches("02_04", 4)
+}
+
+#[test]
+fn cada_paso_es_breve_y_llega_más_lejos_que_el_anterior() {
+    for step in STEPS {
+        let lines = fs::read_to_string(step.file("rs")).unwrap().lines().count();
+        assert!(lines <= step.most_lines, "{} tiene {lines} líneas", step.program());
+    }
+    for pair in STEPS.windows(2).filter(|pair| pair[0].folder == pair[1].folder) {
+        assert!(pair[0].passes < pair[1].passes, "{}", pair[1].program());
+    }
+}
+
+#[test]
+fn sin_un_puerto_libre_lo_dicen_en_una_línea() -> Outcome {
+    let taken = TcpListener::bind("127.0.0.1:0")?;
+    let taken = taken.local_addr()?.port().to_string();
+    for step in STEPS {
+        let expected = format!(
+            "Di un puerto que esté libre: cargo run --example {} {}\n",
+            step.program(),
+            if step.lesson() == "02_04" { 8080 } else { 8800 }
+        );
+        for argument in [None, Some("ochenta"), Some("-1"), Some("70000"), Some(taken.as_str())] {
+            let program = Program::new(step.path()).args(argument);
+            let exit = program.run_to_end("", DEFAULT_LIMIT)?;
+            assert_eq!((exit.code, &exit.stderr), (Some(2), &expected), "{argument:?}\n{exit}");
+            assert_eq!(exit.stdout, "");
+        }
+    }
+    Ok(())
+}
+
+/// Pasa las etapas que dice la tabla, y falla la siguiente como cuenta su archivo.
+fn reaches(lesson: &str, number: usize) -> Outcome {
+    let mut steps = STEPS.iter().filter(|step| step.lesson() == lesson);
+    let step = steps.find(|step| step.number == number).unwrap();
+    raise_descriptor_limit();
+    let server = Program::new(step.path()).arg("0").start()?;
+    let mut told = String::new();
+    let (passed, others) = stages(lesson).split_at(step.passes);
+    for stage in passed {
+        server.passes(stage)?;
+        writeln!(told, "✓ {stage}").unwrap();
+    }
+    if let Some(stage) = others.first() {
+        let conversation = stage.conversation(server.address()).limit(PATIENCE);
+        let failure = server.passes_in(stage, &conversation).expect_err("la etapa debía fallar");
+        writeln!(told, "✗ {stage}\n\n{}", what_matters(&failure)).unwrap();
+    }
+    check(&step.file("txt"), &told);
+    Ok(())
+}
+
+/// El informe, sin el acta ni lo que le sigue: tienen momentos, puertos y números de proceso.
+fn what_matters(failure: &Failure) -> String {
+    let report = failure.to_string();
+    let (matters, _) = report.split_once("\nLa conversación con ").unwrap();
+    matters.trim_end().to_owned()
+}
+
+/// Compara con lo que muestra el libro, o lo escribe de nuevo si así se pide.
+fn check(file: &Path, told: &str) {
+    if env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
+        fs::write(file, told).unwrap();
+    }
+    let written = fs::read_to_string(file).unwrap_or_default();
+    assert_eq!(written, told, "{} no dice lo que ocurre hoy", file.display());
+}
+
+impl Step {
+    fn lesson(&self) -> &'static str {
+        &self.folder[..5]
+    }
+
+    fn program(&self) -> String {
+        format!("paso_{}_{}", self.lesson(), self.number)
+    }
+
+    fn file(&self, extension: &str) -> PathBuf {
+        let lessons = Path::new(env!("CARGO_MANIFEST_DIR")).join("lessons");
+        lessons.join(self.folder).join(format!("pasos/paso_{}.{extension}", self.number))
+    }
+
+    /// El ejecutable, junto a los de las lecciones. `cargo test` lo compila; con `--test pasos`, no.
+    fn path(&self) -> PathBuf {
+        let path = Path::new(env!("CARGO_BIN_EXE_aplic_02_02"))
+            .with_file_name("examples")
+            .join(self.program());
+        let time = |path: &Path| fs::metadata(path).and_then(|data| data.modified()).ok();
+        let fresh = time(&path) >= time(&self.file("rs"));
+        assert!(fresh, "{} no está al día: antes, «cargo build --examples»", self.program());
+        path
+    }
+}
