@@ -1,14 +1,14 @@
 //! Lección 02_02, paso 2: un servidor de eco con un hilo para cada cliente.
-#![allow(clippy::print_stderr, reason = "así se queja un programa sin biblioteca que lo haga")]
+#![allow(clippy::print_stderr, reason = "aquí no hay biblioteca que lo haga")]
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::ExitCode;
 use std::thread;
 
 fn main() -> ExitCode {
-    let _ = serve(&std::env::args().nth(1).unwrap_or_default()); // Solo vuelve si no puede escuchar.
+    let _ = serve(&std::env::args_os().nth(1).unwrap_or_default().to_string_lossy());
     eprintln!("Di un puerto que esté libre: cargo run --example paso_02_02_2 8800");
-    ExitCode::from(2)
+    ExitCode::from(2) // Solo se llega aquí si no pudo escuchar.
 }
 fn serve(port: &str) -> io::Result<()> {
     // Un socket con dirección y una cola (T2-08: de 128): quien llama espera en ella su turno.

@@ -1,5 +1,5 @@
 //! Lección 02_02, paso 3: un hilo con nombre para cada cliente, y un final en el que acaban todos.
-#![allow(clippy::print_stderr, reason = "así se queja un programa sin biblioteca que lo haga")]
+#![allow(clippy::print_stderr, reason = "aquí no hay biblioteca que lo haga")]
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::ExitCode;
@@ -10,11 +10,11 @@ use nix::sys::signal::{SigSet, Signal};
 use socket2::SockRef;
 
 fn main() -> ExitCode {
-    let Err(_) = serve(&std::env::args().nth(1).unwrap_or_default()) else {
+    let Err(_) = serve(&std::env::args_os().nth(1).unwrap_or_default().to_string_lossy()) else {
         return ExitCode::SUCCESS;
     };
     eprintln!("Di un puerto que esté libre: cargo run --example paso_02_02_3 8800");
-    ExitCode::from(2)
+    ExitCode::from(2) // Solo se llega aquí si no pudo escuchar.
 }
 fn serve(port: &str) -> io::Result<()> {
     // Ctrl-C deja de matar al programa: el núcleo guarda la señal hasta que se pregunte por ella.

@@ -1,5 +1,5 @@
 //! Lección 02_03, paso 1: un hilo, muchos clientes. Lo que envía uno les llega a los demás.
-#![allow(clippy::print_stderr, reason = "así se queja un programa sin biblioteca que lo haga")]
+#![allow(clippy::print_stderr, reason = "aquí no hay biblioteca que lo haga")]
 use nix::sys::select::{FdSet, select};
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -11,6 +11,7 @@ struct Client {
     stream: TcpStream,
     closing: bool,
 }
+
 struct Ready {
     listener: bool,
     readable: Vec<u64>,
@@ -23,9 +24,9 @@ struct Chat {
 }
 
 fn main() -> ExitCode {
-    let _ = serve(&std::env::args().nth(1).unwrap_or_default()); // Solo vuelve si no puede escuchar.
+    let _ = serve(&std::env::args_os().nth(1).unwrap_or_default().to_string_lossy());
     eprintln!("Di un puerto que esté libre: cargo run --example paso_02_03_1 8800");
-    ExitCode::from(2)
+    ExitCode::from(2) // Solo se llega aquí si no pudo escuchar.
 }
 
 fn serve(port: &str) -> io::Result<()> {
@@ -34,7 +35,7 @@ fn serve(port: &str) -> io::Result<()> {
     let _ = writeln!(io::stdout(), "Escuchando en {}", listener.local_addr()?);
     let mut chat = Chat { listener, clients: BTreeMap::new(), next_id: 1 };
     loop {
-        let ready = chat.wait()?; // Aquí se duerme, y en ningún otro sitio.
+        let ready = chat.wait()?; // Aquí se duerme.
         for id in ready.readable {
             chat.on_readable(id);
         }
@@ -55,17 +56,15 @@ impl Chat {
             reading.insert(client.stream.as_fd());
         }
         select(None, &mut reading, None, None, None)?;
-        let among = |set: &FdSet<'_>| {
-            let all = self.clients.iter();
-            all.filter(|(_, it)| set.contains(it.stream.as_fd())).map(|(id, _)| *id).collect()
-        };
-        Ok(Ready { listener: reading.contains(self.listener.as_fd()), readable: among(&reading) })
+        let ready = |client: &Client| reading.contains(client.stream.as_fd());
+        let readable = self.clients.iter().filter(|(_, it)| ready(it)).map(|(id, _)| *id).collect();
+        Ok(Ready { listener: reading.contains(self.listener.as_fd()), readable })
     }
 
     fn on_acceptable(&mut self) {
         // T3-14: sin descriptores libres falla, y select vuelve enseguida, una y otra vez.
         let Ok((stream, _)) = self.listener.accept() else { return };
-        // T3-15: en un conjunto no cabe el descriptor 1024: ese cliente se cierra, sin decir por qué.
+        // T3-15: un conjunto acaba en el descriptor 1023: a quien le toca otro, se le cierra.
         if stream.as_raw_fd() < 1024 {
             self.clients.insert(self.next_id, Client { stream, closing: false });
             self.next_id += 1;
@@ -77,10 +76,11 @@ impl Chat {
         let mut buffer = [0; 4096];
         match client.stream.read(&mut buffer) {
             Ok(0) | Err(_) => client.closing = true, // Cero bytes: cerró su lado.
-            Ok(count) => self.broadcast(id, &buffer[..count]), // T3-06: quizá, medio mensaje.
+            Ok(count) => self.broadcast(id, &buffer[..count]), // T3-06: o medio mensaje.
         }
     }
 
+    /// T3-20: nadie sabe quién habla, y al terminal de los demás le llega cualquier cosa.
     fn broadcast(&mut self, from: u64, bytes: &[u8]) {
         for (_, client) in self.clients.iter_mut().filter(|(id, _)| **id != from) {
             // T3-11: si no lee y sus búferes se llenan, write_all duerme, y con él todo el chat.

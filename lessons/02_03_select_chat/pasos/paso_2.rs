@@ -1,5 +1,5 @@
 //! Lección 02_03, paso 2: lo que envía uno les llega a los demás cuando está entero, en marcos.
-#![allow(clippy::print_stderr, reason = "así se queja un programa sin biblioteca que lo haga")]
+#![allow(clippy::print_stderr, reason = "aquí no hay biblioteca que lo haga")]
 use multiplexacion::frame;
 use nix::sys::select::{FdSet, select};
 use std::collections::BTreeMap;
@@ -13,6 +13,7 @@ struct Client {
     input: Vec<u8>, // Lo leído que aún no es un mensaje entero.
     closing: bool,
 }
+
 struct Ready {
     listener: bool,
     readable: Vec<u64>,
@@ -25,9 +26,9 @@ struct Chat {
 }
 
 fn main() -> ExitCode {
-    let _ = serve(&std::env::args().nth(1).unwrap_or_default()); // Solo vuelve si no puede escuchar.
+    let _ = serve(&std::env::args_os().nth(1).unwrap_or_default().to_string_lossy());
     eprintln!("Di un puerto que esté libre: cargo run --example paso_02_03_2 8800");
-    ExitCode::from(2)
+    ExitCode::from(2) // Solo se llega aquí si no pudo escuchar.
 }
 
 fn serve(port: &str) -> io::Result<()> {
@@ -36,7 +37,7 @@ fn serve(port: &str) -> io::Result<()> {
     let _ = writeln!(io::stdout(), "Escuchando en {}", listener.local_addr()?);
     let mut chat = Chat { listener, clients: BTreeMap::new(), next_id: 1 };
     loop {
-        let ready = chat.wait()?; // Aquí se duerme, y en ningún otro sitio.
+        let ready = chat.wait()?; // Aquí se duerme.
         for id in ready.readable {
             chat.on_readable(id);
         }
@@ -57,17 +58,15 @@ impl Chat {
             reading.insert(client.stream.as_fd());
         }
         select(None, &mut reading, None, None, None)?;
-        let among = |set: &FdSet<'_>| {
-            let all = self.clients.iter();
-            all.filter(|(_, it)| set.contains(it.stream.as_fd())).map(|(id, _)| *id).collect()
-        };
-        Ok(Ready { listener: reading.contains(self.listener.as_fd()), readable: among(&reading) })
+        let ready = |client: &Client| reading.contains(client.stream.as_fd());
+        let readable = self.clients.iter().filter(|(_, it)| ready(it)).map(|(id, _)| *id).collect();
+        Ok(Ready { listener: reading.contains(self.listener.as_fd()), readable })
     }
 
     fn on_acceptable(&mut self) {
         // T3-14: sin descriptores libres falla, y select vuelve enseguida, una y otra vez.
         let Ok((stream, _)) = self.listener.accept() else { return };
-        // T3-15: en un conjunto no cabe el descriptor 1024: ese cliente se cierra, sin decir por qué.
+        // T3-15: un conjunto acaba en el descriptor 1023: a quien le toca otro, se le cierra.
         if stream.as_raw_fd() < 1024 {
             self.clients.insert(self.next_id, Client { stream, input: Vec::new(), closing: false });
             self.next_id += 1;

@@ -1,5 +1,5 @@
 //! Lección 02_03, paso 3: a quien no lee se le guarda lo suyo, y los demás no lo esperan.
-#![allow(clippy::print_stderr, reason = "así se queja un programa sin biblioteca que lo haga")]
+#![allow(clippy::print_stderr, reason = "aquí no hay biblioteca que lo haga")]
 use multiplexacion::frame;
 use nix::sys::select::{FdSet, select};
 use std::collections::BTreeMap;
@@ -17,6 +17,7 @@ struct Client {
     output: Vec<u8>, // Lo que se le dirá en cuanto quepa.
     closing: bool,
 }
+
 struct Ready {
     listener: bool,
     readable: Vec<u64>,
@@ -30,9 +31,9 @@ struct Chat {
 }
 
 fn main() -> ExitCode {
-    let _ = serve(&std::env::args().nth(1).unwrap_or_default()); // Solo vuelve si no puede escuchar.
+    let _ = serve(&std::env::args_os().nth(1).unwrap_or_default().to_string_lossy());
     eprintln!("Di un puerto que esté libre: cargo run --example paso_02_03_3 8800");
-    ExitCode::from(2)
+    ExitCode::from(2) // Solo se llega aquí si no pudo escuchar.
 }
 
 fn serve(port: &str) -> io::Result<()> {
@@ -61,7 +62,7 @@ impl Client {
     fn send(&mut self, frame: &[u8]) {
         self.output.extend_from_slice(frame);
         self.flush();
-        // T3-11: guardarlo todo acabaría con la memoria; a quien no lee se le cierra, sin decírselo.
+        // T3-11: guardarlo todo acabaría con la memoria; a quien no lee a tiempo se le cierra.
         self.closing |= self.output.len() > MAX_OUTPUT;
     }
 
@@ -104,7 +105,7 @@ impl Chat {
     fn on_acceptable(&mut self) {
         // T3-14: sin descriptores libres falla, y select vuelve enseguida, una y otra vez.
         let Ok((stream, _)) = self.listener.accept() else { return };
-        // T3-15: en un conjunto no cabe el descriptor 1024: ese cliente se cierra, sin decir por qué.
+        // T3-15: un conjunto acaba en el descriptor 1023: a quien le toca otro, se le cierra.
         if stream.as_raw_fd() < 1024 && stream.set_nonblocking(true).is_ok() {
             let (input, output) = (Vec::new(), Vec::new());
             self.clients.insert(self.next_id, Client { stream, input, output, closing: false });

@@ -1,5 +1,5 @@
 //! Lección 02_04, paso 2: la respuesta sale cuando la petición está entera, en las lecturas que haga falta.
-#![allow(clippy::print_stderr, reason = "así se queja un programa sin biblioteca que lo haga")]
+#![allow(clippy::print_stderr, reason = "aquí no hay biblioteca que lo haga")]
 use multiplexacion::http;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
@@ -26,9 +26,9 @@ struct EpollServer {
 }
 
 fn main() -> ExitCode {
-    let _ = serve(&std::env::args().nth(1).unwrap_or_default()); // Solo vuelve si no puede escuchar.
+    let _ = serve(&std::env::args_os().nth(1).unwrap_or_default().to_string_lossy());
     eprintln!("Di un puerto que esté libre: cargo run --example paso_02_04_2 8080");
-    ExitCode::from(2)
+    ExitCode::from(2) // Solo se llega aquí si no pudo escuchar.
 }
 fn serve(port: &str) -> io::Result<()> {
     let listener = TcpListener::bind(format!("127.0.0.1:{port}"))?; // T4-14: con una cola de 128.

@@ -188,7 +188,9 @@ fn in_two_pieces(web: &Conversation) -> Result<(), Failure> {
     let mut client = web.peer("cliente")?;
     let (start, rest) = GET.split_at(8);
     client.send(start)?;
-    client.expect_nothing_for(PAUSE)?;
+    if client.hears_within(PAUSE) {
+        return Err(client.failure("El servidor contestó antes de que acabara la petición."));
+    }
     client.send(rest)?;
     expect_page(&mut client)?;
     client.half_close()?;

@@ -5,10 +5,11 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use harness::{Exit, Failure, Program, Signal, Stream, eventually, stages};
+use harness::{Exit, Failure, Program, Server, Signal, Stream, eventually, stages};
 use nix::fcntl::{FcntlArg, fcntl};
 
 use crate::normalised;
+use crate::servers::echo;
 
 const LIMIT: Duration = Duration::from_secs(10);
 const SHORT: Duration = Duration::from_millis(500);
@@ -82,6 +83,28 @@ fn una_etapa_que_falla_cuenta_qué_hacía_el_servidor() -> Result<(), Failure> {
     let report = server.passes(&stages("02_02")[0]).unwrap_err().to_string();
     assert!(report.contains("conexión rechazada"), "{report}");
     assert!(report.contains("Qué hacía «sh»"), "{report}");
+    Ok(())
+}
+
+/// El programa: `sh`, que atiende Ctrl-C como dice `trap`, y espera.
+fn on_ctrl_c(trap: &str) -> Result<Server, Failure> {
+    let script =
+        format!("{trap}; echo 'Escuchando en {}'; while :; do sleep 0.01; done", echo::correct());
+    shell(&script).start()
+}
+
+#[test]
+fn la_última_etapa_para_el_programa() -> Result<(), Failure> {
+    let stage = stages("02_02").last().unwrap();
+    assert!(stage.stops_program());
+    let server = on_ctrl_c("trap 'exit 3' INT")?;
+    let failure = server.passes_in(stage, &stage.conversation(server.address()).limit(SHORT));
+    assert_eq!(
+        failure.unwrap_err().headline(),
+        "«callado 1» esperaba el fin de la conexión, y en 500 ms no llegó."
+    );
+    let failure = stage.run(server.address()).unwrap_err();
+    assert_eq!(failure.headline(), "Para pulsar Ctrl-C a un programa hay que haberlo arrancado.");
     Ok(())
 }
 
