@@ -134,7 +134,9 @@ fn reaches(lesson: &str, number: usize) -> Outcome {
     let mut steps = STEPS.iter().filter(|step| step.lesson() == lesson);
     let step = steps.find(|step| step.number == number).unwrap();
     raise_descriptor_limit();
-    let server = Program::new(step.path()).arg("0").start()?;
+    // Quien ejecuta las pruebas en segundo plano puede tener apartado Ctrl-C, y esto se hereda.
+    let program = Program::new("env").arg("--default-signal=INT").arg(step.path());
+    let server = program.arg("0").start()?;
     let mut told = String::new();
     let (passed, others) = stages(lesson).split_at(step.passes);
     for stage in passed {
