@@ -29,7 +29,7 @@ fn echo(mut client: &TcpStream) -> io::Result<()> {
     // read duerme hasta que lleguen bytes: medio mensaje, uno o dos. Cero es el final.
     // T2-05: sin plazo, quien calla tiene aquí dormido a su hilo; solo al suyo.
     while let count @ 1.. = client.read(&mut buffer)? {
-        client.write_all(&buffer[..count])?; // write puede aceptar una parte: write_all insiste.
+        client.write_all(&buffer[..count])?; // Insiste hasta el final. T4-17: quizá, 40 ms tarde.
     }
     Ok(())
 }

@@ -25,9 +25,9 @@ fn serve(port: &str) -> io::Result<()> {
     let listener = TcpListener::bind(format!("127.0.0.1:{port}"))?; // T2-11: solo IPv4.
     let _ = writeln!(io::stdout(), "Escuchando en {}", listener.local_addr()?);
     // No se sale de este bloque hasta que acaben todos los hilos que nacen en él.
-    thread::scope(|hall| {
+    thread::scope(|scope| {
         let server = thread::Builder::new().name("servidor".into());
-        let server = server.spawn_scoped(hall, || accept_all(&listener, hall))?;
+        let server = server.spawn_scoped(scope, || accept_all(&listener, scope))?;
         stop.wait()?; // sigwait(3): duerme hasta Ctrl-C.
         // shutdown despierta a quien duerme en ese socket: en accept, con un error…
         SockRef::from(&listener).shutdown(Shutdown::Both)?;
@@ -39,7 +39,7 @@ fn serve(port: &str) -> io::Result<()> {
     })
 }
 /// Acepta hasta que el socket deje de escuchar. Devuelve los clientes que pueden seguir dentro.
-fn accept_all<'a>(listener: &TcpListener, hall: &'a Scope<'a, '_>) -> Vec<Weak<TcpStream>> {
+fn accept_all<'a>(listener: &TcpListener, scope: &'a Scope<'a, '_>) -> Vec<Weak<TcpStream>> {
     let mut clients: Vec<Weak<TcpStream>> = Vec::new();
     // accept saca de la cola al primero; si no hay nadie, el hilo duerme hasta que lo haya.
     // T3-14: si se acaban los descriptores, falla al instante, una y otra vez.
@@ -55,7 +55,7 @@ fn accept_all<'a>(listener: &TcpListener, hall: &'a Scope<'a, '_>) -> Vec<Weak<T
         // clone(2): otra línea de ejecución del mismo programa, que puede dormirse sola.
         // T2-05: sin tope, tantos hilos como clientes. Si el sistema no da más, este se cierra.
         let thread = thread::Builder::new().name(format!("cliente-{number}"));
-        let _ = thread.spawn_scoped(hall, move || {
+        let _ = thread.spawn_scoped(scope, move || {
             tell("entra");
             let _ = echo(&client);
             tell("se va");
@@ -68,7 +68,7 @@ fn echo(mut client: &TcpStream) -> io::Result<()> {
     // read duerme hasta que lleguen bytes: medio mensaje, uno o dos. Cero es el final.
     // T2-05: sin plazo, quien calla tiene aquí dormido a su hilo; solo al suyo.
     while let count @ 1.. = client.read(&mut buffer)? {
-        client.write_all(&buffer[..count])?; // write puede aceptar una parte: write_all insiste.
+        client.write_all(&buffer[..count])?; // Insiste hasta el final. T4-17: quizá, 40 ms tarde.
     }
     Ok(())
 }

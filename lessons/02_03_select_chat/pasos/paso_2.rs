@@ -66,8 +66,8 @@ impl Chat {
     fn on_acceptable(&mut self) {
         // T3-14: sin descriptores libres falla, y select vuelve enseguida, una y otra vez.
         let Ok((stream, _)) = self.listener.accept() else { return };
-        // T3-15: un conjunto acaba en el descriptor 1023: a quien le toca otro, se le cierra.
-        if stream.as_raw_fd() < 1024 {
+        // T3-15: un conjunto acaba en el descriptor 1023. T4-17: cada mensaje sale en el momento.
+        if stream.as_raw_fd() < 1024 && stream.set_nodelay(true).is_ok() {
             self.clients.insert(self.next_id, Client { stream, input: Vec::new(), closing: false });
             self.next_id += 1;
         }

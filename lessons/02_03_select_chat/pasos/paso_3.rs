@@ -105,8 +105,11 @@ impl Chat {
     fn on_acceptable(&mut self) {
         // T3-14: sin descriptores libres falla, y select vuelve enseguida, una y otra vez.
         let Ok((stream, _)) = self.listener.accept() else { return };
-        // T3-15: un conjunto acaba en el descriptor 1023: a quien le toca otro, se le cierra.
-        if stream.as_raw_fd() < 1024 && stream.set_nonblocking(true).is_ok() {
+        // T3-15: un conjunto acaba en el descriptor 1023. T4-17: cada mensaje sale en el momento.
+        if stream.as_raw_fd() < 1024
+            && stream.set_nodelay(true).is_ok()
+            && stream.set_nonblocking(true).is_ok()
+        {
             let (input, output) = (Vec::new(), Vec::new());
             self.clients.insert(self.next_id, Client { stream, input, output, closing: false });
             self.next_id += 1;

@@ -1,4 +1,4 @@
-//! Lección 02_03, paso 4: cada cual entra con su nombre, y los demás saben quién llega, habla y se va.
+//! Lección 02_03, paso 4: cada cual tiene nombre, y los demás saben quién llega, habla y se va.
 #![allow(clippy::print_stderr, reason = "aquí no hay biblioteca que lo haga")]
 use multiplexacion::frame;
 use nix::sys::select::{FdSet, select};
@@ -121,8 +121,11 @@ impl Chat {
     fn on_acceptable(&mut self) {
         // T3-14: sin descriptores libres falla, y select vuelve enseguida, una y otra vez.
         let Ok((stream, address)) = self.listener.accept() else { return };
-        // T3-15: un conjunto acaba en el descriptor 1023: a quien le toca otro, se le cierra.
-        if stream.as_raw_fd() < 1024 && stream.set_nonblocking(true).is_ok() {
+        // T3-15: un conjunto acaba en el descriptor 1023. T4-17: cada mensaje sale en el momento.
+        if stream.as_raw_fd() < 1024
+            && stream.set_nodelay(true).is_ok()
+            && stream.set_nonblocking(true).is_ok()
+        {
             let (address, state) = (address.ip(), State::Login);
             let (input, output) = (Vec::new(), Vec::new());
             let client = Client { stream, address, state, input, output, closing: false };

@@ -42,7 +42,7 @@ fn serve(port: &str) -> io::Result<()> {
     }
 }
 impl EpollServer {
-    /// epoll_wait duerme hasta que haya algo que leer en alguno, y dice en cuáles. T4-16: Ctrl-C mata.
+    /// epoll_wait duerme hasta que haya algo que leer en alguno, y dice cuáles. T4-16: Ctrl-C mata.
     fn wait(&self) -> io::Result<Vec<u64>> {
         let mut events = [EpollEvent::empty(); 64];
         match self.epoll.wait(&mut events, EpollTimeout::NONE) {

@@ -1,4 +1,4 @@
-//! Lección 02_04, paso 2: la respuesta sale cuando la petición está entera, en las lecturas que haga falta.
+//! Lección 02_04, paso 2: se lee hasta tener la petición entera, y entonces se contesta.
 #![allow(clippy::print_stderr, reason = "aquí no hay biblioteca que lo haga")]
 use multiplexacion::http;
 use nix::errno::Errno;
@@ -59,7 +59,7 @@ impl Client {
     }
 }
 impl EpollServer {
-    /// epoll_wait duerme hasta que haya algo que leer en alguno, y dice en cuáles. T4-16: Ctrl-C mata.
+    /// epoll_wait duerme hasta que haya algo que leer en alguno, y dice cuáles. T4-16: Ctrl-C mata.
     fn wait(&self) -> io::Result<Vec<u64>> {
         let mut events = [EpollEvent::empty(); 64];
         match self.epoll.wait(&mut events, EpollTimeout::NONE) {

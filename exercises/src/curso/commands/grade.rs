@@ -24,7 +24,8 @@ pub(crate) fn grade(
 ) -> Result<bool, Trouble> {
     let chosen = choose(lesson, number)?;
     let subject = Subject::start(port, order)?;
-    let chosen = subject.able_to_pass(chosen)?;
+    let asked = chosen;
+    let chosen = subject.able_to_pass(asked)?;
     paint::say(&format!("Lección {lesson}, {}\n", subject.describe(order)));
     for (index, stage) in chosen.iter().enumerate() {
         let outcome = subject.passes(stage);
@@ -39,6 +40,9 @@ pub(crate) fn grade(
             }
             return Ok(summarise(index, chosen.len()));
         }
+    }
+    for skipped in &asked[chosen.len()..] {
+        paint::say(&paint::dim(&format!("  · {skipped} (solo si lo arranca «cargo curso»)")));
     }
     Ok(summarise(chosen.len(), chosen.len()))
 }
@@ -133,7 +137,7 @@ impl Subject {
     fn able_to_pass(&self, chosen: &'static [Stage]) -> Result<&'static [Stage], Trouble> {
         match (self, chosen) {
             (Subject::Foreign(_), [stage]) if stage.stops_program() => Err(Trouble::new(
-                format!("la {stage} consiste en parar el servidor, y este ya estaba en marcha"),
+                format!("la etapa {} para el servidor, y este ya estaba en marcha", stage.number),
                 "escribe detrás de -- lo que lo arranca",
             )),
             (Subject::Foreign(_), [others @ .., stage]) if stage.stops_program() => Ok(others),
