@@ -50,13 +50,13 @@ fn serve(port: &str) -> io::Result<()> {
 impl Client {
     /// Contesta a todas las peticiones que estén enteras: ninguna, una o varias.
     fn answer(&mut self) {
-        // T4-09: se busca desde el principio cada vez, y lo leído puede crecer sin límite.
         loop {
             self.input.drain(..http::leading_blank(&self.input));
+            // T4-09: se busca su final desde el principio cada vez, y por lejos que esté.
             if self.closing || http::end_of_head(&self.input, 0).is_none() {
                 return;
             }
-            let request = http::parse_head(&self.input);
+            let Some(request) = http::parse_head(&self.input, 0).transpose() else { return };
             let response = response(request.as_ref());
             self.input.drain(..request.map_or(0, |request| request.head_length));
             self.closing = response.persistence == Persistence::Close;

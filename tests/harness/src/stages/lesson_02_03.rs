@@ -258,14 +258,16 @@ fn blocked_reader(chat: &Conversation) -> Result<(), Failure> {
     let mut blocked = chat.peer_with_receive_buffer("quien no lee", SMALL_BUFFER)?;
     blocked.send_frame("NAME: lento")?;
     hear(&mut ana, "lento")?;
-    carla.close();
+    last_one_out(carla, [])?;
     let text = "x".repeat(LONG_TEXT);
     for _ in 0..FLOOD {
         ana.send_frame(&text)?;
         hear(&mut beto, &text)?;
     }
-    // Se va quien no leía, y el chat sigue.
-    blocked.close();
+    // Se va quien no leía, y el chat sigue. Lee al fin, hasta que el servidor cierre: si no, podría
+    // seguir dentro cuando empiece otra etapa.
+    blocked.half_close()?;
+    blocked.drain()?;
     beto.send_frame("seguimos")?;
     hear(&mut ana, "seguimos")?;
     last_one_out(ana, [beto])
