@@ -68,6 +68,11 @@ impl Conversation {
         self.address
     }
 
+    /// Añade el acta a un fallo que no es de ningún participante.
+    pub(crate) fn told(&self, failure: Failure) -> Failure {
+        self.transcript.attach_to(failure, None)
+    }
+
     /// Conecta a alguien más.
     pub fn peer(&self, name: &str) -> Result<Peer, Failure> {
         self.connect(name, None)
@@ -141,7 +146,7 @@ impl Conversation {
     fn could_not_connect(&self, name: &str, error: &io::Error) -> Failure {
         let why = errors::reason(error);
         let headline = format!("«{name}» no pudo conectarse con {}: {why}.", self.address);
-        self.transcript.attach_to(Failure::new(headline), None)
+        self.told(Failure::new(headline))
     }
 }
 

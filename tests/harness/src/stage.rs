@@ -141,6 +141,6 @@ impl Running {
             (None, None) => "terminó sin código".to_owned(),
         };
         let headline = format!("Tras Ctrl-C, el programa debía terminar con código 0, y {how}.");
-        Err(talk.transcript().attach_to(Failure::new(headline), None))
+        Err(talk.told(Failure::new(headline)))
     }
 }
