@@ -10,6 +10,7 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use harness::procfs::net::{TcpNetEntry, TcpState, tcp};
 use harness::{Exit, Failure, Running, Stream, eventually, tools};
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
@@ -151,13 +152,13 @@ impl Hands {
     /// Espera a que haya tantas conexiones con el servidor, aceptadas o no.
     pub fn wait_for_connections(&self, count: usize) -> Outcome {
         let what = format!("hubiera {count} conexiones con el servidor");
-        eventually(&what, LIMIT, || unsent(self.port).is_ok_and(|all| all.len() == count))
+        eventually(&what, LIMIT, || unsent(self.port).len() == count)
     }
 
     /// Espera a que a alguien no le quepa ya lo que el servidor le envía.
     pub fn wait_for_a_full_buffer(&self) -> Outcome {
         eventually("el servidor tuviera algo sin enviar", LIMIT, || {
-            unsent(self.port).is_ok_and(|all| all.iter().any(|&bytes| bytes > 0))
+            unsent(self.port).iter().any(|&bytes| bytes > 0)
         })
     }
 
@@ -287,16 +288,11 @@ fn same(quoted: &Quoted, seen: &str) -> Outcome {
 
 /// Los bytes que están sin enviar, o sin confirmar, en cada conexión que ese puerto de esta máquina
 /// tiene establecida, según el núcleo (proc(5)).
-fn unsent(port: u16) -> io::Result<Vec<u32>> {
-    let table = fs::read_to_string("/proc/net/tcp")?;
-    let local = format!(":{port:04X}");
-    let of_connection = |line: &str| {
-        let fields: Vec<&str> = line.split_whitespace().take(5).collect();
-        let &[_, address, _, "01", queues] = fields.as_slice() else { return None };
-        let (sending, _) = queues.split_once(':').filter(|_| address.ends_with(&local))?;
-        u32::from_str_radix(sending, 16).ok()
+fn unsent(port: u16) -> Vec<u32> {
+    let open = |socket: &TcpNetEntry| {
+        socket.local_address.port() == port && socket.state == TcpState::Established
     };
-    Ok(table.lines().filter_map(of_connection).collect())
+    tcp().into_iter().flatten().filter(open).map(|socket| socket.tx_queue).collect()
 }
 
 /// Una tubería con nombre: abrirla para leer duerme hasta que alguien la abra para escribir.
