@@ -17,7 +17,8 @@ use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 use prose::{LIMIT, Quoted, as_here, program, quoted, shell, with_process};
 
-use crate::{Outcome, ensure, panics};
+use crate::outcome::{Outcome, ensure};
+use crate::panics;
 
 /// Sigue con `script` las órdenes de `statement`: las de sus bloques `console` y las que cita entre
 /// comillas de código y nombran el puerto. Todas: la que `script` no siga es un fallo.

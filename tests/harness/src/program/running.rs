@@ -178,7 +178,7 @@ impl Running {
     /// Se la envía al programa que este arrancó: un intérprete de órdenes o `strace`, por ejemplo,
     /// la dejan para él.
     pub fn signal_child(&self, signal: Signal) -> Result<(), Failure> {
-        let child = self.children()?.first().copied().ok_or_else(|| {
+        let child = self.ask_kernel(activity::children)?.first().copied().ok_or_else(|| {
             self.explain(Failure::new(format!("«{}» no ha arrancado nada.", self.name)))
         })?;
         Ok(kill(Pid::from_raw(child), signal).map_err(io::Error::from)?)
@@ -226,11 +226,6 @@ impl Running {
     /// Los nombres de sus hilos, en orden de creación (el núcleo los corta a 15 bytes).
     pub fn threads(&self) -> Result<Vec<String>, Failure> {
         self.ask_kernel(activity::thread_names)
-    }
-
-    /// Los procesos que ha arrancado y siguen ahí.
-    pub fn children(&self) -> Result<Vec<i32>, Failure> {
-        self.ask_kernel(activity::children)
     }
 
     /// Cualquier otra cosa que el núcleo cuente de él: `ask_kernel(Process::status)?.vmrss`.
