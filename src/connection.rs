@@ -143,9 +143,21 @@ impl<S: Read + Write + AsRawFd> Connection<S> {
         let (fd, client) = (self.raw_fd(), self.id);
         self.drained = false;
         match self.stream.read(&mut scratch[..room]) {
+            Ok(0) => {
+                Step::Read { fd, client, bytes: 0 }.tell();
+                self.ended = true;
+                if self.phase == Phase::Lingering {
+                    self.phase = Phase::Over;
+                }
+                Ok(Fill::End)
+            }
             Ok(bytes) => {
                 Step::Read { fd, client, bytes }.tell();
-                Ok(self.received(&scratch[..bytes]))
+                if self.phase != Phase::Open {
+                    return Ok(Fill::Empty);
+                }
+                self.input.push(&scratch[..bytes]);
+                Ok(Fill::Bytes(bytes))
             }
             Err(error) if not_now(&error) => {
                 self.drained = true;
@@ -158,23 +170,6 @@ impl<S: Read + Write + AsRawFd> Connection<S> {
         }
     }
     // ANCHOR_END: fill
-
-    fn received(&mut self, bytes: &[u8]) -> Fill {
-        match self.phase {
-            _ if bytes.is_empty() => {
-                self.ended = true;
-                if self.phase == Phase::Lingering {
-                    self.phase = Phase::Over;
-                }
-                Fill::End
-            }
-            Phase::Open => {
-                self.input.push(bytes);
-                Fill::Bytes(bytes.len())
-            }
-            _ => Fill::Empty,
-        }
-    }
 
     /// Lo recibido y sin consumir.
     pub fn input(&self) -> &[u8] {

@@ -9,7 +9,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant, SystemTime};
 
 use multiplexacion::client_id::ClientId;
-use multiplexacion::connection::{Connection, Fill, LINGER, Limits, Phase};
+use multiplexacion::connection::{Connection, Fill, LINGER, Limits, Overflow, Phase};
 use multiplexacion::errors;
 use multiplexacion::http::{self, Body, Method, Persistence, Refusal, Response, Status};
 use multiplexacion::steps::{Shown, Step};
@@ -309,24 +309,21 @@ impl Client {
     /// Encola la respuesta. Si es la última, empieza el adiós.
     fn answer(&mut self, reply: Reply, context: &mut Context) {
         self.stage = Stage::Head { scanned: 0 };
-        if reply == Reply::OK {
-            self.queue(context.answer());
+        let queued = if reply == Reply::OK {
+            self.conn.queue(context.answer())
         } else {
-            self.queue(&reply.encode(SystemTime::now()));
+            self.conn.queue(&reply.encode(SystemTime::now()))
+        };
+        // No puede desbordarse: mientras quede algo por escribir no se lee más, y las respuestas a
+        // cuantas peticiones quepan en la entrada caben en la cola.
+        if queued == Err(Overflow) {
+            self.close(CloseReason::NotReading);
         }
         if reply.persistence == Persistence::Close {
             self.conn.leave(&[]);
         }
     }
     // ANCHOR_END: answer
-
-    /// No puede desbordarse: mientras quede algo por escribir no se lee más, y las respuestas a
-    /// cuantas peticiones quepan en la entrada caben en la cola.
-    fn queue(&mut self, bytes: &[u8]) {
-        if self.conn.queue(bytes).is_err() {
-            self.close(CloseReason::NotReading);
-        }
-    }
 
     /// Responde con la razón y se despide.
     fn refuse(&mut self, refusal: &Refusal) {

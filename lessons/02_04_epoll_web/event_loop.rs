@@ -28,10 +28,10 @@ impl EpollServer {
                 self.on_stop();
             }
             for id in ready.readable.drain(..) {
-                self.on_readable(id);
+                self.touch(id, Client::on_readable);
             }
             for id in ready.writable.drain(..) {
-                self.on_writable(id);
+                self.touch(id, Client::on_writable);
             }
             if mem::take(&mut ready.listener) {
                 self.on_acceptable();
@@ -117,14 +117,6 @@ impl EpollServer {
         self.clients.insert(id, Box::new(Entry { client, interest, alarm }));
     }
     // ANCHOR_END: welcome
-
-    fn on_readable(&mut self, id: ClientId) {
-        self.touch(id, Client::on_readable);
-    }
-
-    fn on_writable(&mut self, id: ClientId) {
-        self.touch(id, Client::on_writable);
-    }
 
     // ANCHOR: touch
     /// La única manera de llegar a un cliente. Por eso no se olvida lo que va detrás: escribir lo

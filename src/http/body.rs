@@ -2,7 +2,7 @@
 
 use httparse::Status::{Complete, Partial};
 
-use super::{Refusal, Status, bad};
+use super::status::{Refusal, Status, bad};
 
 /// Bytes de cuerpo que se leen, y se descartan, antes de renunciar.
 pub const MAX_BODY: u64 = 1024 * 1024;

@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use httparse::Status::{Complete, Partial};
 
 use super::body::{Body, Chunk, MAX_BODY, TOO_LARGE};
-use super::{Refusal, Status, bad};
+use super::status::{Refusal, Status, bad};
 
 /// Bytes que puede ocupar la cabecera de una petición.
 pub const MAX_HEAD: usize = 8 * 1024;

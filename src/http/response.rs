@@ -3,7 +3,8 @@
 use std::io::Write;
 use std::time::SystemTime;
 
-use super::{Persistence, Status};
+use super::head::Persistence;
+use super::status::Status;
 
 /// Una respuesta por escribir.
 #[derive(Debug)]
