@@ -93,8 +93,8 @@ impl ChatServer {
     // ANCHOR_END: wait
 
     // ANCHOR: on_acceptable
-    /// Alguien espera en la cola del núcleo. Aquí no se le lee nada: su nombre llegará cuando
-    /// llegue, y esperarlo detendría a todos.
+    /// Alguien espera en la cola del núcleo; si hay más, `select` lo repetirá. Aquí no se le lee
+    /// nada: su nombre llegará cuando llegue, y esperarlo detendría a todos.
     fn on_acceptable(&mut self) {
         match self.listener.accept() {
             Ok((stream, address)) => {
@@ -151,7 +151,7 @@ impl ChatServer {
 
     // ANCHOR: broadcast
     /// Difunde un mensaje a todos menos a quien lo causó, siempre en el mismo orden. Si a alguien
-    /// no le cabe, el problema es suyo: ni del que habla ni de los demás.
+    /// no le cabe, el problema es suyo, no de quien habla ni de los demás.
     fn broadcast(&mut self, from: ClientId, text: &str) {
         let Ok(frame) = frame::encode(text) else { return };
         for id in self.chat.others(from) {
@@ -166,8 +166,8 @@ impl ChatServer {
     // ANCHOR_END: broadcast
 
     // ANCHOR: reap
-    /// Escribe lo encolado en la vuelta y despide a quien toca: el único lugar que cierra.
-    /// Despedir a alguien encola un aviso para los demás; se repite hasta que no queda nadie.
+    /// Escribe lo encolado y despide a quien toca: el único lugar que cierra a quien ya entró.
+    /// Despedir encola un aviso para los demás: se repite hasta que no queda nadie por despedir.
     fn reap(&mut self) {
         let now = Instant::now();
         loop {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use multiplexacion::chat::{CloseReason, ERROR};
 use multiplexacion::client_id::ClientId;
 use multiplexacion::connection::{Connection, LINGER, Phase};
+use multiplexacion::errors;
 use multiplexacion::frame;
 use multiplexacion::listener;
 use multiplexacion::steps::{Shown, Step};
@@ -40,7 +41,11 @@ impl Guest {
         login_timeout: Duration,
     ) -> Option<Guest> {
         Step::Accept { fd: stream.as_raw_fd(), client, address }.tell();
-        listener::prepare(&stream).ok()?;
+        if let Err(error) = listener::prepare(&stream) {
+            let (fd, result) = (stream.as_raw_fd(), errors::reason(&error));
+            Step::Close { fd, client, result: Shown(&result) }.tell();
+            return None;
+        }
         let fits = fits_in_a_set(&stream);
         let mut guest = Guest {
             conn: Connection::new(stream, client, &LIMITS),

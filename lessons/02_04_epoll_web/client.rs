@@ -1,7 +1,7 @@
 //! La conversación con un navegador: qué se hace con los bytes que llegan y qué se responde.
 //!
 //! Aquí no hay `epoll`. Cada método avanza hasta donde puede sin esperar y vuelve; quién
-//! espera, y por qué, es asunto de [`server`](crate::server).
+//! espera, y por qué, es asunto de [`event_loop`](crate::event_loop).
 
 use std::fmt;
 use std::io;
@@ -17,8 +17,8 @@ use multiplexacion::steps::{Shown, Step};
 /// La línea fija de la lección: 25 caracteres que son 26 bytes, porque «¡» ocupa dos.
 pub(crate) const LINE: &str = "¡Hola desde EpollServer!\n";
 
-/// La entrada es la cabecera más larga. La salida no necesita más que las respuestas a cuantas
-/// peticiones quepan en la entrada: mientras quede algo por escribir, no se lee más.
+/// De entrada cabe la cabecera más larga; de salida, las respuestas a cuantas peticiones quepan en
+/// ella: mientras quede algo por escribir, no se lee más.
 static LIMITS: Limits = Limits { input: http::MAX_HEAD, output: 128 * 1024 };
 
 /// Cuánto se espera a un cliente.
@@ -173,9 +173,9 @@ impl Client {
             }
             // Cero bytes es el fin, y hay que mirarlo: quien no cierra aquí recibe EPOLLIN
             // otra vez, para siempre.
-            Ok(Fill::End) => self.close(CloseReason::Left),
+            Ok(Fill::End) => self.close_later(CloseReason::Left),
             Ok(Fill::Empty) => {}
-            Err(error) => self.close(CloseReason::Broken(error)),
+            Err(error) => self.close_later(CloseReason::Broken(error)),
         }
     }
     // ANCHOR_END: readable
@@ -183,7 +183,7 @@ impl Client {
     /// Vuelve a haber sitio para lo que quedó por escribir.
     pub(crate) fn on_writable(&mut self, _: &mut Context) {
         if let Err(error) = self.conn.on_writable() {
-            self.close(CloseReason::Broken(error));
+            self.close_later(CloseReason::Broken(error));
         }
     }
 
@@ -194,11 +194,11 @@ impl Client {
         }
         Step::Timeout { fd: self.conn.raw_fd(), client: self.conn.id() }.tell();
         if self.conn.wants_write() {
-            self.close(CloseReason::NotReading);
+            self.close_later(CloseReason::NotReading);
         } else if self.conn.phase() != Phase::Open {
-            self.close(CloseReason::Served);
+            self.close_later(CloseReason::Served);
         } else if self.is_between_requests() {
-            self.close(CloseReason::Idle);
+            self.close_later(CloseReason::Idle);
         } else {
             let reason = "la petición no llegó entera a tiempo";
             self.refuse(&Refusal { status: Status::REQUEST_TIMEOUT, reason });
@@ -211,7 +211,7 @@ impl Client {
         if self.conn.wants_write() {
             self.conn.leave(&[]);
         } else if self.conn.phase() == Phase::Open {
-            self.close(CloseReason::Stopping);
+            self.close_later(CloseReason::Stopping);
         }
         self.deadline = context.until(self.deadline.saturating_duration_since(context.now));
     }
@@ -222,12 +222,12 @@ impl Client {
     pub(crate) fn settle(&mut self, context: &Context) {
         let before = self.conn.phase();
         if let Err(error) = self.conn.flush() {
-            self.close(CloseReason::Broken(error));
+            self.close_later(CloseReason::Broken(error));
         } else if self.conn.wants_write() {
             // Ahora es el otro quien tiene que leer, haya enviado ya lo que haya enviado.
             self.deadline = context.until(context.patience.idle);
         } else if self.conn.phase() == Phase::Over {
-            self.close(CloseReason::Served);
+            self.close_later(CloseReason::Served);
         } else if self.conn.phase() != before {
             self.deadline = context.until(LINGER);
         }
@@ -241,7 +241,7 @@ impl Client {
     }
 
     /// Anota por qué hay que cerrarlo. La primera razón es la que cuenta.
-    pub(crate) fn close(&mut self, reason: CloseReason) {
+    pub(crate) fn close_later(&mut self, reason: CloseReason) {
         self.closing.get_or_insert(reason);
     }
 
@@ -317,7 +317,7 @@ impl Client {
         // No puede desbordarse: mientras quede algo por escribir no se lee más, y las respuestas a
         // cuantas peticiones quepan en la entrada caben en la cola.
         if queued == Err(Overflow) {
-            self.close(CloseReason::NotReading);
+            self.close_later(CloseReason::NotReading);
         }
         if reply.persistence == Persistence::Close {
             self.conn.leave(&[]);

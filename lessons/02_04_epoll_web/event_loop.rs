@@ -94,7 +94,7 @@ impl EpollServer {
             Ok((stream, address)) => self.welcome(stream, address),
             Err(error) => self.pause.after(&error, listener),
         }
-        // En pausa seguiría «listo» sin que nadie pudiera atenderlo: se deja de vigilar.
+        // En pausa, el socket que escucha seguiría «listo»: se deja de vigilar.
         if let (Some(listener), Some(_)) = (&self.listener, self.pause.until()) {
             let _ = self.epoll.delete(listener);
         }
@@ -119,7 +119,7 @@ impl EpollServer {
     // ANCHOR_END: welcome
 
     // ANCHOR: touch
-    /// La única manera de llegar a un cliente. Por eso no se olvida lo que va detrás: escribir lo
+    /// La única manera de mover a un cliente. Por eso no se olvida lo que va detrás: escribir lo
     /// encolado, y poner al día lo que epoll y las alarmas saben de él.
     fn touch(&mut self, id: ClientId, act: impl FnOnce(&mut Client, &mut Context)) {
         let Some(entry) = self.clients.get_mut(&id) else { return };
@@ -137,12 +137,13 @@ impl EpollServer {
             Step::Modify { fd, client: id, result }.tell();
             let mut event = EpollEvent::new(wanted, id.0);
             if let Err(error) = self.epoll.modify(client.conn.stream(), &mut event) {
-                client.close(CloseReason::Broken(error.into()));
+                client.close_later(CloseReason::Broken(error.into()));
             }
         }
         if client.closing.is_some() {
             self.closing.push(id);
         } else if client.deadline < *alarm || *alarm <= self.context.now {
+            // Si el plazo se adelantó o la alarma ya sonó; a la temprana se la corrige al sonar.
             self.deadlines.disarm(*alarm, id);
             *alarm = client.deadline;
             self.deadlines.arm(*alarm, id);
@@ -151,8 +152,8 @@ impl EpollServer {
     // ANCHOR_END: touch
 
     // ANCHOR: reap
-    /// Despide a quien agotó su plazo, y cierra a quien toca: es el único lugar que cierra. Soltar
-    /// la entrada cierra el descriptor, y el núcleo lo borra de epoll (epoll(7)).
+    /// Despide a quien agotó su plazo, y cierra a quien toca: es el único lugar que cierra a quien
+    /// ya entró. Soltar la entrada cierra el descriptor, y el núcleo lo borra de epoll (epoll(7)).
     fn reap(&mut self) {
         while let Some(id) = self.deadlines.pop_due(self.context.now) {
             self.touch(id, Client::on_alarm);
@@ -165,9 +166,9 @@ impl EpollServer {
         }
         let Some(listener) = &self.listener else { return };
         if self.pause.resume(self.context.now, listener) {
-            let watched =
+            let added =
                 self.epoll.add(listener, EpollEvent::new(EpollFlags::EPOLLIN, LISTENER.0));
-            watched.unwrap_or_else(|error| self.pause.after(&error.into(), listener));
+            added.unwrap_or_else(|error| self.pause.after(&error.into(), listener));
         }
     }
     // ANCHOR_END: reap

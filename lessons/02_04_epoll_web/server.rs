@@ -87,7 +87,7 @@ impl EpollServer {
 
         // TCP_NODELAY: lo que se escribe sale ya, sin esperar a juntarse con lo siguiente. En
         // este socket es una declaración de intenciones (en Linux los aceptados la heredan,
-        // pero no está escrito que deban): `net::accept` la pone en cada conexión.
+        // pero no está escrito que deban): `listener::prepare` la pone en cada conexión.
         socket.set_tcp_nodelay(true)?;
 
         // Una instancia de epoll es un descriptor que vigila otros descriptores.

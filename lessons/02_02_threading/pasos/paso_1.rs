@@ -6,14 +6,14 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let _ = serve(&std::env::args_os().nth(1).unwrap_or_default().to_string_lossy());
-    eprintln!("Di un puerto que esté libre: cargo run --example paso_02_02_1 8800");
+    eprintln!("Di un puerto que esté libre: cargo run --example paso_02_02_1 8802");
     ExitCode::from(2) // Solo se llega aquí si no pudo escuchar.
 }
 fn serve(port: &str) -> io::Result<()> {
     // Un socket con dirección y una cola (T2-08: de 128): quien llama espera en ella su turno.
     let listener = TcpListener::bind(format!("127.0.0.1:{port}"))?; // T2-11: solo IPv4.
     let _ = writeln!(io::stdout(), "Escuchando en {}", listener.local_addr()?);
-    // accept saca de la cola al primero; si no hay nadie, el programa duerme hasta que lo haya.
+    // incoming llama a accept: saca al primero de la cola; sin nadie, duerme hasta que lo haya.
     for client in listener.incoming().flatten() {
         let _ = echo(&client); // Si falla, es asunto de este cliente. T2-07: el bucle no acaba.
     }
@@ -24,7 +24,7 @@ fn echo(mut client: &TcpStream) -> io::Result<()> {
     // read duerme hasta que lleguen bytes: medio mensaje, uno o dos. Cero es el final.
     // T2-05: sin plazo, quien calla nos tiene aquí dormidos, y a los demás en la cola.
     while let count @ 1.. = client.read(&mut buffer)? {
-        client.write_all(&buffer[..count])?; // Insiste hasta el final. T4-17: quizá, 40 ms tarde.
+        client.write_all(&buffer[..count])?; // Hasta que salgan todos. T4-17: quizá, 40 ms tarde.
     }
     Ok(())
 }

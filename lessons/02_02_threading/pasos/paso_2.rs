@@ -7,7 +7,7 @@ use std::thread;
 
 fn main() -> ExitCode {
     let _ = serve(&std::env::args_os().nth(1).unwrap_or_default().to_string_lossy());
-    eprintln!("Di un puerto que esté libre: cargo run --example paso_02_02_2 8800");
+    eprintln!("Di un puerto que esté libre: cargo run --example paso_02_02_2 8802");
     ExitCode::from(2) // Solo se llega aquí si no pudo escuchar.
 }
 fn serve(port: &str) -> io::Result<()> {
@@ -29,7 +29,7 @@ fn echo(mut client: &TcpStream) -> io::Result<()> {
     // read duerme hasta que lleguen bytes: medio mensaje, uno o dos. Cero es el final.
     // T2-05: sin plazo, quien calla tiene aquí dormido a su hilo; solo al suyo.
     while let count @ 1.. = client.read(&mut buffer)? {
-        client.write_all(&buffer[..count])?; // Insiste hasta el final. T4-17: quizá, 40 ms tarde.
+        client.write_all(&buffer[..count])?; // Hasta que salgan todos. T4-17: quizá, 40 ms tarde.
     }
     Ok(())
 }

@@ -13,12 +13,12 @@ fn main() -> ExitCode {
     let Err(_) = serve(&std::env::args_os().nth(1).unwrap_or_default().to_string_lossy()) else {
         return ExitCode::SUCCESS;
     };
-    eprintln!("Di un puerto que esté libre: cargo run --example paso_02_02_3 8800");
-    ExitCode::from(2) // Solo se llega aquí si no pudo escuchar.
+    eprintln!("Di un puerto que esté libre: cargo run --example paso_02_02_3 8802");
+    ExitCode::from(2) // Casi siempre, porque no pudo escuchar.
 }
 fn serve(port: &str) -> io::Result<()> {
     // Ctrl-C deja de matar al programa: el núcleo guarda la señal hasta que se pregunte por ella.
-    // Antes de crear hilos, que lo heredan: bastaría uno sin esto para que muriera.
+    // Antes de crear hilos, que lo heredan: con que a uno le faltara, Ctrl-C mataría al programa.
     let stop = SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM]);
     stop.thread_block()?;
     // Un socket con dirección y una cola (T2-08: de 128): quien llama espera en ella su turno.
@@ -68,7 +68,7 @@ fn echo(mut client: &TcpStream) -> io::Result<()> {
     // read duerme hasta que lleguen bytes: medio mensaje, uno o dos. Cero es el final.
     // T2-05: sin plazo, quien calla tiene aquí dormido a su hilo; solo al suyo.
     while let count @ 1.. = client.read(&mut buffer)? {
-        client.write_all(&buffer[..count])?; // Insiste hasta el final. T4-17: quizá, 40 ms tarde.
+        client.write_all(&buffer[..count])?; // Hasta que salgan todos. T4-17: quizá, 40 ms tarde.
     }
     Ok(())
 }

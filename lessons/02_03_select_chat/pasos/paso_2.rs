@@ -50,7 +50,7 @@ fn serve(port: &str) -> io::Result<()> {
 
 impl Chat {
     /// select duerme hasta que haya algo que leer en alguno, y deja en el conjunto solo esos. En
-    /// el que escucha, «algo que leer» es alguien en la cola. T3-16: Ctrl-C no está, y mata.
+    /// el que escucha, «algo que leer» es alguien en la cola. T3-16: Ctrl-C no está: mata.
     fn wait(&self) -> io::Result<Ready> {
         let mut reading = FdSet::new();
         reading.insert(self.listener.as_fd());
@@ -66,7 +66,7 @@ impl Chat {
     fn on_acceptable(&mut self) {
         // T3-14: sin descriptores libres falla, y select vuelve enseguida, una y otra vez.
         let Ok((stream, _)) = self.listener.accept() else { return };
-        // T3-15: un conjunto acaba en el descriptor 1023. T4-17: cada mensaje sale en el momento.
+        // T3-15: el descriptor 1024 no cabe, y se cierra. Cada mensaje, además, sale en el momento.
         if stream.as_raw_fd() < 1024 && stream.set_nodelay(true).is_ok() {
             self.clients.insert(self.next_id, Client { stream, input: Vec::new(), closing: false });
             self.next_id += 1;

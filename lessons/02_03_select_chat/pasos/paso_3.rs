@@ -40,7 +40,7 @@ fn serve(port: &str) -> io::Result<()> {
     // Un socket con dirección y una cola: el núcleo mete en ella a quien llama.
     let listener = TcpListener::bind(format!("127.0.0.1:{port}"))?;
     let _ = writeln!(io::stdout(), "Escuchando en {}", listener.local_addr()?);
-    listener.set_nonblocking(true)?; // Ninguna llamada duerme: si no hay nadie, accept falla.
+    listener.set_nonblocking(true)?; // accept ya no duerme: si no hay nadie, falla.
     let mut chat = Chat { listener, clients: BTreeMap::new(), next_id: 1 };
     loop {
         let ready = chat.wait()?; // Aquí se duerme, y en ningún otro sitio.
@@ -62,7 +62,7 @@ impl Client {
     fn send(&mut self, frame: &[u8]) {
         self.output.extend_from_slice(frame);
         self.flush();
-        // T3-11: guardarlo todo acabaría con la memoria; a quien no lee a tiempo se le cierra.
+        // Guardarlo todo acabaría con la memoria; a quien no lee a tiempo se le cierra.
         self.closing |= self.output.len() > MAX_OUTPUT;
     }
 
@@ -79,13 +79,13 @@ impl Client {
 impl Chat {
     /// select duerme hasta que haya algo que leer en alguno, o sitio donde escribir, y deja en
     /// cada conjunto solo esos. En el que escucha, «algo que leer» es alguien en la cola. T3-16:
-    /// Ctrl-C no está, y mata.
+    /// Ctrl-C no está: mata.
     fn wait(&self) -> io::Result<Ready> {
         let (mut reading, mut writing) = (FdSet::new(), FdSet::new());
         reading.insert(self.listener.as_fd());
         for client in self.clients.values() {
             reading.insert(client.stream.as_fd());
-            // T3-10: casi siempre hay sitio; sin nada que escribir, select no dormiría nunca.
+            // Casi siempre hay sitio: con todos en este conjunto, select no dormiría nunca.
             if !client.output.is_empty() {
                 writing.insert(client.stream.as_fd());
             }
@@ -105,7 +105,7 @@ impl Chat {
     fn on_acceptable(&mut self) {
         // T3-14: sin descriptores libres falla, y select vuelve enseguida, una y otra vez.
         let Ok((stream, _)) = self.listener.accept() else { return };
-        // T3-15: un conjunto acaba en el descriptor 1023. T4-17: cada mensaje sale en el momento.
+        // T3-15: el descriptor 1024 no cabe, y se cierra. Cada mensaje, además, sale en el momento.
         if stream.as_raw_fd() < 1024
             && stream.set_nodelay(true).is_ok()
             && stream.set_nonblocking(true).is_ok()
@@ -120,7 +120,7 @@ impl Chat {
         let Some(client) = self.clients.get_mut(&id) else { return };
         let mut buffer = [0; 4096];
         match client.stream.read(&mut buffer) {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {} // Nada, al final.
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {} // Resultó no haber nada.
             Ok(0) | Err(_) => client.closing = true, // Lo que tenga en la cola se pierde.
             Ok(count) => {
                 client.input.extend_from_slice(&buffer[..count]);

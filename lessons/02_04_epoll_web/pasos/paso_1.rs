@@ -8,7 +8,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::ExitCode;
 
 const LISTENER: u64 = 0; // El número del socket que escucha; los clientes, desde el 1.
-// T4-08: sin la fecha. T4-06: cierra siempre, y al menos lo dice.
+// Son 26 bytes: «¡» ocupa dos. T4-08: sin la fecha. T4-06: cierra siempre, y al menos lo dice.
 const RESPONSE: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\n\
     Content-Length: 26\r\nConnection: close\r\n\r\n¡Hola desde EpollServer!\n";
 
@@ -47,7 +47,8 @@ impl EpollServer {
         let mut events = [EpollEvent::empty(); 64];
         match self.epoll.wait(&mut events, EpollTimeout::NONE) {
             Err(Errno::EINTR) => Ok(Vec::new()), // Una señal, como la de seguir tras Ctrl-Z.
-            ready => Ok(events[..ready?].iter().map(EpollEvent::data).collect()),
+            Err(error) => Err(error.into()),
+            Ok(count) => Ok(events[..count].iter().map(EpollEvent::data).collect()),
         }
     }
     fn on_acceptable(&mut self) {
@@ -64,6 +65,6 @@ impl EpollServer {
         if let Ok(1..) = client.read(&mut [0; 4096]) {
             let _ = client.write_all(RESPONSE.as_bytes());
         }
-        // Soltar el socket lo cierra y lo borra de epoll. T4-11: con algo sin leer, es un reinicio.
+        // Soltar el socket lo cierra y lo borra de epoll. T4-11: con algo sin leer, reinicia.
     }
 }

@@ -64,7 +64,8 @@ impl EpollServer {
         let mut events = [EpollEvent::empty(); 64];
         match self.epoll.wait(&mut events, EpollTimeout::NONE) {
             Err(Errno::EINTR) => Ok(Vec::new()), // Una señal, como la de seguir tras Ctrl-Z.
-            ready => Ok(events[..ready?].iter().map(EpollEvent::data).collect()),
+            Err(error) => Err(error.into()),
+            Ok(count) => Ok(events[..count].iter().map(EpollEvent::data).collect()),
         }
     }
     fn on_acceptable(&mut self) {
@@ -87,7 +88,7 @@ impl EpollServer {
             }
         }
     }
-    /// El único lugar que cierra. T4-11: con algo suyo sin leer, es un reinicio.
+    /// El único lugar que cierra. T4-11: cerrar con algo suyo sin leer es un reinicio.
     fn reap(&mut self, id: u64) {
         if self.clients.get(&id).is_some_and(|client| client.closing) {
             self.clients.remove(&id); // Soltar el socket lo cierra y lo borra de epoll.

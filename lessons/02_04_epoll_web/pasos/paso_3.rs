@@ -56,9 +56,12 @@ impl Client {
             if self.closing || http::end_of_head(&self.input, 0).is_none() {
                 return;
             }
-            let Some(request) = http::parse_head(&self.input, 0).transpose() else { return };
-            let response = response(request.as_ref());
-            self.input.drain(..request.map_or(0, |request| request.head_length));
+            let (response, used) = match http::parse_head(&self.input, 0) {
+                Ok(Some(request)) => (response(Ok(&request)), request.head_length),
+                Ok(None) => return,
+                Err(refusal) => (response(Err(&refusal)), 0),
+            };
+            self.input.drain(..used);
             self.closing = response.persistence == Persistence::Close;
             // Si no lee y sus búferes se llenan, write_all duerme, y con él todo el servidor.
             let sent = self.stream.write_all(&response.encode(SystemTime::now()));
@@ -99,13 +102,14 @@ impl EpollServer {
         let mut events = [EpollEvent::empty(); 64];
         match self.epoll.wait(&mut events, EpollTimeout::NONE) {
             Err(Errno::EINTR) => Ok(Vec::new()), // Una señal, como la de seguir tras Ctrl-Z.
-            ready => Ok(events[..ready?].iter().map(EpollEvent::data).collect()),
+            Err(error) => Err(error.into()),
+            Ok(count) => Ok(events[..count].iter().map(EpollEvent::data).collect()),
         }
     }
     fn on_acceptable(&mut self) {
         // T4-04: sin descriptores libres falla, y epoll vuelve enseguida, una y otra vez.
         let Ok((stream, _)) = self.listener.accept() else { return };
-        let _ = stream.set_nodelay(true); // T4-17: cada respuesta sale sin esperar a la siguiente.
+        let _ = stream.set_nodelay(true); // Cada respuesta sale sin esperar a la siguiente.
         if self.epoll.add(&stream, EpollEvent::new(EpollFlags::EPOLLIN, self.next_id)).is_ok() {
             // T4-10: sin plazo, ahí puede quedarse, callado o a medias.
             self.clients.insert(self.next_id, Client { stream, input: Vec::new(), closing: false });
@@ -123,7 +127,7 @@ impl EpollServer {
             }
         }
     }
-    /// El único lugar que cierra. T4-11: con algo suyo sin leer, es un reinicio.
+    /// El único lugar que cierra. T4-11: cerrar con algo suyo sin leer es un reinicio.
     fn reap(&mut self, id: u64) {
         if self.clients.get(&id).is_some_and(|client| client.closing) {
             self.clients.remove(&id); // Soltar el socket lo cierra y lo borra de epoll.

@@ -61,9 +61,12 @@ impl Client {
             if self.last || http::end_of_head(&self.input, 0).is_none() {
                 return;
             }
-            let Some(request) = http::parse_head(&self.input, 0).transpose() else { return };
-            let response = response(request.as_ref());
-            self.input.drain(..request.map_or(0, |request| request.head_length));
+            let (response, used) = match http::parse_head(&self.input, 0) {
+                Ok(Some(request)) => (response(Ok(&request)), request.head_length),
+                Ok(None) => return,
+                Err(refusal) => (response(Err(&refusal)), 0),
+            };
+            self.input.drain(..used);
             self.last = response.persistence == Persistence::Close;
             self.output.extend_from_slice(&response.encode(SystemTime::now()));
         }
@@ -115,13 +118,14 @@ impl EpollServer {
         let mut events = [EpollEvent::empty(); 64];
         match self.epoll.wait(&mut events, EpollTimeout::NONE) {
             Err(Errno::EINTR) => Ok(Vec::new()), // Una señal, como la de seguir tras Ctrl-Z.
-            ready => Ok(events[..ready?].iter().map(|ev| (ev.data(), ev.events())).collect()),
+            Err(error) => Err(error.into()),
+            Ok(count) => Ok(events[..count].iter().map(|ev| (ev.data(), ev.events())).collect()),
         }
     }
     fn on_acceptable(&mut self) {
         // T4-04: sin descriptores libres falla, y epoll vuelve enseguida, una y otra vez.
         let Ok((stream, _)) = self.listener.accept() else { return };
-        let _ = stream.set_nodelay(true); // T4-17: cada respuesta sale sin esperar a la siguiente.
+        let _ = stream.set_nodelay(true); // Cada respuesta sale sin esperar a la siguiente.
         let (interest, id) = (EpollFlags::EPOLLIN, self.next_id);
         let added = self.epoll.add(&stream, EpollEvent::new(interest, id));
         if added.is_ok() && stream.set_nonblocking(true).is_ok() {
@@ -136,7 +140,7 @@ impl EpollServer {
         let Some(client) = self.clients.get_mut(&id) else { return };
         let mut buffer = [0; 4096];
         match client.stream.read(&mut buffer) {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {} // Nada, al final.
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {} // Resultó no haber nada.
             Ok(0) | Err(_) => client.closing = true,                  // Cero bytes: se fue.
             Ok(count) => {
                 client.input.extend_from_slice(&buffer[..count]);
@@ -163,7 +167,7 @@ impl EpollServer {
             client.interest = interest;
         }
     }
-    /// El único lugar que cierra. T4-11: con algo suyo sin leer, es un reinicio.
+    /// El único lugar que cierra. T4-11: cerrar con algo suyo sin leer es un reinicio.
     fn reap(&mut self, id: u64) {
         if self.clients.get(&id).is_some_and(|client| client.closing) {
             self.clients.remove(&id); // Soltar el socket lo cierra y lo borra de epoll.
