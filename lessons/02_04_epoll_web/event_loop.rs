@@ -166,8 +166,7 @@ impl EpollServer {
         }
         let Some(listener) = &self.listener else { return };
         if self.pause.resume(self.context.now, listener) {
-            let added =
-                self.epoll.add(listener, EpollEvent::new(EpollFlags::EPOLLIN, LISTENER.0));
+            let added = self.epoll.add(listener, EpollEvent::new(EpollFlags::EPOLLIN, LISTENER.0));
             added.unwrap_or_else(|error| self.pause.after(&error.into(), listener));
         }
     }
