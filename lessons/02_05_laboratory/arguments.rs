@@ -8,7 +8,6 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use multiplexacion::cli;
 
 use crate::engines::Engine;
-use crate::{chat, web};
 
 const TEMPLATE: &str =
     "{about}\n\nUso: {usage}\n\nÓrdenes:\n{subcommands}\n\nOpciones:\n{options}{after-help}";
@@ -43,105 +42,113 @@ struct Arguments {
 
 /// Lo que se elige de un experimento.
 #[derive(Args, Clone, Debug, Default)]
-pub struct Choices {
+pub(crate) struct Choices {
     /// Solo estos motores, separados por comas: hilos, select, poll, epoll, flanco, uring
-    #[arg(long, value_name = "LISTA", value_delimiter = ',', global = true)]
-    pub motores: Vec<Engine>,
+    #[arg(long = "motores", value_name = "LISTA", value_delimiter = ',', global = true)]
+    pub(crate) engines: Vec<Engine>,
 
     /// Con estas conexiones, separadas por comas, como 10,1000
-    #[arg(long, value_name = "LISTA", value_delimiter = ',', value_parser = cli::count, global = true)]
-    pub conexiones: Vec<usize>,
+    #[arg(long = "conexiones", value_name = "LISTA", value_delimiter = ',')]
+    #[arg(value_parser = cli::count, global = true)]
+    pub(crate) connections: Vec<usize>,
+
+    /// Veces que se repite cada medida (si no se dice, las de cada orden)
+    #[arg(long = "rondas", value_name = "N", value_parser = cli::count, global = true)]
+    pub(crate) rounds: Option<usize>,
 
     /// Guarda los datos en ARCHIVO, en JSON
     #[arg(long, value_name = "ARCHIVO", global = true)]
-    pub json: Option<PathBuf>,
+    pub(crate) json: Option<PathBuf>,
 
     /// Escribe la página en ARCHIVO (por omisión, en la carpeta laboratorio)
-    #[arg(long, value_name = "ARCHIVO", global = true)]
-    pub informe: Option<PathBuf>,
+    #[arg(long = "informe", value_name = "ARCHIVO", global = true)]
+    pub(crate) page: Option<PathBuf>,
 
     /// No abre la página en el navegador
-    #[arg(long, global = true)]
-    pub no_abrir: bool,
+    #[arg(long = "no-abrir", global = true)]
+    pub(crate) unopened: bool,
+
+    /// Estropea un motor a propósito: recorre a todos sus clientes en cada vuelta
+    #[arg(long = "estorbo", value_name = "MOTOR", hide = true, global = true)]
+    pub(crate) hindered: Option<Engine>,
+
+    /// Ratos de milisegundos: bastan para saber que todo llega
+    #[arg(long = "breve", hide = true, global = true)]
+    pub(crate) brief: bool,
 }
 
 /// Lo que se puede pedir.
 #[derive(Subcommand, Clone, Debug)]
-pub enum Order {
+pub(crate) enum Order {
     /// Medio minuto: lo justo para ver las diferencias grandes
-    #[command(help_template = ORDER_TEMPLATE, override_usage = "cargo lab rapido [OPCIONES]")]
-    Rapido,
+    #[command(name = "rapido", help_template = ORDER_TEMPLATE)]
+    #[command(override_usage = "cargo lab rapido [OPCIONES]")]
+    Quick,
 
     /// Veinte minutos: más motores, más conexiones, más rato y más veces
-    #[command(help_template = ORDER_TEMPLATE, override_usage = "cargo lab completo [OPCIONES]")]
-    Completo,
+    #[command(name = "completo", help_template = ORDER_TEMPLATE)]
+    #[command(override_usage = "cargo lab completo [OPCIONES]")]
+    Thorough,
 
     /// Dice en qué difieren dos experimentos guardados, más allá del ruido
-    #[command(help_template = FILES_TEMPLATE, override_usage = "cargo lab comparar A.json B.json")]
-    Comparar {
+    #[command(name = "comparar", help_template = FILES_TEMPLATE)]
+    #[command(override_usage = "cargo lab comparar A.json B.json")]
+    Compare {
         /// El primero, guardado con --json
         #[arg(value_name = "A.json")]
-        uno: PathBuf,
+        one: PathBuf,
         /// El segundo
         #[arg(value_name = "B.json")]
-        otro: PathBuf,
+        other: PathBuf,
     },
 
     /// La web de la lección 02_04, al lado de otros servidores
-    #[command(help_template = ORDER_TEMPLATE, override_usage = "cargo lab web [--rondas N] [OPCIONES]")]
-    Web {
-        /// Veces que se repite cada medida (por omisión, 15)
-        #[arg(long, value_name = "N", value_parser = cli::count)]
-        #[arg(default_value_t = web::ROUNDS, hide_default_value = true)]
-        rondas: usize,
-    },
+    #[command(name = "web", help_template = ORDER_TEMPLATE)]
+    #[command(override_usage = "cargo lab web [OPCIONES]")]
+    Web,
 
     /// El chat de la lección 02_03, al lado de redis
-    #[command(help_template = ORDER_TEMPLATE, override_usage = "cargo lab chat [--rondas N] [OPCIONES]")]
-    Chat {
-        /// Veces que se repite cada medida (por omisión, 5)
-        #[arg(long, value_name = "N", value_parser = cli::count)]
-        #[arg(default_value_t = chat::ROUNDS, hide_default_value = true)]
-        rondas: usize,
-    },
+    #[command(name = "chat", help_template = ORDER_TEMPLATE)]
+    #[command(override_usage = "cargo lab chat [OPCIONES]")]
+    Chat,
 
     /// Rehace lo que el capítulo muestra, a partir de sus datos
-    #[command(hide = true, help_template = ORDER_TEMPLATE, override_usage = "cargo lab libro [--medir]")]
-    Libro {
+    #[command(name = "libro", hide = true, help_template = ORDER_TEMPLATE)]
+    #[command(override_usage = "cargo lab libro [--medir]")]
+    Book {
         /// Antes, mide de nuevo en esta máquina: unos diez minutos
-        #[arg(long)]
-        medir: bool,
+        #[arg(long = "medir")]
+        measuring: bool,
     },
 
     /// Sirve con un motor: el propio laboratorio se llama así a sí mismo
-    #[command(hide = true, help_template = FILES_TEMPLATE, override_usage = "cargo lab servidor MOTOR")]
-    Servidor {
+    #[command(name = "servidor", hide = true, help_template = FILES_TEMPLATE)]
+    #[command(override_usage = "cargo lab servidor MOTOR")]
+    Serve {
         /// Con qué
         #[arg(value_name = "MOTOR")]
-        motor: Engine,
-        /// Hace a propósito lo que no debe
-        #[arg(long)]
-        estorbo: bool,
+        engine: Engine,
     },
 
     /// El suelo de la web: un bucle que solo cuenta peticiones y contesta
-    #[command(hide = true, help_template = ORDER_TEMPLATE, override_usage = "cargo lab suelo")]
-    Suelo,
+    #[command(name = "suelo", hide = true, help_template = ORDER_TEMPLATE)]
+    #[command(override_usage = "cargo lab suelo")]
+    Floor,
 }
 
 /// Lo que se pidió: qué, y con qué elecciones. Sin orden, el experimento corriente.
-pub struct Request {
+pub(crate) struct Request {
     /// Qué.
-    pub order: Option<Order>,
+    pub(crate) order: Option<Order>,
     /// Con qué elecciones.
-    pub choices: Choices,
+    pub(crate) choices: Choices,
 }
 
 /// Entiende lo que se pide.
 ///
 /// # Errors
 /// Se pidió ayuda, o no se entiende lo que se pide: ya está dicho, y queda el código de salida.
-pub fn read(words: impl IntoIterator<Item = OsString>) -> Result<Request, ExitCode> {
+pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Request, ExitCode> {
     match Arguments::try_parse_from(words) {
         Ok(Arguments { order, choices, .. }) => match useless(order.as_ref(), &choices) {
             Some(option) => {
@@ -157,14 +164,15 @@ pub fn read(words: impl IntoIterator<Item = OsString>) -> Result<Request, ExitCo
 
 /// Una opción que la orden no miraría: mejor decirlo que medir otra cosa.
 fn useless(order: Option<&Order>, choices: &Choices) -> Option<&'static str> {
-    let measures = !matches!(order, Some(Order::Comparar { .. } | Order::Libro { .. }));
-    let compares_engines = matches!(order, None | Some(Order::Rapido | Order::Completo));
+    let measures = !matches!(order, Some(Order::Compare { .. } | Order::Book { .. }));
+    let compares_engines = matches!(order, None | Some(Order::Quick | Order::Thorough));
     [
-        ("--motores", choices.motores.is_empty() || compares_engines),
-        ("--conexiones", choices.conexiones.is_empty() || compares_engines),
+        ("--motores", choices.engines.is_empty() || compares_engines),
+        ("--conexiones", choices.connections.is_empty() || compares_engines),
+        ("--rondas", choices.rounds.is_none() || measures),
         ("--json", choices.json.is_none() || measures),
-        ("--informe", choices.informe.is_none() || measures),
-        ("--no-abrir", !choices.no_abrir || measures),
+        ("--informe", choices.page.is_none() || measures),
+        ("--no-abrir", !choices.unopened || measures),
     ]
     .into_iter()
     .find_map(|(option, fine)| (!fine).then_some(option))

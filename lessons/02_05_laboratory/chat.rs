@@ -3,31 +3,27 @@
 //! En los dos, lo que uno dice lo reciben los demás. El chat valida, da formato y avisa de quién
 //! entra; redis publica en un canal. No es lo mismo, y por eso la cifra es por entrega.
 
-pub mod report;
 mod room;
 
 use std::io;
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use multiplexacion::cli::{self, Trouble};
+use multiplexacion::cli::Trouble;
 use multiplexacion::stop::Stop;
-use serde::{Deserialize, Serialize};
 
 use crate::clock;
 use crate::cores::Cores;
-use crate::machine::{Machine, fitting, now};
-use crate::neighbours::Neighbours;
+use crate::machine::{Machine, fitting};
 use crate::programs::{installed, lesson};
-use crate::report::progress::Bar;
 use crate::report::terminal::note;
-use crate::results::FULL;
-use crate::statistics::Spread;
+use crate::results::{Case, Kind, Report, Row, Values};
+use crate::rounds;
 use crate::subject::Subject;
 use room::Room;
 
 /// Veces que se repite cada medida si no se pide otra cosa.
-pub const ROUNDS: usize = 5;
+pub(crate) const ROUNDS: usize = 5;
 
 /// Clientes conectados, de pocos a los que `select` aguanta.
 const CLIENTS: [usize; 3] = [10, 100, 1000];
@@ -38,45 +34,18 @@ const SPEAKERS: usize = 8;
 /// Entregas que se miden de cada vez.
 const DELIVERIES: usize = 200_000;
 
-/// Lo medido.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Outcome {
-    date: String,
-    machine: Machine,
-    /// Si se midió todo lo que se pidió.
-    pub complete: bool,
-    /// Lo que resta valor a las cifras, en frases.
-    #[serde(default)]
-    warnings: Vec<String>,
-    points: Vec<Point>,
-}
-
-/// Un programa con tantos clientes.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Point {
-    name: String,
-    clients: usize,
-    /// Procesador por entrega, en nanosegundos: una cifra por ronda.
-    cpu_ns: Vec<f64>,
-    /// Entregas por segundo.
-    deliveries_per_second: Vec<f64>,
-    /// Qué parte de su procesador usó quien hace de clientes.
-    generator_busy: Vec<f64>,
-    trouble: Option<String>,
-}
-
 /// Quién reparte los mensajes.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum Server {
     Chat,
     Redis,
 }
 
-impl Kind {
+impl Server {
     fn name(self) -> &'static str {
         match self {
-            Kind::Chat => "aplic_02_03",
-            Kind::Redis => "redis",
+            Server::Chat => "aplic_02_03",
+            Server::Redis => "redis",
         }
     }
 }
@@ -85,102 +54,64 @@ impl Kind {
 ///
 /// # Errors
 /// No se puede compilar la lección.
-pub fn measure(rounds: usize, cores: &Cores, stop: &Stop) -> Result<Outcome, Trouble> {
-    let program = lesson(Kind::Chat.name())?;
-    let mut kinds = vec![Kind::Chat];
+pub(crate) fn measure(rounds: usize, cores: &Cores, stop: &Stop) -> Result<Report, Trouble> {
+    let program = lesson(Server::Chat.name())?;
+    let mut servers = vec![Server::Chat];
     if installed("redis-server") {
-        kinds.push(Kind::Redis);
+        servers.push(Server::Redis);
     } else {
         note("redis-server no está instalado: se mide el chat solo.");
     }
     let machine = Machine::this_one(cores);
     let mut sizes = CLIENTS.map(|clients| fitting(clients, machine.descriptors)).to_vec();
     sizes.dedup();
-    let cases: Vec<(Kind, usize)> =
-        sizes.iter().flat_map(|&clients| kinds.iter().map(move |&kind| (kind, clients))).collect();
-    let mut outcome = Outcome {
-        date: now(),
-        machine,
-        complete: true,
-        warnings: Vec::new(),
-        points: cases.iter().map(|&(kind, clients)| Point::new(kind, clients)).collect(),
+    let mut report = Report::new(Kind::Chat, "cargo lab chat", machine, rounds);
+    report.cut = CLIENTS.last().copied().filter(|most| !sizes.contains(most));
+    let kinds = servers.len();
+    let each =
+        sizes.iter().flat_map(|&clients| servers.iter().map(move |&server| (server, clients)));
+    let case = |(server, clients): (Server, usize)| {
+        Case::new(server.name(), clients, SPEAKERS.min(clients / 2))
     };
-    let neighbours = Neighbours::watch();
-    let bar = Bar::start();
-    'rounds: for round in 0..rounds {
-        let mut order: Vec<usize> = (0..cases.len()).collect();
-        if round % 2 == 1 {
-            order.reverse();
-        }
-        for (turn, place) in order.into_iter().enumerate() {
-            if stop.is_requested() {
-                outcome.complete = false;
-                break 'rounds;
+    report.rows = each.map(case).map(Row::new).collect();
+    let cases: Vec<Case> = report.rows.iter().map(|row| row.case.clone()).collect();
+    rounds::repeat(&mut report, stop, estimate, |place| {
+        let server = servers[place % kinds];
+        let subject = match server {
+            Server::Chat => {
+                let mut command = Command::new(&program);
+                command.args(["--name", "servidor", "--port", "0"]);
+                Subject::announcing(command, cores)
             }
-            let (kind, clients) = cases[place];
-            #[expect(clippy::cast_precision_loss)]
-            let done = (round * cases.len() + turn) as f64 / (rounds * cases.len()) as f64;
-            bar.tell(done, &format!("{}, {clients} clientes", kind.name()));
-            let point = &mut outcome.points[place];
-            if point.trouble.is_some() {
-                continue;
-            }
-            let started = match kind {
-                Kind::Chat => {
-                    let mut command = Command::new(&program);
-                    command.args(["--name", "servidor", "--port", "0"]);
-                    Subject::announcing(command, cores)
-                }
-                Kind::Redis => Subject::told(redis, cores),
-            };
-            match started.and_then(|subject| deliver(kind, clients, &subject)) {
-                Ok(turn) => {
-                    point.cpu_ns.push(turn.cpu_ns);
-                    point.deliveries_per_second.push(turn.rate);
-                    point.generator_busy.push(turn.busy);
-                }
-                Err(error) => point.trouble = Some(cli::reason(&error)),
-            }
-        }
-    }
-    bar.finish();
-    outcome.warn(neighbours.warnings());
-    Ok(outcome)
+            Server::Redis => Subject::told(redis, cores),
+        };
+        deliver(server, &cases[place], &subject?)
+    });
+    Ok(report)
+}
+
+/// Lo que tarda una ronda, más o menos: conectar a todos y entregar.
+fn estimate(case: &Case) -> Duration {
+    let clients = u32::try_from(case.connections).unwrap_or(u32::MAX);
+    Duration::from_millis(300) + Duration::from_micros(100) * clients
 }
 
 /// Un redis que no guarda nada y no echa a nadie.
 fn redis(port: u16) -> Command {
     let mut command = Command::new("redis-server");
-    command.args([
-        "--port",
-        &port.to_string(),
-        "--bind",
-        "127.0.0.1",
-        "--save",
-        "",
-        "--appendonly",
-        "no",
-    ]);
-    command.args(["--daemonize", "no", "--client-output-buffer-limit", "pubsub 0 0 0"]);
+    command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--daemonize", "no"]);
+    command.args(["--save", "", "--appendonly", "no"]);
+    command.args(["--client-output-buffer-limit", "pubsub 0 0 0"]);
     command
 }
 
-/// Lo que dio una ronda: procesador por entrega, entregas por segundo y cuánto del suyo usó el
-/// generador.
-struct Turn {
-    cpu_ns: f64,
-    rate: f64,
-    busy: f64,
-}
-
 /// Unos hablan, los demás escuchan.
-fn deliver(kind: Kind, clients: usize, subject: &Subject) -> io::Result<Turn> {
-    let speakers = SPEAKERS.min(clients / 2);
-    let mut room = Room::enter(kind, subject.address(), clients, speakers)?;
-    let listeners = match kind {
+fn deliver(server: Server, case: &Case, subject: &Subject) -> io::Result<Values> {
+    let mut room = Room::enter(server, subject.address(), case.connections, case.active)?;
+    let listeners = match server {
         // En el chat se oyen también entre ellos; en redis, quien publica no escucha.
-        Kind::Chat => clients - 1,
-        Kind::Redis => clients - speakers,
+        Server::Chat => case.connections - 1,
+        Server::Redis => case.connections - case.active,
     };
     let messages = DELIVERIES / listeners;
     room.talk(messages / 10, listeners)?;
@@ -191,77 +122,9 @@ fn deliver(kind: Kind, clients: usize, subject: &Subject) -> io::Result<Turn> {
     let own = clock::this_thread().saturating_sub(own).as_secs_f64();
     #[expect(clippy::cast_precision_loss)]
     let deliveries = (messages * listeners) as f64;
-    Ok(Turn { cpu_ns: used * 1e9 / deliveries, rate: deliveries / elapsed, busy: own / elapsed })
-}
-
-impl Point {
-    fn new(kind: Kind, clients: usize) -> Point {
-        Point {
-            name: kind.name().to_owned(),
-            clients,
-            cpu_ns: Vec::new(),
-            deliveries_per_second: Vec::new(),
-            generator_busy: Vec::new(),
-            trouble: None,
-        }
-    }
-
-    fn cost(&self) -> Option<Spread> {
-        Spread::of(self.cpu_ns.iter().copied())
-    }
-
-    fn rate(&self) -> Option<Spread> {
-        Spread::of(self.deliveries_per_second.iter().copied())
-    }
-
-    /// Si quien hace de clientes llenó su procesador: el servidor podría con más.
-    fn generator_full(&self) -> bool {
-        Spread::of(self.generator_busy.iter().copied()).is_some_and(|busy| busy.median > FULL)
-    }
-}
-
-impl Outcome {
-    /// Si no se llegó a medir nada.
-    pub fn is_empty(&self) -> bool {
-        self.points.iter().all(|point| point.cpu_ns.is_empty())
-    }
-
-    /// Reúne lo que resta valor a las cifras: lo de la máquina, lo de los demás programas y lo que
-    /// pasó al medir.
-    fn warn(&mut self, others: Vec<String>) {
-        self.warnings = self.machine.warnings();
-        self.warnings.extend(others);
-        let most = self.points.iter().map(|point| point.clients).max().unwrap_or(0);
-        let wanted = CLIENTS[CLIENTS.len() - 1];
-        if most < wanted {
-            self.warnings.push(format!(
-                "Con {} descriptores no caben {wanted} clientes: se mide hasta {most}.",
-                self.machine.descriptors
-            ));
-        }
-        for point in &self.points {
-            let Some(trouble) = &point.trouble else { continue };
-            let consequence = match point.cpu_ns.len() {
-                0 => "de ese caso no hay cifras",
-                _ => "sus cifras son de menos rondas",
-            };
-            self.warnings.push(format!(
-                "{} con {} clientes: {trouble}; {consequence}.",
-                point.name, point.clients
-            ));
-        }
-        if self.points.iter().any(Point::generator_full) {
-            self.warnings.push(
-                "Donde las entregas por segundo llevan «≥», quien hace de clientes llenó su procesador: el \
-                 servidor podría con más. El procesador por entrega sigue valiendo."
-                    .to_owned(),
-            );
-        }
-        if !self.complete {
-            self.warnings.push(
-                "Se paró antes de acabar: hay menos rondas de las pedidas, y puede faltar algún caso."
-                    .to_owned(),
-            );
-        }
-    }
+    Ok(vec![
+        ("cpu_ns", used * 1e9 / deliveries),
+        ("deliveries_per_second", deliveries / elapsed),
+        ("generator_busy", own / elapsed),
+    ])
 }

@@ -14,12 +14,12 @@ use nix::unistd::Pid;
 ///
 /// # Errors
 /// El proceso ya no existe.
-pub fn of_process(pid: Pid) -> io::Result<Duration> {
+pub(crate) fn of_process(pid: Pid) -> io::Result<Duration> {
     Ok(clock_gettime(clock_getcpuclockid(pid)?)?.into())
 }
 
 /// Procesador que ha usado el hilo que pregunta.
-pub fn this_thread() -> Duration {
+pub(crate) fn this_thread() -> Duration {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
 }
 

@@ -1,14 +1,16 @@
 //! Lo que hace cada orden.
 
+mod book;
+
 use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use multiplexacion::cli::{self, Trouble};
+use multiplexacion::errors::reason;
 use multiplexacion::listener;
 use multiplexacion::stop::Stop;
-use serde::Serialize;
 
 use crate::arguments::{Choices, Order, Request};
 use crate::comparison;
@@ -22,90 +24,105 @@ use crate::machine::raise_descriptor_limit;
 use crate::measure::Laboratory;
 use crate::neighbours::another_measures;
 use crate::plan::Plan;
+use crate::programs::{self, COURSE, LESSON};
 use crate::report::file::Saving;
-use crate::report::progress::Bar;
-use crate::report::{book, browser, experiment, terminal};
-use crate::results::{Report, json};
+use crate::report::{browser, page, terminal};
+use crate::results::Report;
 use crate::service::Service;
+use crate::warnings;
 use crate::wording::count;
-use crate::{chat, programs, web};
-
-/// La carpeta del curso, en la que se compiló este programa.
-pub const COURSE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
-
-/// Lo que se dice si se para antes de tiempo: el informe que hubiera vale más que uno vacío.
-const NOTHING_YET: &str = "Se paró antes de medir nada: no se escribe ningún informe.";
-
-/// La carpeta de esta lección.
-pub const LESSON: &str = env!("CARGO_MANIFEST_DIR");
+use crate::{chat, web};
 
 /// Hace lo que se pide.
 ///
 /// # Errors
 /// Qué pasó y qué probar.
-pub fn obey(request: Request) -> Result<(), Trouble> {
+pub(crate) fn obey(request: Request) -> Result<(), Trouble> {
     let Request { order, choices } = request;
-    let measuring = !matches!(
-        order,
-        Some(Order::Servidor { .. } | Order::Suelo | Order::Comparar { .. } | Order::Libro { .. })
-    );
-    if cfg!(debug_assertions) && measuring {
+    match order {
+        None => engines(Plan::usual(), &choices),
+        Some(Order::Quick) => engines(Plan::quick(), &choices),
+        Some(Order::Thorough) => engines(Plan::thorough(), &choices),
+        Some(Order::Compare { one, other }) => compare(&one, &other),
+        Some(Order::Web) => measure_web(&choices),
+        Some(Order::Chat) => measure_chat(&choices),
+        Some(Order::Book { measuring }) => write_the_chapter(measuring),
+        Some(Order::Serve { engine }) => serve(engine, choices.hindered == Some(engine)),
+        Some(Order::Floor) => Ok(web::floor::serve(&local()?)?),
+    }
+}
+
+fn engines(plan: Plan, choices: &Choices) -> Result<(), Trouble> {
+    let mut plan = chosen(plan, choices);
+    measure(choices, "informe.html", |cores, stop| {
+        let cut = cut_to_fit(&mut plan);
+        let uring = plan.engines.contains(&Engine::Uring).then(programs::uring).flatten();
+        if uring.is_none() {
+            plan.engines.retain(|&engine| engine != Engine::Uring);
+        }
+        let program = std::env::current_exe()?;
+        let laboratory = Laboratory { program, uring, cores, hindered: choices.hindered };
+        let mut report = laboratory.experiment(&plan, stop);
+        report.cut = cut;
+        Ok(report)
+    })
+}
+
+fn measure_web(choices: &Choices) -> Result<(), Trouble> {
+    let rounds = choices.rounds.unwrap_or(web::ROUNDS);
+    measure(choices, "web.html", |cores, stop| web::measure(rounds, cores, stop))
+}
+
+fn measure_chat(choices: &Choices) -> Result<(), Trouble> {
+    let rounds = choices.rounds.unwrap_or(chat::ROUNDS);
+    measure(choices, "chat.html", |cores, stop| chat::measure(rounds, cores, stop))
+}
+
+/// Cualquier experimento, de principio a fin: lo mide, lo enseña y lo guarda.
+fn measure(
+    choices: &Choices,
+    page: &str,
+    experiment: impl FnOnce(&Cores, &Stop) -> Result<Report, Trouble>,
+) -> Result<(), Trouble> {
+    if cfg!(debug_assertions) {
         terminal::note(
             "Compilado sin optimizar: las cifras no valen. «cargo lab» compila como hace falta.",
         );
     }
-    if measuring && another_measures() {
+    if another_measures() {
         terminal::note(
             "Otro laboratorio está midiendo en esta máquina, y cada uno estropea las cifras del otro: \
              para este con Ctrl-C, y repítelo cuando acabe.",
         );
     }
-    match order {
-        None => experiment(Plan::usual(), &choices),
-        Some(Order::Rapido) => experiment(Plan::quick(), &choices),
-        Some(Order::Completo) => experiment(Plan::thorough(), &choices),
-        Some(Order::Comparar { uno, otro }) => compare(&uno, &otro),
-        Some(Order::Web { rondas }) => measure_web(rondas, &choices),
-        Some(Order::Chat { rondas }) => measure_chat(rondas, &choices),
-        Some(Order::Libro { medir }) => write_the_chapter(medir),
-        Some(Order::Servidor { motor, estorbo }) => serve(motor, estorbo),
-        Some(Order::Suelo) => Ok(web::floor::serve(&local()?)?),
-    }
-}
-
-fn experiment(plan: Plan, choices: &Choices) -> Result<(), Trouble> {
     // Antes que nada: Ctrl-C es desde aquí un descriptor, y se mira entre una medida y otra.
     let stop = Stop::on_signals()?;
-    let outputs = Outputs::prepare(choices, "informe.html")?;
-    let mut plan = chosen(plan, choices);
-    explain_descriptors(&mut plan);
-    let uring = plan.engines.contains(&Engine::Uring).then(programs::uring).flatten();
-    if uring.is_none() {
-        plan.engines.retain(|&engine| engine != Engine::Uring);
+    let outputs = Outputs::prepare(choices, page)?;
+    let (before, now) = raise_descriptor_limit();
+    if now > before {
+        terminal::note(&format!(
+            "El límite de descriptores pasa de {} a {}, solo para este experimento.",
+            count(before),
+            count(now)
+        ));
     }
-    let laboratory = Laboratory {
-        program: std::env::current_exe()?,
-        uring,
-        cores: Cores::split()?,
-        hindered: None,
+    let report = match experiment(&Cores::split()?, &stop) {
+        Ok(report) if report.complete || !report.is_empty() => report,
+        Err(trouble) if !stop.is_requested() => return Err(trouble),
+        // Lo pararon, quizá a mitad de compilar. El informe que hubiera vale más que uno vacío.
+        _ => {
+            terminal::note("Se paró antes de medir nada: no se escribe ningún informe.");
+            return Ok(());
+        }
     };
-
-    let bar = Bar::start();
-    let report = laboratory.experiment(plan, &stop, |progress| bar.show(progress));
-    bar.finish();
-
-    if !report.complete && report.is_empty() {
-        terminal::note(NOTHING_YET);
-        return Ok(());
-    }
-    terminal::show(&report);
+    terminal::say(&terminal::text(&report));
     if report.is_empty() {
         return Err(Trouble::new(
             "no se pudo medir ningún caso",
-            "lee los avisos de arriba, y prueba con menos: cargo lab rapido",
+            "lee los avisos de arriba; si no bastan, mira con cargo test si las lecciones funcionan aquí",
         ));
     }
-    outputs.write(&report, &experiment::page(&report), report.complete)
+    outputs.write(&report)
 }
 
 /// Dónde van los datos y la página.
@@ -120,7 +137,7 @@ impl Outputs {
     /// pida o, con el nombre `page`, a una carpeta del curso que git no mira.
     fn prepare(choices: &Choices, page: &str) -> Result<Outputs, Trouble> {
         let prepare = |path: &Path| Saving::prepare(path).map_err(|error| unwritable(path, &error));
-        let page = match &choices.informe {
+        let page = match &choices.page {
             Some(page) => page.clone(),
             None => reports()
                 .map(|folder| folder.join(page))
@@ -134,20 +151,20 @@ impl Outputs {
                 "da a --json y a --informe nombres distintos",
             ));
         }
-        Ok(Outputs { json, page, open: !choices.no_abrir })
+        Ok(Outputs { json, page, open: !choices.unopened })
     }
 
     /// Los escribe, dice dónde está la página y la abre. Si falla uno, el otro se escribe igual:
     /// medir costó minutos.
-    fn write(&self, data: &impl Serialize, page: &str, complete: bool) -> Result<(), Trouble> {
+    fn write(&self, report: &Report) -> Result<(), Trouble> {
         let save = |saving: &Saving, content: &str| {
             saving.save(content).map_err(|error| unwritable(saving.path(), &error))
         };
-        let json = self.json.as_ref().map_or(Ok(()), |saving| save(saving, &json(data)?));
-        save(&self.page, page)?;
-        let which = if complete { "El informe" } else { "El informe, a medias" };
+        let json = self.json.as_ref().map_or(Ok(()), |saving| save(saving, &report.json()?));
+        save(&self.page, &page::page(report))?;
+        let which = if report.complete { "El informe" } else { "El informe, a medias" };
         terminal::say(&format!("\n{which}, con sus gráficas: {}", shown(self.page.path())));
-        if self.open && complete {
+        if self.open && report.complete {
             browser::open(self.page.path());
         }
         json
@@ -155,35 +172,29 @@ impl Outputs {
 }
 
 fn chosen(mut plan: Plan, choices: &Choices) -> Plan {
-    if !choices.motores.is_empty() {
+    if !choices.engines.is_empty() {
         plan.engines =
-            Engine::ALL.into_iter().filter(|engine| choices.motores.contains(engine)).collect();
+            Engine::ALL.into_iter().filter(|engine| choices.engines.contains(engine)).collect();
     }
-    if !choices.conexiones.is_empty() {
-        plan = plan.with_connections(&choices.conexiones);
+    if !choices.connections.is_empty() {
+        plan = plan.with_connections(&choices.connections);
     }
+    if choices.brief {
+        (plan.burst_ms, plan.paced_ms, plan.few) = (40, 20, 2);
+    }
+    plan.rounds = choices.rounds.unwrap_or(plan.rounds);
     plan
 }
 
-/// Sube el límite de descriptores, recorta lo que aun así no quepa y lo dice.
-fn explain_descriptors(plan: &mut Plan) {
-    let (before, now) = raise_descriptor_limit();
-    if now > before {
-        terminal::note(&format!(
-            "El límite de descriptores pasa de {} a {}, solo para este experimento.",
-            count(before),
-            count(now)
-        ));
-    }
-    let wanted = plan.idle.iter().chain(&plan.busy).max().copied().unwrap_or(0);
-    if plan.fit(now) {
-        terminal::note(&format!(
-            "Con {} descriptores no caben {} conexiones: se mide hasta donde se puede. El límite lo \
-             pone el sistema (ulimit -Hn).",
-            count(now),
-            count(wanted as u64)
-        ));
-    }
+/// Recorta lo que no quepa en los descriptores que hay, y lo dice. Devuelve lo que se quería.
+fn cut_to_fit(plan: &mut Plan) -> Option<usize> {
+    let (_, descriptors) = raise_descriptor_limit();
+    let most = |plan: &Plan| plan.idle.iter().chain(&plan.busy).max().copied().unwrap_or(0);
+    let wanted = most(plan);
+    plan.fit(descriptors).then(|| {
+        terminal::note(&warnings::cut(descriptors, wanted, most(plan)));
+        wanted
+    })
 }
 
 fn serve(engine: Engine, hindered: bool) -> Result<(), Trouble> {
@@ -217,51 +228,11 @@ fn compare(one: &Path, other: &Path) -> Result<(), Trouble> {
 
 fn saved(path: &Path) -> Result<Report, Trouble> {
     Report::read(path).map_err(|error| {
-        let why = if error.kind() == io::ErrorKind::Other {
-            error.to_string()
-        } else {
-            cli::reason(&error)
-        };
         Trouble::new(
-            format!("no se puede leer «{}»: {why}", path.display()),
+            format!("no se puede leer «{}»: {}", path.display(), reason(&error)),
             "guarda uno con cargo lab --json ARCHIVO",
         )
     })
-}
-
-fn measure_web(rounds: usize, choices: &Choices) -> Result<(), Trouble> {
-    raise_descriptor_limit();
-    let stop = Stop::on_signals()?;
-    let outputs = Outputs::prepare(choices, "web.html")?;
-    let outcome = match web::measure(rounds, &Cores::split()?, &stop) {
-        Ok(outcome) if !outcome.is_empty() => outcome,
-        other => return nothing(other.err(), &stop),
-    };
-    terminal::say(web::report::text(&outcome).trim_end());
-    outputs.write(&outcome, &web::report::page(&outcome), outcome.complete)
-}
-
-fn measure_chat(rounds: usize, choices: &Choices) -> Result<(), Trouble> {
-    raise_descriptor_limit();
-    let stop = Stop::on_signals()?;
-    let outputs = Outputs::prepare(choices, "chat.html")?;
-    let outcome = match chat::measure(rounds, &Cores::split()?, &stop) {
-        Ok(outcome) if !outcome.is_empty() => outcome,
-        other => return nothing(other.err(), &stop),
-    };
-    terminal::say(chat::report::text(&outcome).trim_end());
-    outputs.write(&outcome, &chat::report::page(&outcome), outcome.complete)
-}
-
-/// No se midió nada: porque alguien lo paró, quizá a mitad de compilar, o porque no se pudo.
-fn nothing(trouble: Option<Trouble>, stop: &Stop) -> Result<(), Trouble> {
-    if stop.is_requested() {
-        terminal::note(NOTHING_YET);
-        return Ok(());
-    }
-    Err(trouble.unwrap_or_else(|| {
-        Trouble::new("no se pudo medir nada", "mira con cargo test si las lecciones funcionan aquí")
-    }))
 }
 
 /// Lo que el capítulo muestra. Con `measuring`, antes se mide todo de nuevo.
@@ -269,11 +240,11 @@ fn write_the_chapter(measuring: bool) -> Result<(), Trouble> {
     let folder = Path::new(LESSON);
     if measuring {
         let saving =
-            |file| Choices { json: Some(folder.join(file)), no_abrir: true, ..Choices::default() };
+            |file| Choices { json: Some(folder.join(file)), unopened: true, ..Choices::default() };
         let plan = Plan { engines: Engine::ALL.into(), ..Plan::usual() };
-        experiment(plan, &saving(book::EXPERIMENT))?;
-        measure_web(web::ROUNDS, &saving(book::WEB))?;
-        measure_chat(chat::ROUNDS, &saving(book::CHAT))?;
+        engines(plan, &saving(book::EXPERIMENT))?;
+        measure_web(&saving(book::WEB))?;
+        measure_chat(&saving(book::CHAT))?;
         // Una señal pedida y no leída sigue pedida: la ve también quien llegue ahora.
         if Stop::on_signals()?.is_requested() {
             return Err(Trouble::new(
@@ -284,7 +255,7 @@ fn write_the_chapter(measuring: bool) -> Result<(), Trouble> {
     }
     let files = book::files(folder).map_err(|error| {
         Trouble::new(
-            format!("faltan los datos del capítulo, o no se entienden: {}", cli::reason(&error)),
+            format!("faltan los datos del capítulo, o no se entienden: {}", reason(&error)),
             "mide de nuevo con cargo lab libro --medir",
         )
     })?;
@@ -311,7 +282,7 @@ fn shown(path: &Path) -> String {
 fn unwritable(path: &Path, error: &io::Error) -> Trouble {
     let why = match error.kind() {
         io::ErrorKind::NotFound => "esa carpeta no existe".to_owned(),
-        _ => cli::reason(error),
+        _ => reason(error),
     };
     Trouble::new(
         format!("no se puede escribir «{}»: {why}", path.display()),

@@ -2,188 +2,191 @@
 
 use std::fmt::Write;
 
-use crate::results::{Measure, Point, Report};
-use crate::wording::{bytes, connections, microseconds, nanoseconds, number};
+use crate::measures::Measure;
+use crate::report::terminal::remarks;
+use crate::results::{Report, Row};
+use crate::wording::number;
 
-/// Una medida: cómo se llama, se toma y se lee.
-struct Compared {
-    name: &'static str,
-    measure: Measure,
-    read: fn(f64) -> String,
-    /// Si la diferencia entre quien tiene la cifra menor y quien la mayor es de los motores, y no
-    /// del generador.
-    theirs: fn(&Point, &Point) -> bool,
+/// Lo que cambia entre dos experimentos en una cifra de sus tablas.
+struct Difference {
+    /// Qué y dónde: «epoll con 1000 conexiones (10 activas): procesador por mensaje».
+    what: String,
+    /// De cuánto a cuánto.
+    change: String,
+    /// Lo del segundo entre lo del primero.
+    ratio: f64,
 }
 
-/// Lo que se compara.
-const MEASURES: [Compared; 4] = [
-    Compared {
-        name: "procesador por mensaje",
-        measure: |run| run.cpu_ns,
-        read: nanoseconds,
-        theirs: |_, _| true,
-    },
-    Compared {
-        name: "mensajes por segundo",
-        measure: |run| run.messages_per_second,
-        read: number,
-        theirs: |fewer, _| !fewer.generator_full(),
-    },
-    Compared {
-        name: "espera p99",
-        measure: |run| run.p99_us,
-        read: microseconds,
-        theirs: |_, longer| !longer.generator_late(),
-    },
-    Compared {
-        name: "memoria por conexión",
-        measure: |run| run.bytes_per_connection,
-        read: bytes,
-        theirs: |_, _| true,
-    },
-];
-
-/// Una medida de un caso que cambió.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Difference {
-    /// Qué y dónde: «epoll, 1000 conexiones (10 activas): procesador por mensaje».
-    pub what: String,
-    /// De cuánto a cuánto.
-    pub change: String,
-    /// Lo del segundo entre lo del primero.
-    pub ratio: f64,
+/// Los casos que tienen los dos.
+fn shared<'a>(one: &'a Report, other: &'a Report) -> Vec<(&'a Row, &'a Row)> {
+    let pairs = one.measured().filter_map(|row| Some((row, other.row(&row.case)?)));
+    pairs.collect()
 }
 
 /// Lo que cambia de `one` a `other` sin que el ruido lo explique, de más a menos.
-pub fn differences(one: &Report, other: &Report) -> Vec<Difference> {
-    let mut found: Vec<Difference> = one
-        .points
-        .iter()
-        .filter_map(|point| Some((point, other.point(point.case)?)))
-        .flat_map(|(before, after)| {
-            MEASURES.iter().filter_map(|compared| difference(before, after, compared))
+fn differences(one: &Report, other: &Report) -> Vec<Difference> {
+    let measures = one.look().measures;
+    let mut found: Vec<Difference> = shared(one, other)
+        .into_iter()
+        .flat_map(|pair| measures.iter().map(move |measure| (pair, *measure)))
+        .filter_map(|((before, after), measure)| {
+            let (old, new) = (one.figure(before, measure)?, other.figure(after, measure)?);
+            let differ = old.clearly_below(&new) || new.clearly_below(&old);
+            let ratio = new.spread.median / old.spread.median;
+            (differ && old.spread.median > 0.0 && ratio > 0.0).then(|| Difference {
+                what: format!("{}: {}", before.case, measure.name),
+                change: format!("{old} → {new}"),
+                ratio,
+            })
         })
         .collect();
     found.sort_by(|a, b| b.ratio.ln().abs().total_cmp(&a.ratio.ln().abs()));
     found
 }
 
-fn difference(before: &Point, after: &Point, compared: &Compared) -> Option<Difference> {
-    let Compared { name, measure, read, theirs } = *compared;
-    let (old, new) = (before.spread(measure)?, after.spread(measure)?);
-    let real = if old.clearly_below(&new) {
-        theirs(before, after)
-    } else {
-        new.clearly_below(&old) && theirs(after, before)
-    };
-    if !real || old.median <= 0.0 || new.median <= 0.0 {
-        return None;
-    }
-    let case = before.case;
-    Some(Difference {
-        what: format!(
-            "{}, {} ({} activas): {name}",
-            case.engine,
-            connections(case.connections),
-            case.active
-        ),
-        change: format!("{} → {}", read(old.median), read(new.median)),
-        ratio: new.median / old.median,
-    })
-}
-
 /// La comparación, para leer. Lo que se midió menos de tres veces no se compara.
-pub fn text(one: &Report, other: &Report) -> String {
+pub(crate) fn text(one: &Report, other: &Report) -> String {
     let (one, other) = (&one.settled(), &other.settled());
     let mut text = String::new();
     for (name, report) in [("A", one), ("B", other)] {
         let machine = &report.machine;
         let partial = if report.complete { "" } else { " (a medias)" };
-        let _ = writeln!(text, "{name}: {} UTC · {machine}{partial}", report.date);
+        let _ =
+            writeln!(text, "{name}: {} · {} UTC · {machine}{partial}", report.order, report.date);
     }
-    let shared = one
-        .points
-        .iter()
-        .filter(|point| other.point(point.case).is_some() && !point.runs.is_empty());
-    let shared = shared.count();
-    let differences = differences(one, other);
-    if shared == 0 {
-        let _ = write!(text, "\nNo tienen ningún caso en común.");
+    let cases = shared(one, other).len();
+    let differences = if one.kind == other.kind { differences(one, other) } else { Vec::new() };
+    if one.kind != other.kind || cases == 0 {
+        text += "\nNo tienen ningún caso en común.\n";
     } else if differences.is_empty() {
-        let _ = write!(text, "\nEn {shared} casos comunes, nada difiere más allá del ruido.");
+        let _ = writeln!(text, "\nEn {cases} casos comunes, nada difiere más allá del ruido.");
     } else {
-        let _ = writeln!(text, "\nLo que difiere más allá del ruido, en {shared} casos comunes:");
+        let _ = writeln!(text, "\nLo que difiere más allá del ruido, en {cases} casos comunes:\n");
         for Difference { what, change, ratio } in differences {
-            let _ = write!(text, "\n  {what}: {change} (× {})", number(ratio));
+            let _ = writeln!(text, "  {what}: {change} (× {})", number(ratio));
         }
     }
-    text
+    let ignored = |measure: &&&Measure| {
+        measure.drift.is_finite() && one.drift(measure).max(other.drift(measure)).is_infinite()
+    };
+    let ignored: Vec<&str> =
+        one.look().measures.iter().filter(ignored).map(|measure| measure.name).collect();
+    if !ignored.is_empty() {
+        let _ = writeln!(
+            text,
+            "\nCon otros programas trabajando, esto cambia solo, y no se compara: {}.",
+            ignored.join(", ")
+        );
+    }
+    for (name, report) in [("A", one), ("B", other)] {
+        let _ = write!(text, "\nAvisos de {name}:\n{}\n", remarks(report));
+    }
+    text.trim_end().to_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engines::Engine;
-    use crate::made_up::{made_up, usual_cost, usual_memory};
-    use crate::plan::Case;
-    use crate::results::Run;
+    use crate::made_up::{chat, usual, usual_cost, web, with};
+    use crate::measures::{ENGINES, RATE, TAIL};
 
     #[test]
     fn solo_se_cuenta_lo_que_pasa_del_ruido_y_lo_mayor_va_primero() {
-        let one = made_up(usual_cost, usual_memory);
-        let other = made_up(
-            |case| match case.engine {
-                Engine::Epoll => usual_cost(case) * 1.02,
-                Engine::Edge => usual_cost(case) * 3.0,
-                _ => usual_cost(case),
-            },
-            |engine| usual_memory(engine) * if engine == Engine::Threads { 1.5 } else { 1.0 },
-        );
+        let one = usual();
+        let other = with(usual(), "epoll", "cpu_ns", |case| usual_cost(case) * 1.1);
+        let other = with(other, "flanco", "cpu_ns", |case| usual_cost(case) * 3.0);
+        let other = with(other, "hilos", "bytes_per_connection", |_| 15_000.0);
         let found = differences(&one, &other);
-        assert!(found.iter().all(|difference| !difference.what.starts_with("epoll")), "{found:?}");
-        assert!(
-            found[0].what.starts_with("flanco")
-                && (found[0].ratio.ln().abs() - 3_f64.ln()).abs() < 0.01
-        );
+        assert!(found.iter().all(|difference| !difference.what.starts_with("epoll")));
+        assert!(found[0].what.starts_with("flanco") && (found[0].ratio - 3.0).abs() < 0.1);
         assert!(found.iter().any(|difference| {
             difference.what.starts_with("hilos")
                 && difference.what.ends_with("memoria por conexión")
         }));
-        assert_eq!(differences(&one, &one), []);
+        assert!(differences(&one, &one).is_empty());
+    }
+
+    #[test]
+    fn dos_ejecuciones_de_lo_mismo_no_difieren() {
+        // Como salen de verdad: cada medida se mueve de una a otra lo que suele.
+        let mut chance = fastrand::Rng::with_seed(7);
+        let mut noisy = usual();
+        noisy.neighbours.processors = 1.0;
+        for report in [usual(), noisy, web(), chat()] {
+            for _ in 0..50 {
+                let (one, other) = (report.again(&mut chance), report.again(&mut chance));
+                let found = differences(&one, &other);
+                let told: Vec<&str> = found.iter().map(|found| found.what.as_str()).collect();
+                assert_eq!(told, Vec::<&str>::new());
+            }
+        }
+    }
+
+    #[test]
+    fn solo_se_compara_lo_que_enseñan_las_tablas() {
+        // Con menos de mil conexiones, la tabla pone «—» en la memoria.
+        let less =
+            |case: &crate::results::Case| if case.connections < 1000 { 900.0 } else { 100.0 };
+        let other = with(usual(), "epoll", "bytes_per_connection", less);
+        assert!(differences(&usual(), &other).is_empty());
+        let other = with(usual(), "", "late_us", |_| 1.0);
+        assert!(differences(&usual(), &other).is_empty(), "no es una columna");
     }
 
     #[test]
     fn lo_que_puso_el_generador_no_es_una_diferencia() {
-        let one = made_up(usual_cost, usual_memory);
-        let with = |change: fn(&mut Run)| {
-            let mut report = one.clone();
-            report.points.iter_mut().flat_map(|point| &mut point.runs).for_each(change);
-            report
-        };
-        let slow = with(|run| (run.messages_per_second, run.p99_us) = (1000.0, 5000.0));
+        let one = usual();
+        let slow = with(usual(), "", "messages_per_second", |_| 1000.0);
+        let slow = with(slow, "", "p99_us", |_| 5000.0);
         let (there, back) = (differences(&one, &slow), differences(&slow, &one));
-        assert_eq!((there.len(), back.len()), (2 * one.points.len(), 2 * one.points.len()));
-        let limited = with(|run| {
-            (run.messages_per_second, run.generator_busy) = (1000.0, 0.99);
-            (run.p99_us, run.late_us) = (5000.0, 4000.0);
-        });
-        assert_eq!(differences(&one, &limited), []);
-        assert_eq!(differences(&limited, &one), []);
+        assert_eq!((there.len(), back.len()), (2 * one.rows.len(), 2 * one.rows.len()));
+        let limited = with(with(slow, "", "generator_busy", |_| 0.99), "", "late_us", |_| 4000.0);
+        assert!(differences(&one, &limited).is_empty() && differences(&limited, &one).is_empty());
+    }
+
+    #[test]
+    fn con_ruido_lo_que_el_ruido_mueve_no_se_compara_y_se_dice() {
+        let mut noisy = with(usual(), "", "messages_per_second", |_| 1000.0);
+        noisy = with(noisy, "", "cpu_ns", |case| usual_cost(case) * 1.6);
+        assert!(!differences(&usual(), &noisy).is_empty());
+        noisy.neighbours.processors = 0.8;
+        assert!(differences(&usual(), &noisy).is_empty());
+        let text = text(&usual(), &noisy);
+        for measure in [&RATE, &TAIL] {
+            assert!(text.contains(measure.name), "{text}");
+        }
+        assert!(ENGINES.iter().any(|measure| !text.contains(measure.name)), "{text}");
+    }
+
+    #[test]
+    fn los_avisos_de_los_dos_se_repiten() {
+        let (mut one, mut other) = (usual(), usual());
+        one.machine.on_battery = true;
+        other.neighbours.another = true;
+        let text = text(&one, &other);
+        let (before, after) = text.split_once("Avisos de B").unwrap();
+        assert!(before.contains("Avisos de A") && before.contains("batería"), "{text}");
+        assert!(after.contains("Otro laboratorio"), "{text}");
     }
 
     #[test]
     fn lo_que_no_tienen_en_común_se_dice() {
-        let keep = |wanted: fn(&Case) -> bool| {
-            let mut report = made_up(usual_cost, usual_memory);
-            report.points.retain(|point| wanted(&point.case));
+        let keep = |wanted: fn(usize) -> bool| {
+            let mut report = usual();
+            report.rows.retain(|row| wanted(row.case.connections));
             report
         };
         let (few, many) =
-            (keep(|case| case.connections < 100), keep(|case| case.connections >= 100));
-        assert!(text(&few, &many).ends_with("No tienen ningún caso en común."));
+            (keep(|connections| connections < 100), keep(|connections| connections >= 100));
+        let nothing = "No tienen ningún caso en común.";
+        assert!(text(&few, &many).contains(nothing));
         assert!(text(&few, &few).contains("nada difiere más allá del ruido"));
+        assert!(text(&usual(), &chat()).contains(nothing));
         let mut once = few.clone();
-        once.points.iter_mut().for_each(|point| point.runs.truncate(1));
-        assert!(text(&few, &once).ends_with("No tienen ningún caso en común."));
+        once.rows
+            .iter_mut()
+            .flat_map(|row| row.values.values_mut())
+            .for_each(|all| all.truncate(1));
+        assert!(text(&few, &once).contains(nothing));
     }
 }

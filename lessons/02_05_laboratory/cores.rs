@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 /// El reparto de los procesadores de la máquina. Al soltarlo, este hilo vuelve a poder usarlos
 /// todos.
 #[derive(Debug)]
-pub struct Cores {
+pub(crate) struct Cores {
     all: CpuSet,
     available: usize,
     generator: CpuSet,
@@ -22,7 +22,7 @@ impl Cores {
     ///
     /// # Errors
     /// Los de `sched_getaffinity(2)`.
-    pub fn split() -> io::Result<Cores> {
+    pub(crate) fn split() -> io::Result<Cores> {
         let all = sched_getaffinity(Pid::from_raw(0))?;
         let numbers: Vec<usize> =
             (0..CpuSet::count()).filter(|&core| all.is_set(core).unwrap_or(false)).collect();
@@ -37,7 +37,7 @@ impl Cores {
     }
 
     /// Cuántos hay.
-    pub fn available(&self) -> usize {
+    pub(crate) fn available(&self) -> usize {
         self.available
     }
 
@@ -46,7 +46,7 @@ impl Cores {
     ///
     /// # Errors
     /// Los de `sched_setaffinity(2)`.
-    pub fn as_server<T>(&self, start: impl FnOnce() -> T) -> io::Result<T> {
+    pub(crate) fn as_server<T>(&self, start: impl FnOnce() -> T) -> io::Result<T> {
         let this_thread = Pid::from_raw(0);
         sched_setaffinity(this_thread, &self.servers)?;
         let started = start();

@@ -18,11 +18,11 @@
 //! encargo en su cola exige `unsafe`, porque el núcleo escribirá en el búfer mientras tanto. Quien se
 //! encarga de eso es la biblioteca `compio`, en el eco de «Más allá»: es el que se mide.
 
-pub mod edge;
-pub mod epoll;
-pub mod poll;
-pub mod select;
-pub mod threads;
+pub(crate) mod edge;
+pub(crate) mod epoll;
+pub(crate) mod poll;
+pub(crate) mod select;
+pub(crate) mod threads;
 
 use std::fmt;
 use std::io;
@@ -37,37 +37,37 @@ use serde::{Deserialize, Serialize};
 ///
 /// Compartirlo es lo que permite a `select` y a `poll` prestárselo al núcleo en cada vuelta sin
 /// que nadie lo haya cerrado por el camino.
-pub type File = Rc<OwnedFd>;
+pub(crate) type File = Rc<OwnedFd>;
 
 /// Qué interesa de un archivo, o qué le pasa: `EVENT_READ` y `EVENT_WRITE` en Python.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Events {
+pub(crate) struct Events {
     /// Leer no va a esperar.
-    pub read: bool,
+    pub(crate) read: bool,
     /// Escribir no va a esperar.
-    pub write: bool,
+    pub(crate) write: bool,
 }
 
 impl Events {
     /// Solo leer.
-    pub const READ: Events = Events { read: true, write: false };
+    pub(crate) const READ: Events = Events { read: true, write: false };
     /// Solo escribir.
-    pub const WRITE: Events = Events { read: false, write: true };
+    pub(crate) const WRITE: Events = Events { read: false, write: true };
 }
 
 /// Un archivo listo: el número con el que se registró y para qué está listo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ready {
+pub(crate) struct Ready {
     /// El número de quien lo registró: el `data` de Python.
-    pub data: usize,
+    pub(crate) data: usize,
     /// Para qué está listo. Un error o un final cuentan como listo para todo: es al leer o al
     /// escribir cuando se sabe qué pasó.
-    pub events: Events,
+    pub(crate) events: Events,
 }
 
 // ANCHOR: selector
 /// Vigila archivos: el `selectors.BaseSelector` de Python.
-pub trait Selector {
+pub(crate) trait Selector {
     /// Si avisa solo de lo nuevo (disparo por flanco). Entonces quien lo usa debe leer hasta que
     /// no quede nada: de lo que deje no se le volverá a avisar.
     const EDGE: bool = false;
@@ -136,7 +136,7 @@ fn index(file: &File) -> usize {
 /// Un motor, por su nombre.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Engine {
+pub(crate) enum Engine {
     /// Un hilo por cliente.
     #[serde(rename = "hilos")]
     Threads,
@@ -155,15 +155,15 @@ pub enum Engine {
 
 impl Engine {
     /// Los del laboratorio, en el orden de los apuntes.
-    pub const OURS: [Engine; 5] =
+    pub(crate) const OURS: [Engine; 5] =
         [Engine::Threads, Engine::Select, Engine::Poll, Engine::Epoll, Engine::Edge];
 
     /// Todos.
-    pub const ALL: [Engine; 6] =
+    pub(crate) const ALL: [Engine; 6] =
         [Engine::Threads, Engine::Select, Engine::Poll, Engine::Epoll, Engine::Edge, Engine::Uring];
 
     /// Cómo se llama en la línea de órdenes y en los informes.
-    pub fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Engine::Threads => "hilos",
             Engine::Select => "select",

@@ -13,13 +13,13 @@
 //! **tocaba** enviarlo, también si el propio generador llegó tarde.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
+use multiplexacion::errors::reason;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::time::TimeSpec;
@@ -30,7 +30,7 @@ use crate::clock;
 use crate::wording::{connections, count};
 
 /// Bytes de cada mensaje.
-pub const MESSAGE: usize = 64;
+pub(crate) const MESSAGE: usize = 64;
 
 /// Cada cuántas conexiones se comprueba que el servidor va aceptando. Con más, la cola del núcleo
 /// (1024) podría llenarse, y una conexión que no cabe en ella tarda un segundo más.
@@ -46,7 +46,7 @@ const GRACE: Duration = Duration::from_millis(500);
 const TIMER: u64 = u64::MAX;
 
 /// Clientes conectados a un servidor, de los que hablan unos cuantos.
-pub struct Crowd {
+pub(crate) struct Crowd {
     clients: Vec<Client>,
     /// Índices de los que hablan, repartidos entre todos.
     active: Vec<usize>,
@@ -67,58 +67,60 @@ struct Client {
 
 /// Por qué no se pudo medir.
 #[derive(Debug)]
-pub enum Lost {
+pub(crate) enum Lost {
     /// El servidor no atendió a todos: a cuántos sí, de cuántos.
     Served(usize, usize),
     /// Una conexión se cortó mientras se medía.
     Cut,
     /// Nadie responde.
     Silent,
-    /// Lo que volvió no es lo que se envió.
-    Garbled,
     /// No quedan descriptores o puertos en el generador.
     Exhausted(io::Error),
+    /// Lo que se pidió al sistema no se pudo hacer.
+    System(io::Error),
 }
 
-impl fmt::Display for Lost {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
+impl From<io::Error> for Lost {
+    fn from(error: io::Error) -> Lost {
+        Lost::System(error)
+    }
+}
+
+impl From<Lost> for io::Error {
+    fn from(lost: Lost) -> io::Error {
+        io::Error::other(match lost {
             Lost::Served(some, all) => {
-                write!(f, "atendió a {} de {}", count(*some as u64), connections(*all))
+                format!("atendió a {} de {}", count(some as u64), connections(all))
             }
-            Lost::Cut => f.write_str("cortó una conexión mientras se medía"),
-            Lost::Silent => write!(f, "dejó de responder durante {} s", PATIENCE.as_secs()),
-            Lost::Garbled => f.write_str("devolvió algo distinto de lo que recibió"),
+            Lost::Cut => "cortó una conexión mientras se medía".to_owned(),
+            Lost::Silent => format!("dejó de responder durante {} s", PATIENCE.as_secs()),
             Lost::Exhausted(error) => {
-                write!(
-                    f,
-                    "el generador se quedó sin recursos: {}",
-                    multiplexacion::cli::reason(error)
-                )
+                format!("el generador se quedó sin recursos: {}", reason(&error))
             }
-        }
+            Lost::System(error) => return error,
+        })
     }
 }
 
 /// Lo que dio un rato a todo lo que da.
 #[derive(Clone, Copy, Debug)]
-pub struct Burst {
+pub(crate) struct Burst {
     /// Mensajes que fueron y volvieron.
-    pub messages: u64,
+    pub(crate) messages: u64,
     /// Cuánto duró.
-    pub elapsed: Duration,
+    pub(crate) elapsed: Duration,
     /// Qué parte de su procesador usó el generador, de 0 a 1.
-    pub busy: f64,
+    pub(crate) busy: f64,
 }
 
 /// Lo que dio un rato a ritmo fijo.
-pub struct Paced {
+pub(crate) struct Paced {
     /// Esperas, en nanosegundos, desde que tocaba cada mensaje.
-    pub waits: Histogram<u64>,
+    pub(crate) waits: Histogram<u64>,
     /// Cuánto tarde salió cada mensaje, en nanosegundos: la parte de su espera que es del generador.
-    pub late: Histogram<u64>,
+    pub(crate) late: Histogram<u64>,
     /// Mensajes que no habían vuelto al acabar. Están en `waits` con lo que llevaban esperado.
-    pub unanswered: u64,
+    pub(crate) unanswered: u64,
 }
 
 impl Crowd {
@@ -127,7 +129,11 @@ impl Crowd {
     ///
     /// # Errors
     /// [`Lost::Served`] si el servidor no atiende a todos.
-    pub fn connect(address: SocketAddr, connections: usize, active: usize) -> Result<Crowd, Lost> {
+    pub(crate) fn connect(
+        address: SocketAddr,
+        connections: usize,
+        active: usize,
+    ) -> Result<Crowd, Lost> {
         let mut message = [0; MESSAGE];
         for (place, byte) in message.iter_mut().enumerate() {
             *byte = b'a' + u8::try_from(place % 26).unwrap_or(0);
@@ -198,7 +204,7 @@ impl Crowd {
     ///
     /// # Errors
     /// El servidor calla, corta o devuelve otra cosa.
-    pub fn saturate(&mut self, time: Duration) -> Result<Burst, Lost> {
+    pub(crate) fn saturate(&mut self, time: Duration) -> Result<Burst, Lost> {
         let (start, cpu) = (Instant::now(), clock::this_thread());
         let mut events = [EpollEvent::empty(); 256];
         let mut messages = 0;
@@ -236,7 +242,7 @@ impl Crowd {
     ///
     /// # Errors
     /// El servidor corta o devuelve otra cosa. Que tarde no es un error: es lo que se mide.
-    pub fn pace(&mut self, rate: u32, time: Duration) -> Result<Paced, Lost> {
+    pub(crate) fn pace(&mut self, rate: u32, time: Duration) -> Result<Paced, Lost> {
         let interval = Duration::from_secs(1) / rate.max(1);
         let total = time.as_nanos() / interval.as_nanos();
         let total = u64::try_from(total).unwrap_or(u64::MAX);

@@ -1,143 +1,71 @@
-//! Las medidas: arrancar un motor, conectarle clientes, cargarlo y leer lo que costó.
+//! Medir los motores: arrancar uno, conectarle clientes, cargarlo y leer lo que costó.
 
-use std::fmt;
 use std::io;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use multiplexacion::cli;
 use multiplexacion::stop::Stop;
 
 use crate::cores::Cores;
 use crate::engines::{Engine, select::FD_SETSIZE};
 use crate::generator::{Burst, Crowd, Lost, Paced};
-use crate::machine::{Machine, fitting, now};
-use crate::neighbours::Neighbours;
-use crate::plan::{Case, Plan};
-use crate::results::{Counts, Limit, Point, Report, Run};
+use crate::machine::{Machine, fitting};
+use crate::plan::Plan;
+use crate::report::progress::Bar;
+use crate::results::{Case, Kind, Limit, Report, Row, Values};
+use crate::rounds;
 use crate::subject::Subject;
 use crate::tally::Tally;
-use crate::wording::connections;
 
-/// Lo que hace falta para medir.
-pub struct Laboratory {
+/// Lo que hace falta para medir motores.
+pub(crate) struct Laboratory<'a> {
     /// El programa que sirve con cada motor: este mismo.
-    pub program: PathBuf,
+    pub(crate) program: PathBuf,
     /// El eco sobre io_uring, si se va a medir.
-    pub uring: Option<PathBuf>,
+    pub(crate) uring: Option<PathBuf>,
     /// Quién usa qué procesador.
-    pub cores: Cores,
-    /// El motor al que se estorba a propósito. Solo para comprobar que se nota.
-    pub hindered: Option<Engine>,
+    pub(crate) cores: &'a Cores,
+    /// El motor al que se estorba a propósito, para comprobar que se nota.
+    pub(crate) hindered: Option<Engine>,
 }
 
-/// Por dónde va un experimento.
-#[derive(Clone, Copy, Debug)]
-pub struct Progress {
-    /// Lo que se está midiendo; `None`, hasta dónde llega `select`.
-    pub case: Option<Case>,
-    /// Lo que falta, más o menos.
-    pub left: Duration,
-    /// La parte hecha, de 0 a 1.
-    pub done: f64,
-}
-
-/// Por qué falta una medida.
-enum Failure {
-    Lost(Lost),
-    System(io::Error),
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Failure::Lost(lost) => lost.fmt(f),
-            Failure::System(error) if error.raw_os_error().is_none() => error.fmt(f),
-            Failure::System(error) => f.write_str(&cli::reason(error)),
-        }
-    }
-}
-
-impl From<Lost> for Failure {
-    fn from(lost: Lost) -> Failure {
-        Failure::Lost(lost)
-    }
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Failure {
-        Failure::System(error)
-    }
-}
-
-impl Laboratory {
-    // ANCHOR: experiment
+impl Laboratory<'_> {
     /// Mide todo lo que pide `plan`, o hasta que alguien pare.
-    ///
-    /// Las repeticiones van por fuera: primero todos los casos una vez, y luego otra, al revés.
-    /// Así un mal rato de la máquina se reparte entre todos, y quien pare a la mitad se queda con
-    /// todos los casos, menos veces.
-    pub fn experiment(&self, plan: Plan, stop: &Stop, mut tell: impl FnMut(Progress)) -> Report {
-        let machine = Machine::this_one(&self.cores);
-        let mut report = Report::new(now(), machine, plan);
-        report.warnings = report.machine.warnings();
-        let neighbours = Neighbours::watch();
-        let mut pace = Pace::of(&report);
-
-        if report.plan.engines.contains(&Engine::Select) {
-            tell(pace.progress(None));
+    pub(crate) fn experiment(&self, plan: &Plan, stop: &Stop) -> Report {
+        let machine = Machine::this_one(self.cores);
+        let mut report = Report::new(Kind::Engines, plan.order, machine, plan.rounds);
+        (report.few, report.rate) = (plan.few, plan.rate);
+        let (engines, cases): (Vec<Engine>, Vec<Case>) = plan.cases().into_iter().unzip();
+        report.rows = cases.iter().cloned().map(Row::new).collect();
+        if engines.contains(&Engine::Select) {
             report.select_limit = self.where_select_stops(report.machine.descriptors);
         }
-        report.complete = true;
-        'rounds: for round in 0..report.plan.repeats {
-            let mut order: Vec<usize> = (0..report.points.len()).collect();
-            if round % 2 == 1 {
-                order.reverse();
-            }
-            for place in order {
-                let case = report.points[place].case;
-                if stop.is_requested() {
-                    report.complete = false;
-                    break 'rounds;
-                }
-                tell(pace.progress(Some(case)));
-                pace.advance(report.plan.estimate(case));
-                if report.points[place].trouble.is_some() || report.hopeless(case.engine) {
-                    continue;
-                }
-                match self.run(case, &report.plan) {
-                    Ok(run) => report.points[place].runs.push(run),
-                    Err(failure) => report.points[place].trouble = Some(failure.to_string()),
-                }
-            }
-        }
-        report.warn(neighbours.warnings());
+        rounds::repeat(
+            &mut report,
+            stop,
+            |case| plan.estimate(case),
+            |place| {
+                let mut subject = self.start(engines[place])?;
+                repetition(&mut subject, &cases[place], plan)
+            },
+        );
         report
-    }
-    // ANCHOR_END: experiment
-
-    /// Una repetición, con un proceso recién arrancado.
-    fn run(&self, case: Case, plan: &Plan) -> Result<Run, Failure> {
-        let mut subject = self.start(case.engine)?;
-        repetition(&mut subject, case, plan).map_err(|failure| match failure {
-            // Si quien cortó es que ha terminado, ya no responde cuando se le pide la cuenta.
-            Failure::Lost(Lost::Cut) => subject.tally().err().map_or(failure, Failure::System),
-            other => other,
-        })
     }
 
     fn start(&self, engine: Engine) -> io::Result<Subject> {
         match (engine, &self.uring) {
-            (Engine::Uring, Some(program)) => Subject::stranger(program, &self.cores)
+            (Engine::Uring, Some(program)) => Subject::stranger(program, self.cores)
                 .map_err(|_| io::Error::other("no arranca: este sistema no permite io_uring")),
             (Engine::Uring, None) => Err(io::Error::other("no está compilado")),
-            _ => Subject::engine(&self.program, engine, self.hindered == Some(engine), &self.cores),
+            _ => Subject::engine(&self.program, engine, self.hindered == Some(engine), self.cores),
         }
     }
 
     /// Abre a `select` más conexiones de las que puede vigilar, y mira a cuántas atiende.
     fn where_select_stops(&self, descriptors: u64) -> Option<Limit> {
+        let bar = Bar::start();
+        bar.tell(0.0, "hasta dónde llega select");
         let tried = fitting(FD_SETSIZE + 76, descriptors);
         let mut subject = self.start(Engine::Select).ok()?;
         let served = match Crowd::connect(subject.address(), tried, 1) {
@@ -145,14 +73,24 @@ impl Laboratory {
             Err(Lost::Served(served, _)) => served,
             Err(_) => return None,
         };
+        bar.finish();
         // Si ya no responde, no se detuvo: terminó, y hasta ahí no llega nadie por sí solo.
         subject.tally().ok().map(|_| Limit { served, tried })
     }
 }
 
-// ANCHOR: run
 /// Una repetición, con un proceso recién arrancado.
-fn repetition(subject: &mut Subject, case: Case, plan: &Plan) -> Result<Run, Failure> {
+fn repetition(subject: &mut Subject, case: &Case, plan: &Plan) -> io::Result<Values> {
+    measure(subject, case, plan).map_err(|lost| match lost {
+        // Si quien cortó es que ha terminado, ya no responde cuando se le pide la cuenta.
+        Lost::Cut | Lost::System(_) => subject.tally().err().unwrap_or_else(|| lost.into()),
+        lost => lost.into(),
+    })
+}
+
+// ANCHOR: run
+/// Lo que se mide en una repetición, y en qué orden.
+fn measure(subject: &mut Subject, case: &Case, plan: &Plan) -> Result<Values, Lost> {
     // El primer cliente toca el código y los búferes que comparten todos: no es de nadie.
     drop(Crowd::connect(subject.address(), 1, 1)?);
     let empty = subject.resident()?;
@@ -171,7 +109,7 @@ fn repetition(subject: &mut Subject, case: Case, plan: &Plan) -> Result<Run, Fai
 
     let paced = crowd.pace(plan.rate, plan.paced())?;
     let memory = full.saturating_sub(empty);
-    Ok(Readings { memory, threads, before, burst, after, paced }.run(case.connections))
+    Ok(Readings { memory, threads, before, burst, after, paced }.values(case.connections))
 }
 // ANCHOR_END: run
 
@@ -189,104 +127,32 @@ struct Readings {
 
 impl Readings {
     /// Lo que significan, por mensaje y por conexión.
-    fn run(&self, connections: usize) -> Run {
+    fn values(&self, connections: usize) -> Values {
         let (burst, paced) = (&self.burst, &self.paced);
         let messages = lossy(burst.messages.max(1));
         let cpu = self.after.0.saturating_sub(self.before.0);
-        Run {
-            messages_per_second: lossy(burst.messages) / burst.elapsed.as_secs_f64(),
-            cpu_ns: cpu.as_secs_f64() * 1e9 / messages,
-            counts: self.after.1.zip(self.before.1).map(|(after, before)| {
-                let done = after.since(before);
-                Counts {
-                    calls: lossy(done.calls) / messages,
-                    wakeups: lossy(done.wakeups) / messages,
-                    switches: lossy(done.switches) / messages,
-                }
-            }),
-            generator_busy: burst.busy,
-            p50_us: quantile(&paced.waits, 0.5),
-            p99_us: quantile(&paced.waits, 0.99),
-            p999_us: quantile(&paced.waits, 0.999),
-            late_us: quantile(&paced.late, 0.99),
-            unanswered: paced.unanswered,
-            bytes_per_connection: lossy(self.memory) / lossy(connections as u64),
-            threads: self.threads,
+        let mut values = vec![
+            ("messages_per_second", lossy(burst.messages) / burst.elapsed.as_secs_f64()),
+            ("cpu_ns", cpu.as_secs_f64() * 1e9 / messages),
+            ("generator_busy", burst.busy),
+            ("p50_us", quantile(&paced.waits, 0.5)),
+            ("p99_us", quantile(&paced.waits, 0.99)),
+            ("p999_us", quantile(&paced.waits, 0.999)),
+            // Lo que 99 de cada 100 mensajes no llegaron a retrasarse por culpa del generador.
+            ("late_us", quantile(&paced.late, 0.99)),
+            ("unanswered", lossy(paced.unanswered)),
+            ("bytes_per_connection", lossy(self.memory) / lossy(connections as u64)),
+            ("threads", lossy(self.threads)),
+        ];
+        if let Some((after, before)) = self.after.1.zip(self.before.1) {
+            let done = after.since(before);
+            values.extend([
+                ("calls", lossy(done.calls) / messages),
+                ("wakeups", lossy(done.wakeups) / messages),
+                ("switches", lossy(done.switches) / messages),
+            ]);
         }
-    }
-}
-
-impl Report {
-    /// Añade lo que se vio al medir y resta valor a las cifras.
-    fn warn(&mut self, others: Vec<String>) {
-        self.warnings.extend(others);
-        for point in &self.points {
-            let Some(trouble) = &point.trouble else { continue };
-            let consequence = match (self.hopeless(point.case.engine), point.runs.is_empty()) {
-                (true, _) => "de este motor no hay cifras",
-                (false, true) => "de ese caso no hay cifras",
-                (false, false) => "sus cifras son de menos repeticiones",
-            };
-            self.warnings.push(format!(
-                "Con {} ({} activas), {} {trouble}: {consequence}.",
-                connections(point.case.connections),
-                point.case.active,
-                point.case.engine
-            ));
-        }
-        if self.points.iter().any(Point::generator_full) {
-            self.warnings.push(
-                "Donde los mensajes por segundo llevan «≥», el generador llenó su propio procesador: el \
-                 motor podría con más. Lo demás sigue valiendo: el procesador por mensaje, las \
-                 llamadas, la memoria y las esperas, que se miden aparte."
-                    .to_owned(),
-            );
-        }
-        if self.points.iter().any(Point::generator_late) {
-            self.warnings.push(
-                "Donde la espera lleva «≤», más de la mitad es del generador, que envió tarde: el motor \
-                 haría esperar menos. No sirve para decir que un motor hace esperar más que otro. Lo \
-                 demás sigue valiendo: el procesador por mensaje, los mensajes por segundo, las \
-                 llamadas, los cambios de contexto y la memoria no dependen de la hora a la que sale \
-                 cada mensaje."
-                    .to_owned(),
-            );
-        }
-        if !self.complete {
-            self.warnings.push(
-                "Se paró antes de acabar: hay menos repeticiones de las pedidas, y puede faltar algún \
-                 caso. Los veredictos solo cuentan los que se midieron tres veces."
-                    .to_owned(),
-            );
-        }
-    }
-}
-
-/// Lleva la cuenta de lo que falta.
-struct Pace {
-    started: Instant,
-    total: Duration,
-    spent: Duration,
-}
-
-impl Pace {
-    fn of(report: &Report) -> Pace {
-        let once: Duration =
-            report.points.iter().map(|point| report.plan.estimate(point.case)).sum();
-        let repeats = u32::try_from(report.plan.repeats).unwrap_or(u32::MAX);
-        Pace { started: Instant::now(), total: once * repeats, spent: Duration::ZERO }
-    }
-
-    fn advance(&mut self, estimate: Duration) {
-        self.spent += estimate;
-    }
-
-    fn progress(&self, case: Option<Case>) -> Progress {
-        let done = self.spent.as_secs_f64() / self.total.as_secs_f64().max(f64::MIN_POSITIVE);
-        // En una máquina lenta u ocupada, lo que falta tardará como lo que ya se hizo.
-        let slower = self.started.elapsed().as_secs_f64() / self.spent.as_secs_f64().max(1.0);
-        let left = self.total.saturating_sub(self.spent).mul_f64(slower.max(1.0));
-        Progress { case, left, done }
+        values
     }
 }
 
@@ -303,7 +169,13 @@ fn lossy(number: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::made_up::{made_up, usual_cost, usual_memory};
+    use std::io::{Read, Write};
+    use std::net::{Ipv4Addr, TcpListener};
+    use std::process::Command;
+    use std::sync::mpsc;
+    use std::thread;
+
+    use crate::generator::MESSAGE;
 
     #[test]
     fn las_lecturas_se_reparten_entre_los_mensajes_y_las_conexiones() {
@@ -313,7 +185,7 @@ mod tests {
             times
         };
         let tally = |calls, wakeups, switches| Some(Tally { calls, wakeups, switches, refused: 0 });
-        let run = Readings {
+        let values = Readings {
             memory: 80_000,
             threads: 3,
             before: (Duration::from_millis(5), tally(100, 50, 10)),
@@ -321,39 +193,58 @@ mod tests {
             after: (Duration::from_millis(15), tally(2100, 1050, 510)),
             paced: Paced { waits: times(1_000_000), late: times(1000), unanswered: 7 },
         }
-        .run(20);
-        let near = |one: f64, other: f64| (one / other - 1.0).abs() < 0.002;
-        assert!(near(run.messages_per_second, 2000.0) && near(run.cpu_ns, 10_000.0), "{run:?}");
-        let counts = run.counts.unwrap();
-        assert!(near(counts.calls, 2.0) && near(counts.wakeups, 1.0) && near(counts.switches, 0.5));
-        assert!(near(run.p50_us, 500_000.0) && near(run.p99_us, 990_000.0), "{run:?}");
-        assert!(near(run.p999_us, 999_000.0) && near(run.late_us, 990.0), "{run:?}");
-        assert!(
-            near(run.generator_busy, 0.25) && near(run.bytes_per_connection, 4000.0),
-            "{run:?}"
+        .values(20);
+        for (wanted, right) in [
+            ("messages_per_second", 2000.0),
+            ("cpu_ns", 10_000.0),
+            ("calls", 2.0),
+            ("wakeups", 1.0),
+            ("switches", 0.5),
+            ("p50_us", 500_000.0),
+            ("p99_us", 990_000.0),
+            ("p999_us", 999_000.0),
+            ("late_us", 990.0),
+            ("generator_busy", 0.25),
+            ("bytes_per_connection", 4000.0),
+            ("unanswered", 7.0),
+            ("threads", 3.0),
+        ] {
+            let value = values.iter().find(|(key, _)| *key == wanted).unwrap().1;
+            assert!((value / right - 1.0).abs() < 0.002, "{wanted}: {value}");
+        }
+    }
+
+    /// Un motor que termina tras su primera cuenta, cuando más mensajes tiene en camino: el proceso
+    /// responde a una pregunta, y el eco, que está en esta prueba, corta cuando lo ve terminar.
+    #[test]
+    fn un_motor_que_termina_a_la_mitad_no_deja_cifras_y_se_dice() {
+        let echo = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let witness = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let script = format!(
+            "exec 3<>/dev/tcp/127.0.0.1/{}; echo Escuchando en {}; read; \
+             echo llamadas=1 despertares=1 rechazados=0 cambios=1",
+            witness.local_addr().unwrap().port(),
+            echo.local_addr().unwrap()
         );
-        assert_eq!((run.unanswered, run.threads), (7, 3));
-    }
-
-    fn warnings(change: impl Fn(&mut Run)) -> Vec<String> {
-        let mut report = made_up(usual_cost, usual_memory);
-        report.points.iter_mut().flat_map(|point| &mut point.runs).for_each(change);
-        report.warn(Vec::new());
-        report.warnings
-    }
-
-    #[test]
-    fn en_una_máquina_tranquila_no_hay_nada_que_avisar() {
-        assert!(warnings(|_| ()).is_empty());
-    }
-
-    #[test]
-    fn cada_cosa_que_tuerce_las_cifras_tiene_su_aviso() {
-        let said = |change: fn(&mut Run), what: &str| {
-            let warnings = warnings(change);
-            assert!(warnings.len() == 1 && warnings[0].contains(what), "{what}: {warnings:?}");
-        };
-        said(|run| run.generator_busy = 0.99, "el generador llenó su propio procesador");
-        said(|run| run.late_us = run.p99_us * 0.8, "es del generador, que envió tarde");
+        let (ended, over) = mpsc::channel();
+        thread::spawn(move || {
+            let read = witness.accept().unwrap().0.read(&mut [0]);
+            ended.send(read).unwrap();
+        });
+        thread::spawn(move || {
+            for stream in echo.incoming() {
+                let mut stream = stream.unwrap();
+                let mut message = [0; MESSAGE];
+                while over.try_recv().is_err() && stream.read_exact(&mut message).is_ok() {
+                    stream.write_all(&message).unwrap();
+                }
+            }
+        });
+        let mut bash = Command::new("bash");
+        bash.args(["-c", &script]);
+        let mut subject = Subject::announcing(bash, &Cores::split().unwrap()).unwrap();
+        let plan = Plan { burst_ms: 2000, ..Plan::quick() };
+        let lost = repetition(&mut subject, &Case::new("epoll", 1, 1), &plan);
+        assert_eq!(lost.unwrap_err().to_string(), "terminó mientras se medía");
     }
 }

@@ -1,6 +1,5 @@
 //! Los vecinos: lo que trabajan los demás programas de la máquina mientras se mide.
 
-use std::fs;
 use std::io;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
@@ -8,7 +7,8 @@ use std::time::Instant;
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
-use nix::unistd::{SysconfVar, sysconf};
+use procfs::{CurrentSI, KernelStats};
+use serde::{Deserialize, Serialize};
 
 use crate::wording::number;
 
@@ -18,8 +18,50 @@ const NOISE: f64 = 0.15;
 /// Cómo se anuncia en esta máquina quien está midiendo.
 const SIGN: &str = "laboratorio del curso, midiendo";
 
+/// Lo que se vio de ellos mientras se medía.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Seen {
+    /// Procesadores que ocuparon, de media.
+    pub(crate) processors: f64,
+    /// Si otro laboratorio medía a la vez.
+    pub(crate) another: bool,
+}
+
+impl Seen {
+    /// Si trabajaron tanto que las esperas y lo que cabe en un segundo no dicen nada.
+    pub(crate) fn noisy(&self) -> bool {
+        self.another || self.processors > NOISE
+    }
+
+    /// Cuántas veces más puede gastar un programa por su culpa, sin haber cambiado: quien comparte
+    /// procesador comparte también sus cachés. Medido: con un vecino por procesador, hasta el triple.
+    pub(crate) fn drift(&self) -> f64 {
+        1.0 + 2.0 * self.processors.max(if self.another { 1.0 } else { 0.0 })
+    }
+
+    /// Lo que hay que avisar.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if self.another {
+            warnings.push(
+                "Otro laboratorio estaba midiendo a la vez: estas cifras no valen. Repítelo a solas."
+                    .to_owned(),
+            );
+        }
+        if self.processors > NOISE {
+            warnings.push(format!(
+                "Otros programas ocuparon de media {} procesadores mientras se medía. Lo que cada \
+                 programa gasta lo resiste; las esperas largas y lo que cabe en un segundo, no tanto. \
+                 Ciérralos y repite.",
+                number(self.processors)
+            ));
+        }
+        warnings
+    }
+}
+
 /// Quien mira a los vecinos.
-pub struct Neighbours {
+pub(crate) struct Neighbours {
     total: f64,
     ours: f64,
     since: Instant,
@@ -36,7 +78,7 @@ enum Sign {
 
 impl Neighbours {
     /// Empieza a mirar, y cuelga el cartel.
-    pub fn watch() -> Neighbours {
+    pub(crate) fn watch() -> Neighbours {
         Neighbours::behind(SIGN)
     }
 
@@ -49,24 +91,18 @@ impl Neighbours {
         }
     }
 
-    /// Lo que hay que avisar de ellos desde [`watch`](Neighbours::watch).
-    pub fn warnings(&self) -> Vec<String> {
-        let mut warnings = Vec::new();
-        if matches!(self.sign, Sign::Taken) {
-            warnings.push(
-                "Otro laboratorio estaba midiendo a la vez: estas cifras no valen. Repítelo a solas."
-                    .to_owned(),
-            );
+    /// Lo visto desde [`watch`](Neighbours::watch).
+    pub(crate) fn seen(&self) -> Seen {
+        let others = (machine_seconds() - self.total) - (our_seconds() - self.ours);
+        Seen {
+            processors: (others / self.since.elapsed().as_secs_f64()).max(0.0),
+            another: matches!(self.sign, Sign::Taken),
         }
-        let total = machine_seconds() - self.total;
-        let ours = our_seconds() - self.ours;
-        warnings.extend(noisy(total, ours, self.since.elapsed().as_secs_f64()));
-        warnings
     }
 }
 
 /// Si hay ya otro laboratorio midiendo.
-pub fn another_measures() -> bool {
+pub(crate) fn another_measures() -> bool {
     matches!(hang(SIGN), Sign::Taken)
 }
 
@@ -80,30 +116,14 @@ fn hang(sign: &str) -> Sign {
     }
 }
 
-/// El aviso, si lo que trabajó la máquina en `elapsed` segundos, sin lo nuestro, es demasiado.
-fn noisy(total: f64, ours: f64, elapsed: f64) -> Option<String> {
-    let used = (total - ours) / elapsed;
-    (used > NOISE).then(|| {
-        format!(
-            "Otros programas ocuparon de media {} procesadores mientras se medía. Lo que cada programa \
-             gasta lo resiste; las esperas largas y lo que cabe en un segundo, no tanto. Ciérralos y \
-             repite.",
-            number(used)
-        )
-    })
-}
-
-/// Segundos de procesador que lleva toda la máquina: los de `/proc/stat`, sin los ociosos.
+/// Segundos de procesador que lleva toda la máquina, sin los ociosos.
 #[expect(clippy::cast_precision_loss)]
 fn machine_seconds() -> f64 {
-    let ticks_per_second =
-        sysconf(SysconfVar::CLK_TCK).ok().flatten().map_or(100.0, |ticks| ticks as f64);
-    let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
-    let Some(line) = stat.lines().next() else { return 0.0 };
-    let ticks: Vec<f64> =
-        line.split_whitespace().skip(1).filter_map(|number| number.parse().ok()).collect();
-    // user nice system idle iowait irq softirq steal
-    [0, 1, 2, 5, 6].iter().filter_map(|&place| ticks.get(place)).sum::<f64>() / ticks_per_second
+    KernelStats::current().map_or(0.0, |stats| {
+        let time = stats.total;
+        let interrupts = time.irq_ms().unwrap_or(0) + time.softirq_ms().unwrap_or(0);
+        (time.user_ms() + time.nice_ms() + time.system_ms() + interrupts) as f64 / 1000.0
+    })
 }
 
 /// Los de este proceso y los de los servidores que ya terminaron.
@@ -122,20 +142,21 @@ mod tests {
 
     #[test]
     fn los_vecinos_ruidosos_se_avisan_y_los_tranquilos_no() {
-        assert_eq!(noisy(11.0, 10.0, 10.0), None);
-        let warning = noisy(18.0, 10.0, 10.0).unwrap();
-        assert!(warning.contains("de media 0,80 procesadores"), "{warning}");
+        let seen = |processors| Seen { processors, another: false };
+        assert!(!seen(0.1).noisy() && seen(0.1).warnings().is_empty());
+        assert!(seen(0.8).noisy());
+        assert!(seen(0.8).warnings()[0].contains("de media 0,80 procesadores"));
     }
 
     #[test]
     fn de_dos_que_miden_a_la_vez_lo_dice_el_segundo_y_solo_mientras_dura_el_primero() {
         let sign = format!("prueba {}", std::process::id());
-        let taken = |neighbours: &Neighbours| matches!(neighbours.sign, Sign::Taken);
-        let first = Neighbours::behind(&sign);
-        let second = Neighbours::behind(&sign);
-        assert!(!taken(&first) && taken(&second));
-        assert!(second.warnings()[0].starts_with("Otro laboratorio"));
+        let taken = || Neighbours::behind(&sign);
+        let first = taken();
+        let second = taken();
+        assert!(!first.seen().another && second.seen().another);
+        assert!(second.seen().warnings()[0].starts_with("Otro laboratorio"));
         drop((first, second));
-        assert!(!taken(&Neighbours::behind(&sign)));
+        assert!(!taken().seen().another);
     }
 }

@@ -2,43 +2,31 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use crate::engines::{Engine, select::FD_SETSIZE};
 use crate::machine::fitting;
-
-/// Un motor con tantas conexiones, de las que hablan unas cuantas.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Case {
-    /// El motor.
-    pub engine: Engine,
-    /// Conexiones abiertas.
-    pub connections: usize,
-    /// Las que hablan.
-    pub active: usize,
-}
+use crate::results::Case;
 
 /// Lo que se pide medir.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Plan {
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
     /// Cómo se pidió: `cargo lab rapido`.
-    pub order: String,
+    pub(crate) order: &'static str,
     /// Los motores.
-    pub engines: Vec<Engine>,
+    pub(crate) engines: Vec<Engine>,
     /// Conexiones de los experimentos en que hablan unas pocas.
-    pub idle: Vec<usize>,
+    pub(crate) idle: Vec<usize>,
     /// Conexiones de los experimentos en que hablan todas.
-    pub busy: Vec<usize>,
+    pub(crate) busy: Vec<usize>,
     /// Cuántas son unas pocas.
-    pub active: usize,
+    pub(crate) few: usize,
     /// Veces que se repite cada medida.
-    pub repeats: usize,
+    pub(crate) rounds: usize,
     /// Milisegundos a todo lo que da.
-    pub burst_ms: u64,
+    pub(crate) burst_ms: u64,
     /// Milisegundos a ritmo fijo.
-    pub paced_ms: u64,
+    pub(crate) paced_ms: u64,
     /// Mensajes por segundo del ritmo fijo.
-    pub rate: u32,
+    pub(crate) rate: u32,
 }
 
 /// Lo que `select` llega a atender, dejando sitio a los descriptores que ya estaban abiertos.
@@ -46,14 +34,14 @@ const SELECT_MOST: usize = FD_SETSIZE - 24;
 
 impl Plan {
     /// Lo corriente: tres minutos.
-    pub fn usual() -> Plan {
+    pub(crate) fn usual() -> Plan {
         Plan {
-            order: "cargo lab".into(),
+            order: "cargo lab",
             engines: Engine::OURS.into(),
             idle: vec![10, 100, 1000, 10_000],
             busy: vec![100, 1000],
-            active: 10,
-            repeats: 5,
+            few: 10,
+            rounds: 5,
             burst_ms: 300,
             paced_ms: 500,
             rate: 4000,
@@ -61,12 +49,12 @@ impl Plan {
     }
 
     /// Medio minuto: lo justo para ver las diferencias grandes.
-    pub fn quick() -> Plan {
+    pub(crate) fn quick() -> Plan {
         Plan {
-            order: "cargo lab rapido".into(),
+            order: "cargo lab rapido",
             idle: vec![10, 100, 1000],
             busy: vec![100],
-            repeats: 3,
+            rounds: 3,
             burst_ms: 150,
             paced_ms: 200,
             ..Plan::usual()
@@ -74,13 +62,13 @@ impl Plan {
     }
 
     /// Veinte minutos: más motores, más puntos, más largos y más veces.
-    pub fn thorough() -> Plan {
+    pub(crate) fn thorough() -> Plan {
         Plan {
-            order: "cargo lab completo".into(),
+            order: "cargo lab completo",
             engines: Engine::ALL.into(),
             idle: vec![10, 30, 100, 300, 1000, 3000, 10_000],
             busy: vec![30, 100, 300, 1000, 3000],
-            repeats: 9,
+            rounds: 9,
             burst_ms: 500,
             paced_ms: 1000,
             ..Plan::usual()
@@ -88,7 +76,7 @@ impl Plan {
     }
 
     /// Con otras conexiones. Con todas activas se repiten las que no pasen de tres mil.
-    pub fn with_connections(mut self, connections: &[usize]) -> Plan {
+    pub(crate) fn with_connections(mut self, connections: &[usize]) -> Plan {
         self.idle = connections.to_vec();
         self.idle.sort_unstable();
         self.idle.dedup();
@@ -97,7 +85,7 @@ impl Plan {
     }
 
     /// Recorta lo que no cabe en `descriptors`, y dice si hubo que recortar.
-    pub fn fit(&mut self, descriptors: u64) -> bool {
+    pub(crate) fn fit(&mut self, descriptors: u64) -> bool {
         let cut = |counts: &mut Vec<usize>| {
             let before = counts.clone();
             for count in counts.iter_mut() {
@@ -111,23 +99,26 @@ impl Plan {
     }
 
     /// Los casos, sin repetir ninguno, de menos conexiones a más.
-    pub fn cases(&self) -> Vec<Case> {
-        let idle = self.idle.iter().map(|&connections| (connections, self.active.min(connections)));
+    pub(crate) fn cases(&self) -> Vec<(Engine, Case)> {
+        let idle = self.idle.iter().map(|&connections| (connections, self.few.min(connections)));
         let busy = self.busy.iter().map(|&connections| (connections, connections));
         let mut sizes: Vec<(usize, usize)> = idle.chain(busy).collect();
         sizes.sort_unstable();
         sizes.dedup();
         let cases = sizes.into_iter().flat_map(|(connections, active)| {
-            self.engines.iter().map(move |&engine| Case { engine, connections, active })
+            let case =
+                move |&engine: &Engine| (engine, Case::new(engine.name(), connections, active));
+            self.engines.iter().map(case)
         });
         // Más allá no hay nada que medir: se cuenta aparte dónde se detiene.
-        cases
-            .filter(|case| case.engine != Engine::Select || case.connections <= SELECT_MOST)
-            .collect()
+        let reachable = |(engine, case): &(Engine, Case)| {
+            *engine != Engine::Select || case.connections <= SELECT_MOST
+        };
+        cases.filter(reachable).collect()
     }
 
     /// Cuánto tardará un caso, más o menos.
-    pub fn estimate(&self, case: Case) -> Duration {
+    pub(crate) fn estimate(&self, case: &Case) -> Duration {
         let measuring = self.warm_up() + self.burst() + self.paced();
         let connecting =
             Duration::from_micros(60) * u32::try_from(case.connections).unwrap_or(u32::MAX);
@@ -135,17 +126,17 @@ impl Plan {
     }
 
     /// Cuánto se calienta antes de medir: cachés, reloj del procesador, pilas de los hilos.
-    pub fn warm_up(&self) -> Duration {
+    pub(crate) fn warm_up(&self) -> Duration {
         self.burst() / 4
     }
 
     /// Cuánto se mide a todo lo que da.
-    pub fn burst(&self) -> Duration {
+    pub(crate) fn burst(&self) -> Duration {
         Duration::from_millis(self.burst_ms)
     }
 
     /// Cuánto se mide a ritmo fijo.
-    pub fn paced(&self) -> Duration {
+    pub(crate) fn paced(&self) -> Duration {
         Duration::from_millis(self.paced_ms)
     }
 }
@@ -155,8 +146,8 @@ mod tests {
     use super::*;
 
     fn lasts(plan: &Plan) -> Duration {
-        let once: Duration = plan.cases().into_iter().map(|case| plan.estimate(case)).sum();
-        once * u32::try_from(plan.repeats).unwrap()
+        let once: Duration = plan.cases().iter().map(|(_, case)| plan.estimate(case)).sum();
+        once * u32::try_from(plan.rounds).unwrap()
     }
 
     #[test]
@@ -171,9 +162,12 @@ mod tests {
     fn ningún_caso_se_repite_y_a_select_no_se_le_pide_lo_que_no_puede() {
         let plan = Plan::usual().with_connections(&[10, 10, 5000]);
         let cases = plan.cases();
-        assert_eq!(cases.iter().filter(|case| case.connections == 10).count(), Engine::OURS.len());
-        assert!(cases.iter().all(|case| case.engine != Engine::Select || case.connections == 10));
-        assert!(cases.iter().any(|case| case.engine == Engine::Epoll && case.connections == 5000));
+        let has = |wanted, connections| {
+            cases.iter().any(|(engine, case)| *engine == wanted && case.connections == connections)
+        };
+        let ten = cases.iter().filter(|(_, case)| case.connections == 10).count();
+        assert_eq!(ten, Engine::OURS.len());
+        assert!(!has(Engine::Select, 5000) && has(Engine::Epoll, 5000));
     }
 
     #[test]

@@ -8,14 +8,19 @@ use std::process::{Command, Stdio};
 use harness::tools;
 use multiplexacion::cli::Trouble;
 
-use crate::commands::COURSE;
 use crate::report::terminal::note;
+
+/// La carpeta del curso, en la que se compiló este programa.
+pub(crate) const COURSE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+/// La carpeta de esta lección.
+pub(crate) const LESSON: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Compila el programa de una lección, si hace falta, y dice dónde está.
 ///
 /// # Errors
 /// No compila: ya lo habrá dicho cargo.
-pub fn lesson(name: &str) -> Result<PathBuf, Trouble> {
+pub(crate) fn lesson(name: &str) -> Result<PathBuf, Trouble> {
     note(&format!("Compilando {name}, si hace falta…"));
     build(&Path::new(COURSE).join("Cargo.toml"), &["--package", "multiplexacion", "--bin", name])
         .map_err(|_| {
@@ -28,7 +33,7 @@ pub fn lesson(name: &str) -> Result<PathBuf, Trouble> {
 }
 
 /// Compila el eco sobre io_uring de «Más allá», si se puede.
-pub fn uring() -> Option<PathBuf> {
+pub(crate) fn uring() -> Option<PathBuf> {
     note("Compilando el eco sobre io_uring, si hace falta…");
     let manifest = Path::new(COURSE).join("Cargo.toml");
     if build(&manifest, &["--package", "mas_alla", "--bin", "eco_uring"]).is_err() {
@@ -39,9 +44,9 @@ pub fn uring() -> Option<PathBuf> {
 }
 
 /// Compila los pares, si se puede: traen otras bibliotecas, y por eso viven aparte.
-pub fn peers() -> Option<PathBuf> {
+pub(crate) fn peers() -> Option<PathBuf> {
     note("Compilando los pares (hyper y may_minihttp), si hace falta…");
-    let manifest = Path::new(crate::commands::LESSON).join("pares/Cargo.toml");
+    let manifest = Path::new(LESSON).join("pares/Cargo.toml");
     if build(&manifest, &[]).is_err() {
         note("No se pudieron compilar: se mide sin ellos.");
         return None;
@@ -50,7 +55,7 @@ pub fn peers() -> Option<PathBuf> {
 }
 
 /// Si hay un programa con ese nombre en el PATH.
-pub fn installed(name: &str) -> bool {
+pub(crate) fn installed(name: &str) -> bool {
     // nginx suele estar con los programas del sistema, fuera del PATH de un usuario.
     let system = ["/usr/sbin", "/usr/local/sbin"];
     tools::installed(name) || system.iter().any(|folder| Path::new(folder).join(name).is_file())

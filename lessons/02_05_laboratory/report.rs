@@ -1,12 +1,10 @@
-//! Cómo se enseña lo medido: [`terminal`] y [`experiment`] (la página) dicen qué; [`page`] y
-//! [`drawing`], con qué aspecto.
+//! Cómo se enseña lo medido: [`look`] dice qué; [`terminal`], [`page`] y [`chart`], con qué aspecto.
 
-pub mod book;
-pub mod browser;
-pub mod chart;
-pub mod drawing;
-pub mod experiment;
-pub mod file;
-pub mod page;
-pub mod progress;
-pub mod terminal;
+pub(crate) mod browser;
+pub(crate) mod chart;
+pub(crate) mod drawing;
+pub(crate) mod file;
+pub(crate) mod look;
+pub(crate) mod page;
+pub(crate) mod progress;
+pub(crate) mod terminal;

@@ -1,257 +1,356 @@
-//! Los datos de un experimento, tal como se guardan en JSON y se leen después.
+//! Los datos de cualquier experimento: filas (un servidor con tantas conexiones) por medidas, con una
+//! cifra por ronda. Tal como se guardan en JSON y se leen después.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::engines::Engine;
 use crate::machine::Machine;
-use crate::plan::{Case, Plan};
+use crate::measures::{Bound, ENGINES, Measure};
+use crate::neighbours::Seen;
 use crate::statistics::Spread;
+use crate::wording::connections;
 
 /// La forma de estos datos. Cambia si cambia el significado de alguno.
-const FORMAT: u32 = 1;
-
-/// Un experimento, entero o a medias.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Report {
-    format: u32,
-    /// Cuándo se hizo, en UTC: `2026-01-31 09:30`.
-    pub date: String,
-    /// Dónde se hizo.
-    pub machine: Machine,
-    /// Qué se pidió.
-    pub plan: Plan,
-    /// Si se midió todo lo que se pidió.
-    pub complete: bool,
-    /// Lo que resta valor a las cifras, en frases.
-    pub warnings: Vec<String>,
-    /// A cuántas conexiones atendió `select`, de las que se le abrieron.
-    pub select_limit: Option<Limit>,
-    /// Lo medido.
-    pub points: Vec<Point>,
-}
-
-/// Conexiones a partir de las cuales su memoria dice algo: las primeras caben en páginas que el
-/// programa ya había tocado.
-pub const MANY: usize = 1000;
+const FORMAT: u32 = 2;
 
 /// La parte de su procesador a partir de la cual el generador no puede con más.
-pub const FULL: f64 = 0.95;
-
-/// Repeticiones sin las que no se sabe cuánto ruido hay.
-const ENOUGH: usize = 3;
+const FULL: f64 = 0.95;
 
 /// La parte de una espera larga a partir de la cual es más del generador que del motor.
 const LATE: f64 = 0.5;
 
-/// Hasta dónde llegó un motor.
+/// Repeticiones sin las que no se sabe cuánto ruido hay.
+const ENOUGH: usize = 3;
+
+/// Qué se midió.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Limit {
-    /// Las conexiones que atendió.
-    pub served: usize,
-    /// Las que se le abrieron.
-    pub tried: usize,
+pub(crate) enum Kind {
+    /// Los motores: `cargo lab`.
+    #[serde(rename = "motores")]
+    Engines,
+    /// La web de 02_04.
+    #[serde(rename = "web")]
+    Web,
+    /// El chat de 02_03.
+    #[serde(rename = "chat")]
+    Chat,
 }
 
-/// Un motor con tantas conexiones, y lo que dio cada repetición.
+/// Un experimento, entero o a medias.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Point {
-    /// Qué se midió.
+pub(crate) struct Report {
+    format: u32,
+    pub(crate) kind: Kind,
+    /// Cómo se pidió: `cargo lab rapido`.
+    pub(crate) order: String,
+    /// Cuándo se hizo, en UTC: `2026-01-31 09:30`.
+    pub(crate) date: String,
+    pub(crate) machine: Machine,
+    /// Lo que trabajaron los demás programas mientras tanto.
+    pub(crate) neighbours: Seen,
+    /// Si se midió todo lo que se pidió.
+    pub(crate) complete: bool,
+    /// Veces que se pidió repetir cada medida.
+    pub(crate) rounds: usize,
+    /// Las conexiones que se pidieron, si no cabían.
+    pub(crate) cut: Option<usize>,
+    /// Las que hablan cuando las demás callan; 0 si siempre hablan las mismas.
+    pub(crate) few: usize,
+    /// Mensajes por segundo del ritmo fijo.
+    pub(crate) rate: u32,
+    /// A cuántas conexiones atendió `select`, de las que se le abrieron.
+    pub(crate) select_limit: Option<Limit>,
+    pub(crate) rows: Vec<Row>,
+}
+
+/// Hasta dónde llegó `select`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Limit {
+    /// Las conexiones que atendió.
+    pub(crate) served: usize,
+    /// Las que se le abrieron.
+    pub(crate) tried: usize,
+}
+
+/// Un servidor con tantas conexiones, de las que hablan unas cuantas.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Case {
+    pub(crate) who: String,
+    pub(crate) connections: usize,
+    pub(crate) active: usize,
+}
+
+impl Case {
+    pub(crate) fn new(who: &str, connections: usize, active: usize) -> Case {
+        Case { who: who.to_owned(), connections, active }
+    }
+
+    /// Sin quién: `1000 conexiones (10 activas)`, `100 conexiones (todas activas)`.
+    pub(crate) fn size(&self) -> String {
+        let active = match self.active {
+            all if all == self.connections => "todas activas".to_owned(),
+            1 => "1 activa".to_owned(),
+            some => format!("{some} activas"),
+        };
+        format!("{} ({active})", connections(self.connections))
+    }
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} con {}", self.who, self.size())
+    }
+}
+
+/// Lo que da una ronda: cada medida por su nombre en los datos.
+pub(crate) type Values = Vec<(&'static str, f64)>;
+
+/// Una fila: un caso, y lo que dio cada ronda.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Row {
     #[serde(flatten)]
-    pub case: Case,
-    /// Una por repetición.
-    pub runs: Vec<Run>,
-    /// Por qué faltan repeticiones, si falló alguna.
-    pub trouble: Option<String>,
+    pub(crate) case: Case,
+    /// De cada medida, una cifra por ronda.
+    pub(crate) values: BTreeMap<String, Vec<f64>>,
+    /// Por qué faltan rondas, si falló alguna.
+    pub(crate) trouble: Option<String>,
 }
 
-/// Una repetición.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-pub struct Run {
-    /// Mensajes que fueron y volvieron en un segundo, a todo lo que da.
-    pub messages_per_second: f64,
-    /// Procesador del servidor por mensaje, en nanosegundos.
-    pub cpu_ns: f64,
-    /// Lo que el motor contó de sí mismo, si sabe contar.
-    pub counts: Option<Counts>,
-    /// Qué parte de su procesador usó el generador.
-    pub generator_busy: f64,
-    /// La espera que la mitad de los mensajes no pasó, en microsegundos, a ritmo fijo.
-    pub p50_us: f64,
-    /// La que 99 de cada 100 no pasaron.
-    pub p99_us: f64,
-    /// La que 999 de cada 1000 no pasaron.
-    pub p999_us: f64,
-    /// Lo que 99 de cada 100 mensajes no llegaron a retrasarse por culpa del generador.
-    #[serde(default)]
-    pub late_us: f64,
-    /// Mensajes a ritmo fijo que no volvieron.
-    pub unanswered: u64,
-    /// Memoria residente por conexión, en bytes.
-    pub bytes_per_connection: f64,
-    /// Hilos del servidor.
-    pub threads: u64,
+/// Una cifra de una tabla: la única manera de mirar los datos. Así una gráfica, un veredicto y una
+/// comparación dicen lo mismo que la tabla.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Figure {
+    pub(crate) spread: Spread,
+    pub(crate) measure: &'static Measure,
+    /// `≥` o `≤` si es solo un tope.
+    pub(crate) bound: &'static str,
+    /// Lo que puede cambiar sin que haya cambiado nada.
+    drift: f64,
 }
 
-/// Lo que un motor hizo por cada mensaje.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-pub struct Counts {
-    /// Llamadas al sistema.
-    pub calls: f64,
-    /// Esperas terminadas.
-    pub wakeups: f64,
-    /// Cambios de contexto.
-    pub switches: f64,
-}
-
-impl Run {
-    /// Una de sus cuentas; no es un número si el motor no las lleva, y entonces no cuenta para la
-    /// mediana.
-    pub fn count(&self, which: fn(&Counts) -> f64) -> f64 {
-        self.counts.as_ref().map_or(f64::NAN, which)
+impl fmt::Display for Figure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.bound, (self.measure.read)(self.spread.median))
     }
 }
 
-/// Algo que se mide, y cómo se toma de una repetición.
-pub type Measure = fn(&Run) -> f64;
-
-impl Point {
-    /// La mediana y la dispersión de una medida; `None` si no hay repeticiones.
-    pub fn spread(&self, measure: Measure) -> Option<Spread> {
-        Spread::of(self.runs.iter().map(measure))
+impl Figure {
+    /// Entre qué cuartiles se movió, entre paréntesis.
+    pub(crate) fn range(&self) -> String {
+        self.spread.range(self.measure.read)
     }
 
-    /// La mediana de una medida.
-    pub fn median(&self, measure: Measure) -> Option<f64> {
-        Some(self.spread(measure)?.median)
+    /// Si es menor sin que lo expliquen ni el ruido de las rondas ni lo que cambia de una ejecución a
+    /// otra. De una cifra que puso el generador no se sabe cuánto mejor es la verdadera: «≥ 90» no es
+    /// menor que 100, y nada es menor que «≤ 5».
+    pub(crate) fn clearly_below(&self, other: &Figure) -> bool {
+        let drift = self.drift.max(other.drift);
+        self.bound != "≥" && other.bound != "≤" && self.spread.clearly_below(&other.spread, drift)
+    }
+}
+
+impl Row {
+    pub(crate) fn new(case: Case) -> Row {
+        Row { case, values: BTreeMap::new(), trouble: None }
     }
 
-    /// Si el generador llenó su procesador: los mensajes por segundo son entonces los suyos, y los
-    /// del motor podrían ser más.
-    pub fn generator_full(&self) -> bool {
-        self.median(|run| run.generator_busy).is_some_and(|busy| busy > FULL)
+    /// Añade lo que dio una ronda.
+    pub(crate) fn add(&mut self, values: Values) {
+        for (key, value) in values {
+            self.values.entry(key.to_owned()).or_default().push(value);
+        }
     }
 
-    /// Si más de la mitad de las esperas largas fue del generador, que envió tarde: las del motor
-    /// son entonces menores.
-    pub fn generator_late(&self) -> bool {
-        self.median(|run| run.late_us / run.p99_us).is_some_and(|share| share > LATE)
+    /// Lo que dio cada ronda de una medida.
+    pub(crate) fn column(&self, key: &str) -> &[f64] {
+        self.values.get(key).map_or(&[], Vec::as_slice)
+    }
+
+    /// Rondas medidas.
+    pub(crate) fn rounds(&self) -> usize {
+        self.values.values().map(Vec::len).max().unwrap_or(0)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rounds() == 0
+    }
+
+    /// Si la cifra de una medida la puso el generador, con qué signo se dice.
+    fn bound(&self, bound: Bound) -> &'static str {
+        let over = |shares: &mut dyn Iterator<Item = f64>, most| {
+            Spread::of(shares).is_some_and(|share| share.median > most)
+        };
+        let late = self.column("late_us").iter().zip(self.column("p99_us"));
+        match bound {
+            Bound::GeneratorFull
+                if over(&mut self.column("generator_busy").iter().copied(), FULL) =>
+            {
+                "≥"
+            }
+            Bound::GeneratorLate if over(&mut late.map(|(late, wait)| late / wait), LATE) => "≤",
+            _ => "",
+        }
     }
 }
 
 impl Report {
     /// Un experimento sin nada medido todavía.
-    pub fn new(date: String, machine: Machine, plan: Plan) -> Report {
+    pub(crate) fn new(kind: Kind, order: &str, machine: Machine, rounds: usize) -> Report {
         Report {
             format: FORMAT,
-            date,
+            kind,
+            order: order.to_owned(),
+            date: jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M").to_string(),
             machine,
+            neighbours: Seen::default(),
             complete: false,
-            warnings: Vec::new(),
+            rounds,
+            cut: None,
+            few: 0,
+            rate: 0,
             select_limit: None,
-            points: plan
-                .cases()
-                .into_iter()
-                .map(|case| Point { case, runs: Vec::new(), trouble: None })
-                .collect(),
-            plan,
+            rows: Vec::new(),
         }
     }
 
-    /// Lo medido de un motor con pocas conexiones activas y las demás ociosas, de menos a más.
-    pub fn idle(&self, engine: Engine) -> impl Iterator<Item = &Point> {
-        let active = self.plan.active;
-        self.measured(engine)
-            .filter(move |point| point.case.active == active.min(point.case.connections))
+    /// La cifra de una fila; ninguna si no se midió, o si con tan pocas conexiones no dice nada.
+    pub(crate) fn figure(&self, row: &Row, measure: &'static Measure) -> Option<Figure> {
+        let spread = Spread::of(row.column(measure.key).iter().copied())?;
+        (row.case.connections >= measure.from).then(|| Figure {
+            spread,
+            measure,
+            bound: row.bound(measure.bound),
+            drift: self.drift(measure),
+        })
     }
 
-    /// Lo medido de un motor con todas las conexiones activas, de menos a más.
-    pub fn busy(&self, engine: Engine) -> impl Iterator<Item = &Point> {
-        self.measured(engine).filter(|point| point.case.active == point.case.connections)
+    /// Cuánto puede cambiar una medida de una ejecución a otra, según lo que trabajaran los demás.
+    pub(crate) fn drift(&self, measure: &Measure) -> f64 {
+        if measure.fragile && self.neighbours.noisy() {
+            f64::INFINITY
+        } else {
+            measure.drift.max(self.neighbours.drift())
+        }
     }
 
-    /// Todo lo medido de un motor, de menos conexiones a más; cada caso, una vez.
-    pub fn measured(&self, engine: Engine) -> impl Iterator<Item = &Point> {
-        self.points
-            .iter()
-            .filter(move |point| point.case.engine == engine && !point.runs.is_empty())
+    /// Lo que gasta la primera fila entre lo que gasta otra, ronda a ronda: un mal rato de la máquina
+    /// no cambia el cociente.
+    pub(crate) fn ratio(&self, row: &Row, measure: &Measure) -> Option<Spread> {
+        let (ours, theirs) = (self.rows.first()?, row.column(measure.key));
+        let pairs = ours.column(measure.key).iter().zip(theirs);
+        if ours.case == row.case { None } else { Spread::of(pairs.map(|(our, their)| our / their)) }
     }
 
-    /// Los motores de los que se midió algo.
-    pub fn engines(&self) -> Vec<Engine> {
-        Engine::ALL.into_iter().filter(|&engine| self.measured(engine).next().is_some()).collect()
+    /// Las filas en que unas pocas hablan y las demás callan, de menos conexiones a más.
+    pub(crate) fn idle<'a>(&'a self, who: &'a str) -> impl Iterator<Item = &'a Row> {
+        self.of(who).filter(|row| row.case.active == self.few.min(row.case.connections))
     }
 
-    /// El mismo, sin las cifras de los casos que se midieron menos de tres veces: de ellos no se sabe
-    /// el ruido, y no deciden nada.
-    #[must_use]
-    pub fn settled(&self) -> Report {
+    /// Las filas en que hablan todas, de menos a más.
+    pub(crate) fn busy<'a>(&'a self, who: &'a str) -> impl Iterator<Item = &'a Row> {
+        self.of(who).filter(|row| row.case.active == row.case.connections)
+    }
+
+    /// Todo lo medido de uno, de menos conexiones a más.
+    pub(crate) fn of<'a>(&'a self, who: &'a str) -> impl Iterator<Item = &'a Row> {
+        self.measured().filter(move |row| row.case.who == who)
+    }
+
+    /// Las filas de las que hay alguna cifra.
+    pub(crate) fn measured(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter().filter(|row| !row.is_empty())
+    }
+
+    /// Aquellos de los que se midió algo, en su orden.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = Vec::new();
+        for row in self.measured() {
+            if !names.contains(&row.case.who.as_str()) {
+                names.push(&row.case.who);
+            }
+        }
+        names
+    }
+
+    /// Lo medido de `who` en el mismo caso que otro.
+    pub(crate) fn twin(&self, case: &Case, who: &str) -> Option<&Row> {
+        self.row(&Case { who: who.to_owned(), ..*case })
+    }
+
+    /// Lo medido en un caso.
+    pub(crate) fn row(&self, case: &Case) -> Option<&Row> {
+        self.measured().find(|row| row.case == *case)
+    }
+
+    /// Si no se llegó a medir nada.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.measured().next().is_none()
+    }
+
+    /// Si uno falló a la primera y no ha dado ninguna cifra: no dará más.
+    pub(crate) fn hopeless(&self, who: &str) -> bool {
+        let failed = |row: &Row| row.case.who == who && row.trouble.is_some();
+        self.rows.iter().any(failed) && self.of(who).next().is_none()
+    }
+
+    /// El mismo, sin las cifras de lo que se midió menos de tres veces: no se sabe su ruido, y no
+    /// deciden nada.
+    pub(crate) fn settled(&self) -> Report {
         let mut report = self.clone();
-        for point in &mut report.points {
-            if point.runs.len() < ENOUGH {
-                point.runs.clear();
+        for row in &mut report.rows {
+            if row.rounds() < ENOUGH {
+                row.values.clear();
             }
         }
         report
     }
 
-    /// Si no hay ni una repetición de ningún caso.
-    pub fn is_empty(&self) -> bool {
-        self.points.iter().all(|point| point.runs.is_empty())
-    }
-
-    /// Si un motor falló a la primera y no ha dado ninguna cifra: no dará más.
-    pub fn hopeless(&self, engine: Engine) -> bool {
-        let failed = |point: &Point| point.case.engine == engine && point.trouble.is_some();
-        self.points.iter().any(failed) && self.measured(engine).next().is_none()
-    }
-
-    /// Lo medido en un caso.
-    pub fn point(&self, case: Case) -> Option<&Point> {
-        self.points.iter().find(|point| point.case == case && !point.runs.is_empty())
+    /// Otra ejecución de lo mismo, como podría haber salido: rondas tomadas al azar de las que hubo, y
+    /// cada medida movida lo que se mueve de una ejecución a otra.
+    pub(crate) fn again(&self, chance: &mut fastrand::Rng) -> Report {
+        let mut report = self.clone();
+        for row in &mut report.rows {
+            let rounds: Vec<usize> =
+                (0..row.rounds()).map(|_| chance.usize(..row.rounds())).collect();
+            for (key, values) in &mut row.values {
+                let measure = ENGINES.iter().find(|measure| measure.key == key);
+                let drift = measure.map_or(1.0, |measure| self.drift(measure));
+                // De lo que no se puede comparar, nada depende.
+                let drift = if drift.is_finite() { drift } else { 1.0 };
+                let moved = drift.powf((chance.f64() - chance.f64()) / 2.0);
+                let drawn = rounds.iter().filter_map(|&round| Some(values.get(round)? * moved));
+                *values = drawn.collect();
+            }
+        }
+        report
     }
 
     /// Lee un experimento guardado.
     ///
     /// # Errors
     /// No se puede leer, o no es un experimento de este laboratorio.
-    pub fn read(path: &Path) -> io::Result<Report> {
-        let report: Report = serde_json::from_str(&fs::read_to_string(path)?)
-            .map_err(|_| io::Error::other("no es un experimento guardado con cargo lab"))?;
-        if report.format == FORMAT {
-            Ok(report)
+    pub(crate) fn read(path: &Path) -> io::Result<Report> {
+        #[derive(Deserialize)]
+        struct Version {
+            format: u32,
+        }
+        let text = fs::read_to_string(path)?;
+        let strange = |_| io::Error::other("no es un experimento guardado con cargo lab");
+        let version: Version = serde_json::from_str(&text).map_err(strange)?;
+        if version.format == FORMAT {
+            serde_json::from_str(&text).map_err(strange)
         } else {
             Err(io::Error::other("es de otra versión del laboratorio"))
         }
     }
-}
 
-/// Cualquier dato, en JSON legible.
-///
-/// # Errors
-/// No los hay con los de este laboratorio.
-pub fn json(data: &impl Serialize) -> io::Result<String> {
-    Ok(serde_json::to_string_pretty(data).map_err(io::Error::other)? + "\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cores::Cores;
-
-    #[test]
-    fn con_menos_conexiones_que_activas_hablan_todas_y_cuenta_en_las_dos_series() {
-        let plan = Plan::usual().with_connections(&[2, 20]);
-        let machine = Machine::this_one(&Cores::split().unwrap());
-        let mut report = Report::new("2026-01-31 09:30".into(), machine, plan);
-        report.points.iter_mut().for_each(|point| point.runs.push(Run::default()));
-        let cases = |points: Vec<&Point>| -> Vec<(usize, usize)> {
-            points.iter().map(|point| (point.case.connections, point.case.active)).collect()
-        };
-        assert_eq!(cases(report.idle(Engine::Epoll).collect()), [(2, 2), (20, 10)]);
-        assert_eq!(cases(report.busy(Engine::Epoll).collect()), [(2, 2), (20, 20)]);
+    /// Lo mismo, en JSON legible.
+    pub(crate) fn json(&self) -> io::Result<String> {
+        Ok(serde_json::to_string_pretty(self)? + "\n")
     }
 }

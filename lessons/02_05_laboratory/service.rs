@@ -32,7 +32,7 @@ struct Client {
 }
 
 /// El servicio, sobre el motor `S`.
-pub struct Service<S> {
+pub(crate) struct Service<S> {
     selector: S,
     listener: TcpListener,
     watched_listener: File,
@@ -59,7 +59,11 @@ impl<S: Selector> Service<S> {
     ///
     /// # Errors
     /// El motor no admite vigilar el socket que escucha o la entrada estándar.
-    pub fn new(mut selector: S, listener: TcpListener, hindered: bool) -> io::Result<Service<S>> {
+    pub(crate) fn new(
+        mut selector: S,
+        listener: TcpListener,
+        hindered: bool,
+    ) -> io::Result<Service<S>> {
         listener.set_nonblocking(true)?;
         let watched_listener: File = Rc::new(listener.as_fd().try_clone_to_owned()?);
         let orders: File = Rc::new(io::stdin().as_fd().try_clone_to_owned()?);
@@ -86,7 +90,7 @@ impl<S: Selector> Service<S> {
     ///
     /// # Errors
     /// Los del propio motor. Los de un cliente se quedan en él.
-    pub fn run(mut self) -> io::Result<()> {
+    pub(crate) fn run(mut self) -> io::Result<()> {
         let mut ready = Vec::new();
         loop {
             self.selector.select(None, &mut ready)?;

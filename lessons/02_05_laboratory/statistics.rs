@@ -2,18 +2,18 @@
 
 /// Un valor repetido: su mediana y entre qué cuartiles se movió.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Spread {
+pub(crate) struct Spread {
     /// El del medio.
-    pub median: f64,
+    pub(crate) median: f64,
     /// La cuarta parte quedó por debajo.
-    pub low: f64,
+    pub(crate) low: f64,
     /// La cuarta parte quedó por encima.
-    pub high: f64,
+    pub(crate) high: f64,
 }
 
 impl Spread {
     /// De varias repeticiones; `None` si no hay ninguna.
-    pub fn of(values: impl IntoIterator<Item = f64>) -> Option<Spread> {
+    pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Option<Spread> {
         let mut values: Vec<f64> = values.into_iter().filter(|value| value.is_finite()).collect();
         values.sort_by(f64::total_cmp);
         Some(Spread {
@@ -23,10 +23,16 @@ impl Spread {
         })
     }
 
-    /// Si es menor que `other` sin que el ruido lo explique: los cuartiles no se tocan y la
-    /// diferencia pasa del 5 %.
-    pub fn clearly_below(&self, other: &Spread) -> bool {
-        self.high < other.low && self.median < other.median * 0.95
+    /// ` (3,98 µs a 4,02 µs)`: entre qué cuartiles se movió; nada si no se distinguen.
+    pub(crate) fn range(&self, read: fn(f64) -> String) -> String {
+        let (low, high) = (read(self.low), read(self.high));
+        if low == high { String::new() } else { format!(" ({low} a {high})") }
+    }
+
+    /// Si es menor que `other` sin que lo explique nada: los cuartiles no se tocan aunque los de uno
+    /// salgan `drift` veces mayores.
+    pub(crate) fn clearly_below(&self, other: &Spread, drift: f64) -> bool {
+        self.high * drift < other.low
     }
 }
 
@@ -40,17 +46,17 @@ fn quantile(sorted: &[f64], part: f64) -> Option<f64> {
 
 /// Una recta, `y = base + slope · x`.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Line {
+pub(crate) struct Line {
     /// El valor en el origen.
-    pub base: f64,
+    pub(crate) base: f64,
     /// Cuánto crece por cada unidad de `x`.
-    pub slope: f64,
+    pub(crate) slope: f64,
 }
 
 impl Line {
     /// La que mejor se ajusta a `points`, dando a cada uno el peso de su error relativo: sin eso,
     /// los valores grandes decidirían solos. Hacen falta dos `x` distintas.
-    pub fn fit(points: &[(f64, f64)]) -> Option<Line> {
+    pub(crate) fn fit(points: &[(f64, f64)]) -> Option<Line> {
         let weight = |y: f64| 1.0 / (y * y).max(f64::MIN_POSITIVE);
         let total: f64 = points.iter().map(|&(_, y)| weight(y)).sum();
         let mean_x = points.iter().map(|&(x, y)| weight(y) * x).sum::<f64>() / total;
@@ -65,8 +71,14 @@ impl Line {
     }
 
     /// El valor en `x`.
-    pub fn at(&self, x: f64) -> f64 {
+    fn at(&self, x: f64) -> f64 {
         self.base + self.slope * x
+    }
+
+    /// Si pasa cerca de todos los puntos, con un error de hasta la fracción `error`. Una recta que
+    /// no pasa por donde dice no describe nada.
+    pub(crate) fn fits(&self, points: &[(f64, f64)], error: f64) -> bool {
+        points.iter().all(|&(x, y)| (self.at(x) / y - 1.0).abs() <= error)
     }
 }
 
@@ -86,9 +98,10 @@ mod tests {
     #[test]
     fn una_diferencia_dentro_del_ruido_no_es_una_diferencia() {
         let of = |low, median, high| Spread { median, low, high };
-        assert!(of(9.0, 10.0, 11.0).clearly_below(&of(19.0, 20.0, 21.0)));
-        assert!(!of(9.0, 10.0, 20.0).clearly_below(&of(19.0, 20.0, 21.0)), "se tocan");
-        assert!(!of(10.0, 10.0, 10.0).clearly_below(&of(10.1, 10.1, 10.1)), "no llega al 5 %");
+        assert!(of(9.0, 10.0, 11.0).clearly_below(&of(19.0, 20.0, 21.0), 1.15));
+        assert!(!of(9.0, 10.0, 20.0).clearly_below(&of(19.0, 20.0, 21.0), 1.15), "se tocan");
+        assert!(!of(10.0, 10.0, 10.0).clearly_below(&of(11.4, 11.4, 11.4), 1.15), "no llega");
+        assert!(!of(1.0, 1.0, 1.0).clearly_below(&of(9.0, 9.0, 9.0), f64::INFINITY));
     }
 
     #[test]
@@ -98,6 +111,8 @@ mod tests {
         let line = Line::fit(&points).unwrap();
         assert!((line.base - 5.0).abs() < 1e-6 && (line.slope - 0.25).abs() < 1e-9);
         assert!((line.at(2000.0) - 505.0).abs() < 1e-6);
+        assert!(line.fits(&points, 0.01));
+        assert!(!line.fits(&[(10.0, 7.5), (1000.0, 400.0)], 0.3), "pasa lejos del segundo");
         assert_eq!(Line::fit(&[(10.0, 1.0), (10.0, 2.0)]), None);
         assert_eq!(Line::fit(&[]), None);
     }

@@ -1,6 +1,5 @@
 //! Lo que se mide: un servidor en su propio proceso, y lo que el núcleo cuenta de él.
 
-use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
@@ -10,6 +9,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::unistd::Pid;
+use procfs::ProcResult;
+use procfs::process::Process;
 
 use crate::clock;
 use crate::cores::Cores;
@@ -20,7 +21,7 @@ use crate::tally::Tally;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Un servidor en marcha. Al soltarlo, termina.
-pub struct Subject {
+pub(crate) struct Subject {
     child: Child,
     orders: Option<ChildStdin>,
     output: Option<BufReader<ChildStdout>>,
@@ -32,7 +33,7 @@ impl Subject {
     ///
     /// # Errors
     /// No arranca, o termina antes de escuchar.
-    pub fn engine(
+    pub(crate) fn engine(
         program: &Path,
         engine: Engine,
         hindered: bool,
@@ -41,7 +42,7 @@ impl Subject {
         let mut command = Command::new(program);
         command.args(["servidor", engine.name()]);
         if hindered {
-            command.arg("--estorbo");
+            command.args(["--estorbo", engine.name()]);
         }
         Subject::announcing(command, cores)
     }
@@ -50,7 +51,7 @@ impl Subject {
     ///
     /// # Errors
     /// No arranca, o termina antes de escuchar.
-    pub fn stranger(program: &Path, cores: &Cores) -> io::Result<Subject> {
+    pub(crate) fn stranger(program: &Path, cores: &Cores) -> io::Result<Subject> {
         let mut command = Command::new(program);
         // Lo que tenga que decir lo dice su código de salida.
         command.args(["--port", "0"]).stderr(Stdio::null());
@@ -63,7 +64,7 @@ impl Subject {
     ///
     /// # Errors
     /// No arranca, o termina antes de decirlo.
-    pub fn announcing(mut command: Command, cores: &Cores) -> io::Result<Subject> {
+    pub(crate) fn announcing(mut command: Command, cores: &Cores) -> io::Result<Subject> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = spawn(command, cores)?;
         let orders = child.stdin.take();
@@ -82,7 +83,7 @@ impl Subject {
     ///
     /// # Errors
     /// No arranca, o no escucha.
-    pub fn told(command: impl FnOnce(u16) -> Command, cores: &Cores) -> io::Result<Subject> {
+    pub(crate) fn told(command: impl FnOnce(u16) -> Command, cores: &Cores) -> io::Result<Subject> {
         let address = free_address()?;
         let mut command = command(address.port());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -100,7 +101,7 @@ impl Subject {
     }
 
     /// Dónde escucha.
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
@@ -113,7 +114,7 @@ impl Subject {
     ///
     /// # Errors
     /// Ya terminó.
-    pub fn cpu(&self) -> io::Result<Duration> {
+    pub(crate) fn cpu(&self) -> io::Result<Duration> {
         clock::of_process(self.pid())
     }
 
@@ -121,7 +122,7 @@ impl Subject {
     ///
     /// # Errors
     /// Terminó, o dice otra cosa.
-    pub fn tally(&mut self) -> io::Result<Option<Tally>> {
+    pub(crate) fn tally(&mut self) -> io::Result<Option<Tally>> {
         let (Some(orders), Some(output)) = (&mut self.orders, &mut self.output) else {
             return Ok(None);
         };
@@ -129,30 +130,26 @@ impl Subject {
         let asked = orders.write_all(b"cuenta\n").and_then(|()| output.read_line(&mut line));
         match line.parse() {
             Ok(tally) if asked.is_ok() => Ok(Some(tally)),
-            _ => Err(io::Error::other("terminó mientras se medía")),
+            _ => Err(ended(())),
         }
     }
 
     /// Memoria residente, en bytes. La cuenta el núcleo página a página: la de
     /// `/proc/PID/status` es aproximada (proc(5)), y aquí importan los bytes.
-    ///
-    /// # Errors
-    /// Ya terminó, o no es nuestro.
-    pub fn resident(&self) -> io::Result<u64> {
-        Ok(self.proc("smaps_rollup", "Rss:")? * 1024)
+    pub(crate) fn resident(&self) -> io::Result<u64> {
+        let pages = self.process().and_then(|process| process.smaps_rollup()).map_err(ended)?;
+        let maps = pages.memory_map_rollup.into_iter();
+        Ok(maps.filter_map(|map| map.extension.map.get("Rss").copied()).sum())
     }
 
     /// Hilos que tiene ahora.
-    ///
-    /// # Errors
-    /// Ya terminó.
-    pub fn threads(&self) -> io::Result<u64> {
-        self.proc("status", "Threads:")
+    pub(crate) fn threads(&self) -> io::Result<u64> {
+        let status = self.process().and_then(|process| process.status());
+        Ok(status.map_err(ended)?.threads)
     }
 
-    fn proc(&self, file: &str, field: &str) -> io::Result<u64> {
-        let text = fs::read_to_string(format!("/proc/{}/{file}", self.pid()))?;
-        number_after(&text, field).ok_or_else(|| io::ErrorKind::NotFound.into())
+    fn process(&self) -> ProcResult<Process> {
+        Process::new(self.pid().as_raw())
     }
 
     /// Un error que dice cómo terminó.
@@ -183,6 +180,11 @@ fn spawn(mut command: Command, cores: &Cores) -> io::Result<Child> {
     cores.as_server(|| command.spawn())?
 }
 
+/// El error de quien ya no está: ni responde, ni tiene nada en `/proc`.
+fn ended<T>(_: T) -> io::Error {
+    io::Error::other("terminó mientras se medía")
+}
+
 fn announced(output: &mut BufReader<ChildStdout>) -> Option<SocketAddr> {
     let mut line = String::new();
     output.read_line(&mut line).ok()?;
@@ -192,10 +194,6 @@ fn announced(output: &mut BufReader<ChildStdout>) -> Option<SocketAddr> {
 /// Un puerto que ahora mismo no usa nadie, para los programas que no aceptan el 0.
 fn free_address() -> io::Result<SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
-}
-
-fn number_after(text: &str, field: &str) -> Option<u64> {
-    text.lines().find_map(|line| line.strip_prefix(field)?.split_whitespace().next()?.parse().ok())
 }
 
 #[cfg(test)]
@@ -209,13 +207,5 @@ mod tests {
         command.args(["-c", "exit 3"]);
         let Err(error) = Subject::announcing(command, &cores) else { panic!("no escucha nadie") };
         assert_eq!(error.to_string(), "el servidor terminó con el código 3 antes de escuchar");
-    }
-
-    #[test]
-    fn de_proc_se_lee_el_campo_pedido() {
-        let status = "Name:\tlab\nVmRSS:\t    4412 kB\nThreads:\t7\n";
-        assert_eq!(number_after(status, "VmRSS:"), Some(4412));
-        assert_eq!(number_after(status, "Threads:"), Some(7));
-        assert_eq!(number_after(status, "VmSwap:"), None);
     }
 }

@@ -7,21 +7,21 @@ use nix::sys::resource::{UsageWho, getrusage};
 
 /// Lo que un motor lleva hecho desde que arrancó.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub(crate) struct Tally {
     /// Llamadas al sistema para esperar, leer, escribir, aceptar y registrar.
-    pub calls: u64,
+    pub(crate) calls: u64,
     /// Veces que una espera terminó.
-    pub wakeups: u64,
+    pub(crate) wakeups: u64,
     /// Clientes a los que no se pudo atender.
-    pub refused: u64,
+    pub(crate) refused: u64,
     /// Cambios de contexto, de todos sus hilos (getrusage(2)): los que pidió al dormirse y los
     /// que no pidió.
-    pub switches: u64,
+    pub(crate) switches: u64,
 }
 
 impl Tally {
     /// La cuenta, con los cambios de contexto de este proceso.
-    pub fn of_this_process(calls: u64, wakeups: u64, refused: u64) -> Tally {
+    pub(crate) fn of_this_process(calls: u64, wakeups: u64, refused: u64) -> Tally {
         let switches = getrusage(UsageWho::RUSAGE_SELF).map_or(0, |usage| {
             usage.voluntary_context_switches() + usage.involuntary_context_switches()
         });
@@ -29,7 +29,7 @@ impl Tally {
     }
 
     /// Lo hecho entre `before` y esta cuenta.
-    pub fn since(self, before: Tally) -> Tally {
+    pub(crate) fn since(self, before: Tally) -> Tally {
         Tally {
             calls: self.calls - before.calls,
             wakeups: self.wakeups - before.wakeups,

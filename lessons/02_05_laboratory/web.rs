@@ -1,11 +1,10 @@
 //! La web de la lección 02_04, medida por lo que es: al lado del suelo y de otros servidores.
 //!
-//! Todos responden lo mismo, en un solo hilo, a las mismas conexiones. Se miden por turnos, y el
-//! turno se invierte cada vez: lo que importa son los cocientes dentro de una misma ronda.
+//! Todos responden lo mismo, en un solo hilo, a las mismas conexiones. Se miden por turnos: lo que
+//! importa son los cocientes dentro de una misma ronda.
 
-pub mod floor;
+pub(crate) mod floor;
 mod load;
-pub mod report;
 
 use std::fs;
 use std::io;
@@ -13,64 +12,36 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use multiplexacion::cli::{self, Trouble};
+use multiplexacion::cli::Trouble;
 use multiplexacion::stop::Stop;
-use serde::{Deserialize, Serialize};
 
-use crate::commands::{COURSE, LESSON};
 use crate::cores::Cores;
-use crate::machine::{Machine, fitting, now};
-use crate::neighbours::Neighbours;
-use crate::programs::{installed, lesson, peers};
-use crate::report::progress::Bar;
+use crate::machine::{Machine, fitting};
+use crate::programs::{COURSE, LESSON, installed, lesson, peers};
 use crate::report::terminal::note;
+use crate::results::{Case, Kind, Report, Row, Values};
+use crate::rounds;
 use crate::subject::Subject;
 use load::{CONNECTIONS, Visitors};
 
 /// Veces que se repite cada medida si no se pide otra cosa.
-pub const ROUNDS: usize = 15;
+pub(crate) const ROUNDS: usize = 15;
 
 /// Cuánto dura cada turno.
 const TURN: Duration = Duration::from_millis(150);
 
 /// Peticiones que se envían juntas cuando van encadenadas.
-const DEPTH: usize = 16;
+pub(crate) const DEPTH: usize = 16;
 
 /// Conexiones calladas con las que se mide la memoria.
 const IDLE: usize = 4000;
 
 /// El que se compara con todos.
-const OURS: &str = "aplic_02_04";
+pub(crate) const OURS: &str = "aplic_02_04";
 
-/// Lo medido.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Outcome {
-    date: String,
-    machine: Machine,
-    /// Si se midió todo lo que se pidió.
-    pub complete: bool,
-    /// Lo que resta valor a las cifras, en frases.
-    #[serde(default)]
-    warnings: Vec<String>,
-    connections: usize,
-    depth: usize,
-    /// Conexiones calladas con las que se midió la memoria.
-    idle: usize,
-    servers: Vec<Server>,
-}
-
-/// Un servidor y lo que gastó.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Server {
-    name: String,
-    /// Procesador por petición, de una en una, en nanosegundos: una cifra por ronda.
-    plain_ns: Vec<f64>,
-    /// Lo mismo, encadenadas.
-    pipelined_ns: Vec<f64>,
-    /// Memoria residente por conexión callada.
-    bytes_per_connection: Option<f64>,
-    /// Por qué faltan cifras.
-    trouble: Option<String>,
+/// Conexiones calladas con las que se mide la memoria en `machine`.
+pub(crate) fn idle(machine: &Machine) -> usize {
+    fitting(IDLE, machine.descriptors)
 }
 
 /// Alguien a quien medir: su nombre y cómo se arranca.
@@ -84,111 +55,48 @@ type Start = dyn Fn(&Cores) -> io::Result<Subject>;
 /// Mide a todos los que haya, `rounds` veces.
 ///
 /// # Errors
-/// No se puede compilar la lección, o no arranca.
-pub fn measure(rounds: usize, cores: &Cores, stop: &Stop) -> Result<Outcome, Trouble> {
+/// No se puede compilar la lección.
+pub(crate) fn measure(rounds: usize, cores: &Cores, stop: &Stop) -> Result<Report, Trouble> {
     let contenders = contenders()?;
     let machine = Machine::this_one(cores);
-    let mut outcome = Outcome {
-        idle: fitting(IDLE, machine.descriptors),
-        date: now(),
-        machine,
-        complete: true,
-        warnings: Vec::new(),
-        connections: CONNECTIONS,
-        depth: DEPTH,
-        servers: contenders.iter().map(|contender| Server::named(contender.name)).collect(),
-    };
-    let neighbours = Neighbours::watch();
-    let bar = Bar::start();
-    for (contender, server) in contenders.iter().zip(&mut outcome.servers) {
-        if stop.is_requested() {
-            break;
-        }
-        bar.tell(0.0, &format!("memoria de {}", contender.name));
-        match memory(contender, outcome.idle, cores) {
-            Ok(bytes) => server.bytes_per_connection = Some(bytes),
-            Err(error) => server.trouble = Some(why(&error)),
-        }
-    }
-    let mut rivals = if stop.is_requested() {
-        Vec::new()
-    } else {
-        rivals(&contenders, &mut outcome.servers, cores)
-    };
-    for round in 0..rounds {
-        if stop.is_requested() {
-            outcome.complete = false;
-            break;
-        }
-        #[expect(clippy::cast_precision_loss)]
-        bar.tell(round as f64 / rounds as f64, &format!("ronda {} de {rounds}", round + 1));
-        for depth in [1, DEPTH] {
-            take_turns(&mut rivals, &mut outcome.servers, depth, round % 2 == 1);
-        }
-        rivals.retain(|rival| outcome.servers[rival.place].trouble.is_none());
-    }
-    bar.finish();
-    // Lo que gastó cada uno se suma a lo nuestro cuando termina: antes parecería de otros.
-    drop(rivals);
-    outcome.warn(neighbours.warnings());
-    Ok(outcome)
-}
-
-/// Un turno de cada uno, en un orden o en el contrario.
-fn take_turns(rivals: &mut [Rival], servers: &mut [Server], depth: usize, backwards: bool) {
-    let turns: Box<dyn Iterator<Item = &mut Rival>> =
-        if backwards { Box::new(rivals.iter_mut().rev()) } else { Box::new(rivals.iter_mut()) };
-    for rival in turns {
-        let server = &mut servers[rival.place];
-        match rival.cost(depth) {
-            Ok(ns) if depth == 1 => server.plain_ns.push(ns),
-            Ok(ns) => server.pipelined_ns.push(ns),
-            Err(error) => server.trouble = Some(why(&error)),
-        }
-    }
-}
-
-impl Outcome {
-    /// Si no se llegó a medir nada.
-    pub fn is_empty(&self) -> bool {
-        self.servers.iter().all(|server| server.plain_ns.is_empty())
-    }
-
-    /// Reúne lo que resta valor a las cifras: lo de la máquina, lo de los demás programas y lo que
-    /// pasó al medir.
-    fn warn(&mut self, others: Vec<String>) {
-        self.warnings = self.machine.warnings();
-        self.warnings.extend(others);
-        if self.idle < IDLE {
-            self.warnings.push(format!(
-                "Con {} descriptores, la memoria se mide con {} conexiones y no con {IDLE}: es menos \
-                 exacta.",
-                self.machine.descriptors, self.idle
-            ));
-        }
-        for server in &self.servers {
-            if let Some(trouble) = &server.trouble {
-                self.warnings.push(format!(
-                    "{}: {trouble}. Sus cifras faltan o son de menos rondas.",
-                    server.name
-                ));
+    let idle = idle(&machine);
+    let mut report = Report::new(Kind::Web, "cargo lab web", machine, rounds);
+    let case = |contender: &Contender| Case::new(contender.name, CONNECTIONS, CONNECTIONS);
+    report.rows = contenders.iter().map(|contender| Row::new(case(contender))).collect();
+    let mut rivals: Vec<Option<Rival>> = contenders.iter().map(|_| None).collect();
+    // Dos turnos y, la primera vez, su memoria y otros dos que no cuentan.
+    let turns = move |_: &Case| TURN * 5 / 2;
+    rounds::repeat(&mut report, stop, turns, move |place| {
+        let mut values = Values::new();
+        let rival = match &mut rivals[place] {
+            Some(rival) => rival,
+            none => {
+                values.push(("bytes_per_connection", memory(&contenders[place], idle, cores)?));
+                none.insert(Rival::start(&contenders[place], cores)?)
             }
-        }
-        if !self.complete {
-            self.warnings
-                .push("Se paró antes de acabar: hay menos rondas de las pedidas.".to_owned());
-        }
-    }
+        };
+        values.extend([("plain_ns", rival.cost(1)?), ("pipelined_ns", rival.cost(DEPTH)?)]);
+        Ok(values)
+    });
+    Ok(report)
 }
 
 /// Un servidor en marcha y sus visitantes.
 struct Rival {
-    place: usize,
     subject: Subject,
     visitors: Visitors,
 }
 
 impl Rival {
+    fn start(contender: &Contender, cores: &Cores) -> io::Result<Rival> {
+        let subject = (contender.start)(cores)?;
+        let mut visitors = Visitors::connect(subject.address(), CONNECTIONS)?;
+        // La primera vuelta, de cada manera, no cuenta.
+        visitors.ask(1, TURN)?;
+        visitors.ask(DEPTH, TURN)?;
+        Ok(Rival { subject, visitors })
+    }
+
     /// Un turno: procesador por petición, en nanosegundos.
     fn cost(&mut self, depth: usize) -> io::Result<f64> {
         let before = self.subject.cpu()?;
@@ -197,24 +105,6 @@ impl Rival {
         #[expect(clippy::cast_precision_loss)]
         Ok(used.as_secs_f64() * 1e9 / answered.max(1) as f64)
     }
-}
-
-fn rivals(contenders: &[Contender], servers: &mut [Server], cores: &Cores) -> Vec<Rival> {
-    let mut rivals = Vec::new();
-    for (place, contender) in contenders.iter().enumerate() {
-        let started = (contender.start)(cores).and_then(|subject| {
-            let mut visitors = Visitors::connect(subject.address(), CONNECTIONS)?;
-            // La primera vuelta, de cada manera, no cuenta.
-            visitors.ask(1, TURN)?;
-            visitors.ask(DEPTH, TURN)?;
-            Ok(Rival { place, subject, visitors })
-        });
-        match started {
-            Ok(rival) => rivals.push(rival),
-            Err(error) => servers[place].trouble = Some(why(&error)),
-        }
-    }
-    rivals
 }
 
 /// Memoria residente por conexión, con muchas que ya preguntaron y callan.
@@ -309,26 +199,6 @@ fn nginx(port: u16) -> io::Result<Command> {
     let mut command = Command::new(program);
     command.arg("-e").arg("/dev/null").arg("-c").arg(configuration);
     Ok(command)
-}
-
-impl Server {
-    fn named(name: &str) -> Server {
-        Server {
-            name: name.to_owned(),
-            plain_ns: Vec::new(),
-            pipelined_ns: Vec::new(),
-            bytes_per_connection: None,
-            trouble: None,
-        }
-    }
-}
-
-fn why(error: &io::Error) -> String {
-    if error.raw_os_error().is_none() && error.kind() == io::ErrorKind::Other {
-        error.to_string()
-    } else {
-        cli::reason(error)
-    }
 }
 
 #[cfg(test)]

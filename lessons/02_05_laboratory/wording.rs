@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 /// Espacio fino que no se parte, entre miles y ante las unidades.
-pub const THIN: char = '\u{202F}';
+pub(crate) const THIN: char = '\u{202F}';
 
 /// Un entero, con los miles separados a partir de cinco cifras: `1000`, `10 000`.
-pub fn count(number: u64) -> String {
+pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
     if digits.len() < 5 {
         return digits;
@@ -23,7 +23,7 @@ pub fn count(number: u64) -> String {
 
 /// Un número con tres cifras que importan, o cuatro si son enteras: `0,85`, `12,3`, `1250`,
 /// `151 000`.
-pub fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     if value < 0.0 {
         return format!("−{}", number(-value));
     }
@@ -46,12 +46,12 @@ fn significant(value: f64, digits: i32) -> f64 {
 
 /// Un número positivo sin decimales.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-pub fn whole(value: f64) -> String {
+pub(crate) fn whole(value: f64) -> String {
     count(value.round() as u64)
 }
 
 /// Una cantidad aproximada, con dos cifras que importan: `160` y no `162`, `2,3` y no `2,31`.
-pub fn about(value: f64) -> String {
+pub(crate) fn about(value: f64) -> String {
     if value < 1.0 {
         return number(value);
     }
@@ -64,7 +64,7 @@ pub fn about(value: f64) -> String {
 }
 
 /// Un tiempo dado en microsegundos: `8,5 µs`, `1,20 ms`.
-pub fn microseconds(value: f64) -> String {
+pub(crate) fn microseconds(value: f64) -> String {
     if value < 1000.0 {
         format!("{}{THIN}µs", number(value))
     } else if value < 1_000_000.0 {
@@ -75,12 +75,12 @@ pub fn microseconds(value: f64) -> String {
 }
 
 /// Un tiempo dado en nanosegundos, en la unidad que mejor se lea.
-pub fn nanoseconds(value: f64) -> String {
+pub(crate) fn nanoseconds(value: f64) -> String {
     if value < 1000.0 { format!("{}{THIN}ns", number(value)) } else { microseconds(value / 1000.0) }
 }
 
 /// Una cantidad de memoria dada en bytes.
-pub fn bytes(value: f64) -> String {
+pub(crate) fn bytes(value: f64) -> String {
     if value < 10_000.0 {
         format!("{}{THIN}B", whole(value))
     } else if value < 1024.0 * 1024.0 {
@@ -91,13 +91,13 @@ pub fn bytes(value: f64) -> String {
 }
 
 /// Una conexión, dos conexiones.
-pub fn connections(number: usize) -> String {
+pub(crate) fn connections(number: usize) -> String {
     let unit = if number == 1 { "conexión" } else { "conexiones" };
     format!("{} {unit}", count(number as u64))
 }
 
 /// Lo que falta: `40 s`, `2 min 5 s`.
-pub fn left(time: Duration) -> String {
+pub(crate) fn left(time: Duration) -> String {
     match (time.as_secs() / 60, time.as_secs() % 60) {
         (0, seconds) => format!("{seconds} s"),
         (minutes, seconds) => format!("{minutes} min {seconds} s"),
@@ -105,7 +105,7 @@ pub fn left(time: Duration) -> String {
 }
 
 /// `a, b y c`.
-pub fn list<T: ToString>(items: &[T]) -> String {
+pub(crate) fn list<T: ToString>(items: &[T]) -> String {
     let words: Vec<String> = items.iter().map(ToString::to_string).collect();
     match words.split_last() {
         None => String::new(),

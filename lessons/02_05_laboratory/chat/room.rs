@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use socket2::SockRef;
 
-use super::{Kind, SPEAKERS};
+use super::{SPEAKERS, Server};
 
 /// Mensajes en camino por cada uno que habla.
 const WINDOW: usize = 8;
@@ -35,7 +35,7 @@ pub(super) struct Room {
 
 impl Room {
     pub(super) fn enter(
-        kind: Kind,
+        server: Server,
         address: SocketAddr,
         clients: usize,
         speakers: usize,
@@ -47,23 +47,23 @@ impl Room {
             SockRef::from(&stream).set_linger(Some(Duration::ZERO))?;
             stream.set_nodelay(true)?;
             stream.set_read_timeout(Some(PATIENCE))?;
-            match kind {
-                Kind::Chat => introduce(&mut stream, &name(number))?,
-                Kind::Redis if number >= speakers => subscribe(&mut stream)?,
-                Kind::Redis => {}
+            match server {
+                Server::Chat => introduce(&mut stream, &name(number))?,
+                Server::Redis if number >= speakers => subscribe(&mut stream)?,
+                Server::Redis => {}
             }
             stream.set_nonblocking(true)?;
             epoll.add(&stream, EpollEvent::new(EpollFlags::EPOLLIN, number as u64))?;
             streams.push(stream);
         }
         let text = "x".repeat(TEXT);
-        let (message, delivery) = match kind {
-            Kind::Chat => {
+        let (message, delivery) = match server {
+            Server::Chat => {
                 // `#[a@127.0.0.1]>> ` y el texto: en total, TEXT bytes.
                 let decoration = "#[a@127.0.0.1]>> ".len();
                 (framed(&text[decoration..])?, 4 + TEXT)
             }
-            Kind::Redis => (
+            Server::Redis => (
                 format!("*3\r\n$7\r\nPUBLISH\r\n$1\r\nc\r\n${TEXT}\r\n{text}\r\n").into_bytes(),
                 format!("*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n${TEXT}\r\n{text}\r\n").len(),
             ),
@@ -74,7 +74,7 @@ impl Room {
             speakers,
             message,
             delivery,
-            speakers_listen: kind == Kind::Chat,
+            speakers_listen: server == Server::Chat,
             buffer: vec![0; 64 * 1024],
         };
         room.settle()?;
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn todo_lo_dicho_llega_a_todos_los_demás() {
-        let mut room = Room::enter(Kind::Chat, tiny_chat(4), 4, 2).unwrap();
+        let mut room = Room::enter(Server::Chat, tiny_chat(4), 4, 2).unwrap();
         room.talk(20, 3).unwrap();
         room.talk(20, 3).unwrap();
     }

@@ -8,7 +8,7 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use super::{Events, File, Ready, Selector, epoll};
 
 /// `EpollSelector` con EPOLLET, que el módulo de Python no ofrece.
-pub struct EdgeSelector {
+pub(crate) struct EdgeSelector {
     epoll: Epoll,
     calls: u64,
 }
@@ -18,7 +18,7 @@ impl EdgeSelector {
     ///
     /// # Errors
     /// Los de `epoll_create1(2)`: no quedan descriptores.
-    pub fn new() -> io::Result<EdgeSelector> {
+    pub(crate) fn new() -> io::Result<EdgeSelector> {
         Ok(EdgeSelector { epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?, calls: 1 })
     }
 }

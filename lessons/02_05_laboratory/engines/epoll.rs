@@ -12,7 +12,7 @@ use super::{Events, File, Ready, Selector};
 const BATCH: usize = 256;
 
 /// El `selectors.EpollSelector` de Python.
-pub struct EpollSelector {
+pub(crate) struct EpollSelector {
     epoll: Epoll,
     calls: u64,
 }
@@ -22,7 +22,7 @@ impl EpollSelector {
     ///
     /// # Errors
     /// Los de `epoll_create1(2)`: no quedan descriptores.
-    pub fn new() -> io::Result<EpollSelector> {
+    pub(crate) fn new() -> io::Result<EpollSelector> {
         Ok(EpollSelector { epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?, calls: 1 })
     }
 }

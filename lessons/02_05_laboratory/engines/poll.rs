@@ -11,7 +11,7 @@ use super::{Events, File, Key, Keys, Ready, Selector};
 
 /// El `selectors.PollSelector` de Python.
 #[derive(Default)]
-pub struct PollSelector {
+pub(crate) struct PollSelector {
     keys: Keys,
     calls: u64,
 }

@@ -14,11 +14,11 @@ use super::{Events, File, Keys, Ready, Selector, index};
 ///
 /// No es un límite del núcleo: es el tamaño del tipo `fd_set` con el que se compiló la biblioteca
 /// de C, y por eso no se puede subir (select(2)).
-pub const FD_SETSIZE: usize = nix::sys::select::FD_SETSIZE;
+pub(crate) const FD_SETSIZE: usize = nix::sys::select::FD_SETSIZE;
 
 /// El `selectors.SelectSelector` de Python.
 #[derive(Default)]
-pub struct SelectSelector {
+pub(crate) struct SelectSelector {
     keys: Keys,
     calls: u64,
 }

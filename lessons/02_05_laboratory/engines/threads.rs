@@ -78,7 +78,7 @@ impl Counters {
 ///
 /// # Errors
 /// No se puede crear el hilo del servidor, o se cerró la salida.
-pub fn serve(listener: TcpListener) -> io::Result<()> {
+pub(crate) fn serve(listener: TcpListener) -> io::Result<()> {
     let counters = Arc::new(Counters::default());
     let (theirs, refusals) = (Arc::clone(&counters), Arc::clone(&counters));
     let mut server =

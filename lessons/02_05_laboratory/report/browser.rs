@@ -9,7 +9,7 @@ const OPENERS: [&str; 2] = ["xdg-open", "wslview"];
 
 /// La abre si alguien está mirando la terminal y hay un escritorio. Si no se puede, no importa:
 /// su dirección ya está dicha.
-pub fn open(page: &Path) {
+pub(crate) fn open(page: &Path) {
     let desktop = ["DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME"];
     if !io::stdout().is_terminal() || desktop.iter().all(|name| std::env::var_os(name).is_none()) {
         return;

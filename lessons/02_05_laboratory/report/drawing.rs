@@ -26,18 +26,18 @@ const GRID: RGBColor = RGBColor(1, 2, 4);
 const PAPER: RGBColor = RGBColor(1, 2, 5);
 
 /// Un dibujo terminado.
-pub struct Drawing {
+pub(crate) struct Drawing {
     /// Cómo se llama, sin extensión.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Qué se ve, en una frase: también la oye quien no la ve.
-    pub title: String,
+    pub(crate) title: String,
     /// Un elemento `<svg>` que se puede poner en una página.
-    pub svg: String,
+    pub(crate) svg: String,
 }
 
 /// Con qué se dibuja: un color y una marca.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pen {
+pub(crate) enum Pen {
     /// Cuadrados bermellón.
     Vermilion,
     /// Triángulos ocres.
@@ -132,44 +132,45 @@ type Shape<DB> = DynElement<'static, DB, (i32, i32)>;
 
 /// Un punto de una línea: dónde, cuánto, y si la cifra es solo un tope.
 #[derive(Clone, Copy, Debug)]
-pub struct Dot {
+pub(crate) struct Dot {
     /// Dónde, en el eje horizontal.
-    pub at: f64,
+    pub(crate) at: f64,
     /// Cuánto.
-    pub spread: Spread,
+    pub(crate) spread: Spread,
     /// Si lo de verdad es más, o menos: la cifra la puso el generador.
-    pub bound: bool,
+    pub(crate) bound: bool,
 }
 
 /// Una línea, con su nombre.
-pub struct Line {
+pub(crate) struct Line {
     /// Cómo se llama.
-    pub name: &'static str,
+    pub(crate) name: String,
     /// Con qué se dibuja.
-    pub pen: Pen,
+    pub(crate) pen: Pen,
     /// Sus puntos, de izquierda a derecha.
-    pub dots: Vec<Dot>,
+    pub(crate) dots: Vec<Dot>,
 }
 
 /// Una gráfica de líneas, con los dos ejes logarítmicos.
-pub struct Lines {
+pub(crate) struct Lines {
     /// Cómo se llama, sin extensión.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Qué se ve.
-    pub title: String,
+    pub(crate) title: String,
     /// Lo que dice el eje horizontal, y en qué se cuenta: «conexiones».
-    pub across: (&'static str, &'static str),
+    pub(crate) across: (&'static str, &'static str),
     /// Lo que dice el vertical.
-    pub up: &'static str,
+    pub(crate) up: &'static str,
     /// Cómo se lee una cifra del vertical.
-    pub read: fn(f64) -> String,
+    pub(crate) read: fn(f64) -> String,
     /// Las líneas, en el orden de la leyenda.
-    pub lines: Vec<Line>,
+    #[expect(clippy::struct_field_names)]
+    pub(crate) lines: Vec<Line>,
 }
 
 impl Lines {
     /// El dibujo.
-    pub fn drawing(&self) -> Drawing {
+    pub(crate) fn drawing(&self) -> Drawing {
         let mut svg = String::new();
         // Sobre un texto no hay nada que pueda fallar al dibujar.
         if self.draw(&mut svg).is_err() {
@@ -253,25 +254,26 @@ impl Lines {
 }
 
 /// Una barra, con su nombre.
-pub struct Bar {
+pub(crate) struct Bar {
     /// Cómo se llama.
-    pub name: String,
+    pub(crate) name: String,
     /// Con qué se dibuja.
-    pub pen: Pen,
+    pub(crate) pen: Pen,
     /// Cuánto.
-    pub spread: Spread,
+    pub(crate) spread: Spread,
 }
 
 /// Barras tumbadas, desde cero: la escala es lineal, y el doble de larga es el doble.
-pub struct Bars {
+pub(crate) struct Bars {
     /// Cómo se llama, sin extensión.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Qué se ve.
-    pub title: String,
+    pub(crate) title: String,
     /// Cómo se lee una cifra.
-    pub read: fn(f64) -> String,
+    pub(crate) read: fn(f64) -> String,
     /// Las barras, de arriba abajo.
-    pub bars: Vec<Bar>,
+    #[expect(clippy::struct_field_names)]
+    pub(crate) bars: Vec<Bar>,
 }
 
 /// Alto de cada barra, con su hueco.
@@ -283,7 +285,7 @@ const LONGEST: f64 = 500.0;
 
 impl Bars {
     /// El dibujo.
-    pub fn drawing(&self) -> Drawing {
+    pub(crate) fn drawing(&self) -> Drawing {
         let height = 12 + ROW.unsigned_abs() * u32::try_from(self.bars.len()).unwrap_or(1);
         let mut svg = String::new();
         // Sobre un texto no hay nada que pueda fallar al dibujar.
@@ -388,7 +390,7 @@ fn style() -> String {
 }
 
 /// Deja un texto listo para ir dentro de HTML.
-pub fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
@@ -504,7 +506,7 @@ mod tests {
     fn ningún_color_queda_fijo_y_el_título_no_rompe_la_página() {
         let spread = Spread { median: 20.0, low: 10.0, high: 30.0 };
         let lines = Pen::ALL.map(|pen| Line {
-            name: "línea",
+            name: "línea".into(),
             pen,
             dots: [(1.0, false), (10.0, true)].map(|(at, bound)| Dot { at, spread, bound }).into(),
         });

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Un archivo que se podrá escribir cuando haya qué.
 #[derive(Debug)]
-pub struct Saving {
+pub(crate) struct Saving {
     path: PathBuf,
     /// Dónde se escribe mientras no está entero. Sin él, se escribe directamente: lo que no es un
     /// archivo corriente, como `/dev/stdout`, no se puede cambiar por otro.
@@ -18,7 +18,7 @@ impl Saving {
     ///
     /// # Errors
     /// Los de abrirlo o crearlo.
-    pub fn prepare(path: &Path) -> io::Result<Saving> {
+    pub(crate) fn prepare(path: &Path) -> io::Result<Saving> {
         let existing = match fs::metadata(path) {
             Ok(found) if found.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
             Ok(found) if !found.is_file() => {
@@ -47,7 +47,7 @@ impl Saving {
     }
 
     /// Dónde quedará.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
@@ -55,7 +55,7 @@ impl Saving {
     ///
     /// # Errors
     /// No cabe, o ya no se puede escribir ahí. Lo que hubiera antes sigue como estaba.
-    pub fn save(&self, content: &str) -> io::Result<()> {
+    pub(crate) fn save(&self, content: &str) -> io::Result<()> {
         let Some(draft) = &self.draft else { return fs::write(&self.path, content) };
         let saved = fs::write(draft, content).and_then(|()| fs::rename(draft, &self.path));
         if saved.is_err() {

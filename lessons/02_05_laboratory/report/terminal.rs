@@ -7,9 +7,11 @@ use std::sync::OnceLock;
 
 use multiplexacion::cli;
 
-use crate::results::{MANY, Measure, Point, Report};
-use crate::verdict::{Answer, Verdict, verdicts};
-use crate::wording::{bytes, count, microseconds, nanoseconds, number};
+use super::look::{Look, View};
+use crate::results::{Figure, Report, Row};
+use crate::verdict::{Verdict, verdicts};
+use crate::warnings::warnings;
+use crate::wording::{count, number};
 
 /// Casillas de la barra más larga.
 const BAR: f64 = 28.0;
@@ -21,96 +23,93 @@ const COLUMN: usize = 11;
 const WIDTH: usize = 80;
 
 /// Escribe una línea, o varias.
-pub fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     // Si ya nadie lee (`| head -1`), no queda a quién decírselo.
     let _ = cli::say(text);
 }
 
 /// Una observación, por la salida de errores: no es parte del informe.
-pub fn note(text: &str) {
+pub(crate) fn note(text: &str) {
     cli::complain(text);
 }
 
-/// El informe entero.
-pub fn show(report: &Report) {
-    say(&text(report));
-}
-
 /// El informe entero, como texto.
-pub fn text(report: &Report) -> String {
-    let mut parts = vec![head(report), bars(report)];
-    parts.extend(tables(report));
-    parts.push(format!("{}\n\n{}", rule("Veredictos"), answers(report)));
-    if !report.warnings.is_empty() {
-        parts.push(format!("{}\n\n{}", rule("Avisos"), listed(&report.warnings)));
+pub(crate) fn text(report: &Report) -> String {
+    let mut parts =
+        vec![head(report), wrap(&report.look().reading, 0), bars(report), tables(report)];
+    let answers = answers(report);
+    if !answers.is_empty() {
+        parts.push(format!("{}\n\n{answers}", rule("Veredictos")));
+    }
+    if !warnings(report).is_empty() {
+        parts.push(format!("{}\n\n{}", rule("Avisos"), remarks(report)));
     }
     parts.retain(|part| !part.is_empty());
     parts.join("\n\n")
 }
 
-/// Los avisos, uno tras otro; vacío si no hay.
-pub fn warnings(warnings: &[String]) -> String {
-    if warnings.is_empty() { String::new() } else { format!("\nAvisos:\n{}\n", listed(warnings)) }
-}
-
 /// Los avisos de un experimento, o que no hubo ninguno.
-pub fn remarks(report: &Report) -> String {
-    match report.warnings.as_slice() {
-        [] => "Ninguno: nada que avisar.".to_owned(),
-        some => listed(some),
-    }
-}
-
-fn listed(warnings: &[String]) -> String {
+pub(crate) fn remarks(report: &Report) -> String {
+    let warnings = warnings(report);
     let lines: Vec<String> =
         warnings.iter().map(|warning| wrap(&format!("· {warning}"), 2)).collect();
-    lines.join("\n")
-}
-
-/// Lo que se añade a la primera línea de lo que no está entero.
-pub fn partial(complete: bool) -> String {
-    if complete { String::new() } else { bold(" · INFORME A MEDIAS") }
+    if lines.is_empty() { "Ninguno: nada que avisar.".to_owned() } else { lines.join("\n") }
 }
 
 /// Cuándo, cómo y dónde se midió.
-pub fn head(report: &Report) -> String {
+pub(crate) fn head(report: &Report) -> String {
     let machine = &report.machine;
+    let partial = if report.complete { String::new() } else { bold(" · INFORME A MEDIAS") };
     format!(
-        "{}{}\n{} · {} · {} MiB\nLinux {} · {} descriptores por proceso",
-        bold(&format!("{} · {} UTC", report.plan.order, report.date)),
-        partial(report.complete),
+        "{}{partial}\n{} · {} MiB · Linux {}\n{}\n{} descriptores por proceso",
+        bold(&format!("{} · {} UTC", report.order, report.date)),
         machine.processor,
-        machine.processors(),
         count(machine.memory_mib),
         machine.kernel,
+        machine.processors(),
         count(machine.descriptors)
     )
 }
 
-/// El costo por mensaje, en barras: lo que crece, se ve crecer.
-pub fn bars(report: &Report) -> String {
-    let cost: Measure = |run| run.cpu_ns;
-    let points: Vec<&Point> =
-        report.engines().into_iter().flat_map(|engine| report.idle(engine)).collect();
-    let most = points.iter().filter_map(|point| point.median(cost)).fold(0.0, f64::max);
-    let mut lines = vec![rule(&format!(
-        "Procesador por mensaje, con {} activas y las demás ociosas",
-        report.plan.active
-    ))];
-    let mut last = None;
-    for point in points {
-        let Some(spread) = point.spread(cost) else { continue };
-        let engine = point.case.engine;
-        if last.replace(engine) != Some(engine) {
+/// Las vistas que se leen mejor en barras: lo que crece, se ve crecer.
+pub(crate) fn bars(report: &Report) -> String {
+    let look = report.look();
+    let views = look.views.iter().filter(|view| view.bars);
+    let views: Vec<String> = views.map(|view| bars_of(report, &look, view)).collect();
+    views.join("\n\n")
+}
+
+fn bars_of(report: &Report, look: &Look, view: &View) -> String {
+    let names = report.names();
+    let width = names.iter().map(|who| who.len()).max().unwrap_or(0).max(7);
+    let rows = || names.iter().map(|who| view.rows(report, who).collect::<Vec<&Row>>());
+    let figures = || rows().flatten().filter_map(|row| report.figure(row, view.measure));
+    let most = figures().map(|figure| figure.spread.median).fold(0.0, f64::max);
+    let several = rows().any(|rows| rows.len() > 1);
+    let mut lines = vec![rule(&view.title)];
+    for (place, rows) in rows().enumerate() {
+        if several || place == 0 {
             lines.push(String::new());
         }
-        lines.push(format!(
-            "{engine:7} {:>7}  {} {} {}",
-            count(point.case.connections as u64),
-            bar(spread.median / most),
-            nanoseconds(spread.median),
-            dim(&format!("({} a {})", nanoseconds(spread.low), nanoseconds(spread.high)))
-        ));
+        for row in rows {
+            let Some(figure) = report.figure(row, view.measure) else { continue };
+            let size = if several {
+                format!(" {:>7}", count(row.case.connections as u64))
+            } else {
+                String::new()
+            };
+            let ratio = report.ratio(row, view.measure).filter(|_| look.ratios);
+            let beside = match ratio {
+                Some(ratio) => format!(" · × {}{}", number(ratio.median), ratio.range(number)),
+                None => figure.range(),
+            };
+            lines.push(format!(
+                "{:width$}{size}  {} {figure}{}",
+                row.case.who,
+                bar(figure.spread.median / most),
+                dim(&beside)
+            ));
+        }
     }
     lines.join("\n")
 }
@@ -123,126 +122,66 @@ fn bar(part: f64) -> String {
     format!("{}{rest}", "█".repeat(eighths / 8))
 }
 
-/// Las demás medidas, una tabla para cada una. Las que no tienen filas quedan vacías.
-pub fn tables(report: &Report) -> Vec<String> {
-    let active = report.plan.active;
-    let few = format!("con {active} activas");
-    vec![
-        table(
-            report,
-            &format!("Espera p99 a {} mensajes por segundo, {few}", report.plan.rate),
-            Kind::Idle,
-            |point| {
-                let wait = microseconds(point.median(|run| run.p99_us)?);
-                Some(if point.generator_late() { format!("≤{wait}") } else { wait })
-            },
-        ),
-        table(report, "Mensajes por segundo, con todas activas", Kind::Busy, |point| {
-            let rate = number(point.median(|run| run.messages_per_second)?);
-            Some(if point.generator_full() { format!("≥{rate}") } else { rate })
-        }),
-        table(report, "Procesador por mensaje, con todas activas", Kind::Busy, |point| {
-            Some(nanoseconds(point.median(|run| run.cpu_ns)?))
-        }),
-        table(report, &format!("Llamadas al sistema por mensaje, {few}"), Kind::Idle, |point| {
-            Some(number(point.median(|run| run.count(|counts| counts.calls))?))
-        }),
-        table(report, &format!("Cambios de contexto por mensaje, {few}"), Kind::Idle, |point| {
-            Some(number(point.median(|run| run.count(|counts| counts.switches))?))
-        }),
-        table(report, "Memoria residente por conexión", Kind::Idle, |point| {
-            let enough = point.case.connections >= MANY;
-            enough.then(|| point.median(|run| run.bytes_per_connection).map(bytes))?
-        }),
-        table(report, "Hilos", Kind::Idle, |point| {
-            Some(count(point.runs.iter().map(|run| run.threads).max()?))
-        }),
-    ]
+/// Las demás vistas, una tabla cada una. Las que no tienen filas no están.
+pub(crate) fn tables(report: &Report) -> String {
+    let look = report.look();
+    let views = look.views.iter().filter(|view| !view.bars);
+    let views: Vec<String> = views.filter_map(|view| table(report, &look, view)).collect();
+    views.join("\n\n")
 }
 
-/// Qué casos van en una tabla.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Idle,
-    Busy,
+/// Una fila por número de conexiones y una columna por servidor.
+fn table(report: &Report, look: &Look, view: &View) -> Option<String> {
+    let names = report.names();
+    let width = names.iter().map(|who| who.len() + 2).max()?.max(COLUMN);
+    let mut sizes: Vec<usize> = names
+        .iter()
+        .flat_map(|who| view.rows(report, who).map(|row| row.case.connections))
+        .collect();
+    sizes.sort_unstable();
+    sizes.dedup();
+    let rows: Vec<String> = sizes
+        .into_iter()
+        .filter_map(|size| {
+            let cells = names.iter().map(|who| {
+                let row = view.rows(report, who).find(|row| row.case.connections == size)?;
+                report.figure(row, view.measure)
+            });
+            let cells: Vec<Option<Figure>> = cells.collect();
+            let told =
+                cells.iter().map(|cell| cell.map_or("—".to_owned(), |cell| cell.to_string()));
+            let line = columns(&count(size as u64), told, width);
+            cells.iter().any(Option::is_some).then_some(line)
+        })
+        .collect();
+    let names = columns(look.across.1, names.iter().map(ToString::to_string), width);
+    let table = || format!("{}\n\n{}\n{}", rule(&view.title), dim(&names), rows.join("\n"));
+    (!rows.is_empty()).then(table)
 }
 
-/// Una fila por número de conexiones y una columna por motor.
-fn table(
-    report: &Report,
-    title: &str,
-    kind: Kind,
-    cell: impl Fn(&Point) -> Option<String>,
-) -> String {
-    let engines = report.engines();
-    let sizes = match kind {
-        Kind::Idle => &report.plan.idle,
-        Kind::Busy => &report.plan.busy,
-    };
-    let mut lines = vec![rule(title), String::new()];
-    let names = engines.iter().map(|engine| engine.name().to_owned());
-    lines.push(dim(&columns("conexiones", names)));
-    let mut rows = 0;
-    for &size in sizes {
-        let cells: Vec<Option<String>> = engines
-            .iter()
-            .map(|&engine| {
-                let mut points: Box<dyn Iterator<Item = &Point>> = match kind {
-                    Kind::Idle => Box::new(report.idle(engine)),
-                    Kind::Busy => Box::new(report.busy(engine)),
-                };
-                cell(points.find(|point| point.case.connections == size)?)
-            })
-            .collect();
-        if cells.iter().all(Option::is_none) {
-            continue;
-        }
-        rows += 1;
-        let cells = cells.into_iter().map(|cell| cell.unwrap_or_else(|| "—".into()));
-        lines.push(columns(&count(size as u64), cells));
-    }
-    if rows == 0 { String::new() } else { lines.join("\n") }
-}
-
-fn columns(first: &str, rest: impl Iterator<Item = String>) -> String {
+fn columns(first: &str, rest: impl Iterator<Item = String>, width: usize) -> String {
     rest.fold(format!("{first:>10}"), |mut line, cell| {
-        let _ = write!(line, "{cell:>COLUMN$}");
+        let _ = write!(line, "{cell:>width$}");
         line
     })
 }
 
 /// Los veredictos.
-pub fn answers(report: &Report) -> String {
-    let verdicts: Vec<String> = verdicts(report).iter().map(answer).collect();
-    verdicts.join("\n\n")
-}
-
-fn answer(verdict: &Verdict) -> String {
-    let because = if verdict.because.is_empty() {
-        "Falta medirlo.".to_owned()
-    } else {
-        verdict.because.clone()
+pub(crate) fn answers(report: &Report) -> String {
+    let answer = |verdict: &Verdict| {
+        format!(
+            "{}\n{}\n{}",
+            bold(verdict.question),
+            wrap(&format!("  «{}»: {}", verdict.claim, verdict.told()), 2),
+            wrap(&format!("  {}", verdict.because), 2)
+        )
     };
-    format!(
-        "{}\n{}\n{}",
-        bold(verdict.question),
-        wrap(&format!("  «{}»: {}", verdict.claim, word(verdict.answer)), 2),
-        wrap(&format!("  {because}"), 2)
-    )
-}
-
-/// Una respuesta, en una palabra o dos.
-pub fn word(answer: Answer) -> &'static str {
-    match answer {
-        Answer::Holds => "sí, en esta máquina",
-        Answer::Fails => "no, en esta máquina",
-        Answer::Depends => "según el caso",
-        Answer::Unknown => "estos datos no lo dicen",
-    }
+    let answers: Vec<String> = verdicts(report).iter().map(answer).collect();
+    answers.join("\n\n")
 }
 
 /// Parte un párrafo en líneas de hasta 80 columnas, con sangría desde la segunda.
-pub fn wrap(text: &str, indent: usize) -> String {
+pub(crate) fn wrap(text: &str, indent: usize) -> String {
     let mut lines = Vec::new();
     let lead: String = text.chars().take_while(|letter| *letter == ' ').collect();
     let mut line = lead;
@@ -285,23 +224,22 @@ fn dim(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engines::Engine;
-    use crate::made_up::{made_up, usual_cost, usual_memory};
+    use crate::made_up::{chat, usual, web};
 
     #[test]
     fn el_informe_entero() {
-        let mut report = made_up(usual_cost, usual_memory);
-        report.warnings.push("Un aviso, con lo que significa para las cifras.".into());
+        let mut report = usual();
+        report.neighbours.processors = 0.8;
         insta::assert_snapshot!("informe", text(&report));
     }
 
     #[test]
-    fn un_motor_que_no_pudo_con_un_caso_deja_su_casilla_vacía() {
-        let mut report = made_up(usual_cost, usual_memory);
-        for point in &mut report.points {
-            if point.case.engine == Engine::Threads && point.case.connections == 10_000 {
-                point.runs.clear();
-                point.trouble = Some("atendió a 4000 de 10000 conexiones".into());
+    fn quien_no_pudo_con_un_caso_deja_su_casilla_vacía() {
+        let mut report = usual();
+        for row in &mut report.rows {
+            if row.case.who == "hilos" && row.case.connections == 10_000 {
+                row.values.clear();
+                row.trouble = Some("atendió a 4000 de 10000 conexiones".into());
             }
         }
         let text = text(&report);
@@ -309,6 +247,28 @@ mod tests {
         assert!(row.is_some_and(|row| row.contains('—')), "{row:?}");
         let words: Vec<&str> = text.split_whitespace().collect();
         assert!(words.join(" ").contains("atendió a 4000 de 10000"), "{text}");
+    }
+
+    #[test]
+    fn la_web_y_el_chat_se_leen_igual_y_caben_en_la_terminal() {
+        let (web, chat) = (text(&web()), text(&chat()));
+        assert!(web.contains("8,00\u{202F}µs · × 0,50"), "{web}");
+        assert!(web.contains("4,00\u{202F}µs (3,98\u{202F}µs a 4,02\u{202F}µs)"), "{web}");
+        assert!(chat.contains("redis            10  "), "{chat}");
+        assert!(chat.contains("aplic_02_03        redis"), "{chat}");
+        for line in web.lines().chain(chat.lines()) {
+            assert!(line.chars().count() <= WIDTH, "{line}");
+        }
+    }
+
+    #[test]
+    fn un_informe_guardado_se_lee_igual() {
+        let path = std::env::temp_dir().join(format!("laboratorio-{}.json", std::process::id()));
+        for report in [usual(), web(), chat()] {
+            std::fs::write(&path, report.json().unwrap()).unwrap();
+            assert_eq!(text(&Report::read(&path).unwrap()), text(&report));
+        }
+        std::fs::remove_file(&path).unwrap();
     }
 
     #[test]

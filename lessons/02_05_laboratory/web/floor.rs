@@ -26,7 +26,7 @@ const LISTENER: u64 = u64::MAX;
 ///
 /// # Errors
 /// Los del propio epoll, o los que impiden seguir aceptando.
-pub fn serve(listener: &TcpListener) -> io::Result<()> {
+pub(crate) fn serve(listener: &TcpListener) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
     epoll.add(listener, EpollEvent::new(EpollFlags::EPOLLIN, LISTENER))?;
