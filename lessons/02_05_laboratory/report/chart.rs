@@ -31,16 +31,16 @@ fn chart(report: &Report, look: &Look, view: &View) -> Option<Drawing> {
     let only = sizes.next()?;
     if sizes.all(|size| (size - only).abs() < 1.0) {
         let bar = |line: Line| Bar { name: line.name, pen: line.pen, spread: line.dots[0].spread };
-        let bars = lines.into_iter().map(bar).collect();
-        return Some(Bars { name, title, read, bars }.drawing());
+        let all = lines.into_iter().map(bar).collect();
+        return Some(Bars { name, title, read, all }.drawing());
     }
     let lines = lines.into_iter().map(|mut line| {
         // En una escala logarítmica el cero no existe.
         line.dots.retain(|dot| dot.spread.low > 0.0);
         line
     });
-    let lines = lines.filter(|line| !line.dots.is_empty()).collect();
-    Some(Lines { name, title, across: look.across, up: view.measure.name, read, lines }.drawing())
+    let all = lines.filter(|line| !line.dots.is_empty()).collect();
+    Some(Lines { name, title, across: look.across, up: view.measure.name, read, all }.drawing())
 }
 
 /// El color de cada uno, siempre el mismo: el de la lección, azul.
