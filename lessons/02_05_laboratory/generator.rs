@@ -51,8 +51,31 @@ pub(crate) struct Crowd {
     /// Índices de los que hablan, repartidos entre todos.
     active: Vec<usize>,
     epoll: Epoll,
-    message: [u8; MESSAGE],
+    talk: Talk,
     scratch: Vec<u8>,
+}
+
+/// Lo que se dice y lo que se espera oír.
+#[derive(Clone)]
+pub(crate) struct Talk {
+    /// Lo que se envía de una vez.
+    pub(crate) said: Vec<u8>,
+    /// Bytes de cada respuesta.
+    pub(crate) answer: usize,
+    /// Cómo acaba una respuesta buena.
+    pub(crate) ending: Vec<u8>,
+    /// Si se pregunta sin dormir. A quien duerme hay que despertarlo, y en la misma máquina eso lo paga
+    /// el proceso que le escribe: más cuanto más lento sea, que lo encuentra dormido más veces. No es
+    /// un gasto suyo: con el cliente en otra máquina no lo tendría.
+    pub(crate) awake: bool,
+}
+
+impl Talk {
+    /// La de un eco: vuelve lo mismo.
+    fn echo() -> Talk {
+        let said: Vec<u8> = (b'a'..=b'z').cycle().take(MESSAGE).collect();
+        Talk { answer: said.len(), ending: said.clone(), said, awake: false }
+    }
 }
 
 struct Client {
@@ -124,7 +147,7 @@ pub(crate) struct Paced {
 }
 
 impl Crowd {
-    /// Conecta `connections` clientes, de los que hablarán `active`, y comprueba con un mensaje
+    /// Conecta a un eco `connections` clientes, de los que hablarán `active`, y comprueba con un mensaje
     /// que cada uno está atendido.
     ///
     /// # Errors
@@ -134,20 +157,31 @@ impl Crowd {
         connections: usize,
         active: usize,
     ) -> Result<Crowd, Lost> {
-        let mut message = [0; MESSAGE];
-        for (place, byte) in message.iter_mut().enumerate() {
-            *byte = b'a' + u8::try_from(place % 26).unwrap_or(0);
-        }
+        Crowd::talking(Talk::echo(), address, connections, active)
+    }
+
+    /// Lo mismo, con cualquier servidor.
+    pub(crate) fn talking(
+        talk: Talk,
+        address: SocketAddr,
+        connections: usize,
+        active: usize,
+    ) -> Result<Crowd, Lost> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(exhausted)?;
         let active = spread(connections, active);
-        let scratch = vec![0; 16 * 1024];
-        let mut crowd = Crowd { clients: Vec::new(), active, epoll, message, scratch };
+        let scratch = vec![0; 64 * 1024];
+        let mut crowd = Crowd { clients: Vec::new(), active, epoll, talk, scratch };
         let served = crowd.fill(address, connections)?;
         if served < connections {
             return Err(Lost::Served(served, connections));
         }
         crowd.watch_the_active()?;
         Ok(crowd)
+    }
+
+    /// Cambia de conversación, cuando no queda nada por responder.
+    pub(crate) fn change(&mut self, talk: Talk) {
+        self.talk = talk;
     }
 
     /// Conecta de [`STRIDE`] en [`STRIDE`], hasta `connections` o hasta que alguien no sea
@@ -178,11 +212,12 @@ impl Crowd {
         let newcomers = &self.clients[first..];
         for client in newcomers {
             // Si ya lo cortaron, se verá al leer.
-            let _ = (&client.stream).write_all(&self.message);
+            let _ = (&client.stream).write_all(&self.talk.said);
         }
         let answers = newcomers.iter().take_while(|client| {
-            let mut answer = [0; MESSAGE];
-            (&client.stream).read_exact(&mut answer).is_ok() && answer == self.message
+            let mut answer = vec![0; self.talk.answer];
+            let whole = (&client.stream).read_exact(&mut answer).is_ok();
+            whole && answer.ends_with(&self.talk.ending)
         });
         answers.count()
     }
@@ -210,7 +245,7 @@ impl Crowd {
         let mut messages = 0;
         let mut open = self.active.len();
         for place in 0..open {
-            self.clients[self.active[place]].send(&self.message)?;
+            self.clients[self.active[place]].send(&self.talk.said)?;
         }
         while open > 0 {
             let ready = self.wait(&mut events, PATIENCE)?;
@@ -220,14 +255,14 @@ impl Crowd {
             let over = start.elapsed() >= time;
             for event in &events[..ready] {
                 let client = &mut self.clients[position(event)];
-                if client.receive(&mut self.scratch)? == 0 {
+                if client.receive(self.talk.answer, &mut self.scratch)? == 0 {
                     continue;
                 }
                 messages += 1;
                 if over {
                     open -= 1;
                 } else {
-                    client.send(&self.message)?;
+                    client.send(&self.talk.said)?;
                 }
             }
         }
@@ -267,7 +302,7 @@ impl Crowd {
                 let turn = usize::try_from(sent).unwrap_or(0) % self.active.len();
                 let client = &mut self.clients[self.active[turn]];
                 client.due.push_back(due);
-                client.send(&self.message)?;
+                client.send(&self.talk.said)?;
                 sent += 1;
             }
             let ready = self.wait(&mut events, GRACE)?;
@@ -277,7 +312,7 @@ impl Crowd {
                     continue;
                 }
                 let client = &mut self.clients[position(event)];
-                let complete = client.receive(&mut self.scratch)?;
+                let complete = client.receive(self.talk.answer, &mut self.scratch)?;
                 let now = Instant::now();
                 for due in client.due.drain(..complete.min(client.due.len())) {
                     // La espera de este mensaje empezó cuando tocaba, y no cuando salió.
@@ -305,9 +340,12 @@ impl Crowd {
     }
 
     fn wait(&self, events: &mut [EpollEvent], limit: Duration) -> Result<usize, Lost> {
-        let limit = EpollTimeout::try_from(limit).unwrap_or(EpollTimeout::MAX);
+        let sleep = if self.talk.awake { Duration::ZERO } else { limit };
+        let sleep = EpollTimeout::try_from(sleep).unwrap_or(EpollTimeout::MAX);
+        let start = Instant::now();
         loop {
-            match self.epoll.wait(events, limit) {
+            match self.epoll.wait(events, sleep) {
+                Ok(0) if start.elapsed() < limit => {}
                 Ok(ready) => return Ok(ready),
                 // Una señal no es un silencio del servidor.
                 Err(Errno::EINTR) => {}
@@ -323,10 +361,10 @@ impl Client {
     }
 
     /// Envía un mensaje más, y lo que quedara de antes. Lo que no quepa espera.
-    fn send(&mut self, message: &[u8; MESSAGE]) -> Result<(), Lost> {
-        self.unsent += MESSAGE;
+    fn send(&mut self, message: &[u8]) -> Result<(), Lost> {
+        self.unsent += message.len();
         while self.unsent > 0 {
-            let start = (MESSAGE - self.unsent % MESSAGE) % MESSAGE;
+            let start = (message.len() - self.unsent % message.len()) % message.len();
             match (&self.stream).write(&message[start..]) {
                 Ok(count) => self.unsent -= count,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
@@ -336,14 +374,14 @@ impl Client {
         Ok(())
     }
 
-    /// Recoge lo que haya, y dice cuántos mensajes se completaron.
-    fn receive(&mut self, scratch: &mut [u8]) -> Result<usize, Lost> {
+    /// Recoge lo que haya, y dice cuántas respuestas se completaron.
+    fn receive(&mut self, answer: usize, scratch: &mut [u8]) -> Result<usize, Lost> {
         match (&self.stream).read(scratch) {
             Ok(0) => Err(Lost::Cut),
             Ok(count) => {
                 self.received += count;
-                let complete = self.received / MESSAGE;
-                self.received %= MESSAGE;
+                let complete = self.received / answer;
+                self.received %= answer;
                 Ok(complete)
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),

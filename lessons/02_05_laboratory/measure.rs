@@ -222,7 +222,7 @@ mod tests {
         let witness = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let script = format!(
             "exec 3<>/dev/tcp/127.0.0.1/{}; echo Escuchando en {}; read; \
-             echo llamadas=1 despertares=1 rechazados=0 cambios=1",
+             echo '{{\"calls\":1,\"wakeups\":1,\"refused\":0,\"switches\":1}}'",
             witness.local_addr().unwrap().port(),
             echo.local_addr().unwrap()
         );

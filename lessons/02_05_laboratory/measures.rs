@@ -37,73 +37,49 @@ pub(crate) enum Bound {
 /// había tocado.
 pub(crate) const MANY: usize = 1000;
 
-/// Una medida corriente, a la que solo le falta el nombre.
-const PLAIN: Measure = Measure {
-    key: "",
-    name: "",
-    read: number,
-    bound: Bound::Never,
-    from: 0,
-    drift: 1.15,
-    fragile: false,
-};
+/// Una medida corriente.
+const fn plain(key: &'static str, name: &'static str, read: fn(f64) -> String) -> Measure {
+    Measure { key, name, read, bound: Bound::Never, from: 0, drift: 1.15, fragile: false }
+}
 
-pub(crate) static CPU: Measure =
-    Measure { key: "cpu_ns", name: "procesador por mensaje", read: nanoseconds, ..PLAIN };
-pub(crate) static RATE: Measure = Measure {
-    key: "messages_per_second",
-    name: "mensajes por segundo",
-    bound: Bound::GeneratorFull,
-    drift: 1.2,
-    fragile: true,
-    ..PLAIN
-};
-pub(crate) static HALF: Measure = Measure {
-    key: "p50_us",
-    name: "espera p50",
-    read: microseconds,
-    drift: 2.0,
-    fragile: true,
-    ..PLAIN
-};
-/// La espera que 99 de cada 100 mensajes no alcanzan.
-pub(crate) static TAIL: Measure =
-    Measure { key: "p99_us", name: "espera p99", bound: Bound::GeneratorLate, drift: 3.0, ..HALF };
-/// De la más rara de las esperas no se sabe tanto como para comparar dos ejecuciones.
-pub(crate) static EXTREME: Measure =
-    Measure { key: "p999_us", name: "espera p99,9", drift: f64::INFINITY, ..TAIL };
-pub(crate) static CALLS: Measure =
-    Measure { key: "calls", name: "llamadas al sistema por mensaje", ..PLAIN };
-pub(crate) static WAKEUPS: Measure =
-    Measure { key: "wakeups", name: "despertares por mensaje", drift: f64::INFINITY, ..PLAIN };
-pub(crate) static SWITCHES: Measure = Measure {
-    key: "switches",
-    name: "cambios de contexto por mensaje",
-    drift: f64::INFINITY,
-    ..PLAIN
-};
-pub(crate) static MEMORY: Measure = Measure {
-    key: "bytes_per_connection",
-    name: "memoria por conexión",
-    read: bytes,
-    from: MANY,
-    ..PLAIN
-};
-pub(crate) static THREADS: Measure =
-    Measure { key: "threads", name: "hilos", read: whole, ..PLAIN };
+/// Una de la que dos ejecuciones no se pueden comparar.
+const fn loose(key: &'static str, name: &'static str) -> Measure {
+    Measure { drift: f64::INFINITY, ..plain(key, name, number) }
+}
 
+/// Lo que cabe en un segundo: depende de que quede procesador.
+const fn rate(key: &'static str, name: &'static str) -> Measure {
+    let bound = Bound::GeneratorFull;
+    Measure { bound, drift: 1.2, fragile: true, ..plain(key, name, number) }
+}
+
+/// Una espera, de las que `drift` dice cuánto cambian solas.
+const fn wait(key: &'static str, name: &'static str, bound: Bound, drift: f64) -> Measure {
+    Measure { bound, drift, fragile: true, ..plain(key, name, microseconds) }
+}
+
+pub(crate) static CPU: Measure = plain("cpu_ns", "procesador por mensaje", nanoseconds);
+pub(crate) static RATE: Measure = rate("messages_per_second", "mensajes por segundo");
+pub(crate) static HALF: Measure = wait("p50_us", "espera p50", Bound::Never, 2.0);
+pub(crate) static TAIL: Measure = wait("p99_us", "espera p99", Bound::GeneratorLate, 3.0);
+static EXTREME: Measure = wait("p999_us", "espera p99,9", Bound::GeneratorLate, f64::INFINITY);
+pub(crate) static CALLS: Measure = plain("calls", "llamadas al sistema por mensaje", number);
+static WAKEUPS: Measure = loose("wakeups", "despertares por mensaje");
+pub(crate) static SWITCHES: Measure = loose("switches", "cambios de contexto por mensaje");
+pub(crate) static MEMORY: Measure =
+    Measure { from: MANY, ..plain("bytes_per_connection", "memoria por conexión", bytes) };
+pub(crate) static THREADS: Measure = plain("threads", "hilos", whole);
 pub(crate) static ENGINES: [&Measure; 10] =
     [&CPU, &RATE, &HALF, &TAIL, &EXTREME, &CALLS, &WAKEUPS, &SWITCHES, &MEMORY, &THREADS];
 
 pub(crate) static PLAIN_REQUEST: Measure =
-    Measure { key: "plain_ns", name: "procesador por petición, una a una", ..CPU };
+    plain("plain_ns", "procesador por petición, una a una", nanoseconds);
 pub(crate) static PIPELINED: Measure =
-    Measure { key: "pipelined_ns", name: "procesador por petición, encadenadas", ..CPU };
+    plain("pipelined_ns", "procesador por petición, encadenadas", nanoseconds);
 pub(crate) static IDLE_MEMORY: Measure =
-    Measure { name: "memoria por conexión callada", from: 0, ..MEMORY };
+    plain("bytes_per_connection", "memoria por conexión callada", bytes);
 pub(crate) static WEB: [&Measure; 3] = [&PLAIN_REQUEST, &PIPELINED, &IDLE_MEMORY];
 
-pub(crate) static DELIVERY: Measure = Measure { name: "procesador por entrega", ..CPU };
-pub(crate) static DELIVERIES: Measure =
-    Measure { key: "deliveries_per_second", name: "entregas por segundo", ..RATE };
+pub(crate) static DELIVERY: Measure = plain("cpu_ns", "procesador por entrega", nanoseconds);
+pub(crate) static DELIVERIES: Measure = rate("deliveries_per_second", "entregas por segundo");
 pub(crate) static CHAT: [&Measure; 2] = [&DELIVERY, &DELIVERIES];

@@ -204,7 +204,7 @@ impl<S: Selector> Service<S> {
             return Ok(false);
         }
         let calls = self.calls + self.selector.calls();
-        cli::say(&Tally::of_this_process(calls, self.wakeups, self.refused).to_string())?;
+        cli::say(&Tally::of_this_process(calls, self.wakeups, self.refused).line()?)?;
         Ok(true)
     }
 

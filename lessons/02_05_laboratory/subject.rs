@@ -128,7 +128,7 @@ impl Subject {
         };
         let mut line = String::new();
         let asked = orders.write_all(b"cuenta\n").and_then(|()| output.read_line(&mut line));
-        match line.parse() {
+        match serde_json::from_str(&line) {
             Ok(tally) if asked.is_ok() => Ok(Some(tally)),
             _ => Err(ended(())),
         }

@@ -4,10 +4,11 @@
 //! importa son los cocientes dentro de una misma ronda.
 
 pub(crate) mod floor;
-mod load;
 
 use std::fs;
 use std::io;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -16,16 +17,22 @@ use multiplexacion::cli::Trouble;
 use multiplexacion::stop::Stop;
 
 use crate::cores::Cores;
+use crate::generator::{Crowd, Lost, Talk};
 use crate::machine::{Machine, fitting};
 use crate::programs::{COURSE, LESSON, installed, lesson, peers};
 use crate::report::terminal::note;
 use crate::results::{Case, Kind, Report, Row, Values};
 use crate::rounds;
 use crate::subject::Subject;
-use load::{CONNECTIONS, Visitors};
 
 /// Veces que se repite cada medida si no se pide otra cosa.
 pub(crate) const ROUNDS: usize = 15;
+
+/// Conexiones que piden a la vez.
+const CONNECTIONS: usize = 64;
+
+/// Cuánto se espera la primera respuesta.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Cuánto dura cada turno.
 const TURN: Duration = Duration::from_millis(150);
@@ -81,42 +88,67 @@ pub(crate) fn measure(rounds: usize, cores: &Cores, stop: &Stop) -> Result<Repor
     Ok(report)
 }
 
-/// Un servidor en marcha y sus visitantes.
+/// Un servidor en marcha y sus visitantes, que piden en cuanto reciben.
 struct Rival {
     subject: Subject,
-    visitors: Visitors,
+    visitors: Crowd,
+    request: Talk,
 }
 
 impl Rival {
-    fn start(contender: &Contender, cores: &Cores) -> io::Result<Rival> {
+    fn start(contender: &Contender, cores: &Cores) -> Result<Rival, Lost> {
         let subject = (contender.start)(cores)?;
-        let mut visitors = Visitors::connect(subject.address(), CONNECTIONS)?;
+        let request = request(subject.address())?;
+        let visitors =
+            Crowd::talking(request.clone(), subject.address(), CONNECTIONS, CONNECTIONS)?;
+        let mut rival = Rival { subject, visitors, request };
         // La primera vuelta, de cada manera, no cuenta.
-        visitors.ask(1, TURN)?;
-        visitors.ask(DEPTH, TURN)?;
-        Ok(Rival { subject, visitors })
+        rival.cost(1)?;
+        rival.cost(DEPTH)?;
+        Ok(rival)
     }
 
-    /// Un turno: procesador por petición, en nanosegundos.
-    fn cost(&mut self, depth: usize) -> io::Result<f64> {
+    /// Un turno, de `depth` en `depth` peticiones: procesador por petición, en nanosegundos.
+    fn cost(&mut self, depth: usize) -> Result<f64, Lost> {
+        let Talk { said, answer, .. } = &self.request;
+        let batch =
+            Talk { said: said.repeat(depth), answer: answer * depth, ..self.request.clone() };
+        self.visitors.change(batch);
         let before = self.subject.cpu()?;
-        let answered = self.visitors.ask(depth, TURN)?;
+        let answered = self.visitors.saturate(TURN)?.messages.max(1) * depth as u64;
         let used = self.subject.cpu()?.saturating_sub(before);
         #[expect(clippy::cast_precision_loss)]
-        Ok(used.as_secs_f64() * 1e9 / answered.max(1) as f64)
+        Ok(used.as_secs_f64() * 1e9 / answered as f64)
     }
 }
 
 /// Memoria residente por conexión, con muchas que ya preguntaron y callan.
-fn memory(contender: &Contender, idle: usize, cores: &Cores) -> io::Result<f64> {
+fn memory(contender: &Contender, idle: usize, cores: &Cores) -> Result<f64, Lost> {
     let subject = (contender.start)(cores)?;
-    let first = Visitors::connect(subject.address(), 1)?;
+    let request = request(subject.address())?;
     let before = subject.resident()?;
-    let crowd = Visitors::connect(subject.address(), idle)?;
+    let crowd = Crowd::talking(request, subject.address(), idle, 1)?;
     let after = subject.resident()?;
-    drop((first, crowd));
+    drop(crowd);
     #[expect(clippy::cast_precision_loss)]
     Ok(after.saturating_sub(before) as f64 / idle as f64)
+}
+
+/// Una petición y lo que mide su respuesta: siempre lo mismo, porque siempre es la misma.
+fn request(address: SocketAddr) -> io::Result<Talk> {
+    let said = format!("GET / HTTP/1.1\r\nHost: {address}\r\n\r\n").into_bytes();
+    let ending = "EpollServer!\n".as_bytes();
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(&said)?;
+    let (mut answer, mut buffer) = (Vec::new(), [0; 4096]);
+    while !answer.ends_with(ending) {
+        match stream.read(&mut buffer)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            count => answer.extend_from_slice(&buffer[..count]),
+        }
+    }
+    Ok(Talk { said, answer: answer.len(), ending: ending.to_vec(), awake: true })
 }
 
 fn contenders() -> Result<Vec<Contender>, Trouble> {
@@ -212,11 +244,12 @@ mod tests {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         thread::spawn(move || floor::serve(&listener));
-        let mut visitors = Visitors::connect(address, 3).unwrap();
+        let request = request(address).unwrap();
+        let mut visitors = Crowd::talking(request.clone(), address, 3, 3).unwrap();
         for depth in [1, DEPTH] {
-            let answered = visitors.ask(depth, Duration::from_millis(5)).unwrap();
-            assert!(answered >= 3 * depth as u64, "{answered}");
-            assert_eq!(answered % depth as u64, 0);
+            let (said, answer) = (request.said.repeat(depth), request.answer * depth);
+            visitors.change(Talk { said, answer, ..request.clone() });
+            assert!(visitors.saturate(Duration::from_millis(5)).unwrap().messages >= 3);
         }
     }
 }

@@ -99,7 +99,7 @@ pub(crate) fn serve(listener: TcpListener) -> io::Result<()> {
         match unistd::read(io::stdin(), &mut order) {
             // Al volver de aquí termina el programa, y con él todos los hilos.
             Ok(0) => return Ok(()),
-            Ok(_) => multiplexacion::cli::say(&counters.tally().to_string())?,
+            Ok(_) => multiplexacion::cli::say(&counters.tally().line()?)?,
             Err(Errno::EINTR) => {}
             Err(error) => return Err(error.into()),
         }

@@ -49,6 +49,19 @@ enum Rows {
 }
 
 impl View {
+    /// Una tabla, sin gráfica.
+    fn of(measure: &'static Measure, rows: Rows, title: &str) -> View {
+        View { name: "", title: title.to_owned(), measure, rows, bars: false, reading: "" }
+    }
+
+    fn bars(self) -> View {
+        View { bars: true, ..self }
+    }
+
+    fn drawn(self, name: &'static str, reading: &'static str) -> View {
+        View { name, reading, ..self }
+    }
+
     /// Sus filas de `who`, de menos conexiones a más.
     pub(crate) fn rows<'a>(
         &self,
@@ -76,16 +89,36 @@ impl Report {
 
 fn engines(report: &Report) -> Look {
     let few = format!("con {} activas", report.few);
-    let silent = format!("{few} y las demás ociosas");
     let rate = count(u64::from(report.rate));
-    let table = |title: String, measure, rows| View {
-        name: "",
-        title,
-        measure,
-        rows,
-        bars: false,
-        reading: "",
-    };
+    let views = vec![
+        View::of(&CPU, Rows::Idle, &format!("Procesador por mensaje, {few} y las demás ociosas"))
+            .bars()
+            .drawn(
+                "costo",
+                "Una línea horizontal es un costo que no depende de las que callan; una que sube crece \
+                 con ellas. Es la cifra más firme.",
+            ),
+        View::of(&TAIL, Rows::Idle, &format!("Espera p99 a {rate} mensajes por segundo, {few}"))
+            .drawn(
+                "espera",
+                "Más abajo es mejor. Es la gráfica más ruidosa: compara formas, y no décimas. Una marca \
+                 hueca es un tope: más de la mitad de esa espera es del generador.",
+            ),
+        View::of(&MEMORY, Rows::Idle, "Memoria residente por conexión").drawn(
+            "memoria",
+            "Lo que ocupa en el programa cada conexión callada; lo que el núcleo guarda de cada socket \
+             va aparte.",
+        ),
+        View::of(&RATE, Rows::Busy, "Mensajes por segundo, con todas activas").drawn(
+            "caudal",
+            "Más arriba es mejor. Una marca hueca es un mínimo: el generador llenó su procesador, y el \
+             motor podría con más.",
+        ),
+        View::of(&CPU, Rows::Busy, "Procesador por mensaje, con todas activas"),
+        View::of(&CALLS, Rows::Idle, &format!("Llamadas al sistema por mensaje, {few}")),
+        View::of(&SWITCHES, Rows::Idle, &format!("Cambios de contexto por mensaje, {few}")),
+        View::of(&THREADS, Rows::Idle, "Hilos"),
+    ];
     Look {
         heading: "Lo que afirman los apuntes, medido en esta máquina",
         reading: String::new(),
@@ -93,53 +126,33 @@ fn engines(report: &Report) -> Look {
         across: ("conexiones abiertas", "conexiones"),
         measures: &ENGINES,
         ratios: false,
-        views: vec![
-            View {
-                name: "costo",
-                bars: true,
-                reading: "Una línea horizontal es un costo que no depende de las que callan; una que \
-                          sube crece con ellas. Es la cifra más firme.",
-                ..table(format!("Procesador por mensaje, {silent}"), &CPU, Rows::Idle)
-            },
-            View {
-                name: "espera",
-                reading: "Más abajo es mejor. Es la gráfica más ruidosa: compara formas, y no décimas. \
-                          Una marca hueca es un tope: más de la mitad de esa espera es del generador.",
-                ..table(
-                    format!("Espera p99 a {rate} mensajes por segundo, {few}"),
-                    &TAIL,
-                    Rows::Idle,
-                )
-            },
-            View {
-                name: "memoria",
-                reading: "Lo que ocupa en el programa cada conexión callada; lo que el núcleo guarda de \
-                          cada socket va aparte.",
-                ..table("Memoria residente por conexión".to_owned(), &MEMORY, Rows::Idle)
-            },
-            View {
-                name: "caudal",
-                reading: "Más arriba es mejor. Una marca hueca es un mínimo: el generador llenó su \
-                          procesador, y el motor podría con más.",
-                ..table("Mensajes por segundo, con todas activas".to_owned(), &RATE, Rows::Busy)
-            },
-            table("Procesador por mensaje, con todas activas".to_owned(), &CPU, Rows::Busy),
-            table(format!("Llamadas al sistema por mensaje, {few}"), &CALLS, Rows::Idle),
-            table(format!("Cambios de contexto por mensaje, {few}"), &SWITCHES, Rows::Idle),
-            table("Hilos".to_owned(), &THREADS, Rows::Idle),
-        ],
+        views,
     }
 }
 
 fn web(report: &Report) -> Look {
-    let bars = |name, title, measure, reading| View {
-        name,
-        title,
-        measure,
-        rows: Rows::All,
-        bars: true,
-        reading,
-    };
+    let memory =
+        format!("Memoria por conexión callada, con {}", connections(idle(&report.machine)));
+    let views = vec![
+        View::of(&PLAIN_REQUEST, Rows::All, "Procesador por petición, de una en una").bars().drawn(
+            "web-una",
+            "Más corta es mejor, y el doble de larga es el doble. La mayor parte de cada barra es el \
+             viaje por el núcleo, que hacen todos: lo que distingue a un programa de otro es lo que \
+             pasa de «el suelo».",
+        ),
+        View::of(&PIPELINED, Rows::All, &format!("Procesador por petición, de {DEPTH} en {DEPTH}"))
+            .bars()
+            .drawn(
+                "web-encadenadas",
+                "El mismo viaje se reparte entre todas las de un envío, y queda a la vista lo que gasta \
+                 el programa.",
+            ),
+        View::of(&IDLE_MEMORY, Rows::All, &memory).bars().drawn(
+            "web-memoria",
+            "Lo que ocupa en el programa cada conexión que ya preguntó y calla; lo que el núcleo guarda \
+             de cada socket va aparte.",
+        ),
+    ];
     Look {
         heading: "La web de la lección 02_04, medida en esta máquina",
         reading: format!(
@@ -150,42 +163,23 @@ fn web(report: &Report) -> Look {
         across: ("conexiones abiertas", "conexiones"),
         measures: &WEB,
         ratios: true,
-        views: vec![
-            bars(
-                "web-una",
-                "Procesador por petición, de una en una".to_owned(),
-                &PLAIN_REQUEST,
-                "Más corta es mejor, y el doble de larga es el doble. La mayor parte de cada barra es \
-                 el viaje por el núcleo, que hacen todos: lo que distingue a un programa de otro es lo \
-                 que pasa de «el suelo».",
-            ),
-            bars(
-                "web-encadenadas",
-                format!("Procesador por petición, de {DEPTH} en {DEPTH}"),
-                &PIPELINED,
-                "El mismo viaje se reparte entre todas las de un envío, y queda a la vista lo que \
-                 gasta el programa.",
-            ),
-            bars(
-                "web-memoria",
-                format!("Memoria por conexión callada, con {}", connections(idle(&report.machine))),
-                &IDLE_MEMORY,
-                "Lo que ocupa en el programa cada conexión que ya preguntó y calla; lo que el núcleo \
-                 guarda de cada socket va aparte.",
-            ),
-        ],
+        views,
     }
 }
 
 fn chat() -> Look {
-    let view = |name, title: &str, measure, bars, reading| View {
-        name,
-        title: title.to_owned(),
-        measure,
-        rows: Rows::All,
-        bars,
-        reading,
-    };
+    let views = vec![
+        View::of(&DELIVERY, Rows::All, "Procesador por entrega").bars().drawn(
+            "chat-costo",
+            "Más abajo es mejor. Con más oyentes, lo que cuesta leer y validar un mensaje se reparte \
+             entre más entregas.",
+        ),
+        View::of(&DELIVERIES, Rows::All, "Entregas por segundo").drawn(
+            "chat-caudal",
+            "Más arriba es mejor. Una marca hueca es un mínimo: quien hace de clientes llenó su \
+             procesador, y el servidor podría con más.",
+        ),
+    ];
     Look {
         heading: "El chat de la lección 02_03, medido en esta máquina",
         reading: "Una entrega es un mensaje que llega a uno.".to_owned(),
@@ -193,23 +187,6 @@ fn chat() -> Look {
         across: ("clientes conectados", "clientes"),
         measures: &CHAT,
         ratios: false,
-        views: vec![
-            view(
-                "chat-costo",
-                "Procesador por entrega",
-                &DELIVERY,
-                true,
-                "Más abajo es mejor. Con más oyentes, lo que cuesta leer y validar un mensaje se \
-                 reparte entre más entregas.",
-            ),
-            view(
-                "chat-caudal",
-                "Entregas por segundo",
-                &DELIVERIES,
-                false,
-                "Más arriba es mejor. Una marca hueca es un mínimo: quien hace de clientes llenó su \
-                 procesador, y el servidor podría con más.",
-            ),
-        ],
+        views,
     }
 }
