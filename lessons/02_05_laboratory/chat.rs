@@ -20,6 +20,7 @@ use crate::report::terminal::note;
 use crate::results::{Case, Kind, Report, Row, Values};
 use crate::rounds;
 use crate::subject::Subject;
+use crate::wording::lossy;
 use room::Room;
 
 /// Veces que se repite cada medida si no se pide otra cosa.
@@ -51,9 +52,6 @@ impl Server {
 }
 
 /// Mide el chat, y redis si está, `rounds` veces.
-///
-/// # Errors
-/// No se puede compilar la lección.
 pub(crate) fn measure(rounds: usize, cores: &Cores, stop: &Stop) -> Result<Report, Trouble> {
     let program = lesson(Server::Chat.name())?;
     let mut servers = vec![Server::Chat];
@@ -83,7 +81,7 @@ pub(crate) fn measure(rounds: usize, cores: &Cores, stop: &Stop) -> Result<Repor
                 command.args(["--name", "servidor", "--port", "0"]);
                 Subject::announcing(command, cores)
             }
-            Server::Redis => Subject::told(redis, cores),
+            Server::Redis => Subject::told(|port| Ok(redis(port)), cores),
         };
         deliver(server, &cases[place], &subject?)
     });
@@ -120,8 +118,7 @@ fn deliver(server: Server, case: &Case, subject: &Subject) -> io::Result<Values>
     let elapsed = start.elapsed().as_secs_f64();
     let used = subject.cpu()?.saturating_sub(cpu).as_secs_f64();
     let own = clock::this_thread().saturating_sub(own).as_secs_f64();
-    #[expect(clippy::cast_precision_loss)]
-    let deliveries = (messages * listeners) as f64;
+    let deliveries = lossy((messages * listeners) as u64);
     Ok(vec![
         ("cpu_ns", used * 1e9 / deliveries),
         ("deliveries_per_second", deliveries / elapsed),

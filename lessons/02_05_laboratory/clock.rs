@@ -11,9 +11,6 @@ use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
 
 /// Procesador que ha usado el proceso `pid`.
-///
-/// # Errors
-/// El proceso ya no existe.
 pub(crate) fn of_process(pid: Pid) -> io::Result<Duration> {
     Ok(clock_gettime(clock_getcpuclockid(pid)?)?.into())
 }

@@ -6,6 +6,7 @@ use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use multiplexacion::cli::{self, Trouble};
 use multiplexacion::errors::reason;
@@ -34,9 +35,6 @@ use crate::wording::count;
 use crate::{chat, web};
 
 /// Hace lo que se pide.
-///
-/// # Errors
-/// Qué pasó y qué probar.
 pub(crate) fn obey(request: Request) -> Result<(), Trouble> {
     let Request { order, choices } = request;
     match order {
@@ -180,7 +178,8 @@ fn chosen(mut plan: Plan, choices: &Choices) -> Plan {
         plan = plan.with_connections(&choices.connections);
     }
     if choices.brief {
-        (plan.burst_ms, plan.paced_ms, plan.few) = (40, 20, 2);
+        let ms = Duration::from_millis;
+        (plan.burst, plan.paced, plan.few) = (ms(40), ms(20), 2);
     }
     plan.rounds = choices.rounds.unwrap_or(plan.rounds);
     plan

@@ -89,6 +89,7 @@ mod tests {
     use super::*;
     use crate::made_up::{chat, usual, usual_cost, web, with};
     use crate::measures::{ENGINES, RATE, TAIL};
+    use crate::verdict::again;
 
     #[test]
     fn solo_se_cuenta_lo_que_pasa_del_ruido_y_lo_mayor_va_primero() {
@@ -114,7 +115,7 @@ mod tests {
         noisy.neighbours.processors = 1.0;
         for report in [usual(), noisy, web(), chat()] {
             for _ in 0..50 {
-                let (one, other) = (report.again(&mut chance), report.again(&mut chance));
+                let (one, other) = (again(&report, &mut chance), again(&report, &mut chance));
                 let found = differences(&one, &other);
                 let told: Vec<&str> = found.iter().map(|found| found.what.as_str()).collect();
                 assert_eq!(told, Vec::<&str>::new());

@@ -19,9 +19,6 @@ pub(crate) struct Cores {
 impl Cores {
     /// Reparte los procesadores que este proceso puede usar: el último, para el generador. Con uno
     /// solo, lo comparten.
-    ///
-    /// # Errors
-    /// Los de `sched_getaffinity(2)`.
     pub(crate) fn split() -> io::Result<Cores> {
         let all = sched_getaffinity(Pid::from_raw(0))?;
         let numbers: Vec<usize> =
@@ -43,9 +40,6 @@ impl Cores {
 
     /// Ejecuta `start` con los procesadores del servidor, que hereda lo que `start` arranque, y
     /// vuelve al del generador.
-    ///
-    /// # Errors
-    /// Los de `sched_setaffinity(2)`.
     pub(crate) fn as_server<T>(&self, start: impl FnOnce() -> T) -> io::Result<T> {
         let this_thread = Pid::from_raw(0);
         sched_setaffinity(this_thread, &self.servers)?;

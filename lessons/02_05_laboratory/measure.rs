@@ -17,6 +17,7 @@ use crate::results::{Case, Kind, Limit, Report, Row, Values};
 use crate::rounds;
 use crate::subject::Subject;
 use crate::tally::Tally;
+use crate::wording::lossy;
 
 /// Lo que hace falta para medir motores.
 pub(crate) struct Laboratory<'a> {
@@ -104,10 +105,10 @@ fn measure(subject: &mut Subject, case: &Case, plan: &Plan) -> Result<Values, Lo
     // Llevar la cuenta de mil hilos le cuesta al motor: se le pide fuera de lo que se mide.
     let tally = subject.tally()?;
     let before = (subject.cpu()?, tally);
-    let burst = crowd.saturate(plan.burst())?;
+    let burst = crowd.saturate(plan.burst)?;
     let after = (subject.cpu()?, subject.tally()?);
 
-    let paced = crowd.pace(plan.rate, plan.paced())?;
+    let paced = crowd.pace(plan.rate, plan.paced)?;
     let memory = full.saturating_sub(empty);
     Ok(Readings { memory, threads, before, burst, after, paced }.values(case.connections))
 }
@@ -159,11 +160,6 @@ impl Readings {
 /// El valor que no pasa la fracción `part` de `times`, en microsegundos.
 fn quantile(times: &Histogram<u64>, part: f64) -> f64 {
     lossy(times.value_at_quantile(part)) / 1000.0
-}
-
-#[expect(clippy::cast_precision_loss)]
-fn lossy(number: u64) -> f64 {
-    number as f64
 }
 
 #[cfg(test)]
@@ -243,7 +239,7 @@ mod tests {
         let mut bash = Command::new("bash");
         bash.args(["-c", &script]);
         let mut subject = Subject::announcing(bash, &Cores::split().unwrap()).unwrap();
-        let plan = Plan { burst_ms: 2000, ..Plan::quick() };
+        let plan = Plan { burst: Duration::from_secs(2), ..Plan::quick() };
         let lost = repetition(&mut subject, &Case::new("epoll", 1, 1), &plan);
         assert_eq!(lost.unwrap_err().to_string(), "terminó mientras se medía");
     }

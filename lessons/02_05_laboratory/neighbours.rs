@@ -10,7 +10,7 @@ use nix::sys::time::TimeValLike;
 use procfs::{CurrentSI, KernelStats};
 use serde::{Deserialize, Serialize};
 
-use crate::wording::number;
+use crate::wording::{lossy, number};
 
 /// Procesadores ocupados por otros programas a partir de los cuales las cifras dejan de ser de fiar.
 const NOISE: f64 = 0.15;
@@ -65,15 +65,7 @@ pub(crate) struct Neighbours {
     total: f64,
     ours: f64,
     since: Instant,
-    sign: Sign,
-}
-
-/// El cartel de «midiendo». Un nombre abstracto (unix(7)) no deja ningún archivo, y se libera solo
-/// al terminar el programa, también de mala manera.
-enum Sign {
-    Ours { _held: UnixListener },
-    Taken,
-    Unknown,
+    sign: io::Result<UnixListener>,
 }
 
 impl Neighbours {
@@ -96,33 +88,32 @@ impl Neighbours {
         let others = (machine_seconds() - self.total) - (our_seconds() - self.ours);
         Seen {
             processors: (others / self.since.elapsed().as_secs_f64()).max(0.0),
-            another: matches!(self.sign, Sign::Taken),
+            another: taken(&self.sign),
         }
     }
 }
 
 /// Si hay ya otro laboratorio midiendo.
 pub(crate) fn another_measures() -> bool {
-    matches!(hang(SIGN), Sign::Taken)
+    taken(&hang(SIGN))
 }
 
-fn hang(sign: &str) -> Sign {
-    let bound =
-        SocketAddr::from_abstract_name(sign).and_then(|address| UnixListener::bind_addr(&address));
-    match bound {
-        Ok(held) => Sign::Ours { _held: held },
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Sign::Taken,
-        Err(_) => Sign::Unknown,
-    }
+/// Cuelga el cartel de «midiendo». Un nombre abstracto (unix(7)) no deja ningún archivo, y se libera
+/// solo al terminar el programa, también de mala manera.
+fn hang(sign: &str) -> io::Result<UnixListener> {
+    UnixListener::bind_addr(&SocketAddr::from_abstract_name(sign)?)
+}
+
+fn taken(sign: &io::Result<UnixListener>) -> bool {
+    sign.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse)
 }
 
 /// Segundos de procesador que lleva toda la máquina, sin los ociosos.
-#[expect(clippy::cast_precision_loss)]
 fn machine_seconds() -> f64 {
     KernelStats::current().map_or(0.0, |stats| {
         let time = stats.total;
         let interrupts = time.irq_ms().unwrap_or(0) + time.softirq_ms().unwrap_or(0);
-        (time.user_ms() + time.nice_ms() + time.system_ms() + interrupts) as f64 / 1000.0
+        lossy(time.user_ms() + time.nice_ms() + time.system_ms() + interrupts) / 1000.0
     })
 }
 

@@ -21,10 +21,10 @@ pub(crate) struct Plan {
     pub(crate) few: usize,
     /// Veces que se repite cada medida.
     pub(crate) rounds: usize,
-    /// Milisegundos a todo lo que da.
-    pub(crate) burst_ms: u64,
-    /// Milisegundos a ritmo fijo.
-    pub(crate) paced_ms: u64,
+    /// Cuánto se mide a todo lo que da.
+    pub(crate) burst: Duration,
+    /// Cuánto se mide a ritmo fijo.
+    pub(crate) paced: Duration,
     /// Mensajes por segundo del ritmo fijo.
     pub(crate) rate: u32,
 }
@@ -42,8 +42,8 @@ impl Plan {
             busy: vec![100, 1000],
             few: 10,
             rounds: 5,
-            burst_ms: 300,
-            paced_ms: 500,
+            burst: Duration::from_millis(300),
+            paced: Duration::from_millis(500),
             rate: 4000,
         }
     }
@@ -55,8 +55,8 @@ impl Plan {
             idle: vec![10, 100, 1000],
             busy: vec![100],
             rounds: 3,
-            burst_ms: 150,
-            paced_ms: 200,
+            burst: Duration::from_millis(150),
+            paced: Duration::from_millis(200),
             ..Plan::usual()
         }
     }
@@ -69,8 +69,8 @@ impl Plan {
             idle: vec![10, 30, 100, 300, 1000, 3000, 10_000],
             busy: vec![30, 100, 300, 1000, 3000],
             rounds: 9,
-            burst_ms: 500,
-            paced_ms: 1000,
+            burst: Duration::from_millis(500),
+            paced: Duration::from_secs(1),
             ..Plan::usual()
         }
     }
@@ -119,7 +119,7 @@ impl Plan {
 
     /// Cuánto tardará un caso, más o menos.
     pub(crate) fn estimate(&self, case: &Case) -> Duration {
-        let measuring = self.warm_up() + self.burst() + self.paced();
+        let measuring = self.warm_up() + self.burst + self.paced;
         let connecting =
             Duration::from_micros(60) * u32::try_from(case.connections).unwrap_or(u32::MAX);
         measuring + connecting + Duration::from_millis(20)
@@ -127,17 +127,7 @@ impl Plan {
 
     /// Cuánto se calienta antes de medir: cachés, reloj del procesador, pilas de los hilos.
     pub(crate) fn warm_up(&self) -> Duration {
-        self.burst() / 4
-    }
-
-    /// Cuánto se mide a todo lo que da.
-    pub(crate) fn burst(&self) -> Duration {
-        Duration::from_millis(self.burst_ms)
-    }
-
-    /// Cuánto se mide a ritmo fijo.
-    pub(crate) fn paced(&self) -> Duration {
-        Duration::from_millis(self.paced_ms)
+        self.burst / 4
     }
 }
 

@@ -17,9 +17,6 @@ pub(crate) const COURSE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 pub(crate) const LESSON: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Compila el programa de una lección, si hace falta, y dice dónde está.
-///
-/// # Errors
-/// No compila: ya lo habrá dicho cargo.
 pub(crate) fn lesson(name: &str) -> Result<PathBuf, Trouble> {
     note(&format!("Compilando {name}, si hace falta…"));
     build(&Path::new(COURSE).join("Cargo.toml"), &["--package", "multiplexacion", "--bin", name])

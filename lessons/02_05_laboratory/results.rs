@@ -10,7 +10,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::machine::Machine;
-use crate::measures::{Bound, ENGINES, Measure};
+use crate::measures::{Bound, Measure};
 use crate::neighbours::Seen;
 use crate::statistics::Spread;
 use crate::wording::connections;
@@ -310,30 +310,7 @@ impl Report {
         report
     }
 
-    /// Otra ejecución de lo mismo, como podría haber salido: rondas tomadas al azar de las que hubo, y
-    /// cada medida movida lo que se mueve de una ejecución a otra.
-    pub(crate) fn again(&self, chance: &mut fastrand::Rng) -> Report {
-        let mut report = self.clone();
-        for row in &mut report.rows {
-            let rounds: Vec<usize> =
-                (0..row.rounds()).map(|_| chance.usize(..row.rounds())).collect();
-            for (key, values) in &mut row.values {
-                let measure = ENGINES.iter().find(|measure| measure.key == key);
-                let drift = measure.map_or(1.0, |measure| self.drift(measure));
-                // De lo que no se puede comparar, nada depende.
-                let drift = if drift.is_finite() { drift } else { 1.0 };
-                let moved = drift.powf((chance.f64() - chance.f64()) / 2.0);
-                let drawn = rounds.iter().filter_map(|&round| Some(values.get(round)? * moved));
-                *values = drawn.collect();
-            }
-        }
-        report
-    }
-
     /// Lee un experimento guardado.
-    ///
-    /// # Errors
-    /// No se puede leer, o no es un experimento de este laboratorio.
     pub(crate) fn read(path: &Path) -> io::Result<Report> {
         #[derive(Deserialize)]
         struct Version {

@@ -30,9 +30,6 @@ pub(crate) struct Subject {
 
 impl Subject {
     /// Arranca `program`, el propio laboratorio, como servidor de eco con un motor.
-    ///
-    /// # Errors
-    /// No arranca, o termina antes de escuchar.
     pub(crate) fn engine(
         program: &Path,
         engine: Engine,
@@ -48,9 +45,6 @@ impl Subject {
     }
 
     /// Arranca un servidor de eco ajeno al laboratorio, que no sabe contar lo que hace.
-    ///
-    /// # Errors
-    /// No arranca, o termina antes de escuchar.
     pub(crate) fn stranger(program: &Path, cores: &Cores) -> io::Result<Subject> {
         let mut command = Command::new(program);
         // Lo que tenga que decir lo dice su código de salida.
@@ -61,9 +55,6 @@ impl Subject {
     }
 
     /// Arranca un servidor que dice en su primera línea dónde escucha, como todos los del curso.
-    ///
-    /// # Errors
-    /// No arranca, o termina antes de decirlo.
     pub(crate) fn announcing(mut command: Command, cores: &Cores) -> io::Result<Subject> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = spawn(command, cores)?;
@@ -80,12 +71,12 @@ impl Subject {
     }
 
     /// Arranca un servidor al que se le dice el puerto, y espera a que escuche en él.
-    ///
-    /// # Errors
-    /// No arranca, o no escucha.
-    pub(crate) fn told(command: impl FnOnce(u16) -> Command, cores: &Cores) -> io::Result<Subject> {
+    pub(crate) fn told(
+        command: impl FnOnce(u16) -> io::Result<Command>,
+        cores: &Cores,
+    ) -> io::Result<Subject> {
         let address = free_address()?;
-        let mut command = command(address.port());
+        let mut command = command(address.port())?;
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = spawn(command, cores)?;
         let mut subject = Subject { child, orders: None, output: None, address };
@@ -111,17 +102,11 @@ impl Subject {
     }
 
     /// Procesador que lleva usado.
-    ///
-    /// # Errors
-    /// Ya terminó.
     pub(crate) fn cpu(&self) -> io::Result<Duration> {
         clock::of_process(self.pid())
     }
 
     /// Lo que el propio servidor lleva contado; `None` si no es de este laboratorio.
-    ///
-    /// # Errors
-    /// Terminó, o dice otra cosa.
     pub(crate) fn tally(&mut self) -> io::Result<Option<Tally>> {
         let (Some(orders), Some(output)) = (&mut self.orders, &mut self.output) else {
             return Ok(None);

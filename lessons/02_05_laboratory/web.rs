@@ -24,6 +24,7 @@ use crate::report::terminal::note;
 use crate::results::{Case, Kind, Report, Row, Values};
 use crate::rounds;
 use crate::subject::Subject;
+use crate::wording::lossy;
 
 /// Veces que se repite cada medida si no se pide otra cosa.
 pub(crate) const ROUNDS: usize = 15;
@@ -60,9 +61,6 @@ struct Contender {
 type Start = dyn Fn(&Cores) -> io::Result<Subject>;
 
 /// Mide a todos los que haya, `rounds` veces.
-///
-/// # Errors
-/// No se puede compilar la lección.
 pub(crate) fn measure(rounds: usize, cores: &Cores, stop: &Stop) -> Result<Report, Trouble> {
     let contenders = contenders()?;
     let machine = Machine::this_one(cores);
@@ -117,8 +115,7 @@ impl Rival {
         let before = self.subject.cpu()?;
         let answered = self.visitors.saturate(TURN)?.messages.max(1) * depth as u64;
         let used = self.subject.cpu()?.saturating_sub(before);
-        #[expect(clippy::cast_precision_loss)]
-        Ok(used.as_secs_f64() * 1e9 / answered as f64)
+        Ok(used.as_secs_f64() * 1e9 / lossy(answered))
     }
 }
 
@@ -130,8 +127,7 @@ fn memory(contender: &Contender, idle: usize, cores: &Cores) -> Result<f64, Lost
     let crowd = Crowd::talking(request, subject.address(), idle, 1)?;
     let after = subject.resident()?;
     drop(crowd);
-    #[expect(clippy::cast_precision_loss)]
-    Ok(after.saturating_sub(before) as f64 / idle as f64)
+    Ok(lossy(after.saturating_sub(before)) / lossy(idle as u64))
 }
 
 /// Una petición y lo que mide su respuesta: siempre lo mismo, porque siempre es la misma.
@@ -191,22 +187,7 @@ fn announcing(name: &'static str, program: PathBuf, arguments: &[&str]) -> Conte
 }
 
 fn told(name: &'static str, command: impl Fn(u16) -> io::Result<Command> + 'static) -> Contender {
-    Contender {
-        name,
-        start: Box::new(move |cores| {
-            let mut problem = None;
-            let started = Subject::told(
-                |port| {
-                    command(port).unwrap_or_else(|error| {
-                        problem = Some(error);
-                        Command::new("false")
-                    })
-                },
-                cores,
-            );
-            problem.map_or(started, Err)
-        }),
-    }
+    Contender { name, start: Box::new(move |cores| Subject::told(&command, cores)) }
 }
 
 /// Un nginx de un solo proceso, que guarda todo en la carpeta de los informes.

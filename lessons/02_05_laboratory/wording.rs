@@ -5,6 +5,12 @@ use std::time::Duration;
 /// Espacio fino que no se parte, entre miles y ante las unidades.
 pub(crate) const THIN: char = '\u{202F}';
 
+/// Un entero como número con decimales. Pasado de 2⁵³ pierde cifras, y nada aquí llega.
+#[expect(clippy::cast_precision_loss)]
+pub(crate) fn lossy(number: u64) -> f64 {
+    number as f64
+}
+
 /// Un entero, con los miles separados a partir de cinco cifras: `1000`, `10 000`.
 pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();

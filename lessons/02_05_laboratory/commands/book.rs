@@ -19,9 +19,6 @@ pub(crate) const WEB: &str = "datos/web.json";
 pub(crate) const CHAT: &str = "datos/chat.json";
 
 /// Cada archivo que sale de los datos de `lesson`, la carpeta de la lección, y su contenido.
-///
-/// # Errors
-/// Falta alguno de los datos, o no se entiende.
 pub(crate) fn files(lesson: &Path) -> io::Result<Vec<(String, String)>> {
     let read = |name| Report::read(&lesson.join(name));
     let (report, web, chat) = (read(EXPERIMENT)?, read(WEB)?, read(CHAT)?);

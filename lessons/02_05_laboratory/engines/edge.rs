@@ -15,9 +15,6 @@ pub(crate) struct EdgeSelector {
 
 impl EdgeSelector {
     /// Crea la lista, vacía, dentro del núcleo.
-    ///
-    /// # Errors
-    /// Los de `epoll_create1(2)`: no quedan descriptores.
     pub(crate) fn new() -> io::Result<EdgeSelector> {
         Ok(EdgeSelector { epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?, calls: 1 })
     }

@@ -19,9 +19,6 @@ pub(crate) struct EpollSelector {
 
 impl EpollSelector {
     /// Crea la lista, vacía, dentro del núcleo.
-    ///
-    /// # Errors
-    /// Los de `epoll_create1(2)`: no quedan descriptores.
     pub(crate) fn new() -> io::Result<EpollSelector> {
         Ok(EpollSelector { epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?, calls: 1 })
     }

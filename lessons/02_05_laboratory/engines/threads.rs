@@ -75,9 +75,6 @@ impl Counters {
 
 /// Sirve hasta que se acabe la entrada estándar; a cada línea que llegue por ella responde con la
 /// cuenta.
-///
-/// # Errors
-/// No se puede crear el hilo del servidor, o se cerró la salida.
 pub(crate) fn serve(listener: TcpListener) -> io::Result<()> {
     let counters = Arc::new(Counters::default());
     let (theirs, refusals) = (Arc::clone(&counters), Arc::clone(&counters));

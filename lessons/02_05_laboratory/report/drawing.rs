@@ -15,6 +15,13 @@ const HEIGHT: f64 = 420.0;
 const ACROSS: (f64, f64) = (98.0, 630.0);
 const UP: (f64, f64) = (362.0, 12.0);
 
+/// Alto de cada barra, con su hueco.
+const ROW: f64 = 38.0;
+/// Dónde empiezan las barras y cuánto mide la más larga: a la izquierda va el nombre, y a la
+/// derecha, la cifra.
+const BARS_FROM: f64 = 140.0;
+const LONGEST: f64 = 500.0;
+
 /// Un dibujo terminado.
 pub(crate) struct Drawing {
     /// Cómo se llama, sin extensión.
@@ -88,8 +95,8 @@ pub(crate) struct Line {
     pub(crate) dots: Vec<Dot>,
 }
 
-/// Una gráfica de líneas, con los dos ejes logarítmicos.
-pub(crate) struct Lines {
+/// Una gráfica: líneas, o barras si de cada una hay un solo punto y es en el mismo lugar.
+pub(crate) struct Chart {
     /// Cómo se llama, sin extensión.
     pub(crate) name: &'static str,
     /// Qué se ve.
@@ -98,22 +105,33 @@ pub(crate) struct Lines {
     pub(crate) across: (&'static str, &'static str),
     /// Lo que dice el vertical.
     pub(crate) up: &'static str,
-    /// Cómo se lee una cifra del vertical.
+    /// Cómo se lee una cifra.
     pub(crate) read: fn(f64) -> String,
-    /// Las líneas, en el orden de la leyenda.
-    pub(crate) all: Vec<Line>,
+    /// Las líneas o las barras, en el orden de la leyenda. Ninguna está vacía.
+    pub(crate) lines: Vec<Line>,
 }
 
-impl Lines {
-    /// El dibujo.
-    pub(crate) fn drawing(self) -> Drawing {
-        let svg = self.axes() + &self.series() + &self.legend();
-        svg_of(self.name, self.title.clone(), &self.description(), HEIGHT, &svg)
+impl Chart {
+    /// El dibujo; ninguno si no hay nada que dibujar.
+    pub(crate) fn drawing(mut self) -> Option<Drawing> {
+        let mut places = self.lines.iter().flat_map(|line| &line.dots).map(|dot| dot.at);
+        let first = places.next()?;
+        let (description, height, inside) = if places.all(|place| (place - first).abs() < 1.0) {
+            self.bars()
+        } else {
+            // En una escala logarítmica el cero no existe.
+            for line in &mut self.lines {
+                line.dots.retain(|dot| dot.spread.low > 0.0);
+            }
+            self.lines.retain(|line| !line.dots.is_empty());
+            (self.description(), HEIGHT, self.axes() + &self.series() + &self.legend())
+        };
+        Some(self.framed(&description, height, &inside))
     }
 
     /// Lo que se ve, para quien no lo ve: de dónde a dónde va cada línea.
     fn description(&self) -> String {
-        let told = self.all.iter().filter_map(|Line { name, dots, .. }| {
+        let told = self.lines.iter().filter_map(|Line { name, dots, .. }| {
             let (first, last) = (dots.first()?, dots.last()?);
             let place = |dot: &Dot| {
                 let amount = (self.read)(dot.spread.median);
@@ -131,7 +149,7 @@ impl Lines {
 
     /// Los dos ejes, en los que caben todos los puntos.
     fn scales(&self) -> (Scale, Scale) {
-        let dots = || self.all.iter().flat_map(|line| &line.dots);
+        let dots = || self.lines.iter().flat_map(|line| &line.dots);
         let least = |value: fn(&Dot) -> f64| dots().map(value).fold(f64::INFINITY, f64::min);
         let most = |value: fn(&Dot) -> f64| dots().map(value).fold(0.0, f64::max);
         let (low, high) = (least(|dot| dot.spread.low), most(|dot| dot.spread.high));
@@ -164,7 +182,7 @@ impl Lines {
 
     fn series(&self) -> String {
         let (across, up) = self.scales();
-        let series = self.all.iter().map(|Line { pen, dots, .. }| {
+        let series = self.lines.iter().map(|Line { pen, dots, .. }| {
             let (mut line, mut whiskers, mut marks) = (String::new(), String::new(), String::new());
             for Dot { at, spread, bound } in dots {
                 let (x, y) = (across.at(*at), up.at(spread.median));
@@ -182,7 +200,7 @@ impl Lines {
 
     /// La leyenda, a la derecha: dentro taparía algún punto.
     fn legend(&self) -> String {
-        let keys = (0..).zip(&self.all).map(|(turn, Line { name, pen, .. })| {
+        let keys = (0..).zip(&self.lines).map(|(turn, Line { name, pen, .. })| {
             let (x, y) = (ACROSS.1 + 10.0, 30.0 + 26.0 * f64::from(turn));
             let line = format!("<path class=\"linea\" d=\"M{x} {y}h26\"/>\n");
             let key = pen.draws(&(line + &pen.mark((x + 13.0, y), false)));
@@ -190,41 +208,14 @@ impl Lines {
         });
         keys.collect()
     }
-}
 
-/// Una barra, con su nombre.
-pub(crate) struct Bar {
-    pub(crate) name: String,
-    pub(crate) pen: Pen,
-    pub(crate) spread: Spread,
-}
-
-/// Barras tumbadas, desde cero: la escala es lineal, y el doble de larga es el doble.
-pub(crate) struct Bars {
-    /// Cómo se llama, sin extensión.
-    pub(crate) name: &'static str,
-    /// Qué se ve.
-    pub(crate) title: String,
-    /// Cómo se lee una cifra.
-    pub(crate) read: fn(f64) -> String,
-    /// Las barras, de arriba abajo.
-    pub(crate) all: Vec<Bar>,
-}
-
-/// Alto de cada barra, con su hueco.
-const ROW: f64 = 38.0;
-/// Dónde empiezan las barras y cuánto mide la más larga: a la izquierda va el nombre, y a la
-/// derecha, la cifra.
-const BARS_FROM: f64 = 140.0;
-const LONGEST: f64 = 500.0;
-
-impl Bars {
-    /// El dibujo.
-    pub(crate) fn drawing(self) -> Drawing {
-        let most = self.all.iter().map(|bar| bar.spread.high).fold(f64::MIN_POSITIVE, f64::max);
+    /// Barras tumbadas, desde cero: la escala es lineal, y el doble de larga es el doble.
+    fn bars(&self) -> (String, f64, String) {
+        let bars = || self.lines.iter().map(|line| (line, line.dots[0].spread));
+        let most = bars().map(|(_, spread)| spread.high).fold(f64::MIN_POSITIVE, f64::max);
+        let along = |value: f64| BARS_FROM + value / most * LONGEST;
         let (mut svg, mut told, mut top) = (String::new(), Vec::new(), 6.0);
-        for Bar { name, pen, spread } in &self.all {
-            let along = |value: f64| BARS_FROM + value / most * LONGEST;
+        for (Line { name, pen, .. }, spread) in bars() {
             let (middle, amount) = (top + ROW / 2.0, (self.read)(spread.median));
             let (low, high) = (along(spread.low), along(spread.high));
             svg += &letters((BARS_FROM - 10.0, middle), "end", name);
@@ -244,7 +235,22 @@ impl Bars {
         }
         let height = top + 6.0;
         let _ = writeln!(svg, "<path d=\"M{BARS_FROM} 0V{height}\"/>");
-        svg_of(self.name, self.title, &told.join(" "), height, &svg)
+        (told.join(" "), height, svg)
+    }
+
+    /// Todo junto, con su título.
+    fn framed(self, description: &str, height: f64, inside: &str) -> Drawing {
+        let Chart { name, title, .. } = self;
+        let svg = format!(
+            "<svg class=\"lab\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" \
+             aria-labelledby=\"lab-{name}-titulo lab-{name}-descripcion\" \
+             xmlns=\"http://www.w3.org/2000/svg\">\n<title id=\"lab-{name}-titulo\">{}</title>\n\
+             <desc id=\"lab-{name}-descripcion\">{}</desc>\n<style>{}</style>\n{inside}</svg>\n",
+            escape(&title),
+            escape(description),
+            style()
+        );
+        Drawing { name, title, svg }
     }
 }
 
@@ -252,25 +258,6 @@ impl Bars {
 fn letters((x, y): (f64, f64), anchor: &str, text: &str) -> String {
     let text = escape(text);
     format!("<text x=\"{x:.0}\" y=\"{y:.0}\" dy=\".35em\" text-anchor=\"{anchor}\">{text}</text>\n")
-}
-
-fn svg_of(
-    name: &'static str,
-    title: String,
-    description: &str,
-    height: f64,
-    inside: &str,
-) -> Drawing {
-    let svg = format!(
-        "<svg class=\"lab\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" \
-         aria-labelledby=\"lab-{name}-titulo lab-{name}-descripcion\" \
-         xmlns=\"http://www.w3.org/2000/svg\">\n<title id=\"lab-{name}-titulo\">{}</title>\n\
-         <desc id=\"lab-{name}-descripcion\">{}</desc>\n<style>{}</style>\n{inside}</svg>\n",
-        escape(&title),
-        escape(description),
-        style()
-    );
-    Drawing { name, title, svg }
 }
 
 /// Los colores sobre papel claro. Los de las líneas son, casi todos, de la paleta de Okabe e Ito,
@@ -368,20 +355,28 @@ mod tests {
         assert_eq!(rounded("10\u{202F}000"), "10\u{202F}000");
     }
 
-    fn bars() -> Drawing {
-        let bar = |name: &str, median: f64| Bar {
+    fn chart(lines: Vec<Line>) -> String {
+        let (title, across, up) = ("De <a> y b".into(), ("equis", "equis"), "y griega");
+        let chart = Chart { name: "prueba", title, across, up, read: number, lines };
+        chart.drawing().unwrap().svg
+    }
+
+    fn bars() -> String {
+        let bar = |name: &str, median: f64| Line {
             name: name.into(),
             pen: Pen::Blue,
-            spread: Spread { median, low: median, high: median },
+            dots: vec![Dot {
+                at: 1.0,
+                spread: Spread { median, low: median, high: median },
+                bound: false,
+            }],
         };
-        let all = vec![bar("corta", 100.0), bar("larga", 200.0)];
-        Bars { name: "barras", title: "De <a> y b".into(), read: number, all }.drawing()
+        chart(vec![bar("corta", 100.0), bar("larga", 200.0)])
     }
 
     #[test]
     fn una_barra_el_doble_de_larga_es_el_doble() {
         let lengths: Vec<i32> = bars()
-            .svg
             .lines()
             .filter_map(|line| line.split_once(" width=\"")?.1.split_once('"')?.0.parse().ok())
             .collect();
@@ -397,16 +392,8 @@ mod tests {
             pen,
             dots: [(1.0, false), (10.0, true)].map(|(at, bound)| Dot { at, spread, bound }).into(),
         });
-        let lines = Lines {
-            name: "todas",
-            title: "De <a> y b".into(),
-            across: ("equis", "equis"),
-            up: "y griega",
-            read: number,
-            all: all.into(),
-        };
-        let lines = lines.drawing().svg;
-        for svg in [&lines, &bars().svg] {
+        let lines = chart(all.into());
+        for svg in [&lines, &bars()] {
             assert!(!svg.contains("=\"#"), "{svg}");
             assert!(svg.contains("De &lt;a&gt; y b"), "{svg}");
             assert!(svg.ends_with("</svg>\n"), "{svg}");

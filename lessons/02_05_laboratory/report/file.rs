@@ -15,9 +15,6 @@ pub(crate) struct Saving {
 
 impl Saving {
     /// Comprueba que se podrá escribir en `path`, para no saberlo después de medir.
-    ///
-    /// # Errors
-    /// Los de abrirlo o crearlo.
     pub(crate) fn prepare(path: &Path) -> io::Result<Saving> {
         let existing = match fs::metadata(path) {
             Ok(found) if found.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
@@ -52,9 +49,6 @@ impl Saving {
     }
 
     /// Lo guarda.
-    ///
-    /// # Errors
-    /// No cabe, o ya no se puede escribir ahí. Lo que hubiera antes sigue como estaba.
     pub(crate) fn save(&self, content: &str) -> io::Result<()> {
         let Some(draft) = &self.draft else { return fs::write(&self.path, content) };
         let saved = fs::write(draft, content).and_then(|()| fs::rename(draft, &self.path));

@@ -102,9 +102,13 @@ fn estropear_epoll_a_propósito_cambia_el_veredicto() {
     // Tres veces y la mediana: en un rato corto, quizá toque esperar al procesador.
     let options = ["--motores", "epoll", "--conexiones", "2,1000", "--rondas", "3"];
     let worse = experiment("estorbo", &[&options[..], &["--estorbo", "epoll"]].concat());
-    let claim = "«Con epoll, el núcleo hace el trabajo: no hay que preguntar por todos»: no, en esta máquina";
     let words: Vec<&str> = worse.text.split_whitespace().collect();
-    assert!(words.join(" ").contains(claim), "{}", worse.text);
+    let words = words.join(" ");
+    let claim = "no hay que preguntar por todos»: ";
+    // Con la máquina ocupada no estará tan seguro, pero dirá lo mismo.
+    let no = ["no, en esta máquina", "parece que no, pero no es seguro"];
+    assert!(no.iter().any(|no| words.contains(&format!("{claim}{no}"))), "{}", worse.text);
+    assert!(words.contains("En epoll crece") && !words.contains("sin llegar"), "{}", worse.text);
     // Y sus llamadas lo delatan: al de verdad le bastan unas pocas por mensaje.
     let sound =
         experiment("sano", &["--motores", "epoll", "--conexiones", "2,1000", "--rondas", "1"]);

@@ -23,9 +23,6 @@ const BUFFER: usize = 8192;
 const LISTENER: u64 = u64::MAX;
 
 /// Sirve para siempre.
-///
-/// # Errors
-/// Los del propio epoll, o los que impiden seguir aceptando.
 pub(crate) fn serve(listener: &TcpListener) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
