@@ -40,7 +40,6 @@ struct Arguments {
     help: Option<bool>,
 }
 
-/// Lo que se elige de un experimento.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Choices {
     /// Solo estos motores, separados por comas: hilos, select, poll, epoll, flanco, uring
@@ -77,7 +76,6 @@ pub(crate) struct Choices {
     pub(crate) brief: bool,
 }
 
-/// Lo que se puede pedir.
 #[derive(Subcommand, Clone, Debug)]
 pub(crate) enum Order {
     /// Medio minuto: lo justo para ver las diferencias grandes
@@ -136,29 +134,19 @@ pub(crate) enum Order {
     Floor,
 }
 
-/// Lo que se pidió: qué, y con qué elecciones. Sin orden, el experimento corriente.
-pub(crate) struct Request {
-    /// Qué.
-    pub(crate) order: Option<Order>,
-    /// Con qué elecciones.
-    pub(crate) choices: Choices,
-}
-
-/// Entiende lo que se pide.
-///
-/// # Errors
-/// Se pidió ayuda, o no se entiende lo que se pide: ya está dicho, y queda el código de salida.
-pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Request, ExitCode> {
-    match Arguments::try_parse_from(words) {
-        Ok(Arguments { order, choices, .. }) => match useless(order.as_ref(), &choices) {
-            Some(option) => {
-                let problem = format!("«{option}» no sirve con esa orden. Prueba con --help.");
-                cli::complain(&format!("lab: {problem}"));
-                Err(ExitCode::from(2))
-            }
-            None => Ok(Request { order, choices }),
-        },
-        Err(error) => Err(cli::explain_usage::<Arguments>(&error)),
+/// Entiende lo que se pide: qué, y con qué elecciones. Sin orden, el experimento corriente. Si se pidió
+/// ayuda o no se entiende, ya está dicho, y queda el código de salida.
+pub(crate) fn read(
+    words: impl IntoIterator<Item = OsString>,
+) -> Result<(Option<Order>, Choices), ExitCode> {
+    let Arguments { order, choices, .. } = Arguments::try_parse_from(words)
+        .map_err(|error| cli::explain_usage::<Arguments>(&error))?;
+    match useless(order.as_ref(), &choices) {
+        Some(option) => {
+            cli::complain(&format!("lab: «{option}» no sirve con esa orden. Prueba con --help."));
+            Err(ExitCode::from(2))
+        }
+        None => Ok((order, choices)),
     }
 }
 

@@ -32,10 +32,8 @@ const CLIENTS: [usize; 3] = [10, 100, 1000];
 /// Los que hablan, como mucho.
 const SPEAKERS: usize = 8;
 
-/// Entregas que se miden de cada vez.
 const DELIVERIES: usize = 200_000;
 
-/// Quién reparte los mensajes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Server {
     Chat,

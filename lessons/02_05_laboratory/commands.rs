@@ -13,7 +13,7 @@ use multiplexacion::errors::reason;
 use multiplexacion::listener;
 use multiplexacion::stop::Stop;
 
-use crate::arguments::{Choices, Order, Request};
+use crate::arguments::{Choices, Order};
 use crate::comparison;
 use crate::cores::Cores;
 use crate::engines::edge::EdgeSelector;
@@ -34,9 +34,7 @@ use crate::warnings;
 use crate::wording::count;
 use crate::{chat, web};
 
-/// Hace lo que se pide.
-pub(crate) fn obey(request: Request) -> Result<(), Trouble> {
-    let Request { order, choices } = request;
+pub(crate) fn obey((order, choices): (Option<Order>, Choices)) -> Result<(), Trouble> {
     match order {
         None => engines(Plan::usual(), &choices),
         Some(Order::Quick) => engines(Plan::quick(), &choices),
@@ -123,7 +121,6 @@ fn measure(
     outputs.write(&report)
 }
 
-/// Dónde van los datos y la página.
 struct Outputs {
     json: Option<Saving>,
     page: Saving,
@@ -265,7 +262,6 @@ fn write_the_chapter(measuring: bool) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// La carpeta de los informes.
 fn reports() -> io::Result<PathBuf> {
     let folder = Path::new(COURSE).join("laboratorio");
     fs::create_dir_all(&folder)?;

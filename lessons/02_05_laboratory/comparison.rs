@@ -11,7 +11,6 @@ use crate::wording::number;
 struct Difference {
     /// Qué y dónde: «epoll con 1000 conexiones (10 activas): procesador por mensaje».
     what: String,
-    /// De cuánto a cuánto.
     change: String,
     /// Lo del segundo entre lo del primero.
     ratio: f64,

@@ -33,7 +33,6 @@ impl Cores {
         Ok(Cores { all, available: numbers.len(), generator, servers })
     }
 
-    /// Cuántos hay.
     pub(crate) fn available(&self) -> usize {
         self.available
     }

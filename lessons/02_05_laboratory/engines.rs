@@ -31,8 +31,6 @@ use std::rc::Rc;
 use std::str::FromStr;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 /// Un archivo abierto que comparten quien lo usa y quien lo vigila: el `fileobj` de Python.
 ///
 /// Compartirlo es lo que permite a `select` y a `poll` prestárselo al núcleo en cada vuelta sin
@@ -49,9 +47,7 @@ pub(crate) struct Events {
 }
 
 impl Events {
-    /// Solo leer.
     pub(crate) const READ: Events = Events { read: true, write: false };
-    /// Solo escribir.
     pub(crate) const WRITE: Events = Events { read: false, write: true };
 }
 
@@ -134,20 +130,12 @@ fn index(file: &File) -> usize {
 }
 
 /// Un motor, por su nombre.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Engine {
-    /// Un hilo por cliente.
-    #[serde(rename = "hilos")]
     Threads,
-    /// `select(2)`.
     Select,
-    /// `poll(2)`.
     Poll,
-    /// `epoll(7)`, por nivel.
     Epoll,
-    /// `epoll(7)`, por flanco.
-    #[serde(rename = "flanco")]
     Edge,
     /// `io_uring(7)`, con el eco de «Más allá».
     Uring,
@@ -158,7 +146,6 @@ impl Engine {
     pub(crate) const OURS: [Engine; 5] =
         [Engine::Threads, Engine::Select, Engine::Poll, Engine::Epoll, Engine::Edge];
 
-    /// Todos.
     pub(crate) const ALL: [Engine; 6] =
         [Engine::Threads, Engine::Select, Engine::Poll, Engine::Epoll, Engine::Edge, Engine::Uring];
 
@@ -259,10 +246,9 @@ mod tests {
     }
 
     #[test]
-    fn cada_motor_se_llama_igual_en_la_orden_y_en_el_json() {
+    fn cada_motor_se_pide_por_su_nombre() {
         for engine in Engine::ALL {
             assert_eq!(engine.name().parse(), Ok(engine));
-            assert_eq!(serde_json::to_string(&engine).unwrap(), format!("\"{engine}\""));
         }
         assert!("kqueue".parse::<Engine>().is_err());
     }

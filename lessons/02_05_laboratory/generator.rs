@@ -29,7 +29,6 @@ use socket2::{Domain, Protocol, Socket, Type};
 use crate::clock;
 use crate::wording::{connections, count};
 
-/// Bytes de cada mensaje.
 pub(crate) const MESSAGE: usize = 64;
 
 /// Cada cuántas conexiones se comprueba que el servidor va aceptando. Con más, la cola del núcleo
@@ -130,7 +129,6 @@ impl From<Lost> for io::Error {
 pub(crate) struct Burst {
     /// Mensajes que fueron y volvieron.
     pub(crate) messages: u64,
-    /// Cuánto duró.
     pub(crate) elapsed: Duration,
     /// Qué parte de su procesador usó el generador, de 0 a 1.
     pub(crate) busy: f64,

@@ -16,13 +16,10 @@ const SPARE: u64 = 64;
 /// Lo que hay que saber de una máquina para comparar sus cifras con las de otra. No la identifica.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Machine {
-    /// El modelo del procesador.
     pub(crate) processor: String,
     /// Los procesadores que este proceso puede usar.
     pub(crate) cores: usize,
-    /// La memoria, en MiB.
     pub(crate) memory_mib: u64,
-    /// La versión de Linux.
     pub(crate) kernel: String,
     /// Descriptores que puede abrir un proceso.
     pub(crate) descriptors: u64,
@@ -39,7 +36,6 @@ impl fmt::Display for Machine {
 }
 
 impl Machine {
-    /// Esta.
     pub(crate) fn this_one(cores: &Cores) -> Machine {
         let processors = CpuInfo::current().ok();
         let model = processors.as_ref().and_then(|info| info.model_name(0));

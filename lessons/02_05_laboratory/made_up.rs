@@ -52,7 +52,6 @@ pub(crate) fn engines(cost: impl Fn(&Case) -> f64, memory: impl Fn(&str) -> f64)
     report
 }
 
-/// Los motores, con lo que suele verse.
 pub(crate) fn usual() -> Report {
     engines(usual_cost, usual_memory)
 }
@@ -103,7 +102,6 @@ pub(crate) fn web() -> Report {
     report
 }
 
-/// El chat y redis.
 pub(crate) fn chat() -> Report {
     let mut report = Report::new(Kind::Chat, "cargo lab chat", machine(), 3);
     report.complete = true;

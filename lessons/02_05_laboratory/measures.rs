@@ -2,7 +2,6 @@
 
 use crate::wording::{bytes, microseconds, nanoseconds, number, whole};
 
-/// Una medida.
 #[derive(Debug)]
 pub(crate) struct Measure {
     /// Cómo se llama en los datos.
@@ -25,7 +24,6 @@ pub(crate) struct Measure {
 /// Cuándo la cifra la puso el generador, y la del servidor es mejor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Bound {
-    /// Nunca.
     Never,
     /// Cuando el generador llena su procesador: es un mínimo, «≥».
     GeneratorFull,

@@ -39,7 +39,6 @@ impl Seen {
         1.0 + 2.0 * self.processors.max(if self.another { 1.0 } else { 0.0 })
     }
 
-    /// Lo que hay que avisar.
     pub(crate) fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         if self.another {
@@ -60,7 +59,6 @@ impl Seen {
     }
 }
 
-/// Quien mira a los vecinos.
 pub(crate) struct Neighbours {
     total: f64,
     ours: f64,

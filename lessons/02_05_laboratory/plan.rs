@@ -11,7 +11,6 @@ use crate::results::Case;
 pub(crate) struct Plan {
     /// Cómo se pidió: `cargo lab rapido`.
     pub(crate) order: &'static str,
-    /// Los motores.
     pub(crate) engines: Vec<Engine>,
     /// Conexiones de los experimentos en que hablan unas pocas.
     pub(crate) idle: Vec<usize>,
@@ -19,13 +18,9 @@ pub(crate) struct Plan {
     pub(crate) busy: Vec<usize>,
     /// Cuántas son unas pocas.
     pub(crate) few: usize,
-    /// Veces que se repite cada medida.
     pub(crate) rounds: usize,
-    /// Cuánto se mide a todo lo que da.
     pub(crate) burst: Duration,
-    /// Cuánto se mide a ritmo fijo.
     pub(crate) paced: Duration,
-    /// Mensajes por segundo del ritmo fijo.
     pub(crate) rate: u32,
 }
 

@@ -13,7 +13,6 @@ use crate::report::terminal::note;
 /// La carpeta del curso, en la que se compiló este programa.
 pub(crate) const COURSE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
-/// La carpeta de esta lección.
 pub(crate) const LESSON: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Compila el programa de una lección, si hace falta, y dice dónde está.

@@ -27,16 +27,12 @@ const LATE: f64 = 0.5;
 /// Repeticiones sin las que no se sabe cuánto ruido hay.
 const ENOUGH: usize = 3;
 
-/// Qué se midió.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Kind {
-    /// Los motores: `cargo lab`.
     #[serde(rename = "motores")]
     Engines,
-    /// La web de 02_04.
     #[serde(rename = "web")]
     Web,
-    /// El chat de 02_03.
     #[serde(rename = "chat")]
     Chat,
 }
@@ -53,7 +49,6 @@ pub(crate) struct Report {
     pub(crate) machine: Machine,
     /// Lo que trabajaron los demás programas mientras tanto.
     pub(crate) neighbours: Seen,
-    /// Si se midió todo lo que se pidió.
     pub(crate) complete: bool,
     /// Veces que se pidió repetir cada medida.
     pub(crate) rounds: usize,
@@ -61,7 +56,6 @@ pub(crate) struct Report {
     pub(crate) cut: Option<usize>,
     /// Las que hablan cuando las demás callan; 0 si siempre hablan las mismas.
     pub(crate) few: usize,
-    /// Mensajes por segundo del ritmo fijo.
     pub(crate) rate: u32,
     /// A cuántas conexiones atendió `select`, de las que se le abrieron.
     pub(crate) select_limit: Option<Limit>,
@@ -71,9 +65,7 @@ pub(crate) struct Report {
 /// Hasta dónde llegó `select`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Limit {
-    /// Las conexiones que atendió.
     pub(crate) served: usize,
-    /// Las que se le abrieron.
     pub(crate) tried: usize,
 }
 
@@ -117,7 +109,6 @@ pub(crate) struct Row {
     pub(crate) case: Case,
     /// De cada medida, una cifra por ronda.
     pub(crate) values: BTreeMap<String, Vec<f64>>,
-    /// Por qué faltan rondas, si falló alguna.
     pub(crate) trouble: Option<String>,
 }
 
@@ -159,7 +150,6 @@ impl Row {
         Row { case, values: BTreeMap::new(), trouble: None }
     }
 
-    /// Añade lo que dio una ronda.
     pub(crate) fn add(&mut self, values: Values) {
         for (key, value) in values {
             self.values.entry(key.to_owned()).or_default().push(value);

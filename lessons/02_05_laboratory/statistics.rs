@@ -3,7 +3,6 @@
 /// Un valor repetido: su mediana y entre qué cuartiles se movió.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Spread {
-    /// El del medio.
     pub(crate) median: f64,
     /// La cuarta parte quedó por debajo.
     pub(crate) low: f64,
@@ -70,7 +69,6 @@ impl Line {
         Some(Line { base: mean_y - slope * mean_x, slope })
     }
 
-    /// El valor en `x`.
     fn at(&self, x: f64) -> f64 {
         self.base + self.slope * x
     }

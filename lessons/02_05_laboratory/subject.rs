@@ -91,12 +91,10 @@ impl Subject {
         Ok(subject)
     }
 
-    /// Dónde escucha.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Su número de proceso.
     fn pid(&self) -> Pid {
         Pid::from_raw(i32::try_from(self.child.id()).unwrap_or(0))
     }
@@ -127,7 +125,6 @@ impl Subject {
         Ok(maps.filter_map(|map| map.extension.map.get("Rss").copied()).sum())
     }
 
-    /// Hilos que tiene ahora.
     pub(crate) fn threads(&self) -> io::Result<u64> {
         let status = self.process().and_then(|process| process.status());
         Ok(status.map_err(ended)?.threads)

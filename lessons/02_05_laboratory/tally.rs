@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Tally {
     /// Llamadas al sistema para esperar, leer, escribir, aceptar y registrar.
     pub(crate) calls: u64,
-    /// Veces que una espera terminó.
     pub(crate) wakeups: u64,
     /// Clientes a los que no se pudo atender.
     pub(crate) refused: u64,

@@ -28,7 +28,6 @@ pub(crate) enum Answer {
 /// Una pregunta y su respuesta.
 #[derive(Clone, Debug)]
 pub(crate) struct Verdict {
-    /// La pregunta.
     pub(crate) question: &'static str,
     /// Lo que se suele afirmar.
     pub(crate) claim: &'static str,
@@ -36,12 +35,10 @@ pub(crate) struct Verdict {
     pub(crate) answer: Answer,
     /// Si otra ejecución del mismo código diría lo mismo.
     pub(crate) sure: bool,
-    /// Con qué cifras, en frases.
     pub(crate) because: String,
 }
 
 impl Verdict {
-    /// La respuesta, en pocas palabras.
     pub(crate) fn told(&self) -> &'static str {
         match (self.answer, self.sure) {
             (Answer::Unknown, _) => "estos datos no lo dicen",
@@ -100,7 +97,7 @@ const EDGE: &str = Engine::Edge.name();
 /// Veces que se vuelve a preguntar, con los datos de otra ejecución posible.
 const AGAIN: u64 = 100;
 
-/// La parte de ellas que puede responder otra cosa sin que se dude.
+/// Las que hacen dudar, si responden otra cosa.
 const DOUBT: u64 = AGAIN / 20;
 
 // ANCHOR: sure
@@ -119,7 +116,7 @@ pub(crate) fn verdicts(report: &Report) -> Vec<Verdict> {
         }
     }
     for (verdict, others) in verdicts.iter_mut().zip(others) {
-        verdict.sure = others <= DOUBT;
+        verdict.sure = others < DOUBT;
     }
     verdicts
 }

@@ -11,7 +11,6 @@ use socket2::SockRef;
 
 use super::{SPEAKERS, Server};
 
-/// Mensajes en camino por cada uno que habla.
 const WINDOW: usize = 8;
 
 /// Bytes de lo que llega a cada uno, sin su cabecera.
@@ -20,7 +19,6 @@ const TEXT: usize = 64;
 /// Cuánto se espera a que llegue algo.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Todos los clientes, en un solo hilo.
 pub(super) struct Room {
     epoll: Epoll,
     streams: Vec<TcpStream>,

@@ -13,9 +13,7 @@ use crate::results::Report;
 
 /// Los datos del experimento, dentro de la carpeta de la lección.
 pub(crate) const EXPERIMENT: &str = "datos/experimento.json";
-/// Los de la web.
 pub(crate) const WEB: &str = "datos/web.json";
-/// Los del chat.
 pub(crate) const CHAT: &str = "datos/chat.json";
 
 /// Cada archivo que sale de los datos de `lesson`, la carpeta de la lección, y su contenido.

@@ -22,7 +22,6 @@ const ROW: f64 = 38.0;
 const BARS_FROM: f64 = 140.0;
 const LONGEST: f64 = 500.0;
 
-/// Un dibujo terminado.
 pub(crate) struct Drawing {
     /// Cómo se llama, sin extensión.
     pub(crate) name: &'static str,
@@ -35,17 +34,11 @@ pub(crate) struct Drawing {
 /// Con qué se dibuja: un color y una marca.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Pen {
-    /// Cuadrados bermellón.
     Vermilion,
-    /// Triángulos ocres.
     Ochre,
-    /// Triángulos malva, boca abajo.
     Mauve,
-    /// Círculos azules.
     Blue,
-    /// Rombos verdes.
     Green,
-    /// Cruces grises.
     Grey,
 }
 
@@ -80,9 +73,7 @@ impl Pen {
 /// Un punto de una línea: dónde, cuánto, y si la cifra es solo un tope.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Dot {
-    /// Dónde, en el eje horizontal.
     pub(crate) at: f64,
-    /// Cuánto.
     pub(crate) spread: Spread,
     /// Si lo de verdad es más, o menos: la cifra la puso el generador.
     pub(crate) bound: bool,
@@ -99,13 +90,10 @@ pub(crate) struct Line {
 pub(crate) struct Chart {
     /// Cómo se llama, sin extensión.
     pub(crate) name: &'static str,
-    /// Qué se ve.
     pub(crate) title: String,
     /// Lo que dice el eje horizontal, y en qué se cuenta: «conexiones».
     pub(crate) across: (&'static str, &'static str),
-    /// Lo que dice el vertical.
     pub(crate) up: &'static str,
-    /// Cómo se lee una cifra.
     pub(crate) read: fn(f64) -> String,
     /// Las líneas o las barras, en el orden de la leyenda. Ninguna está vacía.
     pub(crate) lines: Vec<Line>,

@@ -43,12 +43,10 @@ impl Saving {
         Ok(Saving { path, draft })
     }
 
-    /// Dónde quedará.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Lo guarda.
     pub(crate) fn save(&self, content: &str) -> io::Result<()> {
         let Some(draft) = &self.draft else { return fs::write(&self.path, content) };
         let saved = fs::write(draft, content).and_then(|()| fs::rename(draft, &self.path));

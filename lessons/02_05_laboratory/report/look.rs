@@ -18,7 +18,6 @@ pub(crate) struct Look {
     pub(crate) who: &'static str,
     /// Lo que dice el eje horizontal, y en qué se cuenta: «conexiones».
     pub(crate) across: (&'static str, &'static str),
-    /// Las columnas.
     pub(crate) measures: &'static [&'static Measure],
     /// Si a cada cifra la acompaña lo que gasta la primera fila entre lo que gasta esta.
     pub(crate) ratios: bool,

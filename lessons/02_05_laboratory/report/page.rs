@@ -12,7 +12,6 @@ use crate::verdict::{Answer, Verdict, verdicts};
 use crate::warnings::warnings;
 use crate::wording::{count, number};
 
-/// La página entera de un experimento.
 pub(crate) fn page(report: &Report) -> String {
     let look = report.look();
     let mut page = format!(

@@ -9,7 +9,6 @@ const STEPS: f64 = 1000.0;
 pub(crate) struct Bar(ProgressBar);
 
 impl Bar {
-    /// La empieza.
     pub(crate) fn start() -> Bar {
         let style = ProgressStyle::with_template("{bar:30} {wide_msg}")
             .unwrap_or_else(|_| ProgressStyle::default_bar())
@@ -26,7 +25,6 @@ impl Bar {
         self.0.set_message(message.to_owned());
     }
 
-    /// La borra.
     pub(crate) fn finish(&self) {
         self.0.finish_and_clear();
     }

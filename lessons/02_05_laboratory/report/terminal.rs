@@ -22,7 +22,6 @@ const COLUMN: usize = 11;
 /// Columnas de una línea: caben en cualquier terminal y en el libro.
 const WIDTH: usize = 80;
 
-/// Escribe una línea, o varias.
 pub(crate) fn say(text: &str) {
     // Si ya nadie lee (`| head -1`), no queda a quién decírselo.
     let _ = cli::say(text);
@@ -166,7 +165,6 @@ fn columns(first: &str, rest: impl Iterator<Item = String>, width: usize) -> Str
     })
 }
 
-/// Los veredictos.
 pub(crate) fn answers(report: &Report) -> String {
     let answer = |verdict: &Verdict| {
         format!(
