@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
@@ -55,11 +56,21 @@ impl Laboratory<'_> {
     }
 
     fn start(&self, engine: Engine) -> io::Result<Subject> {
-        match (engine, &self.uring) {
-            (Engine::Uring, Some(program)) => Subject::stranger(program, self.cores)
-                .map_err(|_| io::Error::other("no arranca: este sistema no permite io_uring")),
-            (Engine::Uring, None) => Err(io::Error::other("no está compilado")),
-            _ => Subject::engine(&self.program, engine, self.hindered == Some(engine), self.cores),
+        if engine != Engine::Uring {
+            let mut command = Command::new(&self.program);
+            command.args(["servidor", engine.name()]);
+            if self.hindered == Some(engine) {
+                command.args(["--estorbo", engine.name()]);
+            }
+            return Subject::announcing(command, self.cores);
+        }
+        let program = self.uring.as_ref().ok_or_else(|| io::Error::other("no está compilado"))?;
+        let mut command = Command::new(program);
+        // Lo que tenga que decir lo dice su código de salida.
+        command.args(["--port", "0"]).stderr(Stdio::null());
+        match Subject::announcing(command, self.cores) {
+            Ok(subject) => Ok(subject.uncounted()),
+            Err(_) => Err(io::Error::other("no arranca: este sistema no permite io_uring")),
         }
     }
 
@@ -167,7 +178,6 @@ mod tests {
     use super::*;
     use std::io::{Read, Write};
     use std::net::{Ipv4Addr, TcpListener};
-    use std::process::Command;
     use std::sync::mpsc;
     use std::thread;
 

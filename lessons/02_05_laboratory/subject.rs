@@ -3,7 +3,6 @@
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,7 +13,6 @@ use procfs::process::Process;
 
 use crate::clock;
 use crate::cores::Cores;
-use crate::engines::Engine;
 use crate::tally::Tally;
 
 /// Cuánto se espera a que un servidor diga dónde escucha, o a que escuche donde se le dijo.
@@ -29,32 +27,8 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    /// Arranca `program`, el propio laboratorio, como servidor de eco con un motor.
-    pub(crate) fn engine(
-        program: &Path,
-        engine: Engine,
-        hindered: bool,
-        cores: &Cores,
-    ) -> io::Result<Subject> {
-        let mut command = Command::new(program);
-        command.args(["servidor", engine.name()]);
-        if hindered {
-            command.args(["--estorbo", engine.name()]);
-        }
-        Subject::announcing(command, cores)
-    }
-
-    /// Arranca un servidor de eco ajeno al laboratorio, que no sabe contar lo que hace.
-    pub(crate) fn stranger(program: &Path, cores: &Cores) -> io::Result<Subject> {
-        let mut command = Command::new(program);
-        // Lo que tenga que decir lo dice su código de salida.
-        command.args(["--port", "0"]).stderr(Stdio::null());
-        let mut subject = Subject::announcing(command, cores)?;
-        subject.orders = None;
-        Ok(subject)
-    }
-
-    /// Arranca un servidor que dice en su primera línea dónde escucha, como todos los del curso.
+    /// Arranca un servidor que dice en su primera línea dónde escucha, como todos los del curso. Si es
+    /// de este laboratorio, lleva además la cuenta de lo que hace.
     pub(crate) fn announcing(mut command: Command, cores: &Cores) -> io::Result<Subject> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = spawn(command, cores)?;
@@ -89,6 +63,13 @@ impl Subject {
             thread::sleep(Duration::from_millis(5));
         }
         Ok(subject)
+    }
+
+    /// El mismo, del que se sabe que no cuenta lo que hace.
+    pub(crate) fn uncounted(self) -> Subject {
+        let mut subject = self;
+        subject.orders = None;
+        subject
     }
 
     pub(crate) fn address(&self) -> SocketAddr {

@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 use crate::engines::Engine;
 use crate::measures::{CALLS, CPU, MEMORY, Measure, RATE, TAIL};
-use crate::results::{Case, Figure, Kind, Report, Row};
+use crate::results::{Case, Figure, Kind, Limit, Report, Row};
 use crate::statistics::Line;
 use crate::wording::{about, bytes, connections, count, list, lossy, nanoseconds, number};
 
@@ -141,19 +141,44 @@ pub(crate) fn again(report: &Report, chance: &mut fastrand::Rng) -> Report {
     other
 }
 
+/// Lo que responden unos datos, y con qué cifras.
+type Reply = (Answer, String);
+
+/// Una pregunta, lo que se suele afirmar y quién responde.
+type Question = (&'static str, &'static str, fn(&Report) -> Reply);
+
+const QUESTIONS: [Question; 7] = [
+    (
+        "¿Cuánto cuesta una conexión ociosa?",
+        "Un hilo por conexión tropieza con los límites de memoria",
+        idle_cost,
+    ),
+    (
+        "¿Cómo crece el costo por mensaje cuando crecen las conexiones ociosas?",
+        "Con epoll, el núcleo hace el trabajo: no hay que preguntar por todos",
+        cost_growth,
+    ),
+    ("¿Dónde se detiene select?", "select no pasa de 1024 descriptores", select_limit),
+    (
+        "¿Deja de ser viable un hilo por cliente con cientos de conexiones?",
+        "Con cientos de conexiones, un hilo para cada una no siempre es viable",
+        threads_scale,
+    ),
+    (
+        "¿Lo hace mejor select?",
+        "select resuelve el problema de los hilos cuando hay cientos de clientes",
+        select_does_better,
+    ),
+    ("¿Cuándo gana el hilo por cliente?", "Nunca: siempre hay algo mejor", threads_win),
+    ("¿Por nivel o por flanco?", "El disparo por flanco es más rápido", edge_or_level),
+];
+
 fn answers(report: &Report) -> Vec<Verdict> {
-    if report.kind != Kind::Engines {
-        return Vec::new();
-    }
-    vec![
-        idle_cost(report),
-        cost_growth(report),
-        select_limit(report),
-        threads_scale(report),
-        select_does_better(report),
-        threads_win(report),
-        edge_or_level(report),
-    ]
+    let answer = |(question, claim, reply): Question| {
+        let (answer, because) = reply(report);
+        Verdict { question, claim, answer, sure: true, because: sentence(&because) }
+    };
+    if report.kind == Kind::Engines { QUESTIONS.map(answer).into() } else { Vec::new() }
 }
 
 // ANCHOR: growth
@@ -257,11 +282,7 @@ fn thread_wins(report: &Report) -> Vec<(&Case, Better)> {
     wins.collect()
 }
 
-fn verdict(question: &'static str, claim: &'static str, answer: Answer, because: &str) -> Verdict {
-    Verdict { question, claim, answer, sure: true, because: sentence(because) }
-}
-
-fn idle_cost(report: &Report) -> Verdict {
+fn idle_cost(report: &Report) -> Reply {
     let costs: Vec<(&str, (usize, Figure))> = report
         .names()
         .into_iter()
@@ -280,8 +301,10 @@ fn idle_cost(report: &Report) -> Verdict {
         );
     }
     let machine = lossy(report.machine.memory_mib) * 1024.0 * 1024.0;
+    let failed = report.rows.iter().any(|row| row.case.who == THREADS && row.trouble.is_some());
     let answer = match cost(THREADS) {
-        Some((clients, each)) if machine > 0.0 => {
+        // Si con más no llegó a funcionar, lo que ocupa con menos no dice por qué.
+        Some((clients, each)) if machine > 0.0 && !failed => {
             let all = each.spread.median * lossy(clients as u64);
             let _ = write!(
                 because,
@@ -295,15 +318,10 @@ fn idle_cost(report: &Report) -> Verdict {
         }
         _ => Answer::Unknown,
     };
-    verdict(
-        "¿Cuánto cuesta una conexión ociosa?",
-        "Un hilo por conexión tropieza con los límites de memoria",
-        answer,
-        &because,
-    )
+    (answer, because)
 }
 
-fn cost_growth(report: &Report) -> Verdict {
+fn cost_growth(report: &Report) -> Reply {
     let found: Vec<(&str, Growth, Rise)> = report
         .names()
         .into_iter()
@@ -326,44 +344,36 @@ fn cost_growth(report: &Report) -> Verdict {
     let of = |wanted| found.iter().find(|(who, ..)| *who == wanted).map(|(_, growth, _)| *growth);
     let walkers = [of(SELECT), of(POLL)];
     let grow = walkers.iter().flatten().all(|growth| matches!(growth, Growth::Linear(_)));
-    verdict(
-        "¿Cómo crece el costo por mensaje cuando crecen las conexiones ociosas?",
-        "Con epoll, el núcleo hace el trabajo: no hay que preguntar por todos",
-        match of(EPOLL) {
-            Some(Growth::Flat) if grow => Answer::Holds,
-            Some(Growth::Flat) => Answer::Depends,
-            Some(_) => Answer::Fails,
-            None => Answer::Unknown,
-        },
-        &told.join("; "),
-    )
+    let answer = match of(EPOLL) {
+        Some(Growth::Flat) if grow => Answer::Holds,
+        Some(Growth::Flat) => Answer::Depends,
+        Some(_) => Answer::Fails,
+        None => Answer::Unknown,
+    };
+    (answer, told.join("; "))
 }
 
-fn select_limit(report: &Report) -> Verdict {
-    let (answer, because) = match report.select_limit {
-        Some(limit) if limit.served < limit.tried => (
-            Answer::Holds,
-            format!(
-                "En {} de las {} que se le abrieron. Su conjunto tiene 1024 sitios, del descriptor 0 \
-                 al 1023, y unos pocos ya estaban ocupados",
-                limit.served,
-                connections(limit.tried)
-            ),
-        ),
-        Some(limit) => (
-            Answer::Unknown,
-            format!(
-                "Atendió a las {} que se le abrieron: faltaron descriptores para llegar al tope",
-                connections(limit.tried)
-            ),
-        ),
-        None => (Answer::Unknown, String::new()),
+fn select_limit(report: &Report) -> Reply {
+    let Some(Limit { served, tried }) = report.select_limit else {
+        return (Answer::Unknown, String::new());
     };
-    verdict("¿Dónde se detiene select?", "select no pasa de 1024 descriptores", answer, &because)
+    let tried_all = connections(tried);
+    if served == tried {
+        let because = "faltaron descriptores para llegar al tope";
+        return (
+            Answer::Unknown,
+            format!("Atendió a las {tried_all} que se le abrieron: {because}"),
+        );
+    }
+    let because = format!(
+        "En {served} de las {tried_all} que se le abrieron. Su conjunto tiene 1024 sitios, del \
+         descriptor 0 al 1023, y unos pocos ya estaban ocupados"
+    );
+    (Answer::Holds, because)
 }
 
 /// El costo por mensaje con cientos de conexiones, frente al de unas pocas.
-fn threads_scale(report: &Report) -> Verdict {
+fn threads_scale(report: &Report) -> Reply {
     let up_to_hundreds = |row: &&Row| row.case.connections <= *HUNDREDS.end();
     let series = [
         ("Con las demás calladas", Rise::of(report, report.idle(THREADS).filter(up_to_hundreds))),
@@ -386,20 +396,16 @@ fn threads_scale(report: &Report) -> Verdict {
         let trouble = row.trouble.as_deref().unwrap_or_default();
         because.push(format!("Con {}, {trouble}", row.case.size()));
     }
-    verdict(
-        "¿Deja de ser viable un hilo por cliente con cientos de conexiones?",
-        "Con cientos de conexiones, un hilo para cada una no siempre es viable",
-        match (failed, rises.is_empty()) {
-            (Some(_), _) => Answer::Holds,
-            (None, true) => Answer::Unknown,
-            (None, false) if rises.iter().any(|(_, rise)| rise.times() > GROWS) => Answer::Holds,
-            (None, false) => Answer::Fails,
-        },
-        &because.join(". "),
-    )
+    let grows = rises.iter().any(|(_, rise)| rise.times() > GROWS);
+    let answer = match (failed.is_some() || grows, rises.is_empty()) {
+        (true, _) => Answer::Holds,
+        (false, true) => Answer::Unknown,
+        (false, false) => Answer::Fails,
+    };
+    (answer, because.join(". "))
 }
 
-fn select_does_better(report: &Report) -> Verdict {
+fn select_does_better(report: &Report) -> Reply {
     let (mut better, mut told) = (0, Vec::new());
     for select in report.idle(SELECT).chain(report.busy(SELECT)) {
         let case = &select.case;
@@ -411,33 +417,26 @@ fn select_does_better(report: &Report) -> Verdict {
         better += usize::from(ours.clearly_below(&theirs));
         told.push(format!("con {}, {ours} por mensaje en select y {theirs} en hilos", case.size()));
     }
-    verdict(
-        "¿Lo hace mejor select?",
-        "select resuelve el problema de los hilos cuando hay cientos de clientes",
-        some_of(better, told.len()),
-        &told.join("; "),
-    )
+    (some_of(better, told.len()), told.join("; "))
 }
 
-fn threads_win(report: &Report) -> Verdict {
+fn threads_win(report: &Report) -> Reply {
     let wins = thread_wins(report);
-    let comparable = report.of(THREADS).any(|row| report.twin(&row.case, EPOLL).is_some());
     let told: Vec<String> = wins
         .iter()
         .map(|(case, better)| format!("con {} {}", case.size(), better.describe()))
         .collect();
-    let (answer, because) = match (comparable, wins.is_empty()) {
-        (false, _) => (Answer::Unknown, String::new()),
-        (true, true) => (
-            Answer::Holds,
-            "En ninguno de los casos medidos mejora a epoll más allá del ruido".to_owned(),
-        ),
-        (true, false) => (Answer::Fails, format!("Frente a epoll, {}", told.join("; "))),
-    };
-    verdict("¿Cuándo gana el hilo por cliente?", "Nunca: siempre hay algo mejor", answer, &because)
+    if !report.of(THREADS).any(|row| report.twin(&row.case, EPOLL).is_some()) {
+        (Answer::Unknown, String::new())
+    } else if wins.is_empty() {
+        let because = "En ninguno de los casos medidos mejora a epoll más allá del ruido";
+        (Answer::Holds, because.to_owned())
+    } else {
+        (Answer::Fails, format!("Frente a epoll, {}", told.join("; ")))
+    }
 }
 
-fn edge_or_level(report: &Report) -> Verdict {
+fn edge_or_level(report: &Report) -> Reply {
     let mut compared = 0;
     let (mut better, mut worse) = (Vec::new(), Vec::new());
     let mut calls = None;
@@ -476,12 +475,7 @@ fn edge_or_level(report: &Report) -> Verdict {
             case.size()
         );
     }
-    verdict(
-        "¿Por nivel o por flanco?",
-        "El disparo por flanco es más rápido",
-        some_of(better.len(), compared),
-        &because,
-    )
+    (some_of(better.len(), compared), because)
 }
 
 /// Lo que dicen `some` casos a favor de `all`.
@@ -589,6 +583,9 @@ mod tests {
             assert_eq!(answer(&report, "conexión ociosa"), wanted, "{mib} MiB");
         }
         report.machine.memory_mib = 8192;
+        let mut failed = report.clone();
+        failed.rows.iter_mut().for_each(|row| row.trouble = Some("se cayó".into()));
+        assert_eq!(answer(&failed, "conexión ociosa"), Answer::Unknown);
         let because = asked(&report, "conexión ociosa").because;
         assert!(because.contains("95,4\u{202F}MiB: el 1,16 % de los 8192 MiB"), "{because}");
         report.machine.memory_mib = 185;

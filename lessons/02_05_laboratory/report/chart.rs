@@ -27,14 +27,16 @@ fn chart(report: &Report, look: &Look, view: &View) -> Option<Drawing> {
         .drawing()
 }
 
-/// El color de cada uno, siempre el mismo: el de la lección, azul.
+/// El color y la marca de cada uno, siempre los mismos. Lo de las lecciones, círculos azules.
 fn pen(who: &str) -> Pen {
     match who {
-        "hilos" | "redis" => Pen::Vermilion,
-        "select" => Pen::Ochre,
-        "poll" => Pen::Mauve,
-        "epoll" | "aplic_02_03" | "aplic_02_04" => Pen::Blue,
-        "flanco" => Pen::Green,
-        _ => Pen::Grey,
+        "hilos" | "redis" => Pen("bermellon", "M-5-5H5V5H-5Z"),
+        "select" => Pen("ocre", "M0-6 6 5H-6Z"),
+        "poll" => Pen("malva", "M0 6 6-5H-6Z"),
+        "epoll" | "aplic_02_03" | "aplic_02_04" => {
+            Pen("azul", "M-5 0A5 5 0 0 0 5 0 5 5 0 0 0-5 0Z")
+        }
+        "flanco" => Pen("verde", "M0-7 6 0 0 7-6 0Z"),
+        _ => Pen("gris", "M-6-2H-2V-6H2V-2H6V2H2V6H-2V2H-6Z"),
     }
 }
