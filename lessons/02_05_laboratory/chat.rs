@@ -9,19 +9,18 @@ use std::io;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use multiplexacion::cli::Trouble;
+use multiplexacion::cli::{Trouble, complain};
 use multiplexacion::stop::Stop;
 
 use crate::clock;
 use crate::cores::Cores;
 use crate::machine::{Machine, fitting};
 use crate::programs::{installed, lesson};
-use crate::report::terminal::note;
 use crate::results::{Case, Kind, Report, Row, Values};
 use crate::rounds;
 use crate::subject::Subject;
 use crate::wording::lossy;
-use room::Room;
+use room::{Room, SPEAKERS, Server};
 
 /// Veces que se repite cada medida si no se pide otra cosa.
 pub(crate) const ROUNDS: usize = 5;
@@ -29,25 +28,8 @@ pub(crate) const ROUNDS: usize = 5;
 /// Clientes conectados, de pocos a los que `select` aguanta.
 const CLIENTS: [usize; 3] = [10, 100, 1000];
 
-/// Los que hablan, como mucho.
-const SPEAKERS: usize = 8;
-
+/// Entregas que se miden de cada vez.
 const DELIVERIES: usize = 200_000;
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Server {
-    Chat,
-    Redis,
-}
-
-impl Server {
-    fn name(self) -> &'static str {
-        match self {
-            Server::Chat => "aplic_02_03",
-            Server::Redis => "redis",
-        }
-    }
-}
 
 /// Mide el chat, y redis si está, `rounds` veces.
 pub(crate) fn measure(rounds: usize, cores: &Cores, stop: &Stop) -> Result<Report, Trouble> {
@@ -56,7 +38,7 @@ pub(crate) fn measure(rounds: usize, cores: &Cores, stop: &Stop) -> Result<Repor
     if installed("redis-server") {
         servers.push(Server::Redis);
     } else {
-        note("redis-server no está instalado: se mide el chat solo.");
+        complain("redis-server no está instalado: se mide el chat solo.");
     }
     let machine = Machine::this_one(cores);
     let mut sizes = CLIENTS.map(|clients| fitting(clients, machine.descriptors)).to_vec();

@@ -81,12 +81,12 @@ fn measure(
     experiment: impl FnOnce(&Cores, &Stop) -> Result<Report, Trouble>,
 ) -> Result<(), Trouble> {
     if cfg!(debug_assertions) {
-        terminal::note(
+        cli::complain(
             "Compilado sin optimizar: las cifras no valen. «cargo lab» compila como hace falta.",
         );
     }
     if another_measures() {
-        terminal::note(
+        cli::complain(
             "Otro laboratorio está midiendo en esta máquina, y cada uno estropea las cifras del otro: \
              para este con Ctrl-C, y repítelo cuando acabe.",
         );
@@ -96,7 +96,7 @@ fn measure(
     let outputs = Outputs::prepare(choices, page)?;
     let (before, now) = raise_descriptor_limit();
     if now > before {
-        terminal::note(&format!(
+        cli::complain(&format!(
             "El límite de descriptores pasa de {} a {}, solo para este experimento.",
             count(before),
             count(now)
@@ -107,7 +107,7 @@ fn measure(
         Err(trouble) if !stop.is_requested() => return Err(trouble),
         // Lo pararon, quizá a mitad de compilar. El informe que hubiera vale más que uno vacío.
         _ => {
-            terminal::note("Se paró antes de medir nada: no se escribe ningún informe.");
+            cli::complain("Se paró antes de medir nada: no se escribe ningún informe.");
             return Ok(());
         }
     };
@@ -188,7 +188,7 @@ fn cut_to_fit(plan: &mut Plan) -> Option<usize> {
     let most = |plan: &Plan| plan.idle.iter().chain(&plan.busy).max().copied().unwrap_or(0);
     let wanted = most(plan);
     plan.fit(descriptors).then(|| {
-        terminal::note(&warnings::cut(descriptors, wanted, most(plan)));
+        cli::complain(&warnings::cut(descriptors, wanted, most(plan)));
         wanted
     })
 }

@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use harness::tools;
-use multiplexacion::cli::Trouble;
-
-use crate::report::terminal::note;
+use multiplexacion::cli::{Trouble, complain};
 
 /// La carpeta del curso, en la que se compiló este programa.
 pub(crate) const COURSE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
@@ -17,7 +15,7 @@ pub(crate) const LESSON: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Compila el programa de una lección, si hace falta, y dice dónde está.
 pub(crate) fn lesson(name: &str) -> Result<PathBuf, Trouble> {
-    note(&format!("Compilando {name}, si hace falta…"));
+    complain(&format!("Compilando {name}, si hace falta…"));
     build(&Path::new(COURSE).join("Cargo.toml"), &["--package", "multiplexacion", "--bin", name])
         .map_err(|_| {
         Trouble::new(
@@ -30,10 +28,10 @@ pub(crate) fn lesson(name: &str) -> Result<PathBuf, Trouble> {
 
 /// Compila el eco sobre io_uring de «Más allá», si se puede.
 pub(crate) fn uring() -> Option<PathBuf> {
-    note("Compilando el eco sobre io_uring, si hace falta…");
+    complain("Compilando el eco sobre io_uring, si hace falta…");
     let manifest = Path::new(COURSE).join("Cargo.toml");
     if build(&manifest, &["--package", "mas_alla", "--bin", "eco_uring"]).is_err() {
-        note("No se pudo compilar: se mide sin él.");
+        complain("No se pudo compilar: se mide sin él.");
         return None;
     }
     Some(folder().ok()?.join("eco_uring"))
@@ -41,10 +39,10 @@ pub(crate) fn uring() -> Option<PathBuf> {
 
 /// Compila los pares, si se puede: traen otras bibliotecas, y por eso viven aparte.
 pub(crate) fn peers() -> Option<PathBuf> {
-    note("Compilando los pares (hyper y may_minihttp), si hace falta…");
+    complain("Compilando los pares (hyper y may_minihttp), si hace falta…");
     let manifest = Path::new(LESSON).join("pares/Cargo.toml");
     if build(&manifest, &[]).is_err() {
-        note("No se pudieron compilar: se mide sin ellos.");
+        complain("No se pudieron compilar: se mide sin ellos.");
         return None;
     }
     folder().ok()

@@ -292,12 +292,15 @@ fn idle_cost(report: &Report) -> Reply {
     let each: Vec<String> =
         costs.iter().map(|(who, (_, cost))| format!("{cost} en {who}")).collect();
     let mut because = list(&each);
-    if let Some(((_, threads), (_, epoll))) = cost(THREADS).zip(cost(EPOLL)) {
+    // De quien cabe en memoria que ya tenía no se dice cuántas veces más ocupa otro.
+    if let Some(((_, threads), (_, epoll))) = cost(THREADS).zip(cost(EPOLL))
+        && epoll.spread.low >= 1.0
+    {
         let _ = write!(
             because,
             ". Un hilo ocupa unas {} veces lo que un cliente de epoll; la memoria que el núcleo gasta \
              en cada socket va aparte, y es la misma para todos",
-            about(threads.spread.median / epoll.spread.median.max(1.0))
+            about(threads.spread.median / epoll.spread.median)
         );
     }
     let machine = lossy(report.machine.memory_mib) * 1024.0 * 1024.0;
@@ -588,6 +591,9 @@ mod tests {
         assert_eq!(answer(&failed, "conexión ociosa"), Answer::Unknown);
         let because = asked(&report, "conexión ociosa").because;
         assert!(because.contains("95,4\u{202F}MiB: el 1,16 % de los 8192 MiB"), "{because}");
+        let free = with(report.clone(), EPOLL, "bytes_per_connection", |_| 0.0);
+        assert!(because.contains("unas 100 veces lo que un cliente de epoll"), "{because}");
+        assert!(!asked(&free, "conexión ociosa").because.contains("veces"), "0 B no son pocos");
         report.machine.memory_mib = 185;
         assert!(!asked(&report, "conexión ociosa").sure, "la mitad justa no es segura");
     }

@@ -13,14 +13,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use multiplexacion::cli::Trouble;
+use multiplexacion::cli::{Trouble, complain};
 use multiplexacion::stop::Stop;
 
 use crate::cores::Cores;
 use crate::generator::{Crowd, Lost, Talk};
 use crate::machine::{Machine, fitting};
 use crate::programs::{COURSE, LESSON, installed, lesson, peers};
-use crate::report::terminal::note;
 use crate::results::{Case, Kind, Report, Row, Values};
 use crate::rounds;
 use crate::subject::Subject;
@@ -163,13 +162,13 @@ fn contenders() -> Result<Vec<Contender>, Trouble> {
     if installed("nginx") {
         contenders.push(told("nginx", nginx));
     } else {
-        note("nginx no está instalado: se mide sin él.");
+        complain("nginx no está instalado: se mide sin él.");
     }
     if installed("python3") {
         let script = Path::new(LESSON).join("pares/web.py");
         contenders.push(announcing("Python", "python3".into(), &[&script.to_string_lossy()]));
     } else {
-        note("python3 no está instalado: se mide sin él.");
+        complain("python3 no está instalado: se mide sin él.");
     }
     Ok(contenders)
 }

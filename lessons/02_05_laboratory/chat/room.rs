@@ -9,9 +9,26 @@ use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use socket2::SockRef;
 
-use super::{SPEAKERS, Server};
-
 const WINDOW: usize = 8;
+
+/// Los que hablan, como mucho.
+pub(super) const SPEAKERS: usize = 8;
+
+/// Quién reparte los mensajes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Server {
+    Chat,
+    Redis,
+}
+
+impl Server {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Server::Chat => "aplic_02_03",
+            Server::Redis => "redis",
+        }
+    }
+}
 
 /// Bytes de lo que llega a cada uno, sin su cabecera.
 const TEXT: usize = 64;

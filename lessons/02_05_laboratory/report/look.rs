@@ -1,5 +1,5 @@
 //! Qué se enseña de cada experimento: sus títulos, sus columnas y sus vistas. Cómo, lo dicen
-//! [`terminal`](super::terminal) y [`page`](super::page), que sirven para todos.
+//! `terminal` y `page`, que sirven para todos.
 
 use crate::measures::{
     CALLS, CHAT, CPU, DELIVERIES, DELIVERY, ENGINES, IDLE_MEMORY, MEMORY, Measure, PIPELINED,

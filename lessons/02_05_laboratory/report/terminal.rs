@@ -27,11 +27,6 @@ pub(crate) fn say(text: &str) {
     let _ = cli::say(text);
 }
 
-/// Una observación, por la salida de errores: no es parte del informe.
-pub(crate) fn note(text: &str) {
-    cli::complain(text);
-}
-
 /// El informe entero, como texto.
 pub(crate) fn text(report: &Report) -> String {
     let mut parts =
