@@ -3,9 +3,9 @@
 use std::fmt;
 use std::fs;
 
+use harness::procfs::{CpuInfo, Current, Meminfo};
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::utsname::uname;
-use procfs::{CpuInfo, Current, Meminfo};
 use serde::{Deserialize, Serialize};
 
 use crate::cores::Cores;

@@ -5,9 +5,9 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::time::Instant;
 
+use harness::procfs::{CurrentSI, KernelStats};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
-use procfs::{CurrentSI, KernelStats};
 use serde::{Deserialize, Serialize};
 
 use crate::wording::{lossy, number};

@@ -7,9 +7,9 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use harness::procfs::ProcResult;
+use harness::procfs::process::Process;
 use nix::unistd::Pid;
-use procfs::ProcResult;
-use procfs::process::Process;
 
 use crate::clock;
 use crate::cores::Cores;

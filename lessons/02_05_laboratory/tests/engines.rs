@@ -1,10 +1,11 @@
 //! Los cinco motores, desde fuera: el mismo eco, también con quien no lee y con quien se va.
 #![allow(clippy::unwrap_used, reason = "todo este archivo es una prueba")]
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
+
+use harness::{Program, Server};
 
 /// Los motores del laboratorio.
 const ENGINES: [&str; 5] = ["hilos", "select", "poll", "epoll", "flanco"];
@@ -12,39 +13,17 @@ const ENGINES: [&str; 5] = ["hilos", "select", "poll", "epoll", "flanco"];
 /// Lo más que se espera a un motor antes de darlo por atascado.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// Un motor en su proceso. Al soltarlo, termina.
-struct Server {
-    child: Child,
-    address: String,
+/// Un motor en su proceso, que termina al soltarlo.
+fn start(engine: &str) -> Server {
+    let program = Program::new(env!("CARGO_BIN_EXE_lab")).args(["servidor", engine]);
+    program.start().unwrap_or_else(|failure| panic!("{engine}: {failure}"))
 }
 
-impl Server {
-    fn start(engine: &str) -> Server {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_lab"))
-            .args(["servidor", engine])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("Escuchando en ").unwrap().to_owned();
-        Server { child, address }
-    }
-
-    fn client(&self) -> TcpStream {
-        let client = TcpStream::connect(&self.address).unwrap();
-        client.set_read_timeout(Some(LIMIT)).unwrap();
-        client.set_write_timeout(Some(LIMIT)).unwrap();
-        client
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+fn client(server: &Server) -> TcpStream {
+    let client = TcpStream::connect(server.address()).unwrap();
+    client.set_read_timeout(Some(LIMIT)).unwrap();
+    client.set_write_timeout(Some(LIMIT)).unwrap();
+    client
 }
 
 fn echoes(mut client: &TcpStream, said: &[u8], when: &str) {
@@ -82,8 +61,8 @@ fn fill(mut client: &TcpStream) -> Vec<u8> {
 #[test]
 fn quien_no_lee_no_estorba_a_los_demás_ni_pierde_nada() {
     for engine in ENGINES {
-        let server = Server::start(engine);
-        let (mut greedy, other) = (server.client(), server.client());
+        let server = start(engine);
+        let (mut greedy, other) = (client(&server), client(&server));
         let sent = fill(&greedy);
         assert!(sent.len() > 100_000, "{engine}: solo cupieron {} bytes", sent.len());
         echoes(&other, b"y yo", &format!("{engine}, otro cliente"));
@@ -98,10 +77,10 @@ fn quien_no_lee_no_estorba_a_los_demás_ni_pierde_nada() {
 #[test]
 fn quien_se_va_se_va_del_todo_y_deja_su_sitio() {
     for engine in ENGINES {
-        let server = Server::start(engine);
-        let stays = server.client();
+        let server = start(engine);
+        let stays = client(&server);
         for turn in 0..3 {
-            let mut leaves: Vec<TcpStream> = (0..20).map(|_| server.client()).collect();
+            let mut leaves: Vec<TcpStream> = (0..20).map(|_| client(&server)).collect();
             for client in &mut leaves {
                 echoes(client, b"hola", &format!("{engine}, vuelta {turn}"));
                 client.shutdown(Shutdown::Write).unwrap();
