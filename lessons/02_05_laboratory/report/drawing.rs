@@ -38,16 +38,18 @@ pub(crate) struct Pen(pub(crate) &'static str, pub(crate) &'static str);
 impl Pen {
     /// La marca, centrada en un punto. Hueca si solo es un tope.
     fn mark(self, (x, y): (f64, f64), hollow: bool) -> String {
-        let class = if hollow { "hueca" } else { "marca" };
-        format!(
-            "<path class=\"{class}\" transform=\"translate({x:.0} {y:.0})\" d=\"{}\"/>\n",
-            self.1
-        )
+        let class = if hollow {
+            format!("hueca\" style=\"fill:{}", colour("papel"))
+        } else {
+            "marca".to_owned()
+        };
+        let path = self.1;
+        format!("<path class=\"{class}\" transform=\"translate({x:.0} {y:.0})\" d=\"{path}\"/>\n")
     }
 
     /// Lo que se dibuja con él.
     fn draws(self, shapes: &str) -> String {
-        format!("<g style=\"color:var(--lab-{})\">\n{shapes}</g>\n", self.0)
+        format!("<g style=\"color:{}\">\n{shapes}</g>\n", colour(self.0))
     }
 }
 
@@ -229,27 +231,41 @@ fn letters((x, y): (f64, f64), anchor: &str, text: &str) -> String {
     format!("<text x=\"{x:.0}\" y=\"{y:.0}\" dy=\".35em\" text-anchor=\"{anchor}\">{text}</text>\n")
 }
 
-/// Los colores sobre papel claro. Los de las líneas son, casi todos, de la paleta de Okabe e Ito,
-/// que distinguen también quienes no ven todos los colores.
-const DAY: &str = "--lab-tinta:#222;--lab-fondo:#ddd;--lab-papel:#fff;--lab-bermellon:#d55e00;\
---lab-ocre:#b8860b;--lab-malva:#a3527f;--lab-azul:#0072b2;--lab-verde:#007a5a;--lab-gris:#555";
+/// Los colores: sobre papel claro y sobre fondo oscuro. Los de las líneas son, casi todos, de la paleta
+/// de Okabe e Ito, que distinguen también quienes no ven todos los colores.
+const COLOURS: [(&str, &str, &str); 7] = [
+    ("papel", "#fff", "#1b1f2a"),
+    ("bermellon", "#d55e00", "#ff8a3d"),
+    ("ocre", "#b8860b", "#f0e442"),
+    ("malva", "#a3527f", "#e69cc5"),
+    ("azul", "#0072b2", "#56b4e9"),
+    ("verde", "#007a5a", "#2fd6a6"),
+    ("gris", "#555", "#bbb"),
+];
 
-/// Los mismos, sobre fondo oscuro.
-const NIGHT: &str = "--lab-tinta:#ddd;--lab-fondo:#444;--lab-papel:#1b1f2a;--lab-bermellon:#ff8a3d;\
---lab-ocre:#f0e442;--lab-malva:#e69cc5;--lab-azul:#56b4e9;--lab-verde:#2fd6a6;--lab-gris:#bbb";
+/// Un color, como variable; y el de papel claro, para los lectores de EPUB que no tienen variables.
+fn colour(name: &str) -> String {
+    let day = COLOURS.iter().find(|colour| colour.0 == name).map_or("#222", |colour| colour.1);
+    format!("var(--lab-{name}, {day})")
+}
 
 /// De día; de noche, si lo pide el sistema o el tema del libro; y en papel, otra vez de día.
 fn style() -> String {
-    let on_paper = DAY.replace(';', "!important;");
+    let all = |ink: &str, dark: bool, end: &str| {
+        COLOURS.iter().fold(format!("color:{ink}{end}"), |all, (name, day, night)| {
+            format!("{all};--lab-{name}:{}{end}", if dark { night } else { day })
+        })
+    };
     format!(
-        "svg.lab{{width:100%;height:auto;color:var(--lab-tinta);{DAY}}}\
-         .navy svg.lab,.coal svg.lab,.ayu svg.lab,.noche svg.lab{{{NIGHT}}}\
-         @media print{{svg.lab{{{on_paper}!important}}}}\
-         .lab text{{font:12px sans-serif;fill:var(--lab-tinta)}}\
+        "svg.lab{{width:100%;height:auto;{}}}\
+         .navy svg.lab,.coal svg.lab,.ayu svg.lab,.noche svg.lab{{{}}}@media print{{svg.lab{{{}}}}}\
+         .lab text{{font:12px sans-serif;fill:currentColor}}\
          .lab path{{fill:none;stroke:currentColor}}.lab .linea{{stroke-width:2}}\
-         .lab .fondo{{stroke:var(--lab-fondo)}}.lab .marca{{fill:currentColor}}\
-         .lab .hueca{{fill:var(--lab-papel);stroke-width:2}}\
-         .lab rect{{fill:currentColor;opacity:.7}}"
+         .lab .fondo{{opacity:.15}}.lab .marca{{fill:currentColor}}.lab .hueca{{stroke-width:2}}\
+         .lab rect{{fill:currentColor;opacity:.7}}",
+        all("#222", false, ""),
+        all("#ddd", true, ""),
+        all("#222", false, "!important")
     )
 }
 
