@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::measures::Measure;
-use crate::report::terminal::remarks;
+use crate::report::terminal::{remarks, wrap};
 use crate::results::{Report, Row};
 use crate::wording::number;
 
@@ -48,10 +48,10 @@ pub(crate) fn text(one: &Report, other: &Report) -> String {
     let (one, other) = (&one.settled(), &other.settled());
     let mut text = String::new();
     for (name, report) in [("A", one), ("B", other)] {
-        let machine = &report.machine;
+        let Report { order, date, machine, .. } = report;
         let partial = if report.complete { "" } else { " (a medias)" };
-        let _ =
-            writeln!(text, "{name}: {} · {} UTC · {machine}{partial}", report.order, report.date);
+        text += &wrap(&format!("{name}: {order}{partial} · {date} UTC · {machine}"), 3);
+        text.push('\n');
     }
     let cases = shared(one, other).len();
     let differences = if one.kind == other.kind { differences(one, other) } else { Vec::new() };
@@ -71,11 +71,8 @@ pub(crate) fn text(one: &Report, other: &Report) -> String {
     let ignored: Vec<&str> =
         one.look().measures.iter().filter(ignored).map(|measure| measure.name).collect();
     if !ignored.is_empty() {
-        let _ = writeln!(
-            text,
-            "\nCon otros programas trabajando, esto cambia solo, y no se compara: {}.",
-            ignored.join(", ")
-        );
+        let told = "Con otros programas trabajando, esto cambia solo, y no se compara";
+        let _ = writeln!(text, "\n{}", wrap(&format!("{told}: {}.", ignored.join(", ")), 0));
     }
     for (name, report) in [("A", one), ("B", other)] {
         let _ = write!(text, "\nAvisos de {name}:\n{}\n", remarks(report));
@@ -151,7 +148,7 @@ mod tests {
         assert!(!differences(&usual(), &noisy).is_empty());
         noisy.neighbours.processors = 0.8;
         assert!(differences(&usual(), &noisy).is_empty());
-        let text = text(&usual(), &noisy);
+        let text = text(&usual(), &noisy).replace('\n', " ");
         for measure in [&RATE, &TAIL] {
             assert!(text.contains(measure.name), "{text}");
         }
