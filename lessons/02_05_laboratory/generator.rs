@@ -108,6 +108,12 @@ impl From<io::Error> for Lost {
     }
 }
 
+impl From<Errno> for Lost {
+    fn from(error: Errno) -> Lost {
+        Lost::System(error.into())
+    }
+}
+
 impl From<Lost> for io::Error {
     fn from(lost: Lost) -> io::Error {
         io::Error::other(match lost {
@@ -165,7 +171,7 @@ impl Crowd {
         connections: usize,
         active: usize,
     ) -> Result<Crowd, Lost> {
-        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(exhausted)?;
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         let active = spread(connections, active);
         let scratch = vec![0; 64 * 1024];
         let mut crowd = Crowd { clients: Vec::new(), active, epoll, talk, scratch };
@@ -223,10 +229,8 @@ impl Crowd {
     fn watch_the_active(&self) -> Result<(), Lost> {
         for &number in &self.active {
             let stream = &self.clients[number].stream;
-            stream.set_nonblocking(true).map_err(Lost::Exhausted)?;
-            self.epoll
-                .add(stream, EpollEvent::new(EpollFlags::EPOLLIN, number as u64))
-                .map_err(exhausted)?;
+            stream.set_nonblocking(true)?;
+            self.epoll.add(stream, EpollEvent::new(EpollFlags::EPOLLIN, number as u64))?;
         }
         Ok(())
     }
@@ -285,8 +289,8 @@ impl Crowd {
         // El reloj se pone en marcha después. Así ningún aviso llega antes de la hora de su
         // mensaje, que entonces tendría que esperar al aviso siguiente.
         let start = Instant::now();
-        let timer = ticking(interval).map_err(exhausted)?;
-        self.epoll.add(&timer, EpollEvent::new(EpollFlags::EPOLLIN, TIMER)).map_err(exhausted)?;
+        let timer = ticking(interval)?;
+        self.epoll.add(&timer, EpollEvent::new(EpollFlags::EPOLLIN, TIMER))?;
         let end = start + interval * times(total) + GRACE;
         while answered < total && Instant::now() < end {
             // Todo lo que ya toca, aunque falten respuestas.
@@ -347,7 +351,7 @@ impl Crowd {
                 Ok(ready) => return Ok(ready),
                 // Una señal no es un silencio del servidor.
                 Err(Errno::EINTR) => {}
-                Err(error) => return Err(exhausted(error)),
+                Err(error) => return Err(error.into()),
             }
         }
     }
@@ -470,10 +474,6 @@ fn times(count: u64) -> u32 {
 
 fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
-}
-
-fn exhausted(error: Errno) -> Lost {
-    Lost::Exhausted(error.into())
 }
 
 #[cfg(test)]

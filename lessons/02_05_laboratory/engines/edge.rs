@@ -3,20 +3,17 @@
 use std::io;
 use std::time::Duration;
 
-use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
+use nix::sys::epoll::EpollFlags;
 
-use super::{Events, File, Ready, Selector, epoll};
+use super::epoll::EpollSelector;
+use super::{Events, File, Ready, Selector};
 
 /// `EpollSelector` con EPOLLET, que el módulo de Python no ofrece.
-pub(crate) struct EdgeSelector {
-    epoll: Epoll,
-    calls: u64,
-}
+pub(crate) struct EdgeSelector(EpollSelector);
 
 impl EdgeSelector {
-    /// Crea la lista, vacía, dentro del núcleo.
     pub(crate) fn new() -> io::Result<EdgeSelector> {
-        Ok(EdgeSelector { epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?, calls: 1 })
+        Ok(EdgeSelector(EpollSelector::new()?))
     }
 }
 
@@ -28,9 +25,8 @@ impl Selector for EdgeSelector {
     // avisa cuando deja de no haberlo, y no en cada vuelta. Por eso `modify` no tiene nada que
     // hacer, y se ahorra su llamada.
     fn register(&mut self, file: &File, _: Events, data: usize) -> io::Result<()> {
-        self.calls += 1;
         let both = EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT | EpollFlags::EPOLLET;
-        Ok(self.epoll.add(file, EpollEvent::new(both, data as u64))?)
+        self.0.add(file, both, data)
     }
 
     fn modify(&mut self, _: &File, _: Events, _: usize) -> io::Result<()> {
@@ -39,16 +35,14 @@ impl Selector for EdgeSelector {
     // ANCHOR_END: edge
 
     fn unregister(&mut self, file: &File) -> io::Result<()> {
-        self.calls += 1;
-        Ok(self.epoll.delete(file)?)
+        self.0.unregister(file)
     }
 
     fn select(&mut self, timeout: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
-        self.calls += 1;
-        epoll::wait(&self.epoll, timeout, ready)
+        self.0.select(timeout, ready)
     }
 
     fn calls(&self) -> u64 {
-        self.calls
+        self.0.calls()
     }
 }

@@ -22,13 +22,18 @@ impl EpollSelector {
     pub(crate) fn new() -> io::Result<EpollSelector> {
         Ok(EpollSelector { epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?, calls: 1 })
     }
+
+    /// Añade un archivo a la lista.
+    pub(super) fn add(&mut self, file: &File, flags: EpollFlags, data: usize) -> io::Result<()> {
+        self.calls += 1;
+        Ok(self.epoll.add(file, EpollEvent::new(flags, data as u64))?)
+    }
 }
 
 impl Selector for EpollSelector {
     // Cada cambio es una llamada; a cambio, entre un cambio y otro no hay que decir nada.
     fn register(&mut self, file: &File, events: Events, data: usize) -> io::Result<()> {
-        self.calls += 1;
-        Ok(self.epoll.add(file, EpollEvent::new(flags(events), data as u64))?)
+        self.add(file, flags(events), data)
     }
 
     fn modify(&mut self, file: &File, events: Events, data: usize) -> io::Result<()> {
@@ -55,11 +60,7 @@ impl Selector for EpollSelector {
 }
 
 /// Recoge los avisos. Una señal la interrumpe sin ninguno.
-pub(super) fn wait(
-    epoll: &Epoll,
-    timeout: Option<Duration>,
-    ready: &mut Vec<Ready>,
-) -> io::Result<()> {
+fn wait(epoll: &Epoll, timeout: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
     let timeout = timeout.map_or(EpollTimeout::NONE, |time| {
         EpollTimeout::try_from(time).unwrap_or(EpollTimeout::MAX)
     });
