@@ -14,11 +14,10 @@ use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Args, Command, CommandFactory, Parser};
+use errors::reason;
 use nix::errno::Errno;
 
 use crate::steps;
-
-pub use errors::reason;
 
 /// Plantilla de la ayuda de `clap`, con sus títulos en español.
 pub const HELP_TEMPLATE: &str = "{about}\n\nUso: {usage}\n\nOpciones:\n{options}{after-help}";
@@ -230,7 +229,7 @@ fn program<A: CommandFactory>() -> String {
 }
 
 /// Muestra la ayuda o la versión, o explica en una línea el error de uso.
-pub fn explain_usage<A: CommandFactory>(error: &clap::Error) -> ExitCode {
+fn explain_usage<A: CommandFactory>(error: &clap::Error) -> ExitCode {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             // Quien cierra la tubería antes de leerlo todo (`| head -1`) ya tiene lo que quería.

@@ -145,7 +145,7 @@ fn cada_sesión_se_repite_o_consta_por_qué_no() {
             sessions.insert(format!("{}/{name}", lesson.file_name().to_string_lossy()));
         }
     }
-    // Las del laboratorio salen de sus datos: las compara su propia prueba, `chapter`.
+    // Las del laboratorio salen de sus datos: las compara su propia prueba, en `commands/book.rs`.
     let repeated = |name: &&String| {
         name.contains("/strace_")
             || name.ends_with("/servidor_v")

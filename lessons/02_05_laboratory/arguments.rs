@@ -139,8 +139,7 @@ pub(crate) enum Order {
 pub(crate) fn read(
     words: impl IntoIterator<Item = OsString>,
 ) -> Result<(Option<Order>, Choices), ExitCode> {
-    let Arguments { order, choices, .. } = Arguments::try_parse_from(words)
-        .map_err(|error| cli::explain_usage::<Arguments>(&error))?;
+    let Arguments { order, choices, .. } = cli::parse(words)?;
     match useless(order.as_ref(), &choices) {
         Some(option) => {
             cli::complain(&format!("lab: «{option}» no sirve con esa orden. Prueba con --help."));
