@@ -115,7 +115,7 @@ fn sin_un_puerto_libre_lo_dicen_en_una_línea() -> Outcome {
     let taken = taken.local_addr()?.port().to_string();
     for step in STEPS {
         let expected = format!(
-            "Di un puerto que esté libre: cargo run --example {} {}\n",
+            "Di un puerto libre: cargo run --example {} {}\n",
             step.program(),
             match step.lesson() {
                 "02_02" => 8802,

@@ -1,12 +1,11 @@
 //! Lección 02_02, paso 1: un servidor de eco que atiende a un cliente después de otro.
-#![allow(clippy::print_stderr, reason = "aquí no hay biblioteca que lo haga")]
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let _ = serve(&std::env::args_os().nth(1).unwrap_or_default().to_string_lossy());
-    eprintln!("Di un puerto que esté libre: cargo run --example paso_02_02_1 8802");
+    let _ = writeln!(io::stderr(), "Di un puerto libre: cargo run --example paso_02_02_1 8802");
     ExitCode::from(2) // Solo se llega aquí si no pudo escuchar.
 }
 fn serve(port: &str) -> io::Result<()> {

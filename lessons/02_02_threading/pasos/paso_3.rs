@@ -1,5 +1,4 @@
 //! Lección 02_02, paso 3: un hilo con nombre para cada cliente, y un final en el que acaban todos.
-#![allow(clippy::print_stderr, reason = "aquí no hay biblioteca que lo haga")]
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::ExitCode;
@@ -13,7 +12,7 @@ fn main() -> ExitCode {
     let Err(_) = serve(&std::env::args_os().nth(1).unwrap_or_default().to_string_lossy()) else {
         return ExitCode::SUCCESS;
     };
-    eprintln!("Di un puerto que esté libre: cargo run --example paso_02_02_3 8802");
+    let _ = writeln!(io::stderr(), "Di un puerto libre: cargo run --example paso_02_02_3 8802");
     ExitCode::from(2) // Casi siempre, porque no pudo escuchar.
 }
 fn serve(port: &str) -> io::Result<()> {

