@@ -120,6 +120,11 @@ impl<S: Read + Write + AsRawFd> Connection<S> {
         !self.drained && !self.ended
     }
 
+    /// Bytes que esperan en la cola de salida.
+    pub fn pending(&self) -> usize {
+        self.output.len()
+    }
+
     /// Si queda algo en la cola de salida. Tras [`flush`](Connection::flush) es la razón, y la
     /// única, para pedir al núcleo que avise cuando se pueda escribir.
     pub fn wants_write(&self) -> bool {
@@ -191,7 +196,7 @@ impl<S: Read + Write + AsRawFd> Connection<S> {
     /// [`Overflow`] si la cola pasaría de `limits.output`; entonces no encola nada.
     pub fn queue(&mut self, bytes: &[u8]) -> Result<(), Overflow> {
         let full = |conn: &Self| conn.output.len() + bytes.len() > conn.limits.output;
-        if full(self) && (self.flush().is_err() || full(self)) {
+        if full(self) && (self.on_writable().is_err() || full(self)) {
             return Err(Overflow);
         }
         self.output.push(bytes);
@@ -445,6 +450,17 @@ mod tests {
         conn.on_writable().unwrap();
         assert_eq!(conn.stream().written, b"abcdef");
         assert!(!conn.wants_write());
+    }
+
+    #[test]
+    fn con_la_cola_llena_se_pregunta_otra_vez_al_núcleo_antes_de_rendirse() {
+        let room = vec![3, 100].into();
+        let mut conn = connection(Script { room, ..Script::default() });
+        conn.queue(&[1; 60]).unwrap();
+        conn.flush().unwrap();
+        // El otro ya leyó, y aún no lo sabíamos: no es que no lea.
+        conn.queue(&[2; 20]).unwrap();
+        assert_eq!(conn.output.len(), 20);
     }
 
     #[test]

@@ -181,9 +181,14 @@ impl Client {
     // ANCHOR_END: readable
 
     /// Vuelve a haber sitio para lo que quedó por escribir.
-    pub(crate) fn on_writable(&mut self, _: &mut Context) {
-        if let Err(error) = self.conn.on_writable() {
-            self.close_later(CloseReason::Broken(error));
+    pub(crate) fn on_writable(&mut self, context: &mut Context) {
+        match self.conn.on_writable() {
+            Err(error) => self.close_later(CloseReason::Broken(error)),
+            Ok(()) if self.conn.wants_write() => {
+                self.deadline = context.until(context.patience.idle);
+            }
+            // Ya recogió lo suyo: se espera otra vez lo que esté a medias, o lo siguiente.
+            Ok(()) => self.renew_deadline(context, true),
         }
     }
 
@@ -205,10 +210,15 @@ impl Client {
         }
     }
 
-    /// El servidor termina: quien tenga una respuesta a medias la recibe entera; los demás no
-    /// esperan nada.
+    /// El servidor termina: lo que ya había llegado se atiende, y quien tenga una respuesta a medias
+    /// la recibe entera; los demás no esperan nada.
     pub(crate) fn on_stop(&mut self, context: &mut Context) {
-        if self.conn.wants_write() {
+        if self.conn.phase() == Phase::Open && !self.conn.wants_write() {
+            // Cerrar con algo sin leer reiniciaría la conexión, y se llevaría las respuestas que el
+            // núcleo aún no hubiera entregado.
+            self.on_readable(context);
+        }
+        if self.conn.wants_write() || !self.conn.input().is_empty() {
             self.conn.leave(&[]);
         } else if self.conn.phase() == Phase::Open {
             self.close_later(CloseReason::Stopping);
@@ -217,13 +227,13 @@ impl Client {
     }
 
     // ANCHOR: settle
-    /// Detrás de cualquier movimiento: escribe lo que quepa de la cola y, si era lo último, sigue
-    /// el adiós.
-    pub(crate) fn settle(&mut self, context: &Context) {
-        let before = self.conn.phase();
+    /// Detrás de cualquier movimiento, antes del cual el adiós iba por `before`: escribe lo que quepa
+    /// de la cola y, si era lo último, lo sigue.
+    pub(crate) fn settle(&mut self, before: Phase, context: &Context) {
+        let queued = self.conn.pending();
         if let Err(error) = self.conn.flush() {
             self.close_later(CloseReason::Broken(error));
-        } else if self.conn.wants_write() {
+        } else if self.conn.wants_write() && self.conn.pending() < queued {
             // Ahora es el otro quien tiene que leer, haya enviado ya lo que haya enviado.
             self.deadline = context.until(context.patience.idle);
         } else if self.conn.phase() == Phase::Over {
@@ -356,7 +366,7 @@ impl Client {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
+    use std::io::{Read, Write};
     use std::net::TcpListener;
 
     /// Un cliente de este lado, con lo que le presta el bucle, y el otro lado. El socket es bloqueante: cada
@@ -387,5 +397,65 @@ mod tests {
         browser.write_all(&[b"\n\n", &[b'x'; 1000][..]].concat()).unwrap();
         client.on_readable(&mut context);
         assert_eq!(scanned(&client), Some(1102));
+    }
+
+    /// Lo que hace el bucle cada vez que toca a un cliente.
+    fn touch(client: &mut Client, context: &mut Context, act: fn(&mut Client, &mut Context)) {
+        let before = client.conn.phase();
+        act(client, context);
+        client.settle(before, context);
+    }
+
+    /// Un cliente que no lee, con los búferes llenos y algo más en la cola.
+    fn blocked() -> (Client, Context, TcpStream) {
+        let (mut client, context, browser) = connected();
+        fill_buffers(&mut client);
+        (client, context, browser)
+    }
+
+    fn fill_buffers(client: &mut Client) {
+        client.conn.stream().set_nonblocking(true).unwrap();
+        while !client.conn.wants_write() {
+            client.conn.queue(&[b'x'; 16 * 1024]).unwrap();
+            client.conn.flush().unwrap();
+        }
+    }
+
+    /// El otro lee hasta que la cola se vacía.
+    fn drain(client: &mut Client, context: &mut Context, browser: &mut TcpStream) {
+        while client.conn.wants_write() {
+            assert!(browser.read(&mut [0; 16 * 1024]).unwrap() > 0);
+            touch(client, context, Client::on_writable);
+        }
+    }
+
+    #[test]
+    fn aunque_lo_último_saliera_tarde_después_solo_se_espera_a_que_cierre() {
+        let (mut client, mut context, mut browser) = blocked();
+        client.conn.leave(&[]);
+        drain(&mut client, &mut context, &mut browser);
+        assert_eq!(client.conn.phase(), Phase::Lingering);
+        assert_eq!(client.deadline, context.now + LINGER);
+    }
+
+    #[test]
+    fn una_alarma_temprana_no_da_más_plazo_a_quien_no_lee() {
+        let (mut client, mut context, _browser) = blocked();
+        touch(&mut client, &mut context, Client::on_writable);
+        let deadline = client.deadline;
+        context.now += context.patience.idle / 2;
+        touch(&mut client, &mut context, Client::on_alarm);
+        assert_eq!(client.deadline, deadline);
+        assert!(client.closing.is_none());
+    }
+
+    #[test]
+    fn quien_recoge_lo_suyo_y_dejó_una_cabecera_a_medias_tiene_el_plazo_de_la_cabecera() {
+        let (mut client, mut context, mut browser) = connected();
+        browser.write_all(b"GET / HT").unwrap();
+        client.on_readable(&mut context);
+        fill_buffers(&mut client);
+        drain(&mut client, &mut context, &mut browser);
+        assert_eq!(client.deadline, context.now + context.patience.head);
     }
 }

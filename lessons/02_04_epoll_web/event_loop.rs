@@ -124,8 +124,9 @@ impl EpollServer {
     fn touch(&mut self, id: ClientId, act: impl FnOnce(&mut Client, &mut Context)) {
         let Some(entry) = self.clients.get_mut(&id) else { return };
         let Entry { client, interest, alarm } = &mut **entry;
+        let before = client.conn.phase();
         act(client, &mut self.context);
-        client.settle(&self.context);
+        client.settle(before, &self.context);
         // Leer o escribir, una cosa a la vez: mientras un cliente no recoja lo que pidió, no
         // se le lee más. Es la contrapresión: él mismo se frena. Y EPOLLOUT, solo si quedó algo
         // por escribir: un socket casi siempre tiene sitio, y despertaría al bucle sin parar.

@@ -25,6 +25,21 @@ fn t3_12_el_reset_de_quien_recibe_no_se_le_cobra_a_quien_habla() -> Outcome {
     talk(&mut ana, &mut carla)
 }
 
+/// Tras un hueco, creería haberlo leído todo.
+#[test]
+fn a_quien_se_despide_ya_no_se_le_dice_nada_más() -> Outcome {
+    let chat = Chat::open()?;
+    let [mut ana, mut beto] = chat.members(["ana", "beto"])?;
+    chat.while_stopped(|| {
+        ana.send(u32::MAX.to_be_bytes())?;
+        beto.send(frame::encode("hola"))
+    })?;
+    let words = ana.next_frame()?;
+    assert!(words.starts_with("ERROR: "), "{words}");
+    ana.expect_end()?;
+    beto.expect_frame(left("ana"))
+}
+
 /// Cómo se va alguien.
 type Leaving = fn(Peer) -> Outcome;
 

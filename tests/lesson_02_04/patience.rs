@@ -114,6 +114,28 @@ fn quien_no_cierra_tras_la_despedida_se_va_igualmente() -> Result<(), Failure> {
     stays_asleep(&server, Duration::from_millis(100))
 }
 
+/// Un servidor detenido (Ctrl-Z) puede despertar con peticiones y con la orden de terminar a la vez.
+#[test]
+fn al_terminar_se_atiende_lo_que_ya_había_llegado() -> Result<(), Failure> {
+    let server = web::server(&[])?;
+    let mut client = conversation(&server).peer("quien ya preguntó")?;
+    ask(&mut client)?;
+    server.signal(Signal::SIGSTOP)?;
+    // Más de lo que se lee de una vez: cerrar con el resto sin leer reiniciaría la conexión.
+    client.send(GET.repeat(1000))?;
+    server.signal(Signal::SIGTERM)?;
+    server.signal(Signal::SIGCONT)?;
+    let mut answers = 0;
+    while client.next_response_or_end()?.is_some() {
+        answers += 1;
+    }
+    client.expect_end()?;
+    assert!(answers > 100, "solo llegaron {answers} respuestas");
+    drop(client);
+    assert_eq!(server.wait(SOON)?.code, Some(0));
+    Ok(())
+}
+
 #[test]
 fn con_todos_ociosos_termina_en_el_acto() -> Result<(), Failure> {
     for (signal, options) in
