@@ -15,7 +15,7 @@ use nix::sys::select::{FdSet, select};
 use crate::guest::Guest;
 use crate::messages::receive;
 use crate::server::{ChatServer, Ready};
-use crate::sets::timeout_until;
+use crate::sets::{timeout_until, who_fits};
 
 impl ChatServer {
     // ANCHOR: run
@@ -100,7 +100,7 @@ impl ChatServer {
             Ok((stream, address)) => {
                 let id = self.ids.next_id();
                 let guest = Guest::welcome(stream, address, id, self.login_timeout);
-                self.guests.extend(guest.map(|guest| (id, guest)));
+                self.guests.extend(guest.and_then(who_fits).map(|guest| (id, guest)));
             }
             Err(error) => self.pause.after(&error, &self.listener),
         }

@@ -4,17 +4,15 @@ use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-use multiplexacion::chat::{CloseReason, ERROR};
+use multiplexacion::chat::CloseReason;
 use multiplexacion::client_id::ClientId;
 use multiplexacion::connection::{Connection, LINGER, Phase};
 use multiplexacion::errors;
 use multiplexacion::frame;
 use multiplexacion::listener;
 use multiplexacion::steps::{Shown, Step};
-use nix::sys::select::FD_SETSIZE;
 
 use crate::messages::{LIMITS, send};
-use crate::sets::fits_in_a_set;
 
 // ANCHOR: guest
 /// Todo lo que se sabe de un cliente, junto, para que desaparezca junto.
@@ -32,8 +30,7 @@ pub(crate) struct Guest {
 // ANCHOR_END: guest
 
 impl Guest {
-    /// Un cliente recién aceptado, que tiene ese plazo para decir su nombre. `None` si no se le
-    /// puede atender.
+    /// Un cliente recién aceptado, que tiene ese plazo para decir su nombre. `None` si ya no está.
     pub(crate) fn welcome(
         stream: TcpStream,
         address: SocketAddr,
@@ -46,30 +43,13 @@ impl Guest {
             Step::Close { fd, client, result: Shown(&result) }.tell();
             return None;
         }
-        let fits = fits_in_a_set(&stream);
-        let mut guest = Guest {
+        Some(Guest {
             conn: Connection::new(stream, client, &LIMITS),
             // Un servidor que escucha en `::` ve las direcciones IPv4 disfrazadas de IPv6.
             address: address.ip().to_canonical(),
             deadline: Some(Instant::now() + login_timeout),
             closing: None,
-        };
-        if !fits {
-            guest.turn_away();
-        }
-        fits.then_some(guest)
-    }
-
-    /// A un cliente cuyo descriptor no cabe en `select` se le dice, y se cierra.
-    fn turn_away(&mut self) {
-        let (fd, client) = (self.conn.raw_fd(), self.conn.id());
-        let last = FD_SETSIZE - 1;
-        self.leave(&format!("{ERROR}el chat está lleno: select no pasa del descriptor {last}"));
-        // Recién aceptado, su búfer está vacío: el aviso cabe. Lo que ya hubiera enviado se lee
-        // para que el cierre no reinicie la conexión.
-        let _ = self.conn.flush();
-        let _ = self.conn.fill(&mut [0; 1024]);
-        Step::Close { fd, client, result: Shown(&"su descriptor no cabe en select") }.tell();
+        })
     }
 
     /// Encola un mensaje para él. Si falla, el problema queda anotado en él y no en quien llama.
@@ -123,7 +103,7 @@ impl Guest {
         stays
     }
 
-    fn leave(&mut self, last_words: &str) {
+    pub(crate) fn leave(&mut self, last_words: &str) {
         let words = frame::encode(last_words).ok().filter(|_| !last_words.is_empty());
         self.conn.leave(&words.unwrap_or_default());
     }
