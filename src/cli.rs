@@ -13,16 +13,16 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Arg, ArgAction, Args, Command, CommandFactory, Parser};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser};
 use errors::reason;
 use nix::errno::Errno;
 
 use crate::steps;
 
-/// Plantilla de la ayuda de `clap`, con sus títulos en español.
-pub const HELP_TEMPLATE: &str = "{about}\n\nUso: {usage}\n\nOpciones:\n{options}{after-help}";
+/// La ayuda de un programa, con sus títulos en español.
+const HELP_TEMPLATE: &str = "{about}\n\nUso: {usage}\n\nOpciones:\n{options}{after-help}";
 
-/// Opciones que comparten las tres lecciones.
+/// Opciones que comparten los programas del curso.
 #[derive(Args, Debug)]
 pub struct Common {
     /// Dirección o nombre de la máquina, IPv4 o IPv6
@@ -44,12 +44,6 @@ pub struct Common {
     /// Muestra la versión
     #[arg(short = 'V', long, action = ArgAction::Version)]
     version: Option<bool>,
-}
-
-/// Argumentos de una lección: los suyos y los comunes.
-pub trait Arguments: Parser {
-    /// Los que comparte con las demás lecciones.
-    fn common(&self) -> &Common;
 }
 
 /// Por qué termina un programa: qué pasó y qué probar.
@@ -132,38 +126,56 @@ impl From<io::Error> for Trouble {
     }
 }
 
-/// Lee los argumentos, enciende la traza, ejecuta `run` y convierte lo que ocurra en un
-/// código de salida.
-pub fn start<A: Arguments>(run: impl FnOnce(A) -> Result<(), Trouble>) -> ExitCode {
-    start_with(std::env::args_os(), run)
-}
-
-fn start_with<A: Arguments>(
-    words: impl IntoIterator<Item = OsString>,
-    run: impl FnOnce(A) -> Result<(), Trouble>,
+/// Lee los argumentos del programa `name`, los comunes y los suyos; enciende la traza, ejecuta
+/// `run` y convierte lo que ocurra en un código de salida.
+pub fn start<A: Args>(
+    name: &'static str,
+    run: impl FnOnce(Common, A) -> Result<(), Trouble>,
 ) -> ExitCode {
-    let arguments = match parse::<A>(words) {
+    let arguments = matches(program::<A>(name), std::env::args_os())
+        .and_then(|found| Ok((Common::from_arg_matches(&found)?, A::from_arg_matches(&found)?)));
+    let (common, own) = match arguments {
         Ok(arguments) => arguments,
-        Err(code) => return code,
+        Err(error) => return explain(name, &error),
     };
-    match start_trace(arguments.common()).and_then(|()| run(arguments)) {
+    match start_trace(&common).and_then(|()| run(common, own)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(trouble) => {
-            complain(&format!("{}: {trouble}", program::<A>()));
+            complain(&format!("{name}: {trouble}"));
             ExitCode::FAILURE
         }
     }
 }
 
-/// Lee los argumentos de un programa del curso, o de una de sus herramientas.
+/// Un programa del curso: cómo se llama, cómo se usa y qué opciones tiene, primero las suyas.
+fn program<A: Args>(name: &'static str) -> Command {
+    let command = Command::new(name)
+        .version(env!("CARGO_PKG_VERSION"))
+        .help_template(HELP_TEMPLATE)
+        .override_usage(format!("{name} [OPCIONES]"))
+        .disable_help_flag(true)
+        .disable_version_flag(true);
+    let own = A::augment_args(command);
+    // El comentario de [`Common`] no es el del programa.
+    let about = own.get_about().cloned().unwrap_or_default();
+    Common::augment_args(own).about(about)
+}
+
+/// Lee los argumentos de una herramienta del curso.
 ///
 /// # Errors
 /// Se pidió ayuda, o no se entiende lo que se pide: ya está dicho, y queda el código de salida.
 pub fn parse<A: Parser>(words: impl IntoIterator<Item = OsString>) -> Result<A, ExitCode> {
-    in_house_style(A::command())
-        .try_get_matches_from(words)
-        .and_then(|matches| A::from_arg_matches(&matches))
-        .map_err(|error| explain_usage::<A>(&error))
+    matches(A::command(), words)
+        .and_then(|found| A::from_arg_matches(&found))
+        .map_err(|error| explain(A::command().get_name(), &error))
+}
+
+fn matches(
+    command: Command,
+    words: impl IntoIterator<Item = OsString>,
+) -> Result<ArgMatches, clap::Error> {
+    in_house_style(command).try_get_matches_from(words)
 }
 
 /// `--port -1` es un puerto que no vale, y no una opción llamada `-1`; y la ayuda de cada opción
@@ -224,12 +236,8 @@ fn place(host: &str, port: u16) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
-fn program<A: CommandFactory>() -> String {
-    A::command().get_name().to_owned()
-}
-
 /// Muestra la ayuda o la versión, o explica en una línea el error de uso.
-fn explain_usage<A: CommandFactory>(error: &clap::Error) -> ExitCode {
+fn explain(name: &str, error: &clap::Error) -> ExitCode {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             // Quien cierra la tubería antes de leerlo todo (`| head -1`) ya tiene lo que quería.
@@ -239,7 +247,7 @@ fn explain_usage<A: CommandFactory>(error: &clap::Error) -> ExitCode {
         _ => {
             let problem = usage_problem(error);
             let stop = if problem.ends_with('?') { "" } else { "." };
-            complain(&format!("{}: {problem}{stop} Prueba con --help.", program::<A>()));
+            complain(&format!("{name}: {problem}{stop} Prueba con --help."));
             ExitCode::from(2)
         }
     }

@@ -17,23 +17,15 @@ mod threads;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
-use multiplexacion::cli::{self, Common};
+use clap::Args;
+use multiplexacion::cli;
 
 use server::Settings;
 
 /// Servidor de eco con un hilo por cliente, y tres clientes que lo prueban a la vez
-#[derive(Parser, Debug)]
-#[command(
-    name = "aplic_02_02",
-    version,
-    help_template = cli::HELP_TEMPLATE,
-    override_usage = "aplic_02_02 [OPCIONES]",
-    after_help = "Para hablarle tú: cargo run --bin aplic_02_02 -- --serve --port 8802\n\
-                  En otra terminal: nc -N 127.0.0.1 8802",
-    disable_help_flag = true,
-    disable_version_flag = true
-)]
+#[derive(Args, Debug)]
+#[command(after_help = "Para hablarle tú: cargo run --bin aplic_02_02 -- --serve --port 8802\n\
+                 En otra terminal: nc -N 127.0.0.1 8802")]
 struct Arguments {
     /// Sirve hasta Ctrl-C, sin clientes de prueba
     #[arg(long)]
@@ -55,20 +47,11 @@ struct Arguments {
     /// Segundos sin noticias tras los que se despide a un cliente
     #[arg(long, value_name = "SEGUNDOS", value_parser = cli::seconds, default_value = "60")]
     timeout: Duration,
-
-    #[command(flatten)]
-    common: Common,
-}
-
-impl cli::Arguments for Arguments {
-    fn common(&self) -> &Common {
-        &self.common
-    }
 }
 
 fn main() -> ExitCode {
-    cli::start(|arguments: Arguments| {
-        let Arguments { serve, clients, max_threads, timeout, port, common } = arguments;
+    cli::start("aplic_02_02", |common, arguments| {
+        let Arguments { serve, clients, max_threads, timeout, port } = arguments;
         let clients = if serve { None } else { Some(clients) };
         server::run(&common.host, port, Settings { clients, max_threads, timeout })
     })

@@ -21,22 +21,17 @@ mod terminal;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::Args;
 use multiplexacion::chat::{SERVER, check_name};
-use multiplexacion::cli::{self, Common, Trouble};
+use multiplexacion::cli;
 
 /// Chat sobre select: servidor con --name servidor, cliente con cualquier otro nombre
-#[derive(Parser, Debug)]
+#[derive(Args, Debug)]
 #[command(
-    name = "aplic_02_03",
-    version,
-    help_template = cli::HELP_TEMPLATE,
     override_usage = "aplic_02_03 --name NOMBRE [OPCIONES]",
     after_help = "En una terminal: cargo run --bin aplic_02_03 -- --name servidor --port 8800\n\
-                  En otra:         cargo run --bin aplic_02_03 -- --name ana --port 8800\n\
-                  Se sale con Ctrl-D o con Ctrl-C.",
-    disable_help_flag = true,
-    disable_version_flag = true
+                 En otra:         cargo run --bin aplic_02_03 -- --name ana --port 8800\n\
+                 Se sale con Ctrl-D o con Ctrl-C."
 )]
 struct Arguments {
     /// Quién eres; con «servidor», este programa es el servidor
@@ -50,9 +45,6 @@ struct Arguments {
     /// Segundos que el servidor espera a que un cliente diga su nombre
     #[arg(long, value_name = "SEGUNDOS", value_parser = cli::seconds, default_value = "10")]
     login_timeout: Duration,
-
-    #[command(flatten)]
-    common: Common,
 }
 
 /// Qué es este programa, según `--name`.
@@ -71,18 +63,9 @@ fn role(name: &str) -> Result<Role, String> {
     Ok(Role::Client(name.to_owned()))
 }
 
-impl cli::Arguments for Arguments {
-    fn common(&self) -> &Common {
-        &self.common
-    }
-}
-
 fn main() -> ExitCode {
-    cli::start(|arguments: Arguments| -> Result<(), Trouble> {
-        let host = &arguments.common.host;
-        match &arguments.name {
-            Role::Server => server::serve(host, arguments.port, arguments.login_timeout),
-            Role::Client(name) => client::chat(host, arguments.port, name),
-        }
+    cli::start("aplic_02_03", |common, Arguments { name, port, login_timeout }| match name {
+        Role::Server => server::serve(&common.host, port, login_timeout),
+        Role::Client(name) => client::chat(&common.host, port, &name),
     })
 }

@@ -17,23 +17,15 @@ mod workers;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
-use multiplexacion::cli::{self, Common};
+use clap::Args;
+use multiplexacion::cli;
 
 use client::Patience;
 use server::Settings;
 
 /// Servidor web sobre epoll: responde a cualquier navegador con una línea de texto
-#[derive(Parser, Debug)]
-#[command(
-    name = "aplic_02_04",
-    version,
-    help_template = cli::HELP_TEMPLATE,
-    override_usage = "aplic_02_04 [OPCIONES]",
-    after_help = "Ábrelo en un navegador, o pruébalo con: curl -i http://127.0.0.1:8080/",
-    disable_help_flag = true,
-    disable_version_flag = true
-)]
+#[derive(Args, Debug)]
+#[command(after_help = "Ábrelo en un navegador, o pruébalo con: curl -i http://127.0.0.1:8080/")]
 struct Arguments {
     /// Puerto en el que escucha; 0 deja que elija el núcleo
     #[arg(long, value_name = "PUERTO", value_parser = cli::port, default_value = "8080")]
@@ -54,24 +46,15 @@ struct Arguments {
     /// Segundos para terminar, tras Ctrl-C, lo que se estaba enviando
     #[arg(long, value_name = "SEGUNDOS", value_parser = cli::seconds, default_value = "5")]
     drain_timeout: Duration,
-
-    #[command(flatten)]
-    common: Common,
-}
-
-impl cli::Arguments for Arguments {
-    fn common(&self) -> &Common {
-        &self.common
-    }
 }
 
 fn main() -> ExitCode {
-    cli::start(|arguments: Arguments| {
+    cli::start("aplic_02_04", |common, arguments: Arguments| {
         let settings = Settings {
             share_port: arguments.workers > 1,
             patience: Patience { head: arguments.head_timeout, idle: arguments.idle_timeout },
             drain: arguments.drain_timeout,
         };
-        workers::serve(&arguments.common.host, arguments.port, arguments.workers, settings)
+        workers::serve(&common.host, arguments.port, arguments.workers, settings)
     })
 }

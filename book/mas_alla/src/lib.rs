@@ -11,26 +11,22 @@ use clap::Args;
 use multiplexacion::cli::{self, Common, Trouble};
 use multiplexacion::listener;
 
-/// Dónde escucha un servidor, y las opciones de todo el curso.
+/// Dónde escucha un servidor.
 #[derive(Args, Debug)]
 pub struct Place {
     /// Puerto en el que escucha; 0 deja que elija el núcleo
     #[arg(long, value_name = "PUERTO", value_parser = cli::port, default_value = "8800")]
     pub port: u16,
-
-    /// `--host`, `-v`, `--trace`, `--help`.
-    #[command(flatten)]
-    pub common: Common,
 }
 
 impl Place {
-    /// Un socket que escucha ahí, no bloqueante. Lo anuncia, porque ya es verdad: el núcleo acepta
+    /// Un socket que escucha ahí, en la dirección de `--host`, no bloqueante. Lo anuncia, porque ya es verdad: el núcleo acepta
     /// conexiones por nosotros.
     ///
     /// # Errors
     /// No se puede escuchar ahí, y qué probar.
-    pub fn listen(&self) -> Result<TcpListener, Trouble> {
-        let (host, port) = (&self.common.host, self.port);
+    pub fn listen(&self, common: &Common) -> Result<TcpListener, Trouble> {
+        let (host, port) = (&common.host, self.port);
         let listener = listener::resolve(host, port)
             .and_then(listener::listen)
             .map_err(|error| Trouble::listening(host, port, &error))?;

@@ -1,27 +1,36 @@
 //! El chat de 02_03 sobre mio: el mismo bucle, con un motor que funciona en Linux, BSD, macOS y
-//! Windows, y que avisa por flanco.
+//! Windows, y que avisa por flanco. Lo que no es el motor, un cliente y sus mensajes, está en los
+//! archivos de 02_03.
+
+#[path = "../../../../lessons/02_03_select_chat/guest.rs"]
+mod guest;
+#[path = "../../../../lessons/02_03_select_chat/messages.rs"]
+mod messages;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::mem;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use clap::Parser;
+use clap::Args;
 use mas_alla::Place;
 use mio::net::{TcpListener, TcpStream};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use multiplexacion::chat::{Chat, CloseReason, Effect};
-use multiplexacion::cli::{self, Common, Trouble};
+use multiplexacion::cli;
 use multiplexacion::client_id::{ClientId, ClientIds};
-use multiplexacion::connection::{Connection, Fill, LINGER, Limits, Overflow, Phase};
-use multiplexacion::frame::{self, HEADER, MAX_TEXT};
+use multiplexacion::connection::Overflow;
+use multiplexacion::frame;
 use multiplexacion::listener::Pause;
-use multiplexacion::steps::{Shown, Step};
+use multiplexacion::steps::Step;
 use multiplexacion::stop::Stop;
+
+use guest::Guest;
+use messages::receive;
 
 const LISTENER: Token = Token(usize::MAX);
 const STOP: Token = Token(usize::MAX - 1);
@@ -32,20 +41,9 @@ const EVENTS: usize = 256;
 /// Bytes que se leen de un cliente, como mucho, cada vez que le toca.
 const TURN: usize = 16 * 1024;
 
-/// Un marco a medio llegar, y hasta 1 MiB para quien lee despacio.
-static LIMITS: Limits = Limits { input: HEADER + MAX_TEXT, output: 1024 * 1024 };
-
 /// Chat sobre mio: el servidor; entra con aplic_02_03
-#[derive(Parser, Debug)]
-#[command(
-    name = "chat_mio",
-    version,
-    help_template = cli::HELP_TEMPLATE,
-    override_usage = "chat_mio [OPCIONES]",
-    after_help = "Para entrar: cargo run --bin aplic_02_03 -- --name ana --port 8800",
-    disable_help_flag = true,
-    disable_version_flag = true
-)]
+#[derive(Args, Debug)]
+#[command(after_help = "Para entrar: cargo run --bin aplic_02_03 -- --name ana --port 8800")]
 struct Arguments {
     #[command(flatten)]
     place: Place,
@@ -55,16 +53,10 @@ struct Arguments {
     login_timeout: Duration,
 }
 
-impl cli::Arguments for Arguments {
-    fn common(&self) -> &Common {
-        &self.place.common
-    }
-}
-
 fn main() -> ExitCode {
-    cli::start(|arguments: Arguments| -> Result<(), Trouble> {
+    cli::start("chat_mio", |common, arguments: Arguments| {
         let stop = Stop::on_signals()?;
-        let listener = TcpListener::from_std(arguments.place.listen()?);
+        let listener = TcpListener::from_std(arguments.place.listen(&common)?);
         Ok(ChatServer::new(listener, &stop, arguments.login_timeout)?.run()?)
     })
 }
@@ -194,20 +186,14 @@ impl ChatServer {
     // ANCHOR_END: on_acceptable
 
     fn welcome(&mut self, mut stream: TcpStream, address: SocketAddr) -> io::Result<()> {
-        let (fd, client) = (stream.as_raw_fd(), self.ids.next_id());
-        stream.set_nodelay(true)?;
+        let client = self.ids.next_id();
         // Un registro para toda la vida: por flanco, pedir siempre la escritura no cuesta nada.
         let token = Token(usize::try_from(client.0).map_err(io::Error::other)?);
         let interest = Interest::READABLE | Interest::WRITABLE;
         self.poll.registry().register(&mut stream, token, interest)?;
-        Step::Accept { fd, client, address }.tell();
-        let guest = Guest {
-            conn: Connection::new(stream, client, &LIMITS),
-            address: address.ip().to_canonical(),
-            deadline: Some(Instant::now() + self.login_timeout),
-            closing: None,
-        };
-        self.guests.insert(client, guest);
+        // Ya registrado, es un socket como los de 02_03.
+        let guest = Guest::welcome(stream.into(), address, client, self.login_timeout);
+        self.guests.extend(guest.map(|guest| (client, guest)));
         Ok(())
     }
 
@@ -216,16 +202,15 @@ impl ChatServer {
     /// porque mio no volverá a decirlo.
     fn on_readable(&mut self, id: ClientId) {
         let Some(guest) = self.guests.get_mut(&id) else { return };
-        let (messages, end) = guest.receive(&mut self.scratch);
+        let received = receive(&mut guest.conn, &mut self.scratch);
         if guest.conn.may_have_more() {
             self.unfinished.insert(id);
         }
-        for text in messages {
+        for text in received.messages {
             self.on_message(id, &text);
         }
-        let (Some(reason), Some(guest)) = (end, self.guests.get_mut(&id)) else { return };
-        if guest.conn.phase() == Phase::Open {
-            guest.note(Err(reason));
+        if let (Some(reason), Some(guest)) = (received.end, self.guests.get_mut(&id)) {
+            guest.on_end(reason);
         }
     }
     // ANCHOR_END: on_readable
@@ -237,10 +222,8 @@ impl ChatServer {
     }
 
     fn on_message(&mut self, id: ClientId, text: &str) {
-        let Some(guest) = self.guests.get_mut(&id) else { return };
-        if guest.closing.is_some() {
-            return;
-        }
+        let guest = self.guests.get_mut(&id).filter(|guest| guest.closing.is_none());
+        let Some(guest) = guest else { return };
         match self.chat.hear(id, guest.address, text) {
             Effect::Joined { greeting, notice } => {
                 guest.deadline = None;
@@ -257,8 +240,11 @@ impl ChatServer {
     fn broadcast(&mut self, from: ClientId, text: &str) {
         let Ok(frame) = frame::encode(text) else { return };
         for id in self.chat.others(from) {
-            if let Some(guest) = self.guests.get_mut(&id) {
-                guest.deliver(&frame);
+            let Some(guest) = self.guests.get_mut(&id) else { continue };
+            // A quien ya no le cupo uno no se le dan los siguientes: creería haberlos leído todos.
+            if !matches!(guest.closing, Some(CloseReason::NotReading)) {
+                let queued = guest.conn.queue(&frame);
+                guest.note(queued.map_err(|Overflow| CloseReason::NotReading));
             }
         }
     }
@@ -267,9 +253,14 @@ impl ChatServer {
     fn reap(&mut self) {
         let now = Instant::now();
         loop {
-            self.guests.values_mut().for_each(|guest| guest.settle(now));
-            let closing = self.guests.iter().filter(|(_, guest)| guest.closing.is_some());
-            let closing: Vec<ClientId> = closing.map(|(id, _)| *id).collect();
+            for guest in self.guests.values_mut() {
+                let written = guest.conn.flush();
+                guest.note(written.map_err(CloseReason::Broken));
+                guest.check_deadline(now);
+            }
+            let closing: Vec<ClientId> = (self.guests.iter())
+                .filter_map(|(id, guest)| guest.closing.is_some().then_some(*id))
+                .collect();
             if closing.is_empty() {
                 self.pause.resume(now, &self.listener);
                 return;
@@ -285,91 +276,5 @@ impl ChatServer {
                 }
             }
         }
-    }
-}
-
-/// Un cliente: lo mismo que se sabe de él en 02_03.
-struct Guest {
-    conn: Connection<TcpStream>,
-    address: IpAddr,
-    deadline: Option<Instant>,
-    closing: Option<CloseReason>,
-}
-
-impl Guest {
-    fn send(&mut self, text: &str) {
-        if let Ok(frame) = frame::encode(text) {
-            self.deliver(&frame);
-        }
-    }
-
-    fn deliver(&mut self, frame: &[u8]) {
-        // A quien ya no le cupo uno no se le dan los siguientes: creería haberlos leído todos.
-        let evicted = matches!(self.closing, Some(CloseReason::NotReading));
-        if !evicted && self.conn.queue(frame) == Err(Overflow) {
-            let flushed = self.conn.flush().map_err(CloseReason::Broken);
-            let queue = |()| self.conn.queue(frame).map_err(|Overflow| CloseReason::NotReading);
-            let queued = flushed.and_then(queue);
-            self.note(queued);
-        }
-    }
-
-    fn receive(&mut self, scratch: &mut [u8]) -> (Vec<String>, Option<CloseReason>) {
-        let mut end = match self.conn.fill(scratch) {
-            Ok(Fill::Bytes(_) | Fill::Empty) => None,
-            Ok(Fill::End) if self.conn.input().is_empty() => Some(CloseReason::Left),
-            Ok(Fill::End) => Some(CloseReason::CutShort),
-            Err(error) => Some(CloseReason::Broken(error)),
-        };
-        let mut messages = Vec::new();
-        loop {
-            match frame::decode(self.conn.input()) {
-                Ok(Some((text, used))) => {
-                    messages.push(text.to_owned());
-                    self.conn.consume(used);
-                }
-                Ok(None) => return (messages, end),
-                Err(error) => {
-                    self.conn.consume(usize::MAX);
-                    end = Some(CloseReason::BadFrame(error));
-                }
-            }
-        }
-    }
-
-    fn note(&mut self, outcome: Result<(), CloseReason>) {
-        if let (Err(reason), None | Some(CloseReason::Left)) = (outcome, &self.closing) {
-            self.closing = Some(reason);
-        }
-    }
-
-    fn settle(&mut self, now: Instant) {
-        let written = self.conn.flush();
-        self.note(written.map_err(CloseReason::Broken));
-        if self.conn.phase() == Phase::Over {
-            self.note(Err(CloseReason::Left));
-        }
-        if self.deadline.is_some_and(|deadline| deadline <= now) {
-            let silent = self.conn.phase() == Phase::Open;
-            let reason = if silent { CloseReason::Silent } else { CloseReason::Overstayed };
-            self.note(Err(reason));
-        }
-    }
-
-    /// Lo despide. Devuelve si se queda un rato.
-    fn dismiss(&mut self, now: Instant) -> bool {
-        let Some(reason) = self.closing.take() else { return true };
-        let (fd, client) = (self.conn.raw_fd(), self.conn.id());
-        let pending = matches!(reason, CloseReason::Left) && self.conn.wants_write();
-        let words = reason.last_words().and_then(|words| frame::encode(&words).ok());
-        let stays = self.conn.phase() == Phase::Open && (pending || words.is_some());
-        if stays {
-            Step::Leave { client, result: Shown(&reason) }.tell();
-            self.conn.leave(&words.unwrap_or_default());
-            self.deadline = Some(now + LINGER);
-        } else {
-            Step::Close { fd, client, result: Shown(&reason) }.tell();
-        }
-        stays
     }
 }

@@ -13,10 +13,10 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use clap::Parser;
+use clap::Args;
 use mas_alla::Place;
 use multiplexacion::chat::{Chat, CloseReason, Effect};
-use multiplexacion::cli::{self, Common, Trouble};
+use multiplexacion::cli;
 use multiplexacion::client_id::{ClientId, ClientIds};
 use multiplexacion::connection::LINGER;
 use multiplexacion::frame::{self, FrameError, HEADER, MAX_TEXT};
@@ -37,16 +37,8 @@ use tokio_util::sync::CancellationToken;
 const QUEUE: usize = 1024 * 1024;
 
 /// Chat sobre tokio: el servidor; entra con aplic_02_03
-#[derive(Parser, Debug)]
-#[command(
-    name = "chat_tokio",
-    version,
-    help_template = cli::HELP_TEMPLATE,
-    override_usage = "chat_tokio [OPCIONES]",
-    after_help = "Para entrar: cargo run --bin aplic_02_03 -- --name ana --port 8800",
-    disable_help_flag = true,
-    disable_version_flag = true
-)]
+#[derive(Args, Debug)]
+#[command(after_help = "Para entrar: cargo run --bin aplic_02_03 -- --name ana --port 8800")]
 struct Arguments {
     #[command(flatten)]
     place: Place,
@@ -60,20 +52,14 @@ struct Arguments {
     login_timeout: Duration,
 }
 
-impl cli::Arguments for Arguments {
-    fn common(&self) -> &Common {
-        &self.place.common
-    }
-}
-
 fn main() -> ExitCode {
-    cli::start(|arguments: Arguments| -> Result<(), Trouble> {
+    cli::start("chat_tokio", |common, arguments: Arguments| {
         let runtime = executor(arguments.workers)?;
         runtime.block_on(async {
             // Antes de anunciarse: desde ese momento, Ctrl-C ya termina en orden.
             let (mut interrupted, mut terminated) =
                 (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-            let listener = TcpListener::from_std(arguments.place.listen()?)?;
+            let listener = TcpListener::from_std(arguments.place.listen(&common)?)?;
             // ANCHOR: stop
             // Lo primero que ocurra. Al salir de aquí se suelta el ejecutor y, con él, todas las
             // tareas: cada una cierra su socket donde estuviera esperando.

@@ -8,9 +8,9 @@ use std::os::fd::AsRawFd;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use clap::Parser;
+use clap::Args;
 use mas_alla::Place;
-use multiplexacion::cli::{self, Common, Trouble};
+use multiplexacion::cli;
 use multiplexacion::client_id::{ClientId, ClientIds};
 use multiplexacion::connection::{Connection, Fill, Limits};
 use multiplexacion::errors;
@@ -33,30 +33,16 @@ const TURN: usize = 16 * 1024;
 static LIMITS: Limits = Limits { input: TURN, output: TURN };
 
 /// Eco sobre epoll, con disparo por flanco
-#[derive(Parser, Debug)]
-#[command(
-    name = "eco_flanco",
-    version,
-    help_template = cli::HELP_TEMPLATE,
-    override_usage = "eco_flanco [OPCIONES]",
-    disable_help_flag = true,
-    disable_version_flag = true
-)]
+#[derive(Args, Debug)]
 struct Arguments {
     #[command(flatten)]
     place: Place,
 }
 
-impl cli::Arguments for Arguments {
-    fn common(&self) -> &Common {
-        &self.place.common
-    }
-}
-
 fn main() -> ExitCode {
-    cli::start(|arguments: Arguments| -> Result<(), Trouble> {
+    cli::start("eco_flanco", |common, arguments: Arguments| {
         let stop = Stop::on_signals()?;
-        let listener = arguments.place.listen()?;
+        let listener = arguments.place.listen(&common)?;
         Ok(Echo::new(listener, &stop)?.run()?)
     })
 }

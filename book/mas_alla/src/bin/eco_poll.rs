@@ -7,9 +7,9 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use clap::Parser;
+use clap::Args;
 use mas_alla::Place;
-use multiplexacion::cli::{self, Common, Trouble};
+use multiplexacion::cli;
 use multiplexacion::client_id::{ClientId, ClientIds};
 use multiplexacion::connection::{Connection, Fill, Limits};
 use multiplexacion::errors;
@@ -26,30 +26,16 @@ const TURN: usize = 16 * 1024;
 static LIMITS: Limits = Limits { input: TURN, output: TURN };
 
 /// Eco sobre poll, en un solo hilo
-#[derive(Parser, Debug)]
-#[command(
-    name = "eco_poll",
-    version,
-    help_template = cli::HELP_TEMPLATE,
-    override_usage = "eco_poll [OPCIONES]",
-    disable_help_flag = true,
-    disable_version_flag = true
-)]
+#[derive(Args, Debug)]
 struct Arguments {
     #[command(flatten)]
     place: Place,
 }
 
-impl cli::Arguments for Arguments {
-    fn common(&self) -> &Common {
-        &self.place.common
-    }
-}
-
 fn main() -> ExitCode {
-    cli::start(|arguments: Arguments| -> Result<(), Trouble> {
+    cli::start("eco_poll", |common, arguments: Arguments| {
         let stop = Stop::on_signals()?;
-        let listener = arguments.place.listen()?;
+        let listener = arguments.place.listen(&common)?;
         let (pause, ids, clients) = (Pause::default(), ClientIds::default(), BTreeMap::new());
         Ok(Echo { listener, pause, stop, ids, clients, scratch: vec![0; TURN] }.run()?)
     })

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::Args;
 use compio::BufResult;
 use compio::io::{AsyncRead, AsyncWriteExt};
 use compio::net::{TcpListener, TcpStream};
@@ -13,7 +13,7 @@ use compio::runtime::fd::PollFd;
 use compio::runtime::{self, Runtime};
 use compio::time;
 use mas_alla::Place;
-use multiplexacion::cli::{self, Common, Trouble};
+use multiplexacion::cli::{self, Trouble};
 use multiplexacion::client_id::{ClientId, ClientIds};
 use multiplexacion::errors;
 use multiplexacion::listener::Pause;
@@ -24,28 +24,14 @@ use multiplexacion::stop::Stop;
 const TURN: usize = 16 * 1024;
 
 /// Eco sobre io_uring, en un solo hilo
-#[derive(Parser, Debug)]
-#[command(
-    name = "eco_uring",
-    version,
-    help_template = cli::HELP_TEMPLATE,
-    override_usage = "eco_uring [OPCIONES]",
-    disable_help_flag = true,
-    disable_version_flag = true
-)]
+#[derive(Args, Debug)]
 struct Arguments {
     #[command(flatten)]
     place: Place,
 }
 
-impl cli::Arguments for Arguments {
-    fn common(&self) -> &Common {
-        &self.place.common
-    }
-}
-
 fn main() -> ExitCode {
-    cli::start(|arguments: Arguments| -> Result<(), Trouble> {
+    cli::start("eco_uring", |common, arguments: Arguments| {
         let stop = Stop::on_signals()?;
         let runtime = Runtime::new().map_err(|error| {
             Trouble::new(
@@ -53,7 +39,7 @@ fn main() -> ExitCode {
                 "fuera de un contenedor, con Linux 5.6 o posterior, suele estar permitido",
             )
         })?;
-        let listener = arguments.place.listen()?;
+        let listener = arguments.place.listen(&common)?;
         Ok(runtime.block_on(serve(listener, stop))?)
     })
 }
