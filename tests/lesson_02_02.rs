@@ -1,21 +1,17 @@
 //! La lección 02_02 desde fuera: el programa tal como se usa, a través de su socket, su salida y
 //! sus señales. Cada defecto `T2-…` de las recetas clásicas tiene aquí la prueba con su nombre.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fs;
+use std::collections::{BTreeSet, HashMap};
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
-use std::thread;
 use std::time::Duration;
 
 use harness::procfs::ProcResult;
 use harness::procfs::net::{self, TcpNetEntry, TcpState};
-use harness::procfs::process::Process;
 use harness::{
-    Conversation, Exit, Failure, Peer, Program, Running, Server, Signal, Stream, eventually,
+    Conversation, Exit, Failure, Peer, Program, Running, Server, Signal, Stream, Trace, eventually,
     numbered_lines, raise_descriptor_limit, stages,
 };
-use serde_json::Value;
 
 /// Ninguna espera debe llegar aquí.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -36,10 +32,8 @@ fn run(options: &[&str]) -> Result<Exit, Failure> {
 
 /// Pide parar y comprueba que el programa termina en orden.
 fn ends_in_order(server: &Running, signal: Signal) -> Outcome {
-    server.signal(signal)?;
-    let exit = server.wait(LIMIT)?;
-    assert_eq!(exit.code, Some(0), "{exit}");
-    assert_eq!(exit.stderr, "");
+    let exit = server.stop(signal)?;
+    assert_eq!((exit.code, exit.stderr.as_str()), (Some(0), ""), "{exit}");
     Ok(())
 }
 
@@ -52,8 +46,7 @@ fn echoes(peer: &mut Peer, message: &str) -> Outcome {
 fn serves_somebody(address: SocketAddr) -> Outcome {
     let mut client = Conversation::with(address).peer("cliente")?;
     echoes(&mut client, "¿sigues ahí?")?;
-    client.half_close()?;
-    client.expect_end()
+    client.leave()
 }
 
 /// Los hilos que atienden a alguien.
@@ -111,8 +104,7 @@ fn t2_04_quien_cierra_su_lado_lee_la_respuesta_hasta_el_final() -> Outcome {
     let sending = client.send_meanwhile(message.as_slice())?;
     client.expect(&message)?;
     sending.finish()?;
-    client.half_close()?;
-    client.expect_end()
+    client.leave()
 }
 
 #[test]
@@ -164,31 +156,27 @@ fn t2_06_un_cliente_que_no_lee_tampoco() -> Outcome {
     // Más de lo que cabe en los búferes: el hilo acaba dormido en `send`.
     let _sending = deaf.send_meanwhile(vec![b'x'; 64 << 20])?;
     server.wait_for_line(Stream::Stdout, "envía", LIMIT)?;
-    server.eventually("el hilo dejara de avanzar", LIMIT, || is_idle_for(&server, 300))?;
-    server.signal(Signal::SIGINT)?;
-    assert_eq!(server.wait(LIMIT)?.code, Some(0));
+    server.sleeps_through(Duration::from_millis(300))?;
+    assert_eq!(server.stop(Signal::SIGINT)?.code, Some(0));
     Ok(())
 }
 
 #[test]
 fn t2_07_al_terminar_se_han_cerrado_todos_los_clientes_y_el_socket_que_escucha() -> Outcome {
-    let file = std::env::temp_dir().join(format!("t2_07_{}.jsonl", std::process::id()));
-    let path = file.to_string_lossy();
-    let server = serving(&["--trace", &path])?;
+    let trace = Trace::new();
+    let server = trace.of(program().arg("--serve")).start()?;
     let clients = Conversation::with(server.address()).peers("cliente", 5)?;
     server.eventually("los cinco tuvieran su hilo", LIMIT, || busy_threads(&server) == 5)?;
     ends_in_order(&server, Signal::SIGTERM)?;
     drop(clients);
 
-    let trace = fs::read_to_string(&file).unwrap();
-    fs::remove_file(&file).unwrap();
-    let steps: Vec<Value> = trace.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let count = |what: &str| steps.iter().filter(|step| step["what"] == what).count();
+    let steps = trace.steps()?;
+    let count = |what: &str| steps.iter().filter(|step| step.what() == what).count();
     assert_eq!(count("listen"), 1);
     assert_eq!(count("accept"), 5);
     assert_eq!(count("close"), 6);
-    let last = steps.last().unwrap();
-    assert_eq!((&last["what"], &last["thread"]), (&"close".into(), &"servidor".into()));
+    let last = steps.last().map(|step| (step.what(), step.text("thread")));
+    assert_eq!(last, Some(("close", "servidor")));
     assert!(TcpStream::connect(server.address()).is_err());
     Ok(())
 }
@@ -299,7 +287,8 @@ fn t2_13_si_no_se_puede_crear_un_hilo_se_rechaza_al_cliente_y_el_servidor_sigue(
     echoes(&mut before, "hola")?;
 
     // Ni un byte más de memoria virtual: no cabe otra pila (`ulimit -v`, setrlimit(2)).
-    limit_address_space(&server, &virtual_memory(&server)?.to_string())?;
+    let kibibytes = server.memory(|told| told.vmsize)?;
+    limit_address_space(&server, &(kibibytes * 1024).to_string())?;
     let mut refused = Conversation::with(server.address()).peer("quien llega tarde")?;
     refused.expect_end_or_reset()?;
     server.wait_for_line(Stream::Stdout, "el sistema no da más hilos", LIMIT)?;
@@ -317,12 +306,6 @@ fn limit_address_space(server: &Running, bytes: &str) -> Outcome {
         Command::new("prlimit").args(["--pid", &pid, &format!("--as={bytes}:")]).status()?;
     assert!(status.success(), "prlimit --as={bytes}: {status}");
     Ok(())
-}
-
-/// La memoria virtual de un programa en marcha, en bytes.
-fn virtual_memory(server: &Running) -> Result<u64, Failure> {
-    let kib = server.ask_kernel(Process::status)?.vmsize;
-    kib.map(|kib| kib * 1024).ok_or_else(|| Failure::new("no se encuentra VmSize"))
 }
 
 #[test]
@@ -406,28 +389,7 @@ fn un_servidor_ocioso_no_gasta_procesador() -> Outcome {
     serves_somebody(server.address())?;
     let _silent = Conversation::with(server.address()).peers("silencioso", 10)?;
     server.eventually("los diez tuvieran su hilo", LIMIT, || busy_threads(&server) == 10)?;
-    // La primera cuenta puede sorprender a algún hilo todavía camino de dormirse.
-    server.eventually("nadie despertara en siete décimas", LIMIT, || is_idle_for(&server, 700))
-}
-
-/// Si en ese tiempo ningún hilo despierta (lo que daría un servidor que mira el reloj) ni gasta
-/// procesador sin dormirse (lo que daría un bucle sin descanso).
-fn is_idle_for(server: &Running, milliseconds: u64) -> bool {
-    let activity = || Some((awakenings(server).ok()?, server.cpu_time().ok()?));
-    let before = activity();
-    thread::sleep(Duration::from_millis(milliseconds));
-    before.is_some() && before == activity()
-}
-
-/// Veces que cada hilo se ha dormido por su voluntad, y por tanto ha despertado.
-fn awakenings(server: &Running) -> Result<BTreeMap<i32, Option<u64>>, Failure> {
-    server.ask_kernel(|process| {
-        let threads = process.tasks()?.map(|thread| {
-            let thread = thread?;
-            Ok((thread.tid, thread.status()?.voluntary_ctxt_switches))
-        });
-        threads.collect()
-    })
+    server.sleeps_through(Duration::from_millis(700))
 }
 
 #[test]
@@ -452,8 +414,7 @@ fn ctrl_c_termina_también_la_demostración() -> Outcome {
         "se deja de aceptar por ahora: no quedan descriptores",
         LIMIT,
     )?;
-    demonstration.signal(Signal::SIGINT)?;
-    let exit = demonstration.wait(LIMIT)?;
+    let exit = demonstration.stop(Signal::SIGINT)?;
     assert_eq!(exit.code, Some(0), "{exit}");
     Ok(())
 }
@@ -523,10 +484,11 @@ fn los_errores_de_uso() -> Outcome {
         &["--serve", "--serve"],
         &["hola"],
     ] {
-        let exit = run(options)?;
-        assert_eq!((exit.code, exit.stdout.as_str()), (Some(2), ""), "{options:?}");
-        assert_eq!(exit.stderr.lines().count(), 1, "{exit}");
-        report.push(format!("$ aplic_02_02 {}\n{}", options.join(" "), exit.stderr));
+        report.push(format!(
+            "$ aplic_02_02 {}\n{}",
+            options.join(" "),
+            run(options)?.complaint(2)?
+        ));
     }
     insta::assert_snapshot!("errores_de_uso", report.concat());
     Ok(())
@@ -536,9 +498,7 @@ fn los_errores_de_uso() -> Outcome {
 fn una_máquina_que_no_existe_o_que_no_es_esta() -> Outcome {
     let mut report = String::new();
     for host in ["no-existe.invalid", "192.0.2.1"] {
-        let exit = run(&["--host", host])?;
-        assert_eq!((exit.code, exit.stdout.as_str()), (Some(1), ""), "{host}");
-        report += &exit.stderr;
+        report += run(&["--host", host])?.complaint(1)?;
     }
     insta::assert_snapshot!("maquinas_imposibles", report);
     Ok(())
@@ -596,11 +556,9 @@ fn lo_que_se_ve_mientras_se_sirve() -> Outcome {
     let server = serving(&["-v"])?;
     let mut client = Conversation::with(server.address()).peer("nc")?;
     echoes(&mut client, "hola\n")?;
-    client.half_close()?;
-    client.expect_end()?;
+    client.leave()?;
     server.eventually("el hilo acabara", LIMIT, || busy_threads(&server) == 0)?;
-    server.signal(Signal::SIGINT)?;
-    let exit = server.wait(LIMIT)?;
+    let exit = server.stop(Signal::SIGINT)?;
     insta::assert_snapshot!("sesion", with_usual_numbers(&exit.stdout, &exit));
     insta::assert_snapshot!(
         "sesion_explicada",

@@ -3,9 +3,9 @@
 use std::thread;
 use std::time::Duration;
 
-use harness::{Conversation, Failure, Peer, Program, Server, Signal};
+use harness::{Conversation, Failure, Peer, Program, Server};
 
-use crate::{LIMIT, Outcome, activity, server};
+use crate::{Outcome, server, settles};
 
 /// Lo que se deja al núcleo para que entregue lo que se envió a un servidor detenido.
 const DELIVERY: Duration = Duration::from_millis(20);
@@ -66,24 +66,16 @@ impl Chat {
 
     /// Separa dos pasos: espera a que el servidor haya atendido lo enviado.
     pub(crate) fn settles(&self) -> Outcome {
-        activity::settles(&self.server)
+        settles(&self.server)
     }
 
     /// Detiene el servidor mientras ocurre `script`, para que después lo encuentre todo a la vez.
     pub(crate) fn while_stopped(&self, script: impl FnOnce() -> Outcome) -> Outcome {
-        self.server.signal(Signal::SIGSTOP)?;
-        script()?;
-        thread::sleep(DELIVERY);
-        self.server.signal(Signal::SIGCONT)
-    }
-
-    /// Espera a que el servidor tenga abiertos exactamente tantos descriptores.
-    pub(crate) fn holds(&self, descriptors: usize) -> Outcome {
-        self.server.eventually(
-            &format!("el servidor tuviera abiertos {descriptors} descriptores"),
-            LIMIT,
-            || self.server.open_descriptors().is_ok_and(|count| count == descriptors),
-        )
+        self.server.while_stopped(|| {
+            script()?;
+            thread::sleep(DELIVERY);
+            Ok(())
+        })
     }
 }
 

@@ -5,12 +5,9 @@ use std::time::Duration;
 
 use harness::{Failure, Program, Signal, Stream, frame};
 
-use crate::activity::{settles, sleeps_through};
 use crate::chat::{Chat, joined, left, said};
 use crate::host::Host;
-use crate::{
-    LESSON, LIMIT, NOTHING_TO_DO, Outcome, activity, client, client_arguments, photograph,
-};
+use crate::{LESSON, LIMIT, NOTHING_TO_DO, Outcome, client, client_arguments, photograph, settles};
 
 #[test]
 fn t3_18_tres_líneas_por_una_tubería_son_tres_mensajes() -> Outcome {
@@ -58,7 +55,7 @@ fn t3_19_sin_más_entrada_ni_da_vueltas_ni_se_va_antes_de_tiempo() -> Outcome {
     assert_eq!(guest.next_frame()?.as_deref(), Some("hola"));
     // El final de la entrada llega como final, y solo de un lado.
     assert_eq!(guest.next_frame()?, None);
-    sleeps_through(&ana, NOTHING_TO_DO)?;
+    ana.sleeps_through(NOTHING_TO_DO)?;
     for text in ["esto", "y esto", "aún estaba por venir"] {
         guest.say(text)?;
         ana.wait_for_line(Stream::Stdout, text, LIMIT)?;
@@ -92,8 +89,8 @@ fn un_archivo_enorme_se_envía_al_ritmo_de_la_red() -> Outcome {
     ana.write_stdin(format!("{line}\n").repeat(20 * 1024));
     ana.close_stdin();
     let mut guest = host.guest("ana")?;
-    sleeps_through(&ana, NOTHING_TO_DO)?;
-    let (reserved, _) = activity::memory(&ana)?;
+    ana.sleeps_through(NOTHING_TO_DO)?;
+    let reserved = ana.memory(|told| told.vmdata)?;
     assert!(reserved < 8 * 1024, "lo que aún no cabe en la red ocupa {reserved} KiB");
     for _ in 0..20 * 1024 {
         assert_eq!(guest.next_frame()?.as_deref(), Some(line.as_str()));
@@ -144,8 +141,7 @@ fn las_dos_señales_terminan_al_cliente_en_orden() -> Outcome {
         let ana = client("ana", chat.server.address()).spawn()?;
         beto.expect_frame(joined(2, "ana"))?;
         settles(&ana)?;
-        ana.signal(signal)?;
-        let exit = ana.wait(LIMIT)?;
+        let exit = ana.stop(signal)?;
         assert_eq!((exit.code, exit.stdout.as_str(), exit.stderr.as_str()), (Some(0), "", ""));
         beto.expect_frame(left("ana"))?;
     }

@@ -3,7 +3,7 @@
 use harness::{Peer, frame};
 
 use crate::chat::{Chat, joined, left, said, talk};
-use crate::{NOTHING_TO_DO, Outcome, activity};
+use crate::{NOTHING_TO_DO, Outcome};
 
 #[test]
 fn t3_12_el_reset_de_quien_recibe_no_se_le_cobra_a_quien_habla() -> Outcome {
@@ -45,10 +45,7 @@ type Leaving = fn(Peer) -> Outcome;
 
 /// Las maneras de irse, buenas y malas.
 const LEAVINGS: [(&str, Leaving); 6] = [
-    ("cerrando su lado", |mut peer| {
-        peer.half_close()?;
-        peer.expect_end()
-    }),
+    ("cerrando su lado", Peer::leave),
     ("cerrando del todo", |peer| {
         peer.close();
         Ok(())
@@ -56,8 +53,7 @@ const LEAVINGS: [(&str, Leaving); 6] = [
     ("con un reset", Peer::reset),
     ("a mitad de un mensaje", |mut peer| {
         peer.send(b"\x00\x00\x00\x09hol")?;
-        peer.half_close()?;
-        peer.expect_end()
+        peer.leave()
     }),
     ("con una longitud imposible", |mut peer| {
         peer.send(b"\xff\xff\xff\xff")?;
@@ -86,11 +82,13 @@ fn t3_13_se_vaya_como_se_vaya_hay_un_aviso_una_cuenta_y_un_cierre() -> Outcome {
         for witness in [&mut ana, &mut beto] {
             witness.expect_frame(left("carla"))?;
         }
-        chat.holds(before).map_err(|failure| failure.within(format!("Al irse {how}.")))?;
+        chat.server
+            .holds_descriptors(before)
+            .map_err(|failure| failure.within(format!("Al irse {how}.")))?;
     }
     // Ningún aviso llegó dos veces: lo siguiente que oyen es esto.
     talk(&mut ana, &mut beto)?;
-    activity::sleeps_through(&chat.server, NOTHING_TO_DO)
+    chat.server.sleeps_through(NOTHING_TO_DO)
 }
 
 #[test]

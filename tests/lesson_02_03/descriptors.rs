@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use harness::{Failure, Peer, Program};
 
-use crate::activity::sleeps_through;
 use crate::chat::{Chat, enter, hears, left, said, talk};
 use crate::{LESSON, LIMIT, NOTHING_TO_DO, Outcome, server};
 
@@ -19,9 +18,9 @@ fn t3_14_sin_descriptores_deja_de_aceptar_sin_gastar_y_acepta_cuando_queda_uno()
     assert!(count >= 10 && waiting >= 10, "entraron {count} y esperan {waiting}");
 
     // Con alguien llamando a la puerta, duerme; y atiende a los que están dentro.
-    sleeps_through(&chat.server, NOTHING_TO_DO)?;
+    chat.server.sleeps_through(NOTHING_TO_DO)?;
     announce(&mut inside, "aquí seguimos")?;
-    sleeps_through(&chat.server, NOTHING_TO_DO)?;
+    chat.server.sleeps_through(NOTHING_TO_DO)?;
 
     // Por cada uno que se va entra el siguiente, y no hay que esperar a nada más: diez relevos
     // tardarían segundos si hubiera que esperar al próximo intento.
@@ -89,7 +88,7 @@ fn t3_15_al_que_no_cabe_en_select_se_le_dice_y_los_demás_siguen() -> Outcome {
         peer.expect_end_or_reset()?;
     }
     talk(&mut ana, &mut beto)?;
-    chat.holds(SET_SIZE)?;
+    chat.server.holds_descriptors(SET_SIZE)?;
 
     // El último que cupo tiene el descriptor 1023, y es uno más.
     if let Some(last) = strangers.last_mut() {
@@ -98,11 +97,11 @@ fn t3_15_al_que_no_cabe_en_select_se_le_dice_y_los_demás_siguen() -> Outcome {
         last.send_frame("por poco")?;
         ana.expect_frame(said("último", "por poco"))?;
     }
-    sleeps_through(&chat.server, NOTHING_TO_DO)?;
+    chat.server.sleeps_through(NOTHING_TO_DO)?;
 
     // Al irse uno hay sitio para otro.
     drop(strangers.remove(0));
-    chat.holds(SET_SIZE - 1)?;
+    chat.server.holds_descriptors(SET_SIZE - 1)?;
     let newcomer = chat.member("carla")?;
     ana.expect_frame("(Conectado: nuevo cliente (4) desde carla@127.0.0.1)")?;
     drop(newcomer);

@@ -6,7 +6,6 @@ use std::process;
 
 use harness::{Failure, Peer, frame};
 
-use crate::activity::{memory, sleeps_through};
 use crate::chat::{Chat, everything, left, said, talk};
 use crate::{NOTHING_TO_DO, Outcome};
 
@@ -102,16 +101,10 @@ fn t3_06_un_mensaje_en_varios_trozos_llega_entero() -> Outcome {
 
 #[test]
 fn t3_07_irse_a_mitad_de_un_mensaje_es_irse() -> Outcome {
-    let leave: [fn(Peer) -> Outcome; 2] = [
-        |mut peer| {
-            peer.half_close()?;
-            peer.expect_end()
-        },
-        |peer| {
-            peer.close();
-            Ok(())
-        },
-    ];
+    let leave: [fn(Peer) -> Outcome; 2] = [Peer::leave, |peer| {
+        peer.close();
+        Ok(())
+    }];
     for leave in leave {
         let chat = Chat::open()?;
         let mut ana = chat.member("ana")?;
@@ -127,8 +120,8 @@ fn t3_07_irse_a_mitad_de_un_mensaje_es_irse() -> Outcome {
         let mut stranger = chat.stranger("alguien")?;
         stranger.send(b"\x00\x00\x00\x09NAM")?;
         leave(stranger)?;
-        chat.holds(before)?;
-        sleeps_through(&chat.server, NOTHING_TO_DO)?;
+        chat.server.holds_descriptors(before)?;
+        chat.server.sleeps_through(NOTHING_TO_DO)?;
     }
     Ok(())
 }
@@ -172,12 +165,18 @@ fn t3_08_anunciar_mucho_no_reserva_memoria() -> Outcome {
     let ana = chat.member("ana")?;
     let mut strangers = chat.strangers(100)?;
     chat.settles()?;
-    let (reserved, resident) = memory(&chat.server)?;
+    let memory = || {
+        Ok::<_, Failure>((
+            chat.server.memory(|told| told.vmdata)?,
+            chat.server.memory(|told| told.vmrss)?,
+        ))
+    };
+    let (reserved, resident) = memory()?;
     for (stranger, length) in strangers.iter_mut().zip([65_536_u32, u32::MAX].repeat(50)) {
         stranger.send(length.to_be_bytes())?;
     }
     chat.settles()?;
-    let (now_reserved, now_resident) = memory(&chat.server)?;
+    let (now_reserved, now_resident) = memory()?;
     // Guardar lo anunciado, solo por los 65 536, serían 3200 KiB.
     let growth = (now_reserved - reserved).max(now_resident.saturating_sub(resident));
     assert!(growth < 1024, "cien longitudes anunciadas ocuparon {growth} KiB");

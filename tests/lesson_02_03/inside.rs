@@ -1,68 +1,23 @@
 //! Ver por dentro: `-v`, `--trace`, y cuántas llamadas hacen falta para un mensaje.
 
-use std::env;
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process;
 use std::time::{Duration, Instant};
 
-use harness::{Failure, Signal, Stream, frame};
-use serde_json::Value;
+use harness::{Failure, Signal, Step, Stream, Trace, frame};
 
 use crate::chat::{Chat, enter, joined, left, said};
 use crate::host::Host;
 use crate::{LIMIT, Outcome, client, photograph, server};
 
-/// Un archivo de traza, que se borra al soltarlo.
-struct Trace(PathBuf);
-
-impl Trace {
-    fn new(name: &str) -> Trace {
-        Trace(env::temp_dir().join(format!("lesson_02_03_{name}_{}.jsonl", process::id())))
-    }
-
-    fn path(&self) -> &Path {
-        &self.0
-    }
-
-    /// Los pasos anotados hasta ahora.
-    fn steps(&self) -> Result<Vec<Value>, Failure> {
-        let text = fs::read_to_string(&self.0)?;
-        let parse = |line: &str| {
-            serde_json::from_str(line)
-                .map_err(|error| Failure::new(format!("No es JSON ({error}): {line}")))
-        };
-        text.lines().map(parse).collect()
-    }
-
-    /// Los de un cliente.
-    fn steps_of(&self, client: u64) -> Result<Vec<Value>, Failure> {
-        let mut steps = self.steps()?;
-        steps.retain(|step| step["client"] == client);
-        Ok(steps)
-    }
-}
-
-impl Drop for Trace {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
-    }
-}
-
-fn what(step: &Value) -> &str {
-    step["what"].as_str().unwrap_or_default()
-}
-
 /// Los bytes de cada paso de esa clase.
-fn bytes(steps: &[Value], kind: &str) -> Vec<u64> {
-    let steps = steps.iter().filter(|step| what(step) == kind);
-    steps.filter_map(|step| step["bytes"].as_u64()).collect()
+fn bytes(steps: &[Step], kind: &str) -> Vec<u64> {
+    let steps = steps.iter().filter(|step| step.what() == kind);
+    steps.filter_map(|step| step.number("bytes")).collect()
 }
 
 #[test]
 fn la_traza_cuenta_la_vida_de_un_descriptor() -> Outcome {
-    let trace = Trace::new("vida");
-    let chat = Chat::with(server().arg("--trace").arg(trace.path()))?;
+    let trace = Trace::new();
+    let chat = Chat::with(trace.of(server()))?;
     let mut ana = chat.member("ana")?;
     let mut beto = chat.member("beto")?;
     ana.expect_frame(joined(2, "beto"))?;
@@ -70,43 +25,42 @@ fn la_traza_cuenta_la_vida_de_un_descriptor() -> Outcome {
     ana.expect_frame(said("beto", "hola"))?;
     ana.send_frame("adiós")?;
     beto.expect_frame(said("ana", "adiós"))?;
-    beto.half_close()?;
-    beto.expect_end()?;
+    beto.leave()?;
     ana.expect_frame(left("beto"))?;
-    chat.server.signal(Signal::SIGTERM)?;
-    assert_eq!(chat.server.wait(LIMIT)?.code, Some(0));
+    assert_eq!(chat.server.stop(Signal::SIGTERM)?.code, Some(0));
 
     let steps = trace.steps()?;
     let mut before = 0;
     for step in &steps {
-        let us = step["us"].as_u64().ok_or_else(|| Failure::new(format!("Sin «us»: {step}")))?;
-        assert!(us >= before, "el tiempo retrocede: {step}");
+        let us = step.number("us").ok_or_else(|| Failure::new(format!("Sin «us»: {step:?}")))?;
+        assert!(us >= before, "el tiempo retrocede: {step:?}");
         before = us;
-        assert_eq!(step["thread"], "main", "{step}");
-        assert!(!what(step).is_empty(), "{step}");
-        assert!(step["message"].is_null(), "las frases son para -v: {step}");
+        assert_eq!(step.text("thread"), "main", "{step:?}");
+        assert!(!step.what().is_empty(), "{step:?}");
+        assert!(step.field("message").is_none(), "las frases son para -v: {step:?}");
     }
-    assert_eq!(what(&steps[0]), "listen");
-    assert_eq!(steps.last().map(what), Some("stop"));
+    assert_eq!(steps[0].what(), "listen");
+    assert_eq!(steps.last().map(Step::what), Some("stop"));
 
     let beto = trace.steps_of(2)?;
-    let story: Vec<&str> = beto.iter().map(what).collect();
+    let story: Vec<&str> = beto.iter().map(Step::what).collect();
     let expected =
         ["accept", "ready", "read", "write", "ready", "read", "write", "ready", "read", "close"];
     assert_eq!(story, expected);
-    assert!(beto.iter().all(|step| step["fd"] == beto[0]["fd"] && step["fd"].is_u64()));
+    let fd = beto[0].number("fd");
+    assert!(fd.is_some() && beto.iter().all(|step| step.number("fd") == fd));
     let length = |text: &str| (frame::HEADER + text.len()) as u64;
     assert_eq!(bytes(&beto, "read"), [length("NAME: beto"), length("hola"), 0]);
     let sent = [length("CLIENT: 127.0.0.1"), length(&said("ana", "adiós"))];
     assert_eq!(bytes(&beto, "write"), sent);
-    assert_eq!(beto.last().map(|step| &step["result"]), Some(&Value::from("se fue")));
+    assert_eq!(beto.last().map(|step| step.text("result")), Some("se fue"));
     Ok(())
 }
 
 #[test]
 fn la_traza_habla_español_también_de_los_errores() -> Outcome {
-    let trace = Trace::new("errores");
-    let chat = Chat::with(server().arg("--trace").arg(trace.path()))?;
+    let trace = Trace::new();
+    let chat = Chat::with(trace.of(server()))?;
     let mut ana = chat.member("ana")?;
     let beto = chat.member("beto")?;
     ana.expect_frame(joined(2, "beto"))?;
@@ -114,17 +68,17 @@ fn la_traza_habla_español_también_de_los_errores() -> Outcome {
     ana.expect_frame(left("beto"))?;
     let beto = trace.steps_of(2)?;
     for kind in ["read", "close"] {
-        let step = beto.iter().rfind(|step| what(step) == kind);
-        let result = step.map_or(&Value::Null, |step| &step["result"]);
-        assert_eq!(result, "el otro extremo cortó la conexión", "{kind}: {step:?}");
+        let step = beto.iter().rfind(|step| step.what() == kind);
+        let result = step.map(|step| step.text("result"));
+        assert_eq!(result, Some("el otro extremo cortó la conexión"), "{kind}: {step:?}");
     }
     Ok(())
 }
 
 #[test]
 fn t3_21_la_longitud_y_el_texto_salen_en_una_sola_escritura() -> Outcome {
-    let trace = Trace::new("t3_21_servidor");
-    let chat = Chat::with(server().arg("--trace").arg(trace.path()))?;
+    let trace = Trace::new();
+    let chat = Chat::with(trace.of(server()))?;
     let [mut ana, mut beto] = chat.members(["ana", "beto"])?;
     // Con la cabecera y el texto por separado, y sin TCP_NODELAY, cada ida y vuelta pasaría por
     // el ACK retardado: 40 ms por mensaje.
@@ -143,9 +97,9 @@ fn t3_21_la_longitud_y_el_texto_salen_en_una_sola_escritura() -> Outcome {
     expected.extend([length(&said("ana", "ida")); 100]);
     assert_eq!(writes, expected);
 
-    let trace = Trace::new("t3_21_cliente");
+    let trace = Trace::new();
     let host = Host::open()?;
-    let program = client("ana", host.address()?).arg("--trace").arg(trace.path()).spawn()?;
+    let program = trace.of(client("ana", host.address()?)).spawn()?;
     let mut guest = host.guest("ana")?;
     program.write_stdin("hola\n");
     assert_eq!(guest.next_frame()?.as_deref(), Some("hola"));
@@ -185,8 +139,7 @@ fn con_v_cada_paso_es_una_frase() -> Outcome {
     falls_asleep(9)?;
     chat.server.close_stdin();
     falls_asleep(10)?;
-    chat.server.signal(Signal::SIGTERM)?;
-    let exit = chat.server.wait(LIMIT)?;
+    let exit = chat.server.stop(Signal::SIGTERM)?;
     assert_eq!(exit.code, Some(0));
     photograph("paso_a_paso", &normalized(&exit.stderr));
     Ok(())

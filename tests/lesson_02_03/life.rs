@@ -8,7 +8,6 @@ use std::thread;
 
 use harness::{Conversation, Failure, Signal, Stream};
 
-use crate::activity::sleeps_through;
 use crate::chat::{Chat, enter, joined, talk};
 use crate::host::Host;
 use crate::{LESSON, LIMIT, NOTHING_TO_DO, Outcome, client_arguments, lesson, server};
@@ -21,8 +20,7 @@ fn t3_16_las_dos_señales_terminan_en_orden_y_sin_quejas() -> Outcome {
         let mut stranger = chat.stranger("sin nombre")?;
         stranger.send(b"\x00\x00")?;
         chat.settles()?;
-        chat.server.signal(signal)?;
-        let exit = chat.server.wait(LIMIT)?;
+        let exit = chat.server.stop(signal)?;
         assert_eq!((exit.code, exit.stderr.as_str()), (Some(0), ""), "tras {signal}");
         ana.expect_end()?;
         beto.expect_end()?;
@@ -38,12 +36,12 @@ fn t3_17_el_servidor_sigue_cuando_se_acaba_su_entrada() -> Outcome {
     chat.server.close_stdin();
     talk(&mut ana, &mut beto)?;
     // Una entrada terminada está siempre lista para leer: vigilarla sería no dormir nunca.
-    sleeps_through(&chat.server, NOTHING_TO_DO)?;
+    chat.server.sleeps_through(NOTHING_TO_DO)?;
     talk(&mut ana, &mut beto)?;
 
     let chat = Chat::with(server().without_stdin())?;
     let [mut ana, mut beto] = chat.members(["ana", "beto"])?;
-    sleeps_through(&chat.server, NOTHING_TO_DO)?;
+    chat.server.sleeps_through(NOTHING_TO_DO)?;
     talk(&mut ana, &mut beto)
 }
 
@@ -83,8 +81,7 @@ fn se_puede_volver_a_arrancar_en_el_mismo_puerto() -> Outcome {
     let mut ana = chat.member("ana")?;
     let port = chat.server.address().port().to_string();
     // Cierra primero el servidor: la conexión queda en TIME_WAIT de su lado.
-    chat.server.signal(Signal::SIGTERM)?;
-    chat.server.wait(LIMIT)?;
+    chat.server.stop(Signal::SIGTERM)?;
     ana.expect_end()?;
     ana.close();
     let again = Chat::with(lesson().args(["--name", "servidor", "--port", &port]))?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use harness::frame;
 
 use crate::chat::{Chat, enter, hears, joined, left, said, talk};
-use crate::{NOTHING_TO_DO, Outcome, activity, server};
+use crate::{NOTHING_TO_DO, Outcome, server};
 
 #[test]
 fn t3_02_conectarse_y_cerrar_no_termina_el_servidor() -> Outcome {
@@ -13,9 +13,8 @@ fn t3_02_conectarse_y_cerrar_no_termina_el_servidor() -> Outcome {
     for _ in 0..10 {
         chat.stranger("de paso")?.close();
         chat.stranger("de paso")?.reset()?;
-        let mut polite = chat.stranger("de paso")?;
-        polite.half_close()?;
-        polite.expect_end()?;
+        let polite = chat.stranger("de paso")?;
+        polite.leave()?;
     }
     let [mut ana, mut beto] = chat.members(["ana", "beto"])?;
     talk(&mut ana, &mut beto)
@@ -57,7 +56,7 @@ fn t3_03_el_nombre_tiene_un_plazo() -> Outcome {
     }
     // A los que entraron a tiempo no les afecta, y no se anunció la marcha de quien no entró.
     talk(&mut ana, &mut beto)?;
-    activity::sleeps_through(&chat.server, NOTHING_TO_DO)
+    chat.server.sleeps_through(NOTHING_TO_DO)
 }
 
 #[test]
@@ -126,10 +125,9 @@ fn t3_20_un_nombre_corriente_entra_y_queda_libre_cuando_se_va() -> Outcome {
     let longest = "ñ".repeat(32);
     for name in ["José María", "李雷", "x", &longest, "beto"] {
         for _ in 0..2 {
-            let mut peer = chat.member(name)?;
+            let peer = chat.member(name)?;
             ana.expect_frame(joined(2, name))?;
-            peer.half_close()?;
-            peer.expect_end()?;
+            peer.leave()?;
             ana.expect_frame(left(name))?;
         }
     }

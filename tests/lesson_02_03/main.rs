@@ -2,7 +2,6 @@
 //!
 //! Cada prueba `t3_NN_…` cita el defecto de las recetas clásicas que el programa no debe tener.
 
-mod activity;
 mod chat;
 mod client;
 mod closing;
@@ -22,7 +21,7 @@ mod usage;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use harness::{Failure, Program};
+use harness::{Failure, Program, Running};
 
 type Outcome = Result<(), Failure>;
 
@@ -34,6 +33,15 @@ const LIMIT: Duration = harness::DEFAULT_LIMIT;
 
 /// Cuánto se observa a quien no tiene nada que hacer.
 const NOTHING_TO_DO: Duration = Duration::from_millis(300);
+
+/// Espera a que el programa haya atendido lo que le llegó y vuelva a dormir.
+///
+/// Por loopback, lo enviado suele estar ya en el otro socket cuando `send(2)` vuelve, y quien
+/// tiene algo que leer no consta como dormido. Con la máquina ocupada, el núcleo puede dejarlo
+/// para luego: sirve para separar dos pasos, no para dar el primero por hecho.
+fn settles(program: &Running) -> Outcome {
+    program.sleeps_through(Duration::from_millis(15))
+}
 
 fn lesson() -> Program {
     Program::new(LESSON)

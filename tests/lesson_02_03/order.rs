@@ -189,8 +189,7 @@ fn play(chat: &Chat, round: usize, steps: &[(usize, Step)]) -> Outcome {
         check_own(voice, &all).map_err(|why| witness.failure(why))?;
         enter_and_hear(voice, &share_of(&voice.name, &all))?;
     }
-    witness.half_close()?;
-    witness.expect_end()
+    witness.leave()
 }
 
 /// Lo que debe oír `name`, si el testigo, que llegó antes y se va después, oyó `all`: todo lo

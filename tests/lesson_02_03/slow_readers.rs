@@ -2,7 +2,6 @@
 
 use harness::{Failure, Peer, frame};
 
-use crate::activity::{memory, sleeps_through};
 use crate::chat::{Chat, everything, hears, joined, left, said, talk};
 use crate::{NOTHING_TO_DO, Outcome};
 
@@ -16,9 +15,9 @@ const EVICTED: &str = "ERROR: no lees tus mensajes y no caben más";
 fn t3_10_un_cliente_ocioso_no_cuesta_nada() -> Outcome {
     let chat = Chat::open()?;
     let ana = chat.member("ana")?;
-    sleeps_through(&chat.server, NOTHING_TO_DO)?;
+    chat.server.sleeps_through(NOTHING_TO_DO)?;
     let stranger = chat.stranger("sin nombre")?;
-    sleeps_through(&chat.server, NOTHING_TO_DO)?;
+    chat.server.sleeps_through(NOTHING_TO_DO)?;
     drop((ana, stranger));
     Ok(())
 }
@@ -29,7 +28,7 @@ fn t3_10_uno_lento_con_bytes_pendientes_no_cuesta_nada() -> Outcome {
     let [mut ana, mut carla] = chat.members(["ana", "carla"])?;
     let mut slow = chat.slow_member("lento", SMALL)?;
     let lines = leave_pending(&chat, &mut ana, &mut carla)?;
-    sleeps_through(&chat.server, NOTHING_TO_DO)?;
+    chat.server.sleeps_through(NOTHING_TO_DO)?;
 
     // Y al lento, en cuanto lee, le llega todo.
     for line in &lines {
@@ -56,14 +55,14 @@ fn quien_cierra_su_lado_recibe_lo_que_ya_era_para_él() -> Outcome {
 /// Habla hasta que al servidor le quede algo por entregar al lento, y no tanto que lo despida.
 fn leave_pending(chat: &Chat, ana: &mut Peer, carla: &mut Peer) -> Result<Vec<String>, Failure> {
     carla.expect_frame(joined(3, "lento"))?;
-    let (before, _) = memory(&chat.server)?;
+    let before = chat.server.memory(|told| told.vmdata)?;
     let mut sent = Vec::new();
     for line in numbered(2000, 9000) {
         ana.send_frame(&line)?;
         carla.expect_frame(said("ana", &line))?;
         sent.push(line);
         // Lo que no cabe en el núcleo ocupa memoria suya.
-        if memory(&chat.server)?.0 > before + 400 {
+        if chat.server.memory(|told| told.vmdata)? > before + 400 {
             return Ok(sent);
         }
     }
@@ -100,8 +99,8 @@ fn t3_11_al_que_ni_así_lee_se_le_cierra() -> Outcome {
     hears(&mut ana, &left("lento"))?;
     // Mientras se le espera, los demás hablan y el servidor duerme.
     talk(&mut ana, &mut carla)?;
-    sleeps_through(&chat.server, NOTHING_TO_DO)?;
-    chat.holds(before)?;
+    chat.server.sleeps_through(NOTHING_TO_DO)?;
+    chat.server.holds_descriptors(before)?;
     drop(slow);
     talk(&mut ana, &mut carla)
 }

@@ -2,10 +2,9 @@
 
 use harness::{Failure, Program, Running, Signal, Stream};
 
-use crate::activity::{settles, sleeps_through};
 use crate::host::{Guest, Host};
 use crate::screen::{Screen, WELCOME, shows};
-use crate::{LESSON, LIMIT, NOTHING_TO_DO, Outcome, client, client_arguments, server};
+use crate::{LESSON, LIMIT, NOTHING_TO_DO, Outcome, client, client_arguments, server, settles};
 
 const COLUMNS: usize = 60;
 
@@ -113,7 +112,7 @@ fn t3_23_varias_líneas_pegadas_de_golpe_son_varios_mensajes() -> Outcome {
         COLUMNS,
         &["[ana@127.0.0.1]> uno", "[ana@127.0.0.1]> dos", "[ana@127.0.0.1]> tr▁"],
     )?;
-    sleeps_through(&ana, NOTHING_TO_DO)
+    ana.sleeps_through(NOTHING_TO_DO)
 }
 
 #[test]
@@ -123,7 +122,7 @@ fn t3_23_ctrl_d_termina_solo_con_la_línea_vacía_y_deja_leer_lo_que_falte() -> 
     shows(&ana, COLUMNS, &["[ana@127.0.0.1]> a▁"])?;
     ana.write_stdin("\x7f\x04");
     assert_eq!(guest.next_frame()?, None);
-    sleeps_through(&ana, NOTHING_TO_DO)?;
+    ana.sleeps_through(NOTHING_TO_DO)?;
     guest.say("hasta luego")?;
     ana.wait_for_text(Stream::Stdout, "hasta luego", LIMIT)?;
     // El núcleo puede perder lo último que se escribe en una terminal, si se cierra justo cuando

@@ -12,15 +12,6 @@ fn run(program: Program) -> Result<Exit, Failure> {
     program.env("RES_OPTIONS", "attempts:1 timeout:1").without_stdin().run_to_end("", LIMIT)
 }
 
-/// La única línea con la que se quejó, después de comprobar que es la única.
-fn complaint(exit: &Exit, code: i32) -> Result<String, Failure> {
-    let one_line = exit.stderr.ends_with('\n') && exit.stderr.lines().count() == 1;
-    if exit.code != Some(code) || !exit.stdout.is_empty() || !one_line {
-        return Err(Failure::new(format!("Se esperaba una línea y el código {code}:\n{exit}")));
-    }
-    Ok(exit.stderr.clone())
-}
-
 /// Un renglón con la orden y debajo lo que contesta.
 fn session(arguments: &[&str], code: i32) -> Result<String, Failure> {
     let words = arguments.iter().map(|word| match *word {
@@ -29,7 +20,7 @@ fn session(arguments: &[&str], code: i32) -> Result<String, Failure> {
     });
     let typed: String = words.collect();
     let exit = run(lesson().args(arguments.iter().copied()))?;
-    let answer = complaint(&exit, code).map_err(|failure| failure.within(typed.clone()))?;
+    let answer = exit.complaint(code).map_err(|failure| failure.within(typed.clone()))?;
     // Lo que se teclea como escape se escribe aquí como tal: la instantánea es texto.
     Ok(format!("$ aplic_02_03{}\n{answer}", typed.replace('\u{1b}', "\\e")))
 }
@@ -102,7 +93,7 @@ fn cada_problema_dice_qué_pasó_y_qué_probar() -> Outcome {
     let _ana = chat.member("Ana")?;
     let exit = run(client("ana", chat.server.address()))?;
     sessions += "$ aplic_02_03 --name ana\n";
-    sessions += &complaint(&exit, 1)?;
+    sessions += exit.complaint(1)?;
     photograph("problemas", &sessions);
     Ok(())
 }
@@ -123,7 +114,8 @@ fn sin_descriptores_ni_para_empezar_se_explica() -> Outcome {
     // El cuarto descriptor, o el tercero si el archivo de la traza ocupa uno, ya no lo hay.
     for more in [&[][..], &["--trace", "/dev/null"]] {
         let program = lesson().args(["--name", "servidor", "--port", "0"]).descriptor_limit(4);
-        let answer = complaint(&run(program.args(more.iter().copied()))?, 1)?;
+        let exit = run(program.args(more.iter().copied()))?;
+        let answer = exit.complaint(1)?;
         assert!(answer.contains("no quedan descriptores de archivo (ulimit -n)"), "{answer}");
     }
     Ok(())

@@ -2,15 +2,13 @@
 
 use std::fmt::Write;
 
-use harness::Failure;
-
 use crate::web::{
-    self, BODY, GET, GET_AND_CLOSE, HEAD, ask, assert_snapshot, conversation, exchange,
-    expect_page, expect_status, finish, visible, without_dates,
+    self, BODY, GET, GET_AND_CLOSE, HEAD, Outcome, ask, assert_snapshot, conversation, exchange,
+    expect_page, expect_status, visible, without_dates,
 };
 
 #[test]
-fn la_respuesta_es_la_del_contrato_byte_a_byte() -> Result<(), Failure> {
+fn la_respuesta_es_la_del_contrato_byte_a_byte() -> Outcome {
     let server = web::server(&[])?;
     let answer = exchange(server.address(), GET.as_bytes())?;
     assert_snapshot("respuesta", &visible(&without_dates(&answer)));
@@ -18,7 +16,7 @@ fn la_respuesta_es_la_del_contrato_byte_a_byte() -> Result<(), Failure> {
 }
 
 #[test]
-fn cada_clase_de_respuesta_byte_a_byte() -> Result<(), Failure> {
+fn cada_clase_de_respuesta_byte_a_byte() -> Outcome {
     let server = web::server(&["--head-timeout", "0.05", "--idle-timeout", "0.05"])?;
     let long = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(9000));
     let requests = [
@@ -48,7 +46,7 @@ fn cada_clase_de_respuesta_byte_a_byte() -> Result<(), Failure> {
 }
 
 #[test]
-fn head_recibe_la_misma_cabecera_que_get_y_ningun_cuerpo() -> Result<(), Failure> {
+fn head_recibe_la_misma_cabecera_que_get_y_ningun_cuerpo() -> Outcome {
     let server = web::server(&[])?;
     let get = without_dates(&exchange(server.address(), GET.as_bytes())?);
     let head = without_dates(&exchange(server.address(), HEAD.as_bytes())?);
@@ -57,8 +55,7 @@ fn head_recibe_la_misma_cabecera_que_get_y_ningun_cuerpo() -> Result<(), Failure
 }
 
 #[test]
-fn los_métodos_que_no_se_atienden_no_cierran_la_conexión_y_su_cuerpo_se_consume()
--> Result<(), Failure> {
+fn los_métodos_que_no_se_atienden_no_cierran_la_conexión_y_su_cuerpo_se_consume() -> Outcome {
     let server = web::server(&[])?;
     let mut client = conversation(&server).peer("cliente")?;
     let requests = [
@@ -90,23 +87,23 @@ fn los_métodos_que_no_se_atienden_no_cierran_la_conexión_y_su_cuerpo_se_consum
         }
     }
     ask(&mut client)?;
-    finish(client)
+    client.leave()
 }
 
 #[test]
-fn un_get_con_cuerpo_se_responde_y_el_cuerpo_no_es_otra_petición() -> Result<(), Failure> {
+fn un_get_con_cuerpo_se_responde_y_el_cuerpo_no_es_otra_petición() -> Outcome {
     let server = web::server(&[])?;
     let mut client = conversation(&server).peer("cliente")?;
     client
         .send(format!("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{GET}", GET.len()))?;
     expect_page(&mut client)?;
     ask(&mut client)?;
-    finish(client)
+    client.leave()
 }
 
 /// Qué se pide, qué dice `Connection` en la respuesta y si después se puede pedir otra vez.
 #[test]
-fn la_conexión_sigue_o_se_cierra_según_lo_pedido() -> Result<(), Failure> {
+fn la_conexión_sigue_o_se_cierra_según_lo_pedido() -> Outcome {
     let server = web::server(&[])?;
     let web = conversation(&server);
     for (request, connection) in [
@@ -128,14 +125,14 @@ fn la_conexión_sigue_o_se_cierra_según_lo_pedido() -> Result<(), Failure> {
             client.expect_end()?;
         } else {
             ask(&mut client)?;
-            finish(client)?;
+            client.leave()?;
         }
     }
     Ok(())
 }
 
 #[test]
-fn tras_pedir_el_cierre_no_se_responde_a_nada_más() -> Result<(), Failure> {
+fn tras_pedir_el_cierre_no_se_responde_a_nada_más() -> Outcome {
     let server = web::server(&[])?;
     let answers = exchange(server.address(), [GET, GET_AND_CLOSE, GET, GET].concat().as_bytes())?;
     assert_eq!(without_dates(&answers).matches("HTTP/1.1 200 OK").count(), 2);
@@ -143,7 +140,7 @@ fn tras_pedir_el_cierre_no_se_responde_a_nada_más() -> Result<(), Failure> {
 }
 
 #[test]
-fn el_destino_puede_tener_cualquiera_de_sus_formas() -> Result<(), Failure> {
+fn el_destino_puede_tener_cualquiera_de_sus_formas() -> Outcome {
     let server = web::server(&[])?;
     let mut client = conversation(&server).peer("cliente")?;
     let long = format!("/{}", "a".repeat(7000));
@@ -153,11 +150,11 @@ fn el_destino_puede_tener_cualquiera_de_sus_formas() -> Result<(), Failure> {
         client.send(format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n"))?;
         expect_page(&mut client)?;
     }
-    finish(client)
+    client.leave()
 }
 
 #[test]
-fn las_líneas_vacías_de_antes_se_pasan_por_alto() -> Result<(), Failure> {
+fn las_líneas_vacías_de_antes_se_pasan_por_alto() -> Outcome {
     let server = web::server(&[])?;
     let mut client = conversation(&server).peer("cliente")?;
     for blank in ["\r\n", "\n", "\r\n\r\n\n\r\n"] {
@@ -167,12 +164,12 @@ fn las_líneas_vacías_de_antes_se_pasan_por_alto() -> Result<(), Failure> {
         client.send_in_pieces([blank, GET].concat(), 1)?;
         expect_page(&mut client)?;
     }
-    finish(client)
+    client.leave()
 }
 
 /// Como lo escribe una persona con `nc`, línea a línea.
 #[test]
-fn a_mano_las_líneas_pueden_acabar_en_un_salto_a_secas() -> Result<(), Failure> {
+fn a_mano_las_líneas_pueden_acabar_en_un_salto_a_secas() -> Outcome {
     let server = web::server(&[])?;
     let mut client = conversation(&server).peer("quien teclea")?;
     for _ in 0..2 {
@@ -181,11 +178,11 @@ fn a_mano_las_líneas_pueden_acabar_en_un_salto_a_secas() -> Result<(), Failure>
         }
         expect_page(&mut client)?;
     }
-    finish(client)
+    client.leave()
 }
 
 #[test]
-fn un_cuerpo_a_trozos_se_consume_llegue_como_llegue() -> Result<(), Failure> {
+fn un_cuerpo_a_trozos_se_consume_llegue_como_llegue() -> Outcome {
     let server = web::server(&[])?;
     let mut client = conversation(&server).peer("cliente")?;
     let head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -200,13 +197,13 @@ fn un_cuerpo_a_trozos_se_consume_llegue_como_llegue() -> Result<(), Failure> {
             expect_page(&mut client)?;
         }
     }
-    finish(client)
+    client.leave()
 }
 
 /// Quien pregunta antes de enviar el cuerpo recibe ya la respuesta definitiva: no hace falta que
 /// lo envíe, y si lo envía, no se toma por otra petición.
 #[test]
-fn a_quien_pregunta_si_puede_enviar_el_cuerpo_se_le_responde_ya() -> Result<(), Failure> {
+fn a_quien_pregunta_si_puede_enviar_el_cuerpo_se_le_responde_ya() -> Outcome {
     let server = web::server(&[])?;
     let mut client = conversation(&server).peer("cliente")?;
     let length = GET.len();

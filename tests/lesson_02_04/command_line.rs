@@ -1,7 +1,6 @@
 //! La ayuda, los errores y los códigos de salida: 0, 1 o 2, y una sola línea en español.
 
 use std::ffi::OsString;
-use std::fmt::Write;
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::ffi::OsStringExt;
@@ -9,23 +8,22 @@ use std::os::unix::ffi::OsStringExt;
 use harness::procfs::process::Process;
 use harness::{Exit, Failure, Program, tools};
 
-use crate::web::{PROGRAM, SOON, assert_snapshot};
+use crate::web::{Outcome, PROGRAM, SOON, assert_snapshot};
 
 fn run<Word: Into<OsString>>(words: impl IntoIterator<Item = Word>) -> Result<Exit, Failure> {
     // Sin red, buscar un nombre que no existe puede tardar lo suyo.
     Program::new(PROGRAM).args(words).run_to_end("", SOON * 3)
 }
 
-/// Termina con ese código, y todo lo que dice es una línea en la salida de errores.
-fn complains(exit: &Exit, code: i32) {
-    assert_eq!(exit.code, Some(code), "{exit}");
-    assert_eq!(exit.stdout, "", "{exit}");
-    assert_eq!(exit.stderr.lines().count(), 1, "{exit}");
-    assert!(exit.stderr.starts_with("aplic_02_04: ") && exit.stderr.ends_with('\n'), "{exit}");
+/// Lo que contesta a esas palabras: una línea, que empieza por su nombre.
+fn session(words: &str, exit: &Exit, code: i32) -> Result<String, Failure> {
+    let answer = exit.complaint(code)?;
+    assert!(answer.starts_with("aplic_02_04: "), "{exit}");
+    Ok(format!("$ aplic_02_04 {words}\n{answer}"))
 }
 
 #[test]
-fn la_ayuda_está_en_español() -> Result<(), Failure> {
+fn la_ayuda_está_en_español() -> Outcome {
     let help = run(["--help"])?;
     assert_eq!((help.code, help.stderr.as_str()), (Some(0), ""), "{help}");
     assert_eq!(run(["-h"])?, help);
@@ -34,7 +32,7 @@ fn la_ayuda_está_en_español() -> Result<(), Failure> {
 }
 
 #[test]
-fn la_versión_es_la_del_curso() -> Result<(), Failure> {
+fn la_versión_es_la_del_curso() -> Outcome {
     for option in ["--version", "-V"] {
         let exit = run([option])?;
         let version = concat!("aplic_02_04 ", env!("CARGO_PKG_VERSION"), "\n");
@@ -44,7 +42,7 @@ fn la_versión_es_la_del_curso() -> Result<(), Failure> {
 }
 
 #[test]
-fn cada_error_de_uso_se_explica_en_una_línea() -> Result<(), Failure> {
+fn cada_error_de_uso_se_explica_en_una_línea() -> Outcome {
     let mut album = String::new();
     for words in [
         "--nada",
@@ -77,18 +75,16 @@ fn cada_error_de_uso_se_explica_en_una_línea() -> Result<(), Failure> {
         "--help=1",
     ] {
         let exit = run(words.split(' '))?;
-        complains(&exit, 2);
-        let _ = write!(album, "$ aplic_02_04 {words}\n{}\n", exit.stderr);
+        album += &(session(words, &exit, 2)? + "\n");
     }
     let exit = run([OsString::from("--host"), OsString::from_vec(vec![b'a', 0xff])])?;
-    complains(&exit, 2);
-    let _ = write!(album, "$ aplic_02_04 --host $'a\\xff'\n{}", exit.stderr);
+    album += &session(r"--host $'a\xff'", &exit, 2)?;
     assert_snapshot("errores_de_uso", &album);
     Ok(())
 }
 
 #[test]
-fn lo_que_impide_escuchar_se_explica_en_una_línea() -> Result<(), Failure> {
+fn lo_que_impide_escuchar_se_explica_en_una_línea() -> Outcome {
     let busy = TcpListener::bind("127.0.0.1:0")?;
     let port = busy.local_addr()?.port().to_string();
     let mut album = String::new();
@@ -102,21 +98,18 @@ fn lo_que_impide_escuchar_se_explica_en_una_línea() -> Result<(), Failure> {
         "--port 0 --host ".to_owned(),
     ] {
         let exit = run(words.split(' '))?;
-        complains(&exit, 1);
-        let session = format!("$ aplic_02_04 {words}\n{}\n", exit.stderr);
-        album += &session.replace(&port, "8080");
+        album += &(session(&words, &exit, 1)?.replace(&port, "8080") + "\n");
     }
     assert_snapshot("errores_al_escuchar", &album);
     Ok(())
 }
 
 #[test]
-fn una_traza_que_no_se_puede_escribir_se_explica_en_una_línea() -> Result<(), Failure> {
+fn una_traza_que_no_se_puede_escribir_se_explica_en_una_línea() -> Outcome {
     let mut album = String::new();
     for file in ["/", "/no/existe/traza", "/dev/null/traza"] {
-        let exit = run(["--port", "0", "--trace", file])?;
-        complains(&exit, 1);
-        let _ = write!(album, "$ aplic_02_04 --port 0 --trace {file}\n{}\n", exit.stderr);
+        let words = format!("--port 0 --trace {file}");
+        album += &(session(&words, &run(words.split(' '))?, 1)? + "\n");
     }
     assert_snapshot("errores_de_traza", &album);
     Ok(())
@@ -124,12 +117,12 @@ fn una_traza_que_no_se_puede_escribir_se_explica_en_una_línea() -> Result<(), F
 
 /// Con tan pocos descriptores no se puede ni empezar.
 #[test]
-fn sin_descriptores_para_empezar_se_explica_en_una_línea() -> Result<(), Failure> {
+fn sin_descriptores_para_empezar_se_explica_en_una_línea() -> Outcome {
     let mut explained = 0;
     for limit in 4..12 {
         let program = Program::new(PROGRAM).args(["--port", "0", "--workers", "8"]);
         let exit = program.descriptor_limit(limit).run_to_end("", SOON)?;
-        complains(&exit, 1);
+        session("", &exit, 1)?;
         explained += usize::from(exit.stderr.contains("no quedan descriptores de archivo"));
     }
     assert!(explained > 0);
@@ -137,7 +130,7 @@ fn sin_descriptores_para_empezar_se_explica_en_una_línea() -> Result<(), Failur
 }
 
 #[test]
-fn un_puerto_privilegiado_se_explica_en_una_línea() -> Result<(), Failure> {
+fn un_puerto_privilegiado_se_explica_en_una_línea() -> Outcome {
     let untested = "un puerto privilegiado";
     let first_free = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start")?;
     if first_free.trim().parse().unwrap_or(1024) <= 79 {
@@ -163,7 +156,6 @@ fn un_puerto_privilegiado_se_explica_en_una_línea() -> Result<(), Failure> {
     if exit.code == Some(127) || exit.stderr.starts_with("setpriv:") {
         return tools::skip("«nobody» no puede ejecutar el programa desde su carpeta", untested);
     }
-    complains(&exit, 1);
-    assert_snapshot("error_de_permiso", &format!("$ aplic_02_04 --port 79\n{}", exit.stderr));
+    assert_snapshot("error_de_permiso", &session("--port 79", &exit, 1)?);
     Ok(())
 }

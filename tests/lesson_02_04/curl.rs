@@ -2,7 +2,7 @@
 
 use harness::{Exit, Failure, Program, Server, tools};
 
-use crate::web::{self, BODY, GET, SOON, exchange, serves_a_latecomer, without_dates};
+use crate::web::{self, BODY, GET, Outcome, SOON, exchange, serves_a_latecomer, without_dates};
 
 /// Cuántos bytes pasan de lo que este servidor acepta en un cuerpo (1 MiB).
 const TOO_MUCH: usize = 3 * 1024 * 1024;
@@ -39,7 +39,7 @@ fn upload(server: &Server, options: &[&str], body: &[u8]) -> Result<(u16, f64), 
 }
 
 #[test]
-fn curl_recibe_la_página() -> Result<(), Failure> {
+fn curl_recibe_la_página() -> Outcome {
     let Some(server) = server()? else { return Ok(()) };
     let exit = curl(&["-i", &url(&server)], b"")?;
     assert_eq!((exit.code, exit.stderr.as_str()), (Some(0), ""), "{exit}");
@@ -49,7 +49,7 @@ fn curl_recibe_la_página() -> Result<(), Failure> {
 }
 
 #[test]
-fn curl_pide_solo_la_cabecera() -> Result<(), Failure> {
+fn curl_pide_solo_la_cabecera() -> Outcome {
     let Some(server) = server()? else { return Ok(()) };
     let exit = curl(&["-I", &url(&server)], b"")?;
     assert_eq!(exit.code, Some(0), "{exit}");
@@ -60,7 +60,7 @@ fn curl_pide_solo_la_cabecera() -> Result<(), Failure> {
 }
 
 #[test]
-fn curl_envía_un_cuerpo_y_se_le_dice_que_no() -> Result<(), Failure> {
+fn curl_envía_un_cuerpo_y_se_le_dice_que_no() -> Outcome {
     let Some(server) = server()? else { return Ok(()) };
     assert_eq!(upload(&server, &[], b"hola")?.0, 405);
     assert_eq!(upload(&server, &["-X", "PUT"], b"hola")?.0, 405);
@@ -70,7 +70,7 @@ fn curl_envía_un_cuerpo_y_se_le_dice_que_no() -> Result<(), Failure> {
 }
 
 #[test]
-fn curl_pregunta_antes_de_enviar_un_cuerpo_grande_y_no_espera() -> Result<(), Failure> {
+fn curl_pregunta_antes_de_enviar_un_cuerpo_grande_y_no_espera() -> Outcome {
     let Some(server) = server()? else { return Ok(()) };
     // Si no llegara ninguna respuesta, curl enviaría el cuerpo pasados estos segundos.
     let options = ["-H", "Expect: 100-continue", "--expect100-timeout", "8"];
@@ -83,7 +83,7 @@ fn curl_pregunta_antes_de_enviar_un_cuerpo_grande_y_no_espera() -> Result<(), Fa
 }
 
 #[test]
-fn curl_recibe_el_rechazo_aunque_siga_enviando() -> Result<(), Failure> {
+fn curl_recibe_el_rechazo_aunque_siga_enviando() -> Outcome {
     let Some(server) = server()? else { return Ok(()) };
     let body = vec![b'x'; TOO_MUCH];
     assert_eq!(upload(&server, &["-H", "Expect:"], &body)?.0, 413);
@@ -93,7 +93,7 @@ fn curl_recibe_el_rechazo_aunque_siga_enviando() -> Result<(), Failure> {
 }
 
 #[test]
-fn curl_en_http_1_0_recibe_la_página_y_el_cierre() -> Result<(), Failure> {
+fn curl_en_http_1_0_recibe_la_página_y_el_cierre() -> Outcome {
     let Some(server) = server()? else { return Ok(()) };
     let exit = curl(&["--http1.0", "-i", &url(&server)], b"")?;
     assert_eq!(exit.code, Some(0), "{exit}");
@@ -103,7 +103,7 @@ fn curl_en_http_1_0_recibe_la_página_y_el_cierre() -> Result<(), Failure> {
 }
 
 #[test]
-fn curl_aprovecha_la_conexión_para_la_segunda_página() -> Result<(), Failure> {
+fn curl_aprovecha_la_conexión_para_la_segunda_página() -> Outcome {
     let Some(server) = server()? else { return Ok(()) };
     let (first, second) = (url(&server), url(&server) + "otra");
     let exit = curl(&["-w", "%{num_connects}\n", &first, &second], b"")?;
@@ -113,7 +113,7 @@ fn curl_aprovecha_la_conexión_para_la_segunda_página() -> Result<(), Failure> 
 }
 
 #[test]
-fn curl_habla_http_2_sin_avisar_y_se_le_rechaza_limpiamente() -> Result<(), Failure> {
+fn curl_habla_http_2_sin_avisar_y_se_le_rechaza_limpiamente() -> Outcome {
     let Some(server) = server()? else { return Ok(()) };
     let version = curl(&["--version"], b"")?;
     if !version.stdout.contains("HTTP2") {
@@ -129,7 +129,7 @@ fn curl_habla_http_2_sin_avisar_y_se_le_rechaza_limpiamente() -> Result<(), Fail
 }
 
 #[test]
-fn curl_recibe_la_página_por_ipv6() -> Result<(), Failure> {
+fn curl_recibe_la_página_por_ipv6() -> Outcome {
     if !tools::ipv6("IPv6")? || !tools::available("curl", "IPv6")? {
         return Ok(());
     }

@@ -2,13 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use harness::{Failure, Program, Signal, Stream, tools};
+use harness::{Failure, Program, Signal, Step, Stream, Trace, tools};
 
-use crate::stillness::{peak_memory, stays_asleep};
-use crate::story::{Step, Story};
 use crate::web::{
-    self, BODY, FLOOD, GET, GET_AND_CLOSE, HEAD, SMALL_BUFFER, SOON, ask, conversation,
-    expect_page, expect_status, finish, returns_to, serves_a_latecomer,
+    self, BODY, GET, GET_AND_CLOSE, HEAD, Outcome, SOON, ask, clogged, conversation, expect_page,
+    expect_status, serves_a_latecomer,
 };
 
 /// Cuánto se mira a un servidor que debería estar dormido: el mal que se busca lo despertaría
@@ -16,7 +14,7 @@ use crate::web::{
 const A_WHILE: Duration = Duration::from_millis(250);
 
 #[test]
-fn t4_01_conectar_y_cerrar_no_deja_ni_un_descriptor_ni_un_bucle_girando() -> Result<(), Failure> {
+fn t4_01_conectar_y_cerrar_no_deja_ni_un_descriptor_ni_un_bucle_girando() -> Outcome {
     let server = web::server(&[])?;
     let base = server.open_descriptors()?;
     let web = conversation(&server);
@@ -27,12 +25,12 @@ fn t4_01_conectar_y_cerrar_no_deja_ni_un_descriptor_ni_un_bucle_girando() -> Res
     half.send(&GET[..20])?;
     half.close();
     serves_a_latecomer(&server)?;
-    returns_to(&server, base)?;
-    stays_asleep(&server, A_WHILE)
+    server.holds_descriptors(base)?;
+    server.stays_asleep(A_WHILE)
 }
 
 #[test]
-fn t4_01_mil_conexiones_vienen_y_van_y_no_queda_rastro() -> Result<(), Failure> {
+fn t4_01_mil_conexiones_vienen_y_van_y_no_queda_rastro() -> Outcome {
     let server = web::server(&[])?;
     let base = server.open_descriptors()?;
     let web = conversation(&server);
@@ -47,14 +45,14 @@ fn t4_01_mil_conexiones_vienen_y_van_y_no_queda_rastro() -> Result<(), Failure> 
     assert_eq!(open, base + 1000, "las mil están abiertas a la vez");
     drop(clients);
     serves_a_latecomer(&server)?;
-    returns_to(&server, base)?;
-    stays_asleep(&server, A_WHILE)
+    server.holds_descriptors(base)?;
+    server.stays_asleep(A_WHILE)
 }
 
 /// Con el servidor detenido, cada uno hace lo suyo y reinicia: al despertar los encuentra a todos
 /// ya muertos, sin depender de quién corra más.
 #[test]
-fn t4_02_un_reset_solo_acaba_con_quien_lo_envía() -> Result<(), Failure> {
+fn t4_02_un_reset_solo_acaba_con_quien_lo_envía() -> Outcome {
     let server = web::server(&[])?;
     let base = server.open_descriptors()?;
     let web = conversation(&server);
@@ -78,14 +76,14 @@ fn t4_02_un_reset_solo_acaba_con_quien_lo_envía() -> Result<(), Failure> {
     server.signal(Signal::SIGCONT)?;
 
     ask(&mut witness).map_err(|failure| server.explain(failure))?;
-    finish(witness)?;
+    witness.leave()?;
     serves_a_latecomer(&server)?;
-    returns_to(&server, base)?;
-    stays_asleep(&server, A_WHILE)
+    server.holds_descriptors(base)?;
+    server.stays_asleep(A_WHILE)
 }
 
 #[test]
-fn t4_03_un_byte_que_no_es_texto_no_molesta_a_nadie() -> Result<(), Failure> {
+fn t4_03_un_byte_que_no_es_texto_no_molesta_a_nadie() -> Outcome {
     let server = web::server(&["-v"])?;
     let web = conversation(&server);
     let mut witness = web.peer("testigo")?;
@@ -112,14 +110,14 @@ fn t4_03_un_byte_que_no_es_texto_no_molesta_a_nadie() -> Result<(), Failure> {
 }
 
 #[test]
-fn t4_04_sin_descriptores_sirve_a_los_que_ya_están_y_acepta_en_cuanto_se_va_uno()
--> Result<(), Failure> {
-    let (server, story) = Story::of("t4_04", web::program().descriptor_limit(32))?;
+fn t4_04_sin_descriptores_sirve_a_los_que_ya_están_y_acepta_en_cuanto_se_va_uno() -> Outcome {
+    let trace = Trace::new();
+    let server = trace.of(web::program().descriptor_limit(32)).start()?;
     let base = server.open_descriptors()?;
     let web = conversation(&server);
     let mut clients = web.peers("cliente", 40)?;
-    story.wait_for(&server, "que se deja de aceptar", |step| step.what() == "pause")?;
-    let accepted = story.steps()?.iter().filter(|step| is_accepted(step)).count();
+    trace.wait_for(&server, "que se deja de aceptar", |step| step.what() == "pause")?;
+    let accepted = trace.steps()?.iter().filter(|step| is_accepted(step)).count();
     let mut waiting = clients.split_off(accepted);
 
     // Los de dentro son atendidos, los de fuera esperan, y el servidor duerme: de vez en cuando
@@ -130,7 +128,7 @@ fn t4_04_sin_descriptores_sirve_a_los_que_ya_están_y_acepta_en_cuanto_se_va_uno
     for client in &mut waiting {
         client.send(GET)?;
     }
-    let wakes = || story.steps().map(|steps| steps.iter().filter(|step| step.is_wake()).count());
+    let wakes = || trace.steps().map(|steps| steps.iter().filter(|step| is_wake(step)).count());
     let before = wakes()?;
     waiting[0].expect_nothing_for(A_WHILE)?;
     let woken = wakes()? - before;
@@ -138,17 +136,17 @@ fn t4_04_sin_descriptores_sirve_a_los_que_ya_están_y_acepta_en_cuanto_se_va_uno
 
     // Cada uno que se va deja sitio al siguiente, sin esperar a ningún plazo.
     for mut next in waiting {
-        finish(clients.remove(0))?;
+        clients.remove(0).leave()?;
         expect_page(&mut next).map_err(|failure| server.explain(failure))?;
         clients.push(next);
     }
-    let steps = story.steps()?;
+    let steps = trace.steps()?;
     for (place, _) in steps.iter().enumerate().filter(|(_, step)| step.what() == "close") {
         let mut meanwhile = steps[place..].iter().take_while(|step| !is_accepted(step));
         assert!(!meanwhile.any(is_timeout), "para volver a aceptar esperó a que venciera un plazo");
     }
     drop(clients);
-    returns_to(&server, base)?;
+    server.holds_descriptors(base)?;
     serves_a_latecomer(&server)
 }
 
@@ -157,14 +155,18 @@ fn is_accepted(step: &Step) -> bool {
     step.what() == "accept" && step.client().is_some()
 }
 
+/// El despertar de un `epoll_wait`: el que dice cuántos hay listos.
+fn is_wake(step: &Step) -> bool {
+    step.what() == "wait" && step.field("result").is_some()
+}
+
 /// Despertó porque venció un plazo, sin nada listo.
 fn is_timeout(step: &Step) -> bool {
-    step.is_wake() && step.number("result") == Some(0)
+    is_wake(step) && step.number("result") == Some(0)
 }
 
 #[test]
-fn t4_05_el_cuerpo_empieza_tras_la_línea_vacía_y_mide_lo_que_dice_content_length()
--> Result<(), Failure> {
+fn t4_05_el_cuerpo_empieza_tras_la_línea_vacía_y_mide_lo_que_dice_content_length() -> Outcome {
     let server = web::server(&[])?;
     let mut client = conversation(&server).peer("cliente")?;
     client.send(GET)?;
@@ -173,12 +175,11 @@ fn t4_05_el_cuerpo_empieza_tras_la_línea_vacía_y_mide_lo_que_dice_content_leng
     assert_eq!(page.header("Content-Length"), Some("26"));
     assert_eq!((BODY.len(), BODY.chars().count()), (26, 25), "26 bytes, 25 caracteres");
     // Y detrás no hay nada más.
-    finish(client)
+    client.leave()
 }
 
 #[test]
-fn t4_06_la_conexión_sigue_abierta_y_cada_petición_encadenada_tiene_su_respuesta()
--> Result<(), Failure> {
+fn t4_06_la_conexión_sigue_abierta_y_cada_petición_encadenada_tiene_su_respuesta() -> Outcome {
     let server = web::server(&[])?;
     let mut client = conversation(&server).peer("cliente")?;
     for count in [16, 500] {
@@ -193,11 +194,11 @@ fn t4_06_la_conexión_sigue_abierta_y_cada_petición_encadenada_tiene_su_respues
         sending.finish()?;
     }
     ask(&mut client)?;
-    finish(client)
+    client.leave()
 }
 
 #[test]
-fn t4_07_no_cualquier_cosa_con_dos_saltos_de_línea_es_una_petición() -> Result<(), Failure> {
+fn t4_07_no_cualquier_cosa_con_dos_saltos_de_línea_es_una_petición() -> Outcome {
     let server = web::server(&[])?;
     let web = conversation(&server);
     for (request, status) in [
@@ -219,11 +220,11 @@ fn t4_07_no_cualquier_cosa_con_dos_saltos_de_línea_es_una_petición() -> Result
     client.send([HEAD, GET].concat())?;
     assert_eq!(client.expect_response_to_head()?.header("Content-Length"), Some("26"));
     expect_page(&mut client)?;
-    finish(client)
+    client.leave()
 }
 
 #[test]
-fn t4_08_la_fecha_es_la_de_ahora_y_tiene_la_forma_de_la_rfc() -> Result<(), Failure> {
+fn t4_08_la_fecha_es_la_de_ahora_y_tiene_la_forma_de_la_rfc() -> Outcome {
     let server = web::server(&[])?;
     let mut client = conversation(&server).peer("cliente")?;
     for request in [GET, "GET / HTTP/0.1\r\n\r\n"] {
@@ -241,7 +242,7 @@ fn t4_08_la_fecha_es_la_de_ahora_y_tiene_la_forma_de_la_rfc() -> Result<(), Fail
 }
 
 #[test]
-fn t4_08_la_fecha_avanza_con_el_reloj() -> Result<(), Failure> {
+fn t4_08_la_fecha_avanza_con_el_reloj() -> Outcome {
     let server = web::server(&[])?;
     let mut client = conversation(&server).peer("cliente")?;
     let mut date = || {
@@ -261,24 +262,24 @@ fn t4_08_la_fecha_avanza_con_el_reloj() -> Result<(), Failure> {
 }
 
 #[test]
-fn t4_09_de_una_cabecera_sin_fin_no_se_guardan_más_de_8_kib() -> Result<(), Failure> {
+fn t4_09_de_una_cabecera_sin_fin_no_se_guardan_más_de_8_kib() -> Outcome {
     const MIB: u64 = 1024;
     let server = web::server(&[])?;
     let mut client = conversation(&server).peer("quien no acaba nunca")?;
     ask(&mut client)?;
-    let before = peak_memory(&server)?;
+    let before = server.memory(|told| told.vmhwm)?;
     let sending = client.send_meanwhile(vec![b'x'; 3 * 1024 * 1024])?;
     let answer = expect_status(&mut client, 431)?;
     assert!(answer.announces_close());
     client.expect_end()?;
     sending.finish()?;
-    let grown = peak_memory(&server)? - before;
+    let grown = server.memory(|told| told.vmhwm)? - before;
     assert!(grown < MIB, "leer 3 MiB le costó {grown} KiB de memoria");
     serves_a_latecomer(&server)
 }
 
 #[test]
-fn t4_09_una_cabecera_de_8192_bytes_pasa_y_una_de_8193_no() -> Result<(), Failure> {
+fn t4_09_una_cabecera_de_8192_bytes_pasa_y_una_de_8193_no() -> Outcome {
     let server = web::server(&[])?;
     let web = conversation(&server);
     let head = |length: usize| {
@@ -298,7 +299,7 @@ fn t4_09_una_cabecera_de_8192_bytes_pasa_y_una_de_8193_no() -> Result<(), Failur
     for _ in 0..3 {
         expect_page(&mut client)?;
     }
-    finish(client)?;
+    client.leave()?;
 
     let mut client = web.peer("larga")?;
     client.send(head(8193))?;
@@ -307,7 +308,7 @@ fn t4_09_una_cabecera_de_8192_bytes_pasa_y_una_de_8193_no() -> Result<(), Failur
 }
 
 #[test]
-fn t4_10_un_byte_de_vez_en_cuando_no_compra_más_tiempo() -> Result<(), Failure> {
+fn t4_10_un_byte_de_vez_en_cuando_no_compra_más_tiempo() -> Outcome {
     let server = web::server(&["--head-timeout", "0.2", "--idle-timeout", "0.3"])?;
     let web = conversation(&server);
     let base = server.open_descriptors()?;
@@ -331,12 +332,12 @@ fn t4_10_un_byte_de_vez_en_cuando_no_compra_más_tiempo() -> Result<(), Failure>
     ask(&mut client)?;
     client.expect_end()?;
     // Y todos se van del todo, también quien no cierra su lado tras la despedida.
-    returns_to(&server, base)?;
-    stays_asleep(&server, A_WHILE)
+    server.holds_descriptors(base)?;
+    server.stays_asleep(A_WHILE)
 }
 
 #[test]
-fn t4_11_la_respuesta_llega_entera_aunque_el_cliente_siga_enviando() -> Result<(), Failure> {
+fn t4_11_la_respuesta_llega_entera_aunque_el_cliente_siga_enviando() -> Outcome {
     const SIZE: usize = 3 * 1024 * 1024;
     let server = web::server(&[])?;
     let web = conversation(&server);
@@ -361,7 +362,7 @@ fn t4_11_la_respuesta_llega_entera_aunque_el_cliente_siga_enviando() -> Result<(
 }
 
 #[test]
-fn t4_12_despedirse_de_quien_ya_no_está_no_es_un_problema() -> Result<(), Failure> {
+fn t4_12_despedirse_de_quien_ya_no_está_no_es_un_problema() -> Outcome {
     let server = web::server(&[])?;
     let base = server.open_descriptors()?;
     let web = conversation(&server);
@@ -384,7 +385,7 @@ fn t4_12_despedirse_de_quien_ya_no_está_no_es_un_problema() -> Result<(), Failu
     }
     server.signal(Signal::SIGCONT)?;
     serves_a_latecomer(&server)?;
-    returns_to(&server, base)?;
+    server.holds_descriptors(base)?;
 
     // Y quien corta cuando el servidor ya se ha despedido y espera su cierre.
     let mut client = web.peer("sin modales")?;
@@ -393,29 +394,24 @@ fn t4_12_despedirse_de_quien_ya_no_está_no_es_un_problema() -> Result<(), Failu
     client.expect_end()?;
     client.reset()?;
     serves_a_latecomer(&server)?;
-    returns_to(&server, base)?;
-    stays_asleep(&server, A_WHILE)
+    server.holds_descriptors(base)?;
+    server.stays_asleep(A_WHILE)
 }
 
 /// Con la salida atascada solo se espera EPOLLOUT; lo que llega tras el reset es EPOLLERR.
 #[test]
-fn t4_13_un_error_en_quien_no_lee_lo_despide_y_no_deja_el_bucle_girando() -> Result<(), Failure> {
-    let (server, story) = Story::server("t4_13", &[])?;
+fn t4_13_un_error_en_quien_no_lee_lo_despide_y_no_deja_el_bucle_girando() -> Outcome {
+    let (server, trace) = web::traced(&[])?;
     let base = server.open_descriptors()?;
-    let web = conversation(&server);
-    let mut slow = web.peer_with_receive_buffer("quien no lee", SMALL_BUFFER)?;
-    let sending = slow.send_meanwhile(GET.repeat(FLOOD))?;
-    story.wait_for(&server, "que se espera a poder escribir", |step| {
-        step.what() == "modify" && step.text("result") == "EPOLLOUT"
-    })?;
-    stays_asleep(&server, A_WHILE)?;
+    let (slow, sending) = clogged(&server, &trace, 1, "quien no lee")?;
+    server.stays_asleep(A_WHILE)?;
     // Se corta el envío y queda mucho sin leer: al soltarlo, el núcleo envía un reset.
     drop(sending);
     slow.reset()?;
-    returns_to(&server, base)?;
+    server.holds_descriptors(base)?;
     serves_a_latecomer(&server)?;
-    stays_asleep(&server, A_WHILE)?;
-    let ready = story.of_client(1)?.into_iter().rfind(|step| step.what() == "ready");
+    server.stays_asleep(A_WHILE)?;
+    let ready = trace.steps_of(1)?.into_iter().rfind(|step| step.what() == "ready");
     let names = ready.as_ref().map_or("", |step| step.text("result"));
     assert!(names.contains("EPOLLERR") || names.contains("EPOLLHUP"), "lo último fue «{names}»");
     Ok(())
@@ -423,7 +419,7 @@ fn t4_13_un_error_en_quien_no_lee_lo_despide_y_no_deja_el_bucle_girando() -> Res
 
 /// Mientras el servidor no puede aceptar, la cola es del núcleo.
 #[test]
-fn t4_14_quinientas_conexiones_a_la_vez_caben_en_la_cola() -> Result<(), Failure> {
+fn t4_14_quinientas_conexiones_a_la_vez_caben_en_la_cola() -> Outcome {
     let allowed = std::fs::read_to_string("/proc/sys/net/core/somaxconn")?;
     let count = allowed.trim().parse().unwrap_or(128).min(500);
     let server = web::server(&[])?;
@@ -442,10 +438,10 @@ fn t4_14_quinientas_conexiones_a_la_vez_caben_en_la_cola() -> Result<(), Failure
 }
 
 #[test]
-fn t4_15_quien_recibe_el_descriptor_de_otro_no_hereda_nada_suyo() -> Result<(), Failure> {
-    let (server, story) = Story::server("t4_15", &[])?;
+fn t4_15_quien_recibe_el_descriptor_de_otro_no_hereda_nada_suyo() -> Outcome {
+    let (server, trace) = web::traced(&[])?;
     let left = |client: u64| {
-        story.wait_for(&server, "que se cierra la conexión", move |step| {
+        trace.wait_for(&server, "que se cierra la conexión", move |step| {
             step.what() == "close" && step.client() == Some(client)
         })
     };
@@ -461,9 +457,7 @@ fn t4_15_quien_recibe_el_descriptor_de_otro_no_hereda_nada_suyo() -> Result<(), 
     second.close();
     left(2)?;
 
-    let mut third = web.peer_with_receive_buffer("salida atascada", SMALL_BUFFER)?;
-    let sending = third.send_meanwhile(GET.repeat(FLOOD))?;
-    story.wait_for(&server, "que se espera a poder escribir", |step| step.what() == "modify")?;
+    let (third, sending) = clogged(&server, &trace, 3, "salida atascada")?;
     drop(sending);
     third.reset()?;
     left(3)?;
@@ -479,9 +473,9 @@ fn t4_15_quien_recibe_el_descriptor_de_otro_no_hereda_nada_suyo() -> Result<(), 
     let mut last = web.peer("heredero")?;
     ask(&mut last)?;
     ask(&mut last)?;
-    finish(last)?;
+    last.leave()?;
 
-    let steps = story.steps()?;
+    let steps = trace.steps()?;
     let accepted: Vec<_> = steps.iter().filter(|step| step.what() == "accept").collect();
     let clients: Vec<_> = accepted.iter().filter_map(|step| step.client()).collect();
     assert_eq!(clients, [1, 2, 3, 4, 5], "un identificador no se repite");
@@ -491,17 +485,13 @@ fn t4_15_quien_recibe_el_descriptor_de_otro_no_hereda_nada_suyo() -> Result<(), 
 }
 
 #[test]
-fn t4_16_al_terminar_llega_entero_lo_que_se_estaba_enviando() -> Result<(), Failure> {
+fn t4_16_al_terminar_llega_entero_lo_que_se_estaba_enviando() -> Outcome {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
-        let (server, story) = Story::server(&format!("t4_16_{signal}"), &[])?;
+        let (server, trace) = web::traced(&[])?;
         let web = conversation(&server);
         let mut idle = web.peer("quien no espera nada")?;
         ask(&mut idle)?;
-        let mut slow = web.peer_with_receive_buffer("lento", SMALL_BUFFER)?;
-        let sending = slow.send_meanwhile(GET.repeat(FLOOD))?;
-        story.wait_for(&server, "que se espera a poder escribir", |step| {
-            step.what() == "modify" && step.text("result") == "EPOLLOUT"
-        })?;
+        let (mut slow, sending) = clogged(&server, &trace, 2, "lento")?;
         for _ in 0..10 {
             expect_page(&mut slow)?;
         }
@@ -522,8 +512,8 @@ fn t4_16_al_terminar_llega_entero_lo_que_se_estaba_enviando() -> Result<(), Fail
         let exit = server.wait(SOON)?;
         assert_eq!(exit.code, Some(0), "{exit}");
         assert_eq!(exit.stderr, "");
-        let written: u64 = story
-            .of_client(2)?
+        let written: u64 = trace
+            .steps_of(2)?
             .iter()
             .filter(|step| step.what() == "write")
             .filter_map(|step| step.number("bytes"))
@@ -535,7 +525,7 @@ fn t4_16_al_terminar_llega_entero_lo_que_se_estaba_enviando() -> Result<(), Fail
 }
 
 #[test]
-fn t4_17_cada_conexión_lleva_tcp_nodelay() -> Result<(), Failure> {
+fn t4_17_cada_conexión_lleva_tcp_nodelay() -> Outcome {
     let untested = "TCP_NODELAY desde fuera (`src/net.rs` lo comprueba por dentro)";
     if !tools::available("strace", untested)? {
         return Ok(());
@@ -557,9 +547,9 @@ fn t4_17_cada_conexión_lleva_tcp_nodelay() -> Result<(), Failure> {
 }
 
 #[test]
-fn t4_18_sin_nada_que_hacer_no_despierta() -> Result<(), Failure> {
-    let (server, story) = Story::server("t4_18", &[])?;
-    stays_asleep(&server, A_WHILE)?;
+fn t4_18_sin_nada_que_hacer_no_despierta() -> Outcome {
+    let (server, trace) = web::traced(&[])?;
+    server.stays_asleep(A_WHILE)?;
 
     // Tampoco con clientes que no piden nada, los haya atendido o no.
     let web = conversation(&server);
@@ -568,23 +558,23 @@ fn t4_18_sin_nada_que_hacer_no_despierta() -> Result<(), Failure> {
         ask(client)?;
     }
     serves_a_latecomer(&server)?;
-    stays_asleep(&server, A_WHILE)?;
+    server.stays_asleep(A_WHILE)?;
     drop(clients);
-    assert!(!story.steps()?.iter().any(is_timeout), "despertó sin que hubiera nada listo");
+    assert!(!trace.steps()?.iter().any(is_timeout), "despertó sin que hubiera nada listo");
     Ok(())
 }
 
 #[test]
-fn t4_18_despierta_una_vez_cuando_vence_el_plazo() -> Result<(), Failure> {
-    let (server, story) = Story::server("t4_18_deadline", &["--idle-timeout", "0.3"])?;
+fn t4_18_despierta_una_vez_cuando_vence_el_plazo() -> Outcome {
+    let (server, trace) = web::traced(&["--idle-timeout", "0.3"])?;
     let mut clients = conversation(&server).peers("ocioso", 2)?;
     for client in &mut clients {
         client.expect_end()?;
     }
-    stays_asleep(&server, A_WHILE)?;
+    server.stays_asleep(A_WHILE)?;
     for client in 1..3 {
         let moment = |what: &str| {
-            let steps = story.of_client(client)?;
+            let steps = trace.steps_of(client)?;
             let step = steps.iter().find(|step| step.what() == what);
             step.and_then(|step| step.number("us")).ok_or_else(|| Failure::new(what))
         };
@@ -592,7 +582,7 @@ fn t4_18_despierta_una_vez_cuando_vence_el_plazo() -> Result<(), Failure> {
         let waited = moment("timeout")? - moment("accept")?;
         assert!(waited >= 250_000, "despidió a su cliente a los {waited} µs");
     }
-    let steps = story.steps()?;
+    let steps = trace.steps()?;
     let count = |wanted: fn(&Step) -> bool| steps.iter().filter(|step| wanted(step)).count();
     assert_eq!(count(|step| step.what() == "timeout"), 2);
     // Una vez por plazo, o una para los dos si vencen en el mismo milisegundo.

@@ -2,13 +2,12 @@
 
 use std::collections::HashMap;
 
-use harness::{Failure, Signal};
+use harness::{Failure, Signal, Step};
 use serde_json::Value;
 
-use crate::story::{Step, Story};
 use crate::web::{
-    self, FLOOD, GET, SMALL_BUFFER, SOON, ask, assert_snapshot, conversation, expect_page,
-    expect_status, finish,
+    self, FLOOD, GET, Outcome, SOON, ask, assert_snapshot, clogged, conversation, expect_page,
+    expect_status,
 };
 
 /// Deja iguales en todas las máquinas los números que cambian: la hora, los puertos y los
@@ -34,15 +33,14 @@ fn steady(line: &str, fds: &[(u64, u64)]) -> String {
 }
 
 #[test]
-fn con_v_se_explica_cada_paso_de_una_petición() -> Result<(), Failure> {
-    let (server, story) = Story::server("verbose", &["-v"])?;
+fn con_v_se_explica_cada_paso_de_una_petición() -> Outcome {
+    let (server, trace) = web::traced(&["-v"])?;
     let mut client = conversation(&server).peer("cliente")?;
     ask(&mut client)?;
-    finish(client)?;
-    server.signal(Signal::SIGTERM)?;
-    let exit = server.wait(SOON)?;
+    client.leave()?;
+    let exit = server.stop(Signal::SIGTERM)?;
     assert_eq!(exit.code, Some(0), "{exit}");
-    let steps = story.steps()?;
+    let steps = trace.steps()?;
     let fd = |what| {
         let step = steps.iter().find(|step| step.what() == what);
         step.and_then(|step| step.number("fd")).unwrap_or_default()
@@ -54,11 +52,10 @@ fn con_v_se_explica_cada_paso_de_una_petición() -> Result<(), Failure> {
 }
 
 #[test]
-fn cada_línea_empieza_por_los_segundos_desde_el_arranque() -> Result<(), Failure> {
+fn cada_línea_empieza_por_los_segundos_desde_el_arranque() -> Outcome {
     let server = web::server(&["-v"])?;
     ask(&mut conversation(&server).peer("cliente")?)?;
-    server.signal(Signal::SIGTERM)?;
-    let exit = server.wait(SOON)?;
+    let exit = server.stop(Signal::SIGTERM)?;
     let mut last = 0.0;
     for line in exit.stderr.lines() {
         let seconds = line.strip_prefix('[').and_then(|line| line.split_once("] "));
@@ -72,7 +69,7 @@ fn cada_línea_empieza_por_los_segundos_desde_el_arranque() -> Result<(), Failur
 }
 
 #[test]
-fn sin_pedirlo_no_se_explica_nada() -> Result<(), Failure> {
+fn sin_pedirlo_no_se_explica_nada() -> Outcome {
     let server = web::server(&[])?;
     let mut client = conversation(&server).peer("cliente")?;
     client.send("hola\r\n\r\n")?;
@@ -91,15 +88,14 @@ fn sin_pedirlo_no_se_explica_nada() -> Result<(), Failure> {
 }
 
 #[test]
-fn la_traza_permite_seguir_a_un_cliente_de_principio_a_fin() -> Result<(), Failure> {
-    let (server, story) = Story::server("client", &[])?;
+fn la_traza_permite_seguir_a_un_cliente_de_principio_a_fin() -> Outcome {
+    let (server, trace) = web::traced(&[])?;
     let mut client = conversation(&server).peer("cliente")?;
     ask(&mut client)?;
-    finish(client)?;
-    server.signal(Signal::SIGTERM)?;
-    server.wait(SOON)?;
+    client.leave()?;
+    server.stop(Signal::SIGTERM)?;
 
-    let life = story.of_client(1)?;
+    let life = trace.steps_of(1)?;
     let told: Vec<_> = life
         .iter()
         .map(|step| match step.number("bytes") {
@@ -126,10 +122,10 @@ fn la_traza_permite_seguir_a_un_cliente_de_principio_a_fin() -> Result<(), Failu
 }
 
 #[test]
-fn cada_línea_de_la_traza_cumple_su_formato() -> Result<(), Failure> {
+fn cada_línea_de_la_traza_cumple_su_formato() -> Outcome {
     let timeouts = ["--head-timeout", "0.2", "--idle-timeout", "0.2"];
     let options = [&["--workers", "2", "-v"][..], &timeouts].concat();
-    let (server, story) = Story::server("format", &options)?;
+    let (server, trace) = web::traced(&options)?;
     let web = conversation(&server);
     for request in [GET, "hola\r\n\r\n", "GET / HT"] {
         let mut client = web.peer("cliente")?;
@@ -138,10 +134,9 @@ fn cada_línea_de_la_traza_cumple_su_formato() -> Result<(), Failure> {
     }
     web.peer("quien no dice nada")?.expect_end()?;
     web.peer("quien reinicia")?.reset()?;
-    server.signal(Signal::SIGTERM)?;
-    let exit = server.wait(SOON)?;
+    let exit = server.stop(Signal::SIGTERM)?;
 
-    let steps = story.steps()?;
+    let steps = trace.steps()?;
     // Una línea por paso, aquí y en `-v`.
     assert_eq!(steps.len(), exit.stderr.lines().count());
     let mut clocks: HashMap<String, u64> = HashMap::new();
@@ -164,20 +159,15 @@ fn cada_línea_de_la_traza_cumple_su_formato() -> Result<(), Failure> {
 }
 
 #[test]
-fn la_traza_muestra_la_contrapresión() -> Result<(), Failure> {
-    let (server, story) = Story::server("backpressure", &[])?;
-    let mut slow = conversation(&server).peer_with_receive_buffer("lento", SMALL_BUFFER)?;
-    let sending = slow.send_meanwhile(GET.repeat(FLOOD))?;
-    let asks_for = |name: &'static str| {
-        move |step: &Step| step.what() == "modify" && step.text("result") == name
-    };
-    story.wait_for(&server, "que se espera a poder escribir", asks_for("EPOLLOUT"))?;
+fn la_traza_muestra_la_contrapresión() -> Outcome {
+    let (server, trace) = web::traced(&[])?;
+    let (mut slow, sending) = clogged(&server, &trace, 1, "lento")?;
     for _ in 0..FLOOD {
         expect_page(&mut slow)?;
     }
     sending.finish()?;
-    finish(slow)?;
-    let life = story.of_client(1)?;
+    slow.leave()?;
+    let life = trace.steps_of(1)?;
     let modified: Vec<_> = life
         .iter()
         .filter(|step| step.what() == "modify")
@@ -188,9 +178,11 @@ fn la_traza_muestra_la_contrapresión() -> Result<(), Failure> {
     for pair in modified.chunks(2) {
         assert_eq!(pair, ["EPOLLOUT", "EPOLLIN"]);
     }
-    let place = |wanted: &dyn Fn(&Step) -> bool| life.iter().position(wanted).unwrap_or_default();
-    let blocked = place(&asks_for("EPOLLOUT"));
-    let released = place(&asks_for("EPOLLIN"));
+    let place = |name| {
+        let asks_for = |step: &Step| step.what() == "modify" && step.text("result") == name;
+        life.iter().position(asks_for).unwrap_or_default()
+    };
+    let (blocked, released) = (place("EPOLLOUT"), place("EPOLLIN"));
     let meanwhile: Vec<_> = life[blocked..released].iter().map(Step::what).collect();
     assert!(!meanwhile.contains(&"read"), "siguió leyendo: {meanwhile:?}");
     assert!(meanwhile.contains(&"ready") && meanwhile.contains(&"write"), "{meanwhile:?}");
@@ -198,18 +190,17 @@ fn la_traza_muestra_la_contrapresión() -> Result<(), Failure> {
 }
 
 #[test]
-fn una_petición_rechazada_cuenta_la_razón_y_la_despedida() -> Result<(), Failure> {
-    let (server, story) = Story::server("refused", &["-v"])?;
+fn una_petición_rechazada_cuenta_la_razón_y_la_despedida() -> Outcome {
+    let (server, trace) = web::traced(&["-v"])?;
     let mut client = conversation(&server).peer("cliente")?;
     client.send("hola\r\n\r\n")?;
     expect_status(&mut client, 400)?;
     client.expect_end()?;
-    finish(client)?;
-    server.signal(Signal::SIGTERM)?;
-    let exit = server.wait(SOON)?;
+    client.leave()?;
+    let exit = server.stop(Signal::SIGTERM)?;
     let sentence = "respuesta 400: la cabecera no cumple la sintaxis de HTTP/1.1";
     assert!(exit.stderr.contains(sentence), "{exit}");
-    let life: Vec<_> = story.of_client(1)?.iter().map(|step| step.what().to_owned()).collect();
+    let life: Vec<_> = trace.steps_of(1)?.iter().map(|step| step.what().to_owned()).collect();
     assert_eq!(
         life,
         [

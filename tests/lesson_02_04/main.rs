@@ -13,8 +13,7 @@
 //! | [`command_line`] | la ayuda, los errores y los códigos de salida |
 //! | [`inside`] | lo que cuentan `-v` y `--trace` |
 //!
-//! Los demás son herramientas: [`web`] (arrancar el servidor y hablar con él), [`stillness`]
-//! (¿está dormido?) y [`story`] (leer la traza).
+//! Con [`web`] se arranca el servidor y se habla con él.
 
 mod answers;
 mod command_line;
@@ -25,7 +24,5 @@ mod patience;
 mod refusals;
 mod splits;
 mod stages;
-mod stillness;
-mod story;
 mod web;
 mod workers;

@@ -2,19 +2,17 @@
 
 use std::time::Duration;
 
-use harness::{Failure, Signal};
+use harness::{Signal, Step};
 
-use crate::stillness::stays_asleep;
-use crate::story::{Step, Story};
 use crate::web::{
-    self, FLOOD, GET, GET_AND_CLOSE, SMALL_BUFFER, SOON, ask, conversation, expect_page,
-    expect_status, finish, returns_to,
+    self, FLOOD, GET_AND_CLOSE, Outcome, SOON, ask, clogged, conversation, expect_page,
+    expect_status,
 };
 
 /// El plazo de la cabecera es para la cabecera: quien la envió a tiempo, aunque fuera en dos
 /// trozos, tiene para su cuerpo el otro.
 #[test]
-fn el_plazo_del_cuerpo_no_depende_de_cómo_llegara_la_cabecera() -> Result<(), Failure> {
+fn el_plazo_del_cuerpo_no_depende_de_cómo_llegara_la_cabecera() -> Outcome {
     let server = web::server(&["--head-timeout", "0.4", "--idle-timeout", "60"])?;
     let head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n";
     for cut in [0, 10] {
@@ -25,13 +23,13 @@ fn el_plazo_del_cuerpo_no_depende_de_cómo_llegara_la_cabecera() -> Result<(), F
         client.expect_nothing_for(Duration::from_millis(600))?;
         client.send("hola")?;
         expect_status(&mut client, 405)?;
-        finish(client)?;
+        client.leave()?;
     }
     Ok(())
 }
 
 #[test]
-fn las_líneas_vacías_no_son_actividad() -> Result<(), Failure> {
+fn las_líneas_vacías_no_son_actividad() -> Outcome {
     let server = web::server(&["--idle-timeout", "0.3", "--head-timeout", "0.3"])?;
     // Enteras, y con sus dos bytes por separado.
     for blank in [&["\r\n"][..], &["\r", "\n"]] {
@@ -47,15 +45,15 @@ fn las_líneas_vacías_no_son_actividad() -> Result<(), Failure> {
 }
 
 #[test]
-fn cada_petición_renueva_el_plazo() -> Result<(), Failure> {
-    let (server, story) = Story::server("renewal", &["--idle-timeout", "0.8"])?;
+fn cada_petición_renueva_el_plazo() -> Outcome {
+    let (server, trace) = web::traced(&["--idle-timeout", "0.8"])?;
     let mut client = conversation(&server).peer("quien pide de vez en cuando")?;
     for _ in 0..4 {
         ask(&mut client)?;
         client.pause(Duration::from_millis(250));
     }
     client.expect_end()?;
-    let steps = story.of_client(1)?;
+    let steps = trace.steps_of(1)?;
     let moment = |what: &str| {
         let step = steps.iter().rfind(|step| step.what() == what);
         step.and_then(|step| step.number("us")).unwrap_or_default()
@@ -67,16 +65,14 @@ fn cada_petición_renueva_el_plazo() -> Result<(), Failure> {
 }
 
 #[test]
-fn quien_no_recoge_su_respuesta_es_despedido() -> Result<(), Failure> {
-    let (server, story) = Story::server("not_reading", &["--idle-timeout", "0.3"])?;
+fn quien_no_recoge_su_respuesta_es_despedido() -> Outcome {
+    let (server, trace) = web::traced(&["--idle-timeout", "0.3"])?;
     let base = server.open_descriptors()?;
-    let web = conversation(&server);
-    let mut slow = web.peer_with_receive_buffer("quien no lee", SMALL_BUFFER)?;
-    let sending = slow.send_meanwhile(GET.repeat(FLOOD))?;
-    story.wait_for(&server, "que despide a quien no lee", |step| {
+    let (_slow, sending) = clogged(&server, &trace, 1, "quien no lee")?;
+    trace.wait_for(&server, "que despide a quien no lee", |step| {
         step.what() == "close" && step.text("result") == "no lee su respuesta"
     })?;
-    returns_to(&server, base)?;
+    server.holds_descriptors(base)?;
     drop(sending);
     Ok(())
 }
@@ -84,34 +80,29 @@ fn quien_no_recoge_su_respuesta_es_despedido() -> Result<(), Failure> {
 /// El plazo de la cabecera es para quien tiene que enviar; aquí quien debe es el servidor, aunque
 /// la última lectura dejara una cabecera a medias.
 #[test]
-fn quien_lee_despacio_no_paga_el_plazo_de_la_cabecera() -> Result<(), Failure> {
+fn quien_lee_despacio_no_paga_el_plazo_de_la_cabecera() -> Outcome {
     let options = ["--head-timeout", "0.5", "--idle-timeout", "60"];
-    let (server, story) = Story::server("slow_reading", &options)?;
-    let web = conversation(&server);
-    let mut slow = web.peer_with_receive_buffer("lento", SMALL_BUFFER)?;
-    let sending = slow.send_meanwhile(GET.repeat(FLOOD))?;
-    story.wait_for(&server, "que se espera a poder escribir", |step| {
-        step.what() == "modify" && step.text("result") == "EPOLLOUT"
-    })?;
+    let (server, trace) = web::traced(&options)?;
+    let (mut slow, sending) = clogged(&server, &trace, 1, "lento")?;
     slow.pause(Duration::from_millis(800));
     for _ in 0..FLOOD {
         expect_page(&mut slow)?;
     }
     sending.finish()?;
-    finish(slow)
+    slow.leave()
 }
 
 /// Tras la despedida se espera a que el otro cierre, pero no para siempre.
 #[test]
-fn quien_no_cierra_tras_la_despedida_se_va_igualmente() -> Result<(), Failure> {
+fn quien_no_cierra_tras_la_despedida_se_va_igualmente() -> Outcome {
     let server = web::server(&[])?;
     let base = server.open_descriptors()?;
     let mut client = conversation(&server).peer("quien no cuelga")?;
     client.send(GET_AND_CLOSE)?;
     expect_page(&mut client)?;
     client.expect_end()?;
-    returns_to(&server, base)?;
-    stays_asleep(&server, Duration::from_millis(100))
+    server.holds_descriptors(base)?;
+    server.stays_asleep(Duration::from_millis(100))
 }
 
 /// Un servidor detenido (Ctrl-Z) puede despertar con peticiones y con la orden de terminar a la vez.
@@ -137,7 +128,7 @@ fn al_terminar_se_atiende_lo_que_ya_había_llegado() -> Result<(), Failure> {
 }
 
 #[test]
-fn con_todos_ociosos_termina_en_el_acto() -> Result<(), Failure> {
+fn con_todos_ociosos_termina_en_el_acto() -> Outcome {
     for (signal, options) in
         [(Signal::SIGINT, &["--workers", "1"]), (Signal::SIGTERM, &["--workers", "3"])]
     {
@@ -161,25 +152,19 @@ fn con_todos_ociosos_termina_en_el_acto() -> Result<(), Failure> {
 /// Ni quien tiene una respuesta a medias ni quien no cuelga tras la despedida retienen al servidor
 /// más allá de su plazo.
 #[test]
-fn el_plazo_para_terminar_se_cumple_aunque_alguien_no_cuelgue() -> Result<(), Failure> {
+fn el_plazo_para_terminar_se_cumple_aunque_alguien_no_cuelgue() -> Outcome {
     let options = ["--drain-timeout", "0.5", "--idle-timeout", "600"];
-    let (server, story) = Story::server("drain_timeout", &options)?;
-    let web = conversation(&server);
+    let (server, trace) = web::traced(&options)?;
     let mut clients = Vec::new();
     for (client, name) in (1..3).zip(["quien no lee", "quien no cuelga"]) {
-        let mut slow = web.peer_with_receive_buffer(name, SMALL_BUFFER)?;
-        let sending = slow.send_meanwhile(GET.repeat(FLOOD))?;
-        story.wait_for(&server, "que se espera a poder escribir", move |step| {
-            step.client() == Some(client) && step.what() == "modify"
-        })?;
-        clients.push((slow, sending));
+        clients.push(clogged(&server, &trace, client, name)?);
     }
     server.signal(Signal::SIGTERM)?;
     clients[1].0.drain()?;
     let exit = server.wait(SOON)?;
     assert_eq!(exit.code, Some(0), "{exit}");
     drop(clients);
-    let steps = story.steps()?;
+    let steps = trace.steps()?;
     let moment = |step: Option<&Step>| step.and_then(|step| step.number("us")).unwrap_or_default();
     let taken = moment(steps.last()) - moment(steps.iter().find(|step| step.what() == "stop"));
     // Solo la espera tras la despedida serían dos segundos.

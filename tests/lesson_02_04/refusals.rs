@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use harness::Failure;
 
-use crate::web::{self, GET, ask, assert_snapshot, conversation, exchange, finish, without_dates};
+use crate::web::{self, GET, Outcome, ask, assert_snapshot, conversation, exchange, without_dates};
 
 /// Envía `request` y, pegada, una petición correcta: si el servidor se equivoca al medir la
 /// primera, contestará a la segunda. Devuelve el único código y la razón.
@@ -22,7 +22,7 @@ fn refused_once(web: &harness::Server, request: &[u8]) -> Result<(u16, String), 
 }
 
 #[test]
-fn cada_error_de_escritura_tiene_su_código_y_cierra() -> Result<(), Failure> {
+fn cada_error_de_escritura_tiene_su_código_y_cierra() -> Outcome {
     let server = web::server(&[])?;
     let cases: [(u16, &[u8]); 27] = [
         // La primera línea.
@@ -71,7 +71,7 @@ fn cada_error_de_escritura_tiene_su_código_y_cierra() -> Result<(), Failure> {
 /// Dos programas que midan un cuerpo de distinta manera ven peticiones distintas: así se cuela una
 /// a través de un intermediario (RFC 9112 §11.2). Ante la duda, se rechaza y se cierra.
 #[test]
-fn ningún_contrabando_consigue_una_segunda_respuesta() -> Result<(), Failure> {
+fn ningún_contrabando_consigue_una_segunda_respuesta() -> Outcome {
     let server = web::server(&[])?;
     let stowaway = "GET /intrusa HTTP/1.1\r\nHost: a\r\n\r\n";
     let length = stowaway.len();
@@ -140,11 +140,11 @@ fn ningún_contrabando_consigue_una_segunda_respuesta() -> Result<(), Failure> {
     }
     let mut witness = conversation(&server).peer("testigo")?;
     ask(&mut witness)?;
-    finish(witness)
+    witness.leave()
 }
 
 #[test]
-fn las_razones_están_en_español_y_dicen_qué_pasa() -> Result<(), Failure> {
+fn las_razones_están_en_español_y_dicen_qué_pasa() -> Outcome {
     let server = web::server(&[])?;
     let fields = format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "a: b\r\n".repeat(101));
     let long = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(9000));

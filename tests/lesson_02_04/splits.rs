@@ -11,7 +11,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
-use crate::web::{self, BODY, SOME_DATE, SOON, serves_a_latecomer, without_dates};
+use crate::web::{self, BODY, Outcome, SOME_DATE, SOON, serves_a_latecomer, without_dates};
 
 /// Lo que se deja entre dos trozos para que lleguen, casi siempre, en lecturas distintas.
 const BETWEEN_PIECES: Duration = Duration::from_millis(1);
@@ -104,14 +104,14 @@ fn send_cut(address: SocketAddr, bytes: &[u8], cuts: &[usize]) -> std::io::Resul
 fn check<S: Strategy>(
     strategy: &S,
     test: impl Fn(S::Value) -> Result<(), TestCaseError>,
-) -> Result<(), Failure> {
+) -> Outcome {
     let config = Config { cases: 64, failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new(config);
     runner.run(strategy, test).map_err(|error| Failure::new(error.to_string()))
 }
 
 #[test]
-fn cualquier_corte_de_cualquier_secuencia_recibe_las_mismas_respuestas() -> Result<(), Failure> {
+fn cualquier_corte_de_cualquier_secuencia_recibe_las_mismas_respuestas() -> Outcome {
     let server = web::server(&[])?;
     let conversations = (vec(turn(), 1..6), vec(any::<prop::sample::Index>(), 0..8));
     check(&conversations, |(turns, cuts)| {
@@ -127,7 +127,7 @@ fn cualquier_corte_de_cualquier_secuencia_recibe_las_mismas_respuestas() -> Resu
 }
 
 #[test]
-fn ningunos_bytes_acaban_con_el_servidor() -> Result<(), Failure> {
+fn ningunos_bytes_acaban_con_el_servidor() -> Outcome {
     let server = web::server(&[])?;
     let pieces = prop_oneof![
         vec(any::<u8>(), 0..40),

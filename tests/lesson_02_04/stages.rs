@@ -1,10 +1,10 @@
 //! Las etapas del arnés contra el programa de la lección.
 
-use harness::{Failure, stages};
+use harness::stages;
 
-use crate::web;
+use crate::web::{self, Outcome};
 
-fn pass_all(options: &[&str]) -> Result<(), Failure> {
+fn pass_all(options: &[&str]) -> Outcome {
     let server = web::server(options)?;
     let stages = stages("02_04");
     assert!(!stages.is_empty(), "el arnés no tiene etapas para esta lección");
@@ -15,11 +15,11 @@ fn pass_all(options: &[&str]) -> Result<(), Failure> {
 }
 
 #[test]
-fn con_un_bucle_pasa_todas_las_etapas() -> Result<(), Failure> {
+fn con_un_bucle_pasa_todas_las_etapas() -> Outcome {
     pass_all(&[])
 }
 
 #[test]
-fn con_dos_bucles_pasa_todas_las_etapas() -> Result<(), Failure> {
+fn con_dos_bucles_pasa_todas_las_etapas() -> Outcome {
     pass_all(&["--workers", "2"])
 }

@@ -4,7 +4,9 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use harness::{Conversation, Failure, Peer, Program, Response, Server};
+use harness::{Conversation, Failure, Peer, Program, Response, Sending, Server, Trace};
+
+pub(crate) type Outcome = Result<(), Failure>;
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_aplic_02_04");
 
@@ -19,7 +21,7 @@ pub(crate) const BODY: &str = "¡Hola desde EpollServer!\n";
 pub(crate) const SOON: Duration = Duration::from_secs(10);
 
 /// Un búfer de recepción pequeño: a quien no lee se le llena enseguida.
-pub(crate) const SMALL_BUFFER: usize = 4096;
+const SMALL_BUFFER: usize = 4096;
 
 /// Más respuestas de las que el núcleo guarda para quien no lee (`net.ipv4.tcp_wmem`).
 pub(crate) const FLOOD: usize = 40_000;
@@ -32,6 +34,29 @@ pub(crate) fn program() -> Program {
 /// El servidor, ya escuchando.
 pub(crate) fn server(options: &[&str]) -> Result<Server, Failure> {
     program().args(options).start()
+}
+
+/// El servidor, y la traza que escribe.
+pub(crate) fn traced(options: &[&str]) -> Result<(Server, Trace), Failure> {
+    let trace = Trace::new();
+    let server = trace.of(program().args(options)).start()?;
+    Ok((server, trace))
+}
+
+/// Quien será el cliente `id`: pide más páginas de las que caben y no lee ninguna, hasta que el
+/// servidor espera a poder escribirle.
+pub(crate) fn clogged(
+    server: &Server,
+    trace: &Trace,
+    id: u64,
+    name: &str,
+) -> Result<(Peer, Sending), Failure> {
+    let mut slow = conversation(server).peer_with_receive_buffer(name, SMALL_BUFFER)?;
+    let sending = slow.send_meanwhile(GET.repeat(FLOOD))?;
+    trace.wait_for(server, "que se espera a poder escribir", |step| {
+        step.client() == Some(id) && step.what() == "modify" && step.text("result") == "EPOLLOUT"
+    })?;
+    Ok((slow, sending))
 }
 
 pub(crate) fn conversation(server: &Server) -> Conversation {
@@ -58,30 +83,18 @@ pub(crate) fn expect_status(client: &mut Peer, status: u16) -> Result<Response, 
 }
 
 /// Pide la página y la recibe: el servidor sigue en pie.
-pub(crate) fn ask(client: &mut Peer) -> Result<(), Failure> {
+pub(crate) fn ask(client: &mut Peer) -> Outcome {
     client.send(GET)?;
     expect_page(client).map(drop)
-}
-
-/// Se despide en orden, y no llega nada más.
-pub(crate) fn finish(mut client: Peer) -> Result<(), Failure> {
-    client.half_close()?;
-    client.expect_end()
 }
 
 /// Alguien llega después de todos los demás y es atendido con normalidad.
 ///
 /// El núcleo entrega las conexiones en orden: cuando este recibe su respuesta, el servidor ya ha
 /// aceptado a cuantos llegaron antes (si tiene un solo bucle).
-pub(crate) fn serves_a_latecomer(server: &Server) -> Result<(), Failure> {
+pub(crate) fn serves_a_latecomer(server: &Server) -> Outcome {
     let mut late = conversation(server).peer("quien llega después")?;
-    ask(&mut late).and_then(|()| finish(late)).map_err(|failure| server.explain(failure))
-}
-
-/// El servidor vuelve a tener `base` descriptores abiertos: soltó los de quienes se fueron.
-pub(crate) fn returns_to(server: &Server, base: usize) -> Result<(), Failure> {
-    let what = format!("el servidor vuelva a tener {base} descriptores abiertos");
-    server.eventually(&what, SOON, || server.open_descriptors().is_ok_and(|open| open == base))
+    ask(&mut late).and_then(|()| late.leave()).map_err(|failure| server.explain(failure))
 }
 
 /// Envía esos bytes, cierra su lado y devuelve todo lo que llega hasta el fin.

@@ -6,8 +6,7 @@ use std::net::SocketAddr;
 use harness::procfs::net::{self, TcpNetEntry, TcpState};
 use harness::{Failure, Signal};
 
-use crate::story::Story;
-use crate::web::{self, SOON, ask, conversation, expect_page};
+use crate::web::{self, Outcome, SOON, ask, conversation, expect_page};
 
 /// Cuántos sockets escuchan ahí.
 fn listeners(address: SocketAddr) -> Result<usize, Failure> {
@@ -17,7 +16,7 @@ fn listeners(address: SocketAddr) -> Result<usize, Failure> {
 }
 
 #[test]
-fn cuatro_bucles_son_cuatro_sockets_que_escuchan_y_cuatro_hilos() -> Result<(), Failure> {
+fn cuatro_bucles_son_cuatro_sockets_que_escuchan_y_cuatro_hilos() -> Outcome {
     let server = web::server(&["--workers", "4"])?;
     assert_eq!(listeners(server.address())?, 4);
     server.eventually("haya cuatro hilos", SOON, || {
@@ -34,8 +33,8 @@ fn cuatro_bucles_son_cuatro_sockets_que_escuchan_y_cuatro_hilos() -> Result<(), 
 /// El reparto lo hace el núcleo según la dirección de cada cliente: con cien, es imposible en la
 /// práctica que alguno de los cuatro se quede sin ninguno.
 #[test]
-fn los_clientes_se_reparten_entre_los_bucles() -> Result<(), Failure> {
-    let (server, story) = Story::server("workers", &["--workers", "4"])?;
+fn los_clientes_se_reparten_entre_los_bucles() -> Outcome {
+    let (server, trace) = web::traced(&["--workers", "4"])?;
     let mut clients = conversation(&server).peers("cliente", 100)?;
     for client in &mut clients {
         client.send(web::GET)?;
@@ -43,7 +42,7 @@ fn los_clientes_se_reparten_entre_los_bucles() -> Result<(), Failure> {
     for client in &mut clients {
         expect_page(client)?;
     }
-    let steps = story.steps()?;
+    let steps = trace.steps()?;
     let who = |what: &'static str| {
         let steps = steps.iter().filter(move |step| step.what() == what);
         steps.map(|step| step.text("thread")).collect::<BTreeSet<_>>()
@@ -55,15 +54,14 @@ fn los_clientes_se_reparten_entre_los_bucles() -> Result<(), Failure> {
 }
 
 #[test]
-fn la_parada_los_termina_a_todos() -> Result<(), Failure> {
+fn la_parada_los_termina_a_todos() -> Outcome {
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
         let server = web::server(&["--workers", "4"])?;
         let mut clients = conversation(&server).peers("cliente", 30)?;
         for client in &mut clients {
             ask(client)?;
         }
-        server.signal(signal)?;
-        let exit = server.wait(SOON)?;
+        let exit = server.stop(signal)?;
         assert_eq!((exit.code, exit.stderr.as_str()), (Some(0), ""), "{exit}");
         assert_eq!(listeners(server.address())?, 0);
     }
@@ -73,7 +71,7 @@ fn la_parada_los_termina_a_todos() -> Result<(), Failure> {
 /// Con SO_REUSEPORT, el núcleo dejaría que dos servidores arrancados por descuido se repartieran
 /// los clientes. El puerto es de uno, tenga los bucles que tenga.
 #[test]
-fn dos_servidores_nunca_comparten_un_puerto_por_descuido() -> Result<(), Failure> {
+fn dos_servidores_nunca_comparten_un_puerto_por_descuido() -> Outcome {
     for first in ["1", "3"] {
         let server = web::server(&["--workers", first])?;
         let port = server.address().port().to_string();

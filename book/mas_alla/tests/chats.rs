@@ -4,12 +4,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use harness::procfs::process::Process;
-use harness::{Conversation, Failure, Peer, Program, Server, Signal, chat, eventually};
+use harness::{Conversation, Failure, Peer, Program, Server, Signal, chat};
 
 const CHATS: [&str; 2] = [env!("CARGO_BIN_EXE_chat_mio"), env!("CARGO_BIN_EXE_chat_tokio")];
-
-const LIMIT: Duration = harness::DEFAULT_LIMIT;
 
 /// Lo que dura la observación de quien no tiene nada que hacer.
 const A_WHILE: Duration = Duration::from_millis(300);
@@ -39,7 +36,7 @@ fn a_quien_calla_se_le_despide_y_se_le_dice_por_qué() -> Result<(), Failure> {
             silent.expect_end()?;
             // Quien ya entró no tiene prisa.
             ana.expect_nothing_for(A_WHILE)?;
-            chat::leave(ana)
+            ana.leave()
         },
     )
 }
@@ -85,11 +82,8 @@ fn mio_lee_hasta_el_final_a_quien_despide() -> Result<(), Failure> {
     refused.half_close()?;
     refused.expect_frame("ERROR: ese nombre está reservado para el servidor")?;
     refused.expect_end()?;
-    eventually("el servidor soltara su socket", LIMIT, || {
-        server.open_descriptors().is_ok_and(|open| open == before)
-    })?;
-    server.signal(Signal::SIGTERM)?;
-    let exit = server.wait(LIMIT)?;
+    server.holds_descriptors(before)?;
+    let exit = server.stop(Signal::SIGTERM)?;
     assert!(!exit.stderr.contains("se le dejó de esperar"), "{exit}");
     Ok(())
 }
@@ -157,15 +151,7 @@ fn sin_nada_que_hacer_no_gastan_procesador() -> Result<(), Failure> {
         |server, room| {
             let ana = chat::join(room, "ana")?;
             let beto = chat::join(room, "beto")?;
-            let switches =
-                || Ok::<_, Failure>(server.ask_kernel(Process::status)?.voluntary_ctxt_switches);
-            // Que termine lo que estuviera haciendo; después, ni un despertar.
-            let mut last = switches()?;
-            eventually("el servidor se durmiera", LIMIT, || {
-                std::thread::sleep(A_WHILE);
-                let now = switches().unwrap_or_default();
-                std::mem::replace(&mut last, now) == now
-            })?;
+            server.sleeps_through(A_WHILE)?;
             drop((ana, beto));
             Ok(())
         },

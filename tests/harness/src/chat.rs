@@ -80,9 +80,3 @@ pub(crate) fn expect_error(peer: &mut Peer, answer: &str) -> Result<(), Failure>
         }
     }
 }
-
-/// Se va en orden: cierra su lado y espera a que cierre el servidor.
-pub fn leave(mut peer: Peer) -> Result<(), Failure> {
-    peer.half_close()?;
-    peer.expect_end()
-}

@@ -68,6 +68,7 @@
 //! | `transcript` | el acta: quién hizo qué y cuándo; sus apuntes están en `log` |
 //! | `failure`, `comparison`, `readable`, `replay`, `shell`, `wording` | el informe y sus piezas |
 //! | `program` | [`Program`], [`Running`], [`Server`]: arrancar, escuchar lo que dicen, mirar `/proc` |
+//! | `trace` | [`Trace`], [`Step`]: lo que un programa escribe con `--trace` |
 //! | [`tools`] | lo que puede faltar en una máquina: `nc`, `curl`, `strace`, IPv6… |
 //! | `thread` | [`Thread`], [`Doing`]: en qué llamada duerme un hilo; su nombre, en `system_call` |
 //! | `stage`, `stages/` | [`Stage`], [`stages`](stages()): lo que se pide en cada lección |
@@ -96,6 +97,7 @@ mod stages;
 mod system_call;
 mod thread;
 pub mod tools;
+mod trace;
 mod transcript;
 mod waiting;
 mod wording;
@@ -113,4 +115,5 @@ pub use sending::Sending;
 pub use stage::Stage;
 pub use stages::stages;
 pub use thread::{Doing, Thread};
+pub use trace::{Step, Trace};
 pub use waiting::{DEFAULT_LIMIT, eventually};

@@ -148,10 +148,15 @@ impl Peer {
     /// Cierra la conexión.
     ///
     /// Si queda algo sin leer en el núcleo, lo que recibe el servidor es un reinicio (RFC 2525,
-    /// sección 2.17); para irse en orden: [`half_close`](Self::half_close) y
-    /// [`expect_end`](Self::expect_end).
+    /// sección 2.17); para irse en orden, [`leave`](Self::leave).
     pub fn close(self) {
         drop(self);
+    }
+
+    /// Se va en orden: cierra su lado, y espera a que cierre el servidor sin enviar nada más.
+    pub fn leave(mut self) -> Result<(), Failure> {
+        self.half_close()?;
+        self.expect_end()
     }
 
     /// Reinicia la conexión: `SO_LINGER` a cero y cierre (socket(7)).

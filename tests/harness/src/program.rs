@@ -3,6 +3,7 @@
 mod activity;
 mod output;
 mod running;
+mod stillness;
 mod terminal;
 
 use std::ffi::OsString;

@@ -11,7 +11,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use harness::procfs::process::Process;
 use harness::{Failure, Program, Running, Signal, frame, raise_descriptor_limit};
 use multiplexacion::cli;
 use prose::Traced;
@@ -127,7 +126,8 @@ impl Subject {
         mut greet: impl FnMut(&mut TcpStream) -> io::Result<()>,
     ) -> Result<(usize, String), Failure> {
         let server = Program::new(self.path()?).args(self.arguments()).start()?;
-        let empty = resident(&server)?;
+        let resident = || server.memory(|told| told.vmrss);
+        let empty = resident()?;
         let mut clients = Vec::new();
         for number in 1..=MANY {
             clients.push(connect(server.address())?);
@@ -137,7 +137,7 @@ impl Subject {
                 clients.iter().try_for_each(drain)?;
             }
         }
-        let bytes = (resident(&server)? - empty) * 1024 / MANY;
+        let bytes = (resident()? - empty) * 1024 / MANY as u64;
         Ok((server.threads()?.len(), format!("{} bytes", grouped(bytes))))
     }
 
@@ -154,9 +154,9 @@ impl Subject {
             if round == 1 {
                 before = traced.settled()?;
             }
-            meanwhile_stopped(&traced, together, || {
-                clients.iter_mut().try_for_each(|client| client.write_all(b"hola\n"))
-            })?;
+            let mut speak =
+                || Ok(clients.iter_mut().try_for_each(|client| client.write_all(b"hola\n"))?);
+            if together { traced.server().while_stopped(speak) } else { speak() }?;
             clients.iter_mut().try_for_each(|client| client.read_exact(&mut [0; 5]))?;
             traced.settled()?;
         }
@@ -184,7 +184,7 @@ impl Subject {
         let (mut speaker, mut listeners) = room(traced.server().address(), 1)?;
         let before = traced.settled()?;
         let messages = frame::encode("hola").repeat(BURST);
-        meanwhile_stopped(&traced, true, || speaker.write_all(&messages))?;
+        traced.server().while_stopped(|| Ok(speaker.write_all(&messages)?))?;
         for _ in 0..BURST {
             receive(&mut listeners[0])?;
         }
@@ -218,12 +218,11 @@ fn hops() -> Result<(), Failure> {
         publisher.read_exact(&mut [0; ":1\r\n".len()])
     })?;
     cli::say(&format!("| un servidor → redis → otro servidor | {times} |"))?;
-    broker.0.signal(Signal::SIGTERM)?;
-    broker.0.wait(harness::DEFAULT_LIMIT).map(drop)
+    broker.0.stop(Signal::SIGTERM).map(drop)
 }
 
 /// Un redis que no guarda nada, en un puerto que elige el núcleo.
-fn start_redis() -> Result<(harness::Running, SocketAddr), Failure> {
+fn start_redis() -> Result<(Running, SocketAddr), Failure> {
     let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
     let redis = Program::new("redis-server")
         .args(["--port", &address.port().to_string(), "--bind", "127.0.0.1", "--save", ""])
@@ -243,26 +242,6 @@ fn time(mut action: impl FnMut() -> io::Result<()>) -> Result<String, Failure> {
     times.sort_unstable();
     let shown = |time: Duration| format!("{} µs", time.as_micros());
     Ok(format!("{} | {}", shown(times[TIMES / 2]), shown(times[TIMES * 99 / 100])))
-}
-
-/// Hace algo con el servidor parado, si se pide: cuando siga, lo encontrará todo junto.
-fn meanwhile_stopped(
-    traced: &Traced,
-    stopped: bool,
-    action: impl FnOnce() -> io::Result<()>,
-) -> Result<(), Failure> {
-    if stopped {
-        traced.server().signal(Signal::SIGSTOP)?;
-        traced.server().eventually("se parara", harness::DEFAULT_LIMIT, || {
-            let status = traced.server().ask_kernel(Process::status);
-            status.is_ok_and(|status| status.state.starts_with(['t', 'T']))
-        })?;
-    }
-    action()?;
-    if stopped {
-        traced.server().signal(Signal::SIGCONT)?;
-    }
-    Ok(())
 }
 
 /// Alguien que habla, y `count` que ya han visto entrar a todos.
@@ -310,14 +289,6 @@ fn drain(client: &TcpStream) -> io::Result<()> {
     client.set_nonblocking(false)
 }
 
-/// La memoria que ocupa un programa, en KiB (proc(5), VmRSS).
-fn resident(server: &Running) -> Result<usize, Failure> {
-    let kibibytes = server.ask_kernel(Process::status)?.vmrss;
-    kibibytes
-        .and_then(|kibibytes| kibibytes.try_into().ok())
-        .ok_or_else(|| Failure::new("El núcleo no dice cuánta memoria ocupa el proceso."))
-}
-
 /// Cuántas llamadas salen a cada mensaje, con dos decimales: `3,02`.
 fn average(total: usize, count: usize) -> String {
     let hundredths = (total * 100 + count / 2) / count;
@@ -325,7 +296,7 @@ fn average(total: usize, count: usize) -> String {
 }
 
 /// Un número, con un espacio entre los millares si tiene cinco cifras: `26 845`.
-fn grouped(number: usize) -> String {
+fn grouped(number: u64) -> String {
     match number {
         0..10_000 => number.to_string(),
         _ => format!("{}\u{202f}{:03}", number / 1000, number % 1000),

@@ -14,12 +14,12 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use procfs::ProcResult;
-use procfs::process::Process;
+use procfs::process::{Process, Status};
 
 use super::activity;
 use super::output::{Missing, Output, Stream};
 use crate::failure::Failure;
-use crate::waiting::{self, poll};
+use crate::waiting::{self, DEFAULT_LIMIT, poll};
 use crate::wording;
 
 /// Con qué empieza la primera línea de todo servidor del curso.
@@ -184,6 +184,27 @@ impl Running {
         Ok(kill(Pid::from_raw(child), signal).map_err(io::Error::from)?)
     }
 
+    /// Le pide con esa señal que termine, y espera a que lo haga.
+    pub fn stop(&self, signal: Signal) -> Result<Exit, Failure> {
+        self.signal(signal)?;
+        self.wait(DEFAULT_LIMIT)
+    }
+
+    /// Lo detiene mientras ocurre `script`, para que después lo encuentre todo a la vez.
+    pub fn while_stopped<T>(
+        &self,
+        script: impl FnOnce() -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        self.signal(Signal::SIGSTOP)?;
+        self.eventually("se detuviera", DEFAULT_LIMIT, || {
+            let status = self.ask_kernel(Process::status);
+            status.is_ok_and(|status| status.state.starts_with(['t', 'T']))
+        })?;
+        let outcome = script()?;
+        self.signal(Signal::SIGCONT)?;
+        Ok(outcome)
+    }
+
     /// Si sigue en marcha.
     pub fn is_alive(&self) -> bool {
         self.status().is_none()
@@ -221,6 +242,21 @@ impl Running {
     /// Cuántos descriptores de archivo tiene abiertos.
     pub fn open_descriptors(&self) -> Result<usize, Failure> {
         self.ask_kernel(Process::fd_count)
+    }
+
+    /// Espera a que tenga abiertos exactamente tantos.
+    pub fn holds_descriptors(&self, count: usize) -> Result<(), Failure> {
+        let what = format!("el programa tuviera abiertos {count} descriptores");
+        let holds = || self.open_descriptors().is_ok_and(|open| open == count);
+        self.eventually(&what, DEFAULT_LIMIT, holds)
+    }
+
+    /// Una medida de su memoria, en KiB: `memory(|told| told.vmrss)` (proc(5), «status»).
+    pub fn memory(&self, which: impl FnOnce(&Status) -> Option<u64>) -> Result<u64, Failure> {
+        // Un proceso que ha terminado y nadie ha recogido no tiene memoria de la que hablar.
+        which(&self.ask_kernel(Process::status)?).ok_or_else(|| {
+            self.explain(Failure::new("El núcleo no dice cuánta memoria tiene el proceso."))
+        })
     }
 
     /// Los nombres de sus hilos, en orden de creación (el núcleo los corta a 15 bytes).
@@ -371,6 +407,18 @@ impl Deref for Server {
 
     fn deref(&self) -> &Running {
         &self.running
+    }
+}
+
+impl Exit {
+    /// La única línea con la que se quejó, después de comprobar que es la única y que salió con
+    /// ese código.
+    pub fn complaint(&self, code: i32) -> Result<&str, Failure> {
+        let one_line = self.stderr.ends_with('\n') && self.stderr.lines().count() == 1;
+        if self.code == Some(code) && self.stdout.is_empty() && one_line {
+            return Ok(&self.stderr);
+        }
+        Err(Failure::new(format!("Se esperaba una línea y el código {code}:\n{self}")))
     }
 }
 

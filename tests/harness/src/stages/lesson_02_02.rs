@@ -94,7 +94,7 @@ fn answers(echo: &Conversation) -> Result<(), Failure> {
         client.send(message)?;
         client.expect(message)?;
     }
-    leave(client)
+    client.leave()
 }
 
 fn partial_reads(echo: &Conversation) -> Result<(), Failure> {
@@ -114,7 +114,7 @@ fn exact_bytes(echo: &Conversation) -> Result<(), Failure> {
     client.expect(&every_byte)?;
     client.send("á\r\n\n")?;
     client.expect("á\r\n\n")?;
-    leave(client)
+    client.leave()
 }
 
 fn orderly_end(echo: &Conversation) -> Result<(), Failure> {
@@ -136,7 +136,7 @@ fn large_message(echo: &Conversation) -> Result<(), Failure> {
     let sending = client.send_meanwhile(message.as_slice())?;
     client.expect(&message)?;
     sending.finish()?;
-    leave(client)
+    client.leave()
 }
 
 fn many_at_once(echo: &Conversation) -> Result<(), Failure> {
@@ -161,7 +161,7 @@ fn resets(echo: &Conversation) -> Result<(), Failure> {
     witness.send("sigo aquí\n")?;
     witness.expect("sigo aquí\n")?;
     say_and_leave(echo.peer("quien llega después")?)?;
-    leave(witness)
+    witness.leave()
 }
 
 fn two_hundred(echo: &Conversation) -> Result<(), Failure> {
@@ -217,10 +217,5 @@ fn say_and_leave(mut peer: Peer) -> Result<(), Failure> {
     peer.send(&message)?;
     peer.half_close()?;
     peer.expect(&message)?;
-    peer.expect_end()
-}
-
-fn leave(mut peer: Peer) -> Result<(), Failure> {
-    peer.half_close()?;
     peer.expect_end()
 }

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use crate::chat::{
-    expect_dismissal, expect_error, expect_refusal, expect_welcome, join, joined, leave, left, said,
+    expect_dismissal, expect_error, expect_refusal, expect_welcome, join, joined, left, said,
 };
 use crate::conversation::Conversation;
 use crate::failure::Failure;
@@ -274,10 +274,10 @@ fn blocked_reader(chat: &Conversation) -> Result<(), Failure> {
 }
 
 fn greeting(chat: &Conversation) -> Result<(), Failure> {
-    leave(join(chat, "ana")?)?;
-    leave(join(chat, "José Ñandú")?)?;
+    join(chat, "ana")?.leave()?;
+    join(chat, "José Ñandú")?.leave()?;
     // 32 caracteres, que son 64 bytes.
-    leave(join(chat, &"ñ".repeat(32))?)
+    join(chat, &"ñ".repeat(32))?.leave()
 }
 
 fn notices(chat: &Conversation) -> Result<(), Failure> {
@@ -298,7 +298,7 @@ fn notices(chat: &Conversation) -> Result<(), Failure> {
     beto.expect_frame(said(&carla, "buenas"))?;
 
     let farewell = left(&ana);
-    leave(ana)?;
+    ana.leave()?;
     beto.expect_frame(&farewell)?;
     carla.expect_frame(&farewell)?;
     say_goodbye(beto, vec![carla])
@@ -467,7 +467,7 @@ fn repeated_names(chat: &Conversation) -> Result<(), Failure> {
     let beto = join(chat, "beto")?;
     begona.expect_frame(joined(2, &beto))?;
     let farewell = left(&beto);
-    leave(beto)?;
+    beto.leave()?;
     begona.expect_frame(farewell)?;
     let beto = join(chat, "Beto")?;
     begona.expect_frame(joined(2, &beto))?;
@@ -488,7 +488,7 @@ fn hostile_lengths(chat: &Conversation) -> Result<(), Failure> {
         ana.expect_frame(left(&beto))?;
     }
     empty_frame(chat, &mut ana)?;
-    leave(ana)
+    ana.leave()
 }
 
 /// Un marco de longitud cero no es un error ni un mensaje: lo que no puede es tirar el servidor.
@@ -522,7 +522,7 @@ fn not_text(chat: &Conversation) -> Result<(), Failure> {
     let farewell = left(&beto);
     beto.close();
     ana.expect_frame(farewell)?;
-    leave(ana)
+    ana.leave()
 }
 
 fn end_in_mid_frame(chat: &Conversation) -> Result<(), Failure> {
@@ -541,7 +541,7 @@ fn end_in_mid_frame(chat: &Conversation) -> Result<(), Failure> {
         stranger.half_close()?;
         stranger.drain()?;
     }
-    leave(ana)
+    ana.leave()
 }
 
 fn silent_connections(chat: &Conversation) -> Result<(), Failure> {
@@ -685,5 +685,5 @@ fn say_goodbye(mut witness: Peer, others: Vec<Peer>) -> Result<(), Failure> {
             }
         }
     }
-    leave(witness)
+    witness.leave()
 }
