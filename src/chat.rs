@@ -171,10 +171,8 @@ impl fmt::Display for CloseReason {
     }
 }
 
-/// Comprueba que un nombre pueda mostrarse en la pantalla de los demás sin engañarlos.
-///
-/// # Errors
-/// La regla que no cumple, en español.
+/// Comprueba que un nombre pueda mostrarse en la pantalla de los demás sin engañarlos. Errores: la
+/// regla que no cumple, en español.
 pub fn check_name(name: &str) -> Result<(), &'static str> {
     let visible = |c: char| c.width().unwrap_or(0) > 0 && !UNSEEN.contains(&c);
     if name.is_empty() {

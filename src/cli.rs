@@ -161,10 +161,8 @@ fn program<A: Args>(name: &'static str) -> Command {
     Common::augment_args(own).about(about)
 }
 
-/// Lee los argumentos de una herramienta del curso.
-///
-/// # Errors
-/// Se pidió ayuda, o no se entiende lo que se pide: ya está dicho, y queda el código de salida.
+/// Lee los argumentos de una herramienta del curso. Errores: se pidió ayuda, o no se entiende lo
+/// que se pide; ya está dicho, y queda el código de salida.
 pub fn parse<A: Parser>(words: impl IntoIterator<Item = OsString>) -> Result<A, ExitCode> {
     matches(A::command(), words)
         .and_then(|found| A::from_arg_matches(&found))
@@ -203,10 +201,7 @@ fn start_trace(common: &Common) -> Result<(), Trouble> {
 }
 
 /// Escribe una línea en la salida estándar y la vacía, para que quien lea por una tubería la
-/// reciba ya.
-///
-/// # Errors
-/// Nadie lee la salida: se cerró la tubería o no queda disco.
+/// reciba ya. Errores: nadie lee la salida, o no queda disco.
 pub fn say(line: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(format!("{line}\n").as_bytes())?;

@@ -135,10 +135,8 @@ impl<S: Read + Write + AsRawFd> Connection<S> {
     /// acapara el turno.
     ///
     /// Se lee sobre `scratch`, que es del bucle; la conexión guarda una copia de lo recibido.
-    /// Nunca acumula más que `limits.input`: sin sitio, no lee y devuelve [`Fill::Empty`].
-    ///
-    /// # Errors
-    /// Los de `read(2)` que acaban con la conexión, como ECONNRESET.
+    /// Nunca acumula más que `limits.input`: sin sitio, no lee y devuelve [`Fill::Empty`]. Errores:
+    /// los de `read(2)` que acaban con la conexión, como ECONNRESET.
     // ANCHOR: fill
     pub fn fill(&mut self, scratch: &mut [u8]) -> io::Result<Fill> {
         let room = scratch.len().min(self.limits.input - self.input.len());
@@ -191,9 +189,7 @@ impl<S: Read + Write + AsRawFd> Connection<S> {
     ///
     /// Si no caben, antes intenta hacerles sitio escribiendo: una sola vuelta puede traer más de lo
     /// que admite la cola, y solo de quien tampoco deja sitio en el núcleo se sabe que no lee.
-    ///
-    /// # Errors
-    /// [`Overflow`] si la cola pasaría de `limits.output`; entonces no encola nada.
+    /// Errores: [`Overflow`] si la cola pasaría de `limits.output`; entonces no encola nada.
     pub fn queue(&mut self, bytes: &[u8]) -> Result<(), Overflow> {
         let full = |conn: &Self| conn.output.len() + bytes.len() > conn.limits.output;
         if full(self) && (self.on_writable().is_err() || full(self)) {
@@ -205,9 +201,7 @@ impl<S: Read + Write + AsRawFd> Connection<S> {
 
     /// Escribe lo que quepa de la cola, con una sola llamada; el resto espera a
     /// [`on_writable`](Connection::on_writable). Vacía la cola, sigue el adiós si lo había.
-    ///
-    /// # Errors
-    /// Los de `write(2)` que acaban con la conexión, como EPIPE o ECONNRESET.
+    /// Errores: los de `write(2)` que acaban con la conexión, como EPIPE o ECONNRESET.
     // ANCHOR: flush
     pub fn flush(&mut self) -> io::Result<()> {
         if self.wants_write() && !self.blocked {
@@ -223,10 +217,8 @@ impl<S: Read + Write + AsRawFd> Connection<S> {
     }
     // ANCHOR_END: flush
 
-    /// El núcleo avisó de que vuelve a haber sitio: escribe.
-    ///
-    /// # Errors
-    /// Los de [`flush`](Connection::flush).
+    /// El núcleo avisó de que vuelve a haber sitio: escribe. Errores: los de
+    /// [`flush`](Connection::flush).
     pub fn on_writable(&mut self) -> io::Result<()> {
         self.blocked = false;
         self.flush()

@@ -42,9 +42,7 @@ impl fmt::Display for FrameError {
 impl std::error::Error for FrameError {}
 
 // ANCHOR: encode
-/// Un marco con `text`: longitud y texto juntos, para que salgan en una sola escritura.
-///
-/// # Errors
+/// Un marco con `text`: longitud y texto juntos, para que salgan en una sola escritura. Errores:
 /// [`FrameError::TooLong`] si el texto no cabe.
 pub fn encode(text: &str) -> Result<Vec<u8>, FrameError> {
     let length = text.len();
@@ -58,10 +56,8 @@ pub fn encode(text: &str) -> Result<Vec<u8>, FrameError> {
 /// El primer marco de `bytes`: su texto y cuántos bytes ocupa en total. `None` si aún no ha
 /// llegado entero.
 ///
-/// La longitud se comprueba en cuanto se conoce, antes de guardar un solo byte de texto.
-///
-/// # Errors
-/// Los dos de [`FrameError`]; lo que venga detrás ya no se puede interpretar.
+/// La longitud se comprueba en cuanto se conoce, antes de guardar un solo byte de texto. Errores:
+/// los dos de [`FrameError`]; lo que venga detrás ya no se puede interpretar.
 pub fn decode(bytes: &[u8]) -> Result<Option<(&str, usize)>, FrameError> {
     let Some((header, rest)) = bytes.split_first_chunk::<HEADER>() else {
         return Ok(None);

@@ -23,10 +23,8 @@ pub const BACKLOG: i32 = 1024;
 
 /// Convierte lo que la persona escribió en `--host` y `--port` en una dirección, IPv4 o IPv6.
 ///
-/// Si el nombre tiene varias direcciones se usa la primera, como hace `getaddrinfo(3)`.
-///
-/// # Errors
-/// El nombre no existe o no tiene direcciones.
+/// Si el nombre tiene varias direcciones se usa la primera, como hace `getaddrinfo(3)`. Errores: el
+/// nombre no existe o no tiene direcciones.
 pub fn resolve(host: &str, port: u16) -> io::Result<SocketAddr> {
     (host, port)
         .to_socket_addrs()?
@@ -39,10 +37,8 @@ pub fn resolve(host: &str, port: u16) -> io::Result<SocketAddr> {
 ///
 /// SO_REUSEADDR permite volver a arrancar sobre el mismo puerto aunque queden conexiones
 /// anteriores en TIME_WAIT (socket(7)). Y sin bloqueo, `accept` nunca duerme: entre el aviso de
-/// que hay un cliente y la llamada, el cliente puede irse (accept(2)).
-///
-/// # Errors
-/// Los de las tres llamadas: puerto ocupado, sin permiso, dirección ajena a la máquina.
+/// que hay un cliente y la llamada, el cliente puede irse (accept(2)). Errores: los de las tres
+/// llamadas: puerto ocupado, sin permiso, dirección ajena a la máquina.
 // ANCHOR: listen
 pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
@@ -57,20 +53,16 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 // ANCHOR_END: listen
 
 /// Prepara un socket recién aceptado para un bucle: sin bloqueo y sin la demora de Nagle, de modo
-/// que una respuesta pequeña no espera a que confirmen la anterior (tcp(7)).
-///
-/// # Errors
-/// Los de `fcntl(2)` y `setsockopt(2)`.
+/// que una respuesta pequeña no espera a que confirmen la anterior (tcp(7)). Errores: los de
+/// `fcntl(2)` y `setsockopt(2)`.
 pub fn prepare(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     stream.set_nonblocking(true)
 }
 
 /// Acepta a un cliente y lo [prepara](prepare), para quien no lleve la cuenta de una [`Pause`].
-/// `None` si no espera nadie, o se arrepintió.
-///
-/// # Errors
-/// Los de accept(2) que no son del cliente: no quedan descriptores, sobre todo.
+/// `None` si no espera nadie, o se arrepintió. Errores: los de accept(2) que no son del cliente: no
+/// quedan descriptores, sobre todo.
 pub fn accept(listener: &TcpListener) -> io::Result<Option<TcpStream>> {
     match listener.accept() {
         Ok((stream, _)) => prepare(&stream).map(|()| Some(stream)),

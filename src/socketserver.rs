@@ -174,10 +174,8 @@ type HandleError = dyn Fn(&Request, &Failure) + Send + Sync;
 
 impl TcpServer {
     /// Escucha en `address`; `new_handler` crea el manejador de cada cliente. El puerto 0 deja
-    /// que elija el núcleo: [`server_address`](TcpServer::server_address) dice cuál.
-    ///
-    /// # Errors
-    /// Los de [`listener::listen`]: puerto ocupado, sin permiso, dirección ajena.
+    /// que elija el núcleo: [`server_address`](TcpServer::server_address) dice cuál. Errores: los
+    /// de [`listener::listen`]: puerto ocupado, sin permiso, dirección ajena.
     pub fn bind<H: RequestHandler>(
         address: impl Into<SocketAddr>,
         new_handler: impl Fn() -> H + Send + Sync + 'static,
@@ -186,10 +184,8 @@ impl TcpServer {
     }
 
     /// Sirve en un socket que ya escucha, preparado por quien llama: otra cola de espera,
-    /// `SO_REUSEPORT`, uno heredado de otro proceso…
-    ///
-    /// # Errors
-    /// No es un socket que escuche, o no quedan descriptores.
+    /// `SO_REUSEPORT`, uno heredado de otro proceso… Errores: no es un socket que escuche, o no
+    /// quedan descriptores.
     pub fn from_listener<H: RequestHandler>(
         listener: TcpListener,
         new_handler: impl Fn() -> H + Send + Sync + 'static,
@@ -256,11 +252,8 @@ impl TcpServer {
     /// los clientes, espera a sus hilos y vuelve. Se puede volver a llamar.
     ///
     /// Sin clientes no gasta procesador: duerme en `poll(2)` hasta que llegue uno, termine un
-    /// hilo o se pida la parada.
-    ///
-    /// # Errors
-    /// Solo los que impiden seguir aceptando. Los de un cliente van a
-    /// [`handle_error`](TcpServer::handle_error); quedarse sin descriptores detiene las
+    /// hilo o se pida la parada. Errores: solo los que impiden seguir aceptando. Los de un cliente
+    /// van a [`handle_error`](TcpServer::handle_error); quedarse sin descriptores detiene las
     /// aceptaciones hasta que se libere alguno.
     pub fn serve_forever(&mut self) -> io::Result<()> {
         self.service.control.begin();

@@ -43,10 +43,8 @@ use crate::client_id::ClientId;
 /// Quien anota los pasos, si se pidió que alguien lo haga.
 static RECORDER: OnceLock<Recorder> = OnceLock::new();
 
-/// Enciende lo que se haya pedido; sin `-v` ni `--trace` no hace nada.
-///
-/// # Errors
-/// El archivo de `--trace` no se puede crear.
+/// Enciende lo que se haya pedido; sin `-v` ni `--trace` no hace nada. Errores: el archivo de
+/// `--trace` no se puede crear.
 pub fn start(verbose: bool, trace: Option<&Path>) -> io::Result<()> {
     if verbose || trace.is_some() {
         let records = trace.map(File::create).transpose()?;

@@ -25,10 +25,8 @@ impl Stop {
     ///
     /// Debe llamarse antes de crear hilos: la máscara de señales es de cada hilo y los nuevos
     /// heredan la de quien los crea (pthread_sigmask(3)). Un hilo que no la tuviera recibiría
-    /// la señal a la antigua, y el proceso moriría.
-    ///
-    /// # Errors
-    /// Los de `signalfd(2)`: no quedan descriptores.
+    /// la señal a la antigua, y el proceso moriría. Errores: los de `signalfd(2)`: no quedan
+    /// descriptores.
     pub fn on_signals() -> io::Result<Stop> {
         let mut mask = SigSet::empty();
         mask.add(Signal::SIGINT);
@@ -38,10 +36,8 @@ impl Stop {
         Ok(Stop { signals })
     }
 
-    /// Duerme hasta que alguien pida terminar.
-    ///
-    /// # Errors
-    /// Los de `poll(2)`, salvo EINTR, tras el que vuelve a dormir.
+    /// Duerme hasta que alguien pida terminar. Errores: los de `poll(2)`, salvo EINTR, tras el que
+    /// vuelve a dormir.
     pub fn wait(&self) -> io::Result<()> {
         loop {
             let mut watched = [PollFd::new(self.as_fd(), PollFlags::POLLIN)];

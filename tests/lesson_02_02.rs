@@ -12,6 +12,7 @@ use harness::{
     Conversation, Exit, Failure, Peer, Program, Running, Server, Signal, Stream, Trace, eventually,
     numbered_lines, raise_descriptor_limit, stages,
 };
+use prose::steps_named;
 
 /// Ninguna espera debe llegar aquí.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -559,33 +560,6 @@ fn lo_que_se_ve_mientras_se_sirve() -> Outcome {
     client.leave()?;
     server.eventually("el hilo acabara", LIMIT, || busy_threads(&server) == 0)?;
     let exit = server.stop(Signal::SIGINT)?;
-    insta::assert_snapshot!("sesion", with_usual_numbers(&exit.stdout, &exit));
-    insta::assert_snapshot!(
-        "sesion_explicada",
-        with_usual_numbers(&without_times(&exit.stderr), &exit)
-    );
+    insta::assert_snapshot!("sesion", steps_named(&format!("{}\n{}", exit.stdout, exit.stderr)));
     Ok(())
-}
-
-/// Sustituye los puertos y descriptores que cambian de una ejecución a otra; los dice la
-/// explicación de `-v`.
-fn with_usual_numbers(text: &str, exit: &Exit) -> String {
-    let told = format!("{}\n{}", exit.stdout, exit.stderr);
-    let after = |mark: &str| {
-        let (_, rest) = told.split_once(mark).unwrap_or_default();
-        rest.split([' ', ',', ')', '\n']).next().unwrap_or_default().to_owned()
-    };
-    let usual = [
-        (after("Escuchando en "), "127.0.0.1:8802"),
-        (after(" desde "), "127.0.0.1:50001"),
-        (format!("({})", after("listen(")), "(4)"),
-        (format!("({}", after("read(")), "(6"),
-        (format!("descriptor {}", after(", descriptor ")), "descriptor 6"),
-    ];
-    usual.iter().fold(text.to_owned(), |text, (real, usual)| text.replace(real, usual))
-}
-
-fn without_times(text: &str) -> String {
-    let lines = text.lines().map(|line| line.split_once("] ").map_or(line, |(_, rest)| rest));
-    lines.collect::<Vec<_>>().join("\n")
 }

@@ -32,10 +32,8 @@ pub struct Options {
     pub reloading: bool,
 }
 
-/// Construye el libro que está en `book` y devuelve sus páginas.
-///
-/// # Errors
-/// Falta un capítulo o lo que incluye, o no se puede escribir.
+/// Construye el libro que está en `book` y devuelve sus páginas. Errores: falta un capítulo o lo
+/// que incluye, o no se puede escribir.
 pub fn build(book: &Path, options: &Options) -> Result<Vec<Page>, Trouble> {
     check_sources(book)?;
     let mut mdbook = MDBook::load(book).map_err(|error| mdbook_says(&error))?;

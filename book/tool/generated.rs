@@ -12,10 +12,8 @@ mod exercises;
 mod file;
 mod glossary;
 
-/// Todo lo que se escribe solo en el libro que está en `book`.
-///
-/// # Errors
-/// `InvalidData`, con el nombre del archivo, si está mal escrito aquello de lo que sale.
+/// Todo lo que se escribe solo en el libro que está en `book`. Errores: `InvalidData`, con el
+/// nombre del archivo, si está mal escrito aquello de lo que sale.
 pub fn all(book: &Path) -> io::Result<Vec<Generated>> {
     Ok([drawings::all(book)?, exercises::all(book)?, glossary::all(book)?].concat())
 }

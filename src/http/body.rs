@@ -52,10 +52,8 @@ impl Body {
     }
 
     /// Cuántos de los primeros `bytes` son del cuerpo y ya se pueden descartar. Cero, sin
-    /// haber terminado, significa que hace falta leer más.
-    ///
-    /// # Errors
-    /// Un trozo mal escrito, o más de [`MAX_BODY`] bytes en total.
+    /// haber terminado, significa que hace falta leer más. Errores: un trozo mal escrito, o más de
+    /// [`MAX_BODY`] bytes en total.
     pub fn skip(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
         match self {
             Body::Sized(missing) => Ok(skip_data(missing, bytes)),

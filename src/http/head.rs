@@ -85,9 +85,8 @@ pub fn end_of_head(bytes: &[u8], scanned: usize) -> Option<usize> {
 ///
 /// `scanned` son los bytes que ya se examinaron sin encontrar su final: así ninguno se examina dos
 /// veces, por despacio que lleguen. Lo que se sabe mal escrito se rechaza sin esperar al resto.
-///
-/// # Errors
-/// La [`Refusal`] que merece: sintaxis, versión, tamaño, campos que se contradicen (RFC 9112 §6.3).
+/// Errores: la [`Refusal`] que merece por su sintaxis, su versión, su tamaño o unos campos que se
+/// contradicen (RFC 9112 §6.3).
 pub fn parse_head(bytes: &[u8], scanned: usize) -> Result<Option<Request>, Refusal> {
     if scanned > 0 && end_of_head(bytes, scanned).is_none() {
         return incomplete(bytes);

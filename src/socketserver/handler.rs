@@ -12,9 +12,7 @@ use super::request::Request;
 /// `FnMut(&Request) -> io::Result<()>` es un manejador.
 pub trait RequestHandler {
     /// Conversa con el cliente hasta terminar. Al volver, la biblioteca cierra la conexión.
-    ///
-    /// # Errors
-    /// Los que acaban con este cliente; el servidor se los cuenta a
+    /// Errores: los que acaban con este cliente; el servidor se los cuenta a
     /// [`handle_error`](super::TcpServer::handle_error) y sigue.
     fn handle(&mut self, request: &Request) -> io::Result<()>;
 }

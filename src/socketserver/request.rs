@@ -35,10 +35,8 @@ impl Request {
     /// Recibe lo que haya llegado, hasta llenar `buffer`; duerme si aún no hay nada. Cero
     /// bytes significan que el cliente cerró su lado (recv(2)).
     ///
-    /// Es `self.request.recv(n)` de Python.
-    ///
-    /// # Errors
-    /// Los de `recv(2)`, y [`TimedOut`](io::ErrorKind::TimedOut) si se agota el plazo.
+    /// Es `self.request.recv(n)` de Python. Errores: los de `recv(2)`, y
+    /// [`TimedOut`](io::ErrorKind::TimedOut) si se agota el plazo.
     pub fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let (fd, client) = (self.raw_fd(), self.client);
         let bytes = self.insist(
@@ -54,11 +52,9 @@ impl Request {
 
     /// Envía `bytes` hasta el último, en las escrituras que hagan falta.
     ///
-    /// Es `self.request.sendall(b)` de Python.
-    ///
-    /// # Errors
-    /// Los de `send(2)`, y [`TimedOut`](io::ErrorKind::TimedOut) si en todo un plazo no cabe
-    /// ni un byte más, porque el cliente no lee.
+    /// Es `self.request.sendall(b)` de Python. Errores: los de `send(2)`, y
+    /// [`TimedOut`](io::ErrorKind::TimedOut) si en todo un plazo no cabe ni un byte más, porque el
+    /// cliente no lee.
     pub fn send_all(&self, bytes: &[u8]) -> io::Result<()> {
         Write::write_all(&mut &*self, bytes)
     }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use harness::{Failure, Signal, Step, Stream, Trace, frame};
+use prose::steps_named;
 
 use crate::chat::{Chat, enter, joined, left, said};
 use crate::host::Host;
@@ -141,7 +142,7 @@ fn con_v_cada_paso_es_una_frase() -> Outcome {
     falls_asleep(10)?;
     let exit = chat.server.stop(Signal::SIGTERM)?;
     assert_eq!(exit.code, Some(0));
-    photograph("paso_a_paso", &normalized(&exit.stderr));
+    photograph("paso_a_paso", &steps_named(&exit.stderr));
     Ok(())
 }
 
@@ -162,40 +163,4 @@ fn con_v_se_sabe_por_qué_se_va_cada_uno() -> Outcome {
         chat.server.wait_for_line(Stream::Stderr, why, LIMIT)?;
     }
     Ok(())
-}
-
-/// Sin los tiempos, y con los puertos y los descriptores numerados según aparecen.
-fn normalized(text: &str) -> String {
-    let sentences = text.split_inclusive('\n').filter_map(|line| line.split_once(']'));
-    let text: String = sentences.flat_map(|(_, said)| ["[segundos]", said]).collect();
-    let text = replace_numbers(&text, &["127.0.0.1:"], |_| "PUERTO".to_owned());
-    let mut seen = Vec::new();
-    replace_numbers(&text, &["(", "listo: ", "descriptor "], |number| {
-        let known = seen.iter().position(|other| other == number);
-        let order = known.unwrap_or_else(|| {
-            seen.push(number.to_owned());
-            seen.len() - 1
-        });
-        format!("D{}", order + 1)
-    })
-}
-
-/// Cambia cada número que venga justo detrás de una de esas marcas.
-fn replace_numbers(
-    text: &str,
-    marks: &[&str],
-    mut replacement: impl FnMut(&str) -> String,
-) -> String {
-    let mut result = String::new();
-    for piece in text.split_inclusive(|c: char| !c.is_ascii_digit()) {
-        // Cada trozo son las cifras que hubiera, y un carácter que no lo es.
-        let digits = piece.trim_end_matches(|c: char| !c.is_ascii_digit());
-        if !digits.is_empty() && marks.iter().any(|mark| result.ends_with(mark)) {
-            result += &replacement(digits);
-            result += &piece[digits.len()..];
-        } else {
-            result += piece;
-        }
-    }
-    result
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use harness::{Failure, Signal, Step};
+use prose::steps_named;
 use serde_json::Value;
 
 use crate::web::{
@@ -10,44 +11,15 @@ use crate::web::{
     expect_status,
 };
 
-/// Deja iguales en todas las máquinas los números que cambian: la hora, los puertos y los
-/// descriptores, que dependen de cuántos herede el programa.
-fn steady(line: &str, fds: &[(u64, u64)]) -> String {
-    let sentence = line.split_once("] ").map_or(line, |(_, sentence)| sentence);
-    let mut steady = sentence.to_owned();
-    for (fd, stable) in fds {
-        for (before, after) in [("(", ")"), ("añadido ", ""), ("descriptor ", ""), ("listo: ", "")]
-        {
-            let (old, new) = (format!("{before}{fd}{after}"), format!("{before}<{stable}>{after}"));
-            steady = steady.replace(&old, &new);
-        }
-    }
-    match steady.split_once("127.0.0.1:") {
-        Some((before, after)) => {
-            let rest = after.trim_start_matches(|digit: char| digit.is_ascii_digit());
-            format!("{before}127.0.0.1:50000{rest}")
-        }
-        None => steady,
-    }
-    .replace(['<', '>'], "")
-}
-
 #[test]
 fn con_v_se_explica_cada_paso_de_una_petición() -> Outcome {
-    let (server, trace) = web::traced(&["-v"])?;
+    let server = web::server(&["-v"])?;
     let mut client = conversation(&server).peer("cliente")?;
     ask(&mut client)?;
     client.leave()?;
     let exit = server.stop(Signal::SIGTERM)?;
     assert_eq!(exit.code, Some(0), "{exit}");
-    let steps = trace.steps()?;
-    let fd = |what| {
-        let step = steps.iter().find(|step| step.what() == what);
-        step.and_then(|step| step.number("fd")).unwrap_or_default()
-    };
-    let fds = [(fd("listen"), 4), (fd("accept"), 6)];
-    let lines: Vec<_> = exit.stderr.lines().map(|line| steady(line, &fds)).collect();
-    assert_snapshot("sesion_explicada", &lines.join("\n"));
+    assert_snapshot("sesion_explicada", &steps_named(&exit.stderr));
     Ok(())
 }
 

@@ -21,10 +21,7 @@ pub struct Place {
 
 impl Place {
     /// Un socket que escucha ahí, en la dirección de `--host`, no bloqueante. Lo anuncia, porque ya es verdad: el núcleo acepta
-    /// conexiones por nosotros.
-    ///
-    /// # Errors
-    /// No se puede escuchar ahí, y qué probar.
+    /// conexiones por nosotros. Errores: no se puede escuchar ahí, y qué probar.
     pub fn listen(&self, common: &Common) -> Result<TcpListener, Trouble> {
         let (host, port) = (&common.host, self.port);
         let listener = listener::resolve(host, port)

@@ -38,17 +38,33 @@ pub(crate) fn regex(pattern: &str) -> Regex {
 
 /// Cada número distinto, por su orden de aparición: `N1`, `N2`… Los que eran iguales lo siguen siendo.
 pub fn figures_named(text: &str) -> String {
-    static FIGURE: LazyLock<Regex> = LazyLock::new(|| regex("[0-9]+"));
+    static FIGURE: LazyLock<Regex> = LazyLock::new(|| regex("()([0-9]+)"));
+    named(text, &FIGURE, 'N')
+}
+
+/// Lo que cuenta `-v`, sin las horas, y con un nombre para cada puerto y cada descriptor, que
+/// dependen de la máquina: `P1`, `P2`…, `D1`, `D2`… Los que eran iguales lo siguen siendo.
+pub fn steps_named(text: &str) -> String {
+    static TIME: LazyLock<Regex> = LazyLock::new(|| regex(r"(?m)^\[ *[0-9.]+\]"));
+    static PORT: LazyLock<Regex> = LazyLock::new(|| regex(r"(127\.0\.0\.1:)([0-9]+)"));
+    static DESCRIPTOR: LazyLock<Regex> =
+        LazyLock::new(|| regex(r"(\(|listo: |descriptor |añadido )([0-9]+)"));
+    let text = named(&TIME.replace_all(text, "[segundos]"), &PORT, 'P');
+    named(&text, &DESCRIPTOR, 'D')
+}
+
+/// Cambia lo que cumple el segundo grupo por su nombre: esa letra, y su número de orden.
+fn named(text: &str, pattern: &Regex, letter: char) -> String {
     let mut seen: Vec<String> = Vec::new();
-    let name = |figure: &Captures<'_>| {
-        let known = seen.iter().position(|other| *other == figure[0]);
+    let name = |found: &Captures<'_>| {
+        let known = seen.iter().position(|other| *other == found[2]);
         let index = known.unwrap_or_else(|| {
-            seen.push(figure[0].to_owned());
+            seen.push(found[2].to_owned());
             seen.len() - 1
         });
-        format!("N{}", index + 1)
+        format!("{}{letter}{}", &found[1], index + 1)
     };
-    FIGURE.replace_all(text, name).into_owned()
+    pattern.replace_all(text, name).into_owned()
 }
 
 /// Comprueba que se vea lo que está escrito. `plain` quita de los dos lo que es de cada vez.
@@ -104,6 +120,10 @@ mod tests {
     #[test]
     fn se_quita_lo_que_varía_y_los_números_iguales_lo_siguen_siendo() {
         assert_eq!(figures_named("7 de 70, y 7 otra vez"), "N1 de N2, y N1 otra vez");
+        let told = "[   0.5] read(7): de 127.0.0.1:99\n[   1.5] listo: 7\n[   2.5] read(70)";
+        let named =
+            "[segundos] read(D1): de 127.0.0.1:P1\n[segundos] listo: D1\n[segundos] read(D2)";
+        assert_eq!(steps_named(told), named);
         let varying = Varying::new(&[("([0-9]+) ms", "$1 s"), ("[0-9]+", "N")]);
         assert_eq!(varying.erased("12 ms"), "N s");
     }

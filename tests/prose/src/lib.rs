@@ -19,7 +19,7 @@ mod traced;
 
 use std::time::Duration;
 
-pub use alike::{Varying, figures_named, in_order, recorded, same};
+pub use alike::{Varying, figures_named, in_order, recorded, same, steps_named};
 pub use quoted::{Quoted, quoted};
 pub use shell::{as_here, possible, program, run, shell, with_process};
 pub use traced::Traced;

@@ -180,8 +180,7 @@ fn los_límites_no_cambian_el_número_de_proceso() -> Result<(), Failure> {
 #[test]
 fn una_señal_lo_termina_y_se_sabe_cuál() -> Result<(), Failure> {
     let program = shell("exec sleep 60").spawn()?;
-    program.signal(Signal::SIGTERM)?;
-    let exit = program.wait(LIMIT)?;
+    let exit = program.stop(Signal::SIGTERM)?;
     assert_eq!((exit.code, exit.signal), (None, Some(Signal::SIGTERM)));
     assert!(!program.is_alive());
     let failure = program.signal(Signal::SIGTERM).unwrap_err();
