@@ -10,8 +10,8 @@ use crate::{LIMIT, Outcome};
 /// Lo primero que ve quien entra al chat desde una terminal.
 pub(crate) const WELCOME: &str = "(Estás en el chat: Intro envía lo que escribas; Ctrl-D termina.)";
 
-/// Las filas que quedan en una terminal de `columns` columnas tras esa salida, sin la bienvenida,
-/// que tiene su propia prueba; sin los espacios del final, y con `▁` donde quedó el cursor.
+/// Las filas que quedan en una terminal de `columns` columnas tras esa salida, con `▁` donde quedó
+/// el cursor. Sin la bienvenida, que tiene su propia prueba.
 ///
 /// La única secuencia que se espera es «borra hasta el final de la línea» (ECMA-48, EL): cualquier
 /// otra es una sorpresa, y se enseña.
