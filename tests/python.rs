@@ -181,8 +181,7 @@ fn ctrl_c_y_sigterm_terminan_en_orden() -> Outcome {
 }
 
 fn ends_in_order(program: &harness::Running, signal: Signal) -> Outcome {
-    program.signal(signal)?;
-    let exit = program.wait(LIMIT)?;
+    let exit = program.stop(signal)?;
     assert_eq!((exit.code, exit.stderr.as_str()), (Some(0), ""), "{exit}");
     Ok(())
 }

@@ -20,7 +20,7 @@ use std::net::TcpListener;
 
 use ejercicio::{LOBBY, serve};
 use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, ensure_equal};
-use harness::chat::{expect_refusal, join, joined, leave, left, said};
+use harness::chat::{expect_refusal, join, joined, left, said};
 use harness::{Conversation, Failure, Peer, frame};
 use socket2::SockRef;
 
@@ -97,7 +97,7 @@ fn dos_no_pueden_llamarse_igual() -> Outcome {
         expect_refusal(&mut other).map_err(|failure| {
             failure.within("Ana está en otra sala, y su nombre sigue siendo suyo.")
         })?;
-        leave(ana)?;
+        ana.leave()?;
         join(chat, "ana")
             .map(drop)
             .map_err(|failure| failure.hint("Ana se fue: su nombre queda libre"))
@@ -171,7 +171,7 @@ fn se_pueden_pedir_las_salas_y_una_vacía_no_existe() -> Outcome {
         asks_for_rooms(&mut beto, "cine (1), principal (1)", "Ana está en el cine")?;
         moves(&mut beto, "ajedrez", 1)?;
         asks_for_rooms(&mut ana, "ajedrez (1), cine (1)", why)?;
-        leave(beto)?;
+        beto.leave()?;
         let why = "Beto estaba solo en el ajedrez, y se fue: una sala vacía no existe";
         asks_for_rooms(&mut ana, "cine (1)", why)
     })
