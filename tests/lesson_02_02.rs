@@ -27,6 +27,13 @@ fn serving(options: &[&str]) -> Result<Server, Failure> {
     program().arg("--serve").args(options.iter().copied()).start()
 }
 
+/// El servidor, y alguien que se ha conectado.
+fn visited(name: &str) -> Result<(Server, Peer), Failure> {
+    let server = serving(&[])?;
+    let client = Conversation::with(server.address()).peer(name)?;
+    Ok((server, client))
+}
+
 fn run(options: &[&str]) -> Result<Exit, Failure> {
     program().args(options.iter().copied()).run_to_end("", LIMIT)
 }
@@ -58,8 +65,7 @@ fn busy_threads(server: &Running) -> usize {
 
 #[test]
 fn t2_01_un_mensaje_en_dos_trozos_vuelve_entero() -> Outcome {
-    let server = serving(&[])?;
-    let mut client = Conversation::with(server.address()).peer("cliente")?;
+    let (_server, mut client) = visited("cliente")?;
     client.send("ho")?;
     client.expect("ho")?;
     client.send("la")?;
@@ -70,8 +76,7 @@ fn t2_01_un_mensaje_en_dos_trozos_vuelve_entero() -> Outcome {
 
 #[test]
 fn t2_02_tres_mil_bytes_vuelven_todos_y_el_cierre_es_en_orden() -> Outcome {
-    let server = serving(&[])?;
-    let mut client = Conversation::with(server.address()).peer("cliente")?;
+    let (_server, mut client) = visited("cliente")?;
     let message = numbered_lines(3000);
     client.send(&message)?;
     client.half_close()?;
@@ -81,8 +86,7 @@ fn t2_02_tres_mil_bytes_vuelven_todos_y_el_cierre_es_en_orden() -> Outcome {
 
 #[test]
 fn t2_03_vuelven_los_bytes_y_no_su_representación() -> Outcome {
-    let server = serving(&[])?;
-    let mut client = Conversation::with(server.address()).peer("cliente")?;
+    let (server, mut client) = visited("cliente")?;
     for message in [&b"\xc3\xa9"[..], b"\xff\x00\r\n", b"\x1b[2J"] {
         client.send(message)?;
         client.expect(message)?;
@@ -99,8 +103,7 @@ fn t2_03_vuelven_los_bytes_y_no_su_representación() -> Outcome {
 
 #[test]
 fn t2_04_quien_cierra_su_lado_lee_la_respuesta_hasta_el_final() -> Outcome {
-    let server = serving(&[])?;
-    let mut client = Conversation::with(server.address()).peer("cliente")?;
+    let (_server, mut client) = visited("cliente")?;
     let message = numbered_lines(4 << 20);
     let sending = client.send_meanwhile(message.as_slice())?;
     client.expect(&message)?;
@@ -142,8 +145,7 @@ fn t2_05_el_quinto_ocupa_el_sitio_que_deja_uno_de_cuatro() -> Outcome {
 
 #[test]
 fn t2_06_un_cliente_silencioso_no_impide_terminar() -> Outcome {
-    let server = serving(&[])?;
-    let mut silent = Conversation::with(server.address()).peer("silencioso")?;
+    let (server, mut silent) = visited("silencioso")?;
     server.eventually("el cliente tuviera su hilo", LIMIT, || busy_threads(&server) == 1)?;
     ends_in_order(&server, Signal::SIGTERM)?;
     silent.expect_end()
@@ -283,8 +285,7 @@ fn limit_leaving_free(free: usize) -> Result<u64, Failure> {
 
 #[test]
 fn t2_13_si_no_se_puede_crear_un_hilo_se_rechaza_al_cliente_y_el_servidor_sigue() -> Outcome {
-    let server = serving(&[])?;
-    let mut before = Conversation::with(server.address()).peer("quien ya estaba")?;
+    let (server, mut before) = visited("quien ya estaba")?;
     echoes(&mut before, "hola")?;
 
     // Ni un byte más de memoria virtual: no cabe otra pila (`ulimit -v`, setrlimit(2)).
@@ -328,12 +329,8 @@ fn mil_clientes_a_la_vez_cuestan_un_hilo_y_un_descriptor_cada_uno() -> Outcome {
     let server = serving(&[])?;
     let before = server.open_descriptors()?;
     let mut clients = Conversation::with(server.address()).peers("cliente", 1000)?;
-    for client in &mut clients {
-        client.send("hola")?;
-    }
-    for client in &mut clients {
-        client.expect("hola")?;
-    }
+    clients.iter_mut().try_for_each(|client| client.send("hola"))?;
+    clients.iter_mut().try_for_each(|client| client.expect("hola"))?;
     assert_eq!(busy_threads(&server), 1000);
     assert_eq!(server.open_descriptors()?, before + 1000);
     drop(clients);
@@ -364,9 +361,7 @@ fn sin_descriptores_deja_de_aceptar_y_sigue_cuando_se_libera_uno() -> Outcome {
     let limit = limit_leaving_free(3)?;
     let server = program().args(["--serve", "-v"]).descriptor_limit(limit).start()?;
     let mut clients = Conversation::with(server.address()).peers("cliente", 3)?;
-    for client in &mut clients {
-        echoes(client, "hola")?;
-    }
+    clients.iter_mut().try_for_each(|client| echoes(client, "hola"))?;
     let mut fourth = Conversation::with(server.address()).peer("el cuarto")?;
     fourth.send("hola")?;
     server.wait_for_line(

@@ -27,6 +27,13 @@ impl Chat {
         Ok(Chat { server, conversation })
     }
 
+    /// Un chat con varios dentro; cada uno ya oyó llegar a los demás.
+    pub(crate) fn among<const N: usize>(names: [&str; N]) -> Result<(Chat, [Peer; N]), Failure> {
+        let chat = Chat::open()?;
+        let members = chat.members(names)?;
+        Ok((chat, members))
+    }
+
     /// Alguien que se conecta y no ha dicho nada.
     pub(crate) fn stranger(&self, name: &str) -> Result<Peer, Failure> {
         self.conversation.peer(name)
@@ -56,9 +63,7 @@ impl Chat {
         let mut inside: Vec<Peer> = Vec::new();
         for (others, name) in names.into_iter().enumerate() {
             let newcomer = self.member(name)?;
-            for peer in &mut inside {
-                peer.expect_frame(joined(others + 1, name))?;
-            }
+            inside.iter_mut().try_for_each(|peer| peer.expect_frame(joined(others + 1, name)))?;
             inside.push(newcomer);
         }
         inside.try_into().map_err(|_| Failure::new("No entraron todos."))

@@ -69,8 +69,7 @@ const LEAVINGS: [(&str, Leaving); 6] = [
 
 #[test]
 fn t3_13_se_vaya_como_se_vaya_hay_un_aviso_una_cuenta_y_un_cierre() -> Outcome {
-    let chat = Chat::open()?;
-    let [mut ana, mut beto] = chat.members(["ana", "beto"])?;
+    let (chat, [mut ana, mut beto]) = Chat::among(["ana", "beto"])?;
     let before = chat.server.open_descriptors()?;
     for (how, leave) in LEAVINGS {
         let peer = chat.member("carla")?;

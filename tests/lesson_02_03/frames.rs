@@ -17,8 +17,7 @@ fn t3_01_un_mensaje_fabricado_no_ejecuta_nada_en_el_servidor() -> Outcome {
     let proof = env::temp_dir().join(format!("t3_01_{}", process::id()));
     // Lo que `pickle.loads` convertiría en `os.system("touch …")`.
     let attack = format!("cos\nsystem\n(S'touch {}'\ntR.", proof.display());
-    let chat = Chat::open()?;
-    let [mut ana, mut beto] = chat.members(["ana", "beto"])?;
+    let (chat, [mut ana, mut beto]) = Chat::among(["ana", "beto"])?;
 
     // La longitud como la enviaba la receta (un `long` nativo), en el login y ya dentro.
     let native = [&(attack.len() as u64).to_le_bytes(), attack.as_bytes()].concat();
@@ -78,8 +77,7 @@ fn t3_05_una_cabecera_a_trozos_no_es_una_despedida() -> Outcome {
 
 #[test]
 fn t3_06_un_mensaje_en_varios_trozos_llega_entero() -> Outcome {
-    let chat = Chat::open()?;
-    let [mut ana, mut beto] = chat.members(["ana", "beto"])?;
+    let (chat, [mut ana, mut beto]) = Chat::among(["ana", "beto"])?;
     let bytes = frame::encode("el principio, el medio y el final");
     for piece in [&bytes[..16], &bytes[16..27], &bytes[27..]] {
         beto.send(piece)?;
@@ -128,8 +126,7 @@ fn t3_07_irse_a_mitad_de_un_mensaje_es_irse() -> Outcome {
 
 #[test]
 fn t3_08_una_longitud_hostil_se_rechaza_y_no_molesta_a_nadie() -> Outcome {
-    let chat = Chat::open()?;
-    let [mut ana, mut beto] = chat.members(["ana", "beto"])?;
+    let (chat, [mut ana, mut beto]) = Chat::among(["ana", "beto"])?;
     for length in [65_537, 0x7FFF_FFFF, 0x8000_0000, u32::MAX] {
         let mut stranger = chat.stranger("alguien")?;
         stranger.send(length.to_be_bytes())?;
@@ -149,8 +146,7 @@ fn t3_08_una_longitud_hostil_se_rechaza_y_no_molesta_a_nadie() -> Outcome {
 
 #[test]
 fn t3_08_un_marco_vacío_no_dice_nada_pero_no_es_un_nombre() -> Outcome {
-    let chat = Chat::open()?;
-    let [mut ana, mut beto] = chat.members(["ana", "beto"])?;
+    let (chat, [mut ana, mut beto]) = Chat::among(["ana", "beto"])?;
     beto.send([0; 4])?;
     talk(&mut ana, &mut beto)?;
     let mut stranger = chat.stranger("alguien")?;
@@ -186,8 +182,7 @@ fn t3_08_anunciar_mucho_no_reserva_memoria() -> Outcome {
 
 #[test]
 fn t3_09_lo_que_no_es_texto_es_un_error_para_quien_lo_envía() -> Outcome {
-    let chat = Chat::open()?;
-    let [mut ana, mut beto] = chat.members(["ana", "beto"])?;
+    let (chat, [mut ana, mut beto]) = Chat::among(["ana", "beto"])?;
     // `pickle.dumps(42)`, un texto cortado a media letra y bytes que nunca aparecen en UTF-8.
     for payload in [&b"\x80\x04K\x2a."[..], b"NAME: a\xc3", b"\xff\xfe\x00"] {
         let mut stranger = chat.stranger("alguien")?;
@@ -210,8 +205,7 @@ fn t3_09_lo_que_no_es_texto_es_un_error_para_quien_lo_envía() -> Outcome {
 
 #[test]
 fn lo_que_no_cabe_con_el_nombre_delante_se_le_dice_a_su_autor_y_sigue_dentro() -> Outcome {
-    let chat = Chat::open()?;
-    let [mut ana, mut beto] = chat.members(["ana", "beto"])?;
+    let (_chat, [mut ana, mut beto]) = Chat::among(["ana", "beto"])?;
     let prefix = said("beto", "").len();
     let longest = "ñ".repeat((frame::MAX_TEXT - prefix) / 2);
     beto.send_frame(&longest)?;
@@ -231,8 +225,7 @@ fn lo_que_no_cabe_con_el_nombre_delante_se_le_dice_a_su_autor_y_sigue_dentro() -
 
 #[test]
 fn el_marco_más_largo_llega_entero_aunque_venga_en_muchos_trozos() -> Outcome {
-    let chat = Chat::open()?;
-    let [mut ana, mut beto] = chat.members(["ana", "beto"])?;
+    let (_chat, [mut ana, mut beto]) = Chat::among(["ana", "beto"])?;
     let numbers = String::from_utf8_lossy(&harness::numbered_lines(frame::MAX_TEXT)).into_owned();
     let text = numbers.replace('\n', " ")[..frame::MAX_TEXT - said("beto", "").len()].to_owned();
     for size in [701, 1024, 16_384, 16_385] {

@@ -15,8 +15,7 @@ use crate::{LESSON, LIMIT, NOTHING_TO_DO, Outcome, client_arguments, lesson, ser
 #[test]
 fn t3_16_las_dos_señales_terminan_en_orden_y_sin_quejas() -> Outcome {
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
-        let chat = Chat::open()?;
-        let [mut ana, mut beto] = chat.members(["ana", "beto"])?;
+        let (chat, [mut ana, mut beto]) = Chat::among(["ana", "beto"])?;
         let mut stranger = chat.stranger("sin nombre")?;
         stranger.send(b"\x00\x00")?;
         chat.settles()?;
@@ -31,8 +30,7 @@ fn t3_16_las_dos_señales_terminan_en_orden_y_sin_quejas() -> Outcome {
 
 #[test]
 fn t3_17_el_servidor_sigue_cuando_se_acaba_su_entrada() -> Outcome {
-    let chat = Chat::open()?;
-    let [mut ana, mut beto] = chat.members(["ana", "beto"])?;
+    let (chat, [mut ana, mut beto]) = Chat::among(["ana", "beto"])?;
     chat.server.close_stdin();
     talk(&mut ana, &mut beto)?;
     // Una entrada terminada está siempre lista para leer: vigilarla sería no dormir nunca.

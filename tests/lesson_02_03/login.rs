@@ -136,8 +136,7 @@ fn t3_20_un_nombre_corriente_entra_y_queda_libre_cuando_se_va() -> Outcome {
 
 #[test]
 fn t3_20_ninguna_secuencia_de_escape_llega_a_otra_pantalla() -> Outcome {
-    let chat = Chat::open()?;
-    let [mut ana, mut beto] = chat.members(["ana", "beto"])?;
+    let (_chat, [mut ana, mut beto]) = Chat::among(["ana", "beto"])?;
     let attacks = [
         ("\u{1b}[2J\u{1b}[Hhola", "\u{FFFD}[2J\u{FFFD}[Hhola"),
         ("\u{1b}]0;título\u{7}", "\u{FFFD}]0;título\u{FFFD}"),

@@ -24,8 +24,7 @@ fn t3_10_un_cliente_ocioso_no_cuesta_nada() -> Outcome {
 
 #[test]
 fn t3_10_uno_lento_con_bytes_pendientes_no_cuesta_nada() -> Outcome {
-    let chat = Chat::open()?;
-    let [mut ana, mut carla] = chat.members(["ana", "carla"])?;
+    let (chat, [mut ana, mut carla]) = Chat::among(["ana", "carla"])?;
     let mut slow = chat.slow_member("lento", SMALL)?;
     let lines = leave_pending(&chat, &mut ana, &mut carla)?;
     chat.server.sleeps_through(NOTHING_TO_DO)?;
@@ -40,8 +39,7 @@ fn t3_10_uno_lento_con_bytes_pendientes_no_cuesta_nada() -> Outcome {
 
 #[test]
 fn quien_cierra_su_lado_recibe_lo_que_ya_era_para_él() -> Outcome {
-    let chat = Chat::open()?;
-    let [mut ana, mut carla] = chat.members(["ana", "carla"])?;
+    let (chat, [mut ana, mut carla]) = Chat::among(["ana", "carla"])?;
     let mut slow = chat.slow_member("lento", SMALL)?;
     let lines = leave_pending(&chat, &mut ana, &mut carla)?;
     slow.half_close()?;
@@ -71,8 +69,7 @@ fn leave_pending(chat: &Chat, ana: &mut Peer, carla: &mut Peer) -> Result<Vec<St
 
 #[test]
 fn t3_11_el_que_no_lee_no_detiene_a_nadie_y_al_final_sabe_por_qué_se_va() -> Outcome {
-    let chat = Chat::open()?;
-    let [mut ana, mut carla] = chat.members(["ana", "carla"])?;
+    let (chat, [mut ana, mut carla]) = Chat::among(["ana", "carla"])?;
     let mut slow = chat.slow_member("lento", SMALL)?;
     let lines = numbered(6000, 1000);
     let sent = talk_until_evicted(&lines, &mut ana, &mut carla)?;
@@ -91,8 +88,7 @@ fn t3_11_el_que_no_lee_no_detiene_a_nadie_y_al_final_sabe_por_qué_se_va() -> Ou
 
 #[test]
 fn t3_11_al_que_ni_así_lee_se_le_cierra() -> Outcome {
-    let chat = Chat::open()?;
-    let [mut ana, mut carla] = chat.members(["ana", "carla"])?;
+    let (chat, [mut ana, mut carla]) = Chat::among(["ana", "carla"])?;
     let before = chat.server.open_descriptors()?;
     let slow = chat.slow_member("lento", SMALL)?;
     talk_until_evicted(&numbered(6000, 1000), &mut ana, &mut carla)?;
@@ -107,8 +103,7 @@ fn t3_11_al_que_ni_así_lee_se_le_cierra() -> Outcome {
 
 #[test]
 fn t3_11_a_quien_no_le_cupo_un_mensaje_no_le_llegan_los_siguientes() -> Outcome {
-    let chat = Chat::open()?;
-    let [mut ana, mut carla] = chat.members(["ana", "carla"])?;
+    let (chat, [mut ana, mut carla]) = Chat::among(["ana", "carla"])?;
     let mut slow = chat.slow_member("lento", SMALL)?;
     carla.expect_frame(joined(3, "lento"))?;
     let mut sent = Vec::new();
@@ -174,9 +169,9 @@ fn una_ráfaga_de_mensajes_cortos_no_despide_a_quien_está_leyendo() -> Outcome 
     let names = ["😀", "😁", "😂"].map(|face| face.repeat(32));
     let mut speakers = chat.members(names.each_ref().map(String::as_str))?;
     let mut reader = chat.member("lectora")?;
-    for speaker in &mut speakers {
-        speaker.expect_frame("(Conectado: nuevo cliente (4) desde lectora@127.0.0.1)")?;
-    }
+    speakers.iter_mut().try_for_each(|speaker| {
+        speaker.expect_frame("(Conectado: nuevo cliente (4) desde lectora@127.0.0.1)")
+    })?;
     // El servidor lo encuentra todo en una sola vuelta, en la que nadie ha podido leer todavía.
     chat.while_stopped(|| {
         let burst = frame::encode("x").repeat(BURST);

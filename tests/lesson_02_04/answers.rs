@@ -56,8 +56,7 @@ fn head_recibe_la_misma_cabecera_que_get_y_ningun_cuerpo() -> Outcome {
 
 #[test]
 fn los_métodos_que_no_se_atienden_no_cierran_la_conexión_y_su_cuerpo_se_consume() -> Outcome {
-    let server = web::server(&[])?;
-    let mut client = conversation(&server).peer("cliente")?;
+    let (_server, mut client) = web::visited(&[], "cliente")?;
     let requests = [
         ("POST /", 405),
         ("PUT /", 405),
@@ -92,8 +91,7 @@ fn los_métodos_que_no_se_atienden_no_cierran_la_conexión_y_su_cuerpo_se_consum
 
 #[test]
 fn un_get_con_cuerpo_se_responde_y_el_cuerpo_no_es_otra_petición() -> Outcome {
-    let server = web::server(&[])?;
-    let mut client = conversation(&server).peer("cliente")?;
+    let (_server, mut client) = web::visited(&[], "cliente")?;
     client
         .send(format!("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{GET}", GET.len()))?;
     expect_page(&mut client)?;
@@ -141,8 +139,7 @@ fn tras_pedir_el_cierre_no_se_responde_a_nada_más() -> Outcome {
 
 #[test]
 fn el_destino_puede_tener_cualquiera_de_sus_formas() -> Outcome {
-    let server = web::server(&[])?;
-    let mut client = conversation(&server).peer("cliente")?;
+    let (_server, mut client) = web::visited(&[], "cliente")?;
     let long = format!("/{}", "a".repeat(7000));
     for target in
         ["/", "/a/b.html?c=d&e=%C3%B1", "http://localhost/", "HTTP://localhost:80/a?b", "//", &long]
@@ -155,8 +152,7 @@ fn el_destino_puede_tener_cualquiera_de_sus_formas() -> Outcome {
 
 #[test]
 fn las_líneas_vacías_de_antes_se_pasan_por_alto() -> Outcome {
-    let server = web::server(&[])?;
-    let mut client = conversation(&server).peer("cliente")?;
+    let (_server, mut client) = web::visited(&[], "cliente")?;
     for blank in ["\r\n", "\n", "\r\n\r\n\n\r\n"] {
         client.send([blank, GET, blank, HEAD].concat())?;
         expect_page(&mut client)?;
@@ -170,8 +166,7 @@ fn las_líneas_vacías_de_antes_se_pasan_por_alto() -> Outcome {
 /// Como lo escribe una persona con `nc`, línea a línea.
 #[test]
 fn a_mano_las_líneas_pueden_acabar_en_un_salto_a_secas() -> Outcome {
-    let server = web::server(&[])?;
-    let mut client = conversation(&server).peer("quien teclea")?;
+    let (_server, mut client) = web::visited(&[], "quien teclea")?;
     for _ in 0..2 {
         for line in ["GET / HTTP/1.1\n", "Host: localhost\n", "\n"] {
             client.send(line)?;
@@ -183,8 +178,7 @@ fn a_mano_las_líneas_pueden_acabar_en_un_salto_a_secas() -> Outcome {
 
 #[test]
 fn un_cuerpo_a_trozos_se_consume_llegue_como_llegue() -> Outcome {
-    let server = web::server(&[])?;
-    let mut client = conversation(&server).peer("cliente")?;
+    let (_server, mut client) = web::visited(&[], "cliente")?;
     let head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
     for body in [
         "0\r\n\r\n",
@@ -204,8 +198,7 @@ fn un_cuerpo_a_trozos_se_consume_llegue_como_llegue() -> Outcome {
 /// lo envíe, y si lo envía, no se toma por otra petición.
 #[test]
 fn a_quien_pregunta_si_puede_enviar_el_cuerpo_se_le_responde_ya() -> Outcome {
-    let server = web::server(&[])?;
-    let mut client = conversation(&server).peer("cliente")?;
+    let (_server, mut client) = web::visited(&[], "cliente")?;
     let length = GET.len();
     client.send(format!(
         "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: {length}\r\n\r\n"

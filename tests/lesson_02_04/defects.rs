@@ -35,12 +35,8 @@ fn t4_01_mil_conexiones_vienen_y_van_y_no_queda_rastro() -> Outcome {
     let base = server.open_descriptors()?;
     let web = conversation(&server);
     let mut clients = web.peers("cliente", 1000)?;
-    for client in &mut clients {
-        client.send(GET)?;
-    }
-    for client in &mut clients {
-        expect_page(client)?;
-    }
+    clients.iter_mut().try_for_each(|client| client.send(GET))?;
+    clients.iter_mut().try_for_each(|client| expect_page(client).map(drop))?;
     let open = server.open_descriptors()?;
     assert_eq!(open, base + 1000, "las mil están abiertas a la vez");
     drop(clients);
@@ -60,9 +56,7 @@ fn t4_02_un_reset_solo_acaba_con_quien_lo_envía() -> Outcome {
     ask(&mut witness)?;
     let mut known: Vec<_> =
         (0..4).map(|_| web.peer("ya aceptado")).collect::<Result<_, Failure>>()?;
-    for client in &mut known {
-        ask(client)?;
-    }
+    known.iter_mut().try_for_each(ask)?;
 
     server.signal(Signal::SIGSTOP)?;
     let requests = ["", &GET[..20], GET, &GET.repeat(100)];
@@ -122,12 +116,10 @@ fn t4_04_sin_descriptores_sirve_a_los_que_ya_están_y_acepta_en_cuanto_se_va_uno
 
     // Los de dentro son atendidos, los de fuera esperan, y el servidor duerme: de vez en cuando
     // prueba suerte, pero no gira.
-    for client in &mut clients {
-        ask(client).map_err(|failure| server.explain(failure))?;
-    }
-    for client in &mut waiting {
-        client.send(GET)?;
-    }
+    clients
+        .iter_mut()
+        .try_for_each(|client| ask(client).map_err(|failure| server.explain(failure)))?;
+    waiting.iter_mut().try_for_each(|client| client.send(GET))?;
     let wakes = || trace.steps().map(|steps| steps.iter().filter(|step| is_wake(step)).count());
     let before = wakes()?;
     waiting[0].expect_nothing_for(A_WHILE)?;
@@ -167,8 +159,7 @@ fn is_timeout(step: &Step) -> bool {
 
 #[test]
 fn t4_05_el_cuerpo_empieza_tras_la_línea_vacía_y_mide_lo_que_dice_content_length() -> Outcome {
-    let server = web::server(&[])?;
-    let mut client = conversation(&server).peer("cliente")?;
+    let (_server, mut client) = web::visited(&[], "cliente")?;
     client.send(GET)?;
     let page = expect_page(&mut client)?;
     assert_eq!(page.body.first(), "¡".as_bytes().first(), "el cuerpo empieza por «¡»");
@@ -180,8 +171,7 @@ fn t4_05_el_cuerpo_empieza_tras_la_línea_vacía_y_mide_lo_que_dice_content_leng
 
 #[test]
 fn t4_06_la_conexión_sigue_abierta_y_cada_petición_encadenada_tiene_su_respuesta() -> Outcome {
-    let server = web::server(&[])?;
-    let mut client = conversation(&server).peer("cliente")?;
+    let (_server, mut client) = web::visited(&[], "cliente")?;
     for count in [16, 500] {
         // HEAD intercalado: si las respuestas vinieran en otro orden, no se entenderían.
         let sending = client.send_meanwhile([GET, HEAD].concat().repeat(count / 2))?;
@@ -225,8 +215,7 @@ fn t4_07_no_cualquier_cosa_con_dos_saltos_de_línea_es_una_petición() -> Outcom
 
 #[test]
 fn t4_08_la_fecha_es_la_de_ahora_y_tiene_la_forma_de_la_rfc() -> Outcome {
-    let server = web::server(&[])?;
-    let mut client = conversation(&server).peer("cliente")?;
+    let (_server, mut client) = web::visited(&[], "cliente")?;
     for request in [GET, "GET / HTTP/0.1\r\n\r\n"] {
         client.send(request)?;
         let answer = client.expect_response()?;
@@ -243,8 +232,7 @@ fn t4_08_la_fecha_es_la_de_ahora_y_tiene_la_forma_de_la_rfc() -> Outcome {
 
 #[test]
 fn t4_08_la_fecha_avanza_con_el_reloj() -> Outcome {
-    let server = web::server(&[])?;
-    let mut client = conversation(&server).peer("cliente")?;
+    let (server, mut client) = web::visited(&[], "cliente")?;
     let mut date = || {
         client.send(GET)?;
         expect_page(&mut client).map(|page| page.date())
@@ -264,8 +252,7 @@ fn t4_08_la_fecha_avanza_con_el_reloj() -> Outcome {
 #[test]
 fn t4_09_de_una_cabecera_sin_fin_no_se_guardan_más_de_8_kib() -> Outcome {
     const MIB: u64 = 1024;
-    let server = web::server(&[])?;
-    let mut client = conversation(&server).peer("quien no acaba nunca")?;
+    let (server, mut client) = web::visited(&[], "quien no acaba nunca")?;
     ask(&mut client)?;
     let before = server.memory(|told| told.vmhwm)?;
     let sending = client.send_meanwhile(vec![b'x'; 3 * 1024 * 1024])?;
@@ -428,12 +415,8 @@ fn t4_14_quinientas_conexiones_a_la_vez_caben_en_la_cola() -> Outcome {
     // Con una cola corta, el núcleo descarta las que no caben y estas no llegan a conectarse.
     let mut clients = web.peers("cliente", count)?;
     server.signal(Signal::SIGCONT)?;
-    for client in &mut clients {
-        client.send(GET)?;
-    }
-    for client in &mut clients {
-        expect_page(client)?;
-    }
+    clients.iter_mut().try_for_each(|client| client.send(GET))?;
+    clients.iter_mut().try_for_each(|client| expect_page(client).map(drop))?;
     Ok(())
 }
 
@@ -554,9 +537,7 @@ fn t4_18_sin_nada_que_hacer_no_despierta() -> Outcome {
     // Tampoco con clientes que no piden nada, los haya atendido o no.
     let web = conversation(&server);
     let mut clients = web.peers("ocioso", 20)?;
-    for client in clients.iter_mut().take(10) {
-        ask(client)?;
-    }
+    clients.iter_mut().take(10).try_for_each(ask)?;
     serves_a_latecomer(&server)?;
     server.stays_asleep(A_WHILE)?;
     drop(clients);
@@ -568,9 +549,7 @@ fn t4_18_sin_nada_que_hacer_no_despierta() -> Outcome {
 fn t4_18_despierta_una_vez_cuando_vence_el_plazo() -> Outcome {
     let (server, trace) = web::traced(&["--idle-timeout", "0.3"])?;
     let mut clients = conversation(&server).peers("ocioso", 2)?;
-    for client in &mut clients {
-        client.expect_end()?;
-    }
+    clients.iter_mut().try_for_each(harness::Peer::expect_end)?;
     server.stays_asleep(A_WHILE)?;
     for client in 1..3 {
         let moment = |what: &str| {

@@ -13,8 +13,7 @@ use crate::web::{
 
 #[test]
 fn con_v_se_explica_cada_paso_de_una_petición() -> Outcome {
-    let server = web::server(&["-v"])?;
-    let mut client = conversation(&server).peer("cliente")?;
+    let (server, mut client) = web::visited(&["-v"], "cliente")?;
     ask(&mut client)?;
     client.leave()?;
     let exit = server.stop(Signal::SIGTERM)?;
@@ -42,8 +41,7 @@ fn cada_línea_empieza_por_los_segundos_desde_el_arranque() -> Outcome {
 
 #[test]
 fn sin_pedirlo_no_se_explica_nada() -> Outcome {
-    let server = web::server(&[])?;
-    let mut client = conversation(&server).peer("cliente")?;
+    let (server, mut client) = web::visited(&[], "cliente")?;
     client.send("hola\r\n\r\n")?;
     expect_status(&mut client, 400)?;
     server.signal(Signal::SIGTERM)?;

@@ -135,13 +135,9 @@ fn con_todos_ociosos_termina_en_el_acto() -> Outcome {
         let server = web::server(options)?;
         let web = conversation(&server);
         let mut clients = web.peers("ocioso", 10)?;
-        for client in clients.iter_mut().take(5) {
-            ask(client)?;
-        }
+        clients.iter_mut().take(5).try_for_each(ask)?;
         server.signal(signal)?;
-        for client in &mut clients {
-            client.expect_end_or_reset()?;
-        }
+        clients.iter_mut().try_for_each(harness::Peer::expect_end_or_reset)?;
         let exit = server.wait(SOON)?;
         assert_eq!((exit.code, exit.stderr.as_str()), (Some(0), ""), "{signal}: {exit}");
         assert!(web.peer("quien llega tarde").is_err());

@@ -36,6 +36,13 @@ pub(crate) fn server(options: &[&str]) -> Result<Server, Failure> {
     program().args(options).start()
 }
 
+/// El servidor, y alguien que se ha conectado.
+pub(crate) fn visited(options: &[&str], name: &str) -> Result<(Server, Peer), Failure> {
+    let server = server(options)?;
+    let client = conversation(&server).peer(name)?;
+    Ok((server, client))
+}
+
 /// El servidor, y la traza que escribe.
 pub(crate) fn traced(options: &[&str]) -> Result<(Server, Trace), Failure> {
     let trace = Trace::new();

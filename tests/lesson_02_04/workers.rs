@@ -36,12 +36,8 @@ fn cuatro_bucles_son_cuatro_sockets_que_escuchan_y_cuatro_hilos() -> Outcome {
 fn los_clientes_se_reparten_entre_los_bucles() -> Outcome {
     let (server, trace) = web::traced(&["--workers", "4"])?;
     let mut clients = conversation(&server).peers("cliente", 100)?;
-    for client in &mut clients {
-        client.send(web::GET)?;
-    }
-    for client in &mut clients {
-        expect_page(client)?;
-    }
+    clients.iter_mut().try_for_each(|client| client.send(web::GET))?;
+    clients.iter_mut().try_for_each(|client| expect_page(client).map(drop))?;
     let steps = trace.steps()?;
     let who = |what: &'static str| {
         let steps = steps.iter().filter(move |step| step.what() == what);
@@ -58,9 +54,7 @@ fn la_parada_los_termina_a_todos() -> Outcome {
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
         let server = web::server(&["--workers", "4"])?;
         let mut clients = conversation(&server).peers("cliente", 30)?;
-        for client in &mut clients {
-            ask(client)?;
-        }
+        clients.iter_mut().try_for_each(ask)?;
         let exit = server.stop(signal)?;
         assert_eq!((exit.code, exit.stderr.as_str()), (Some(0), ""), "{exit}");
         assert_eq!(listeners(server.address())?, 0);
