@@ -195,12 +195,10 @@ fn start_and_stop(server: &OurServer, command: &str) -> Result<String, Failure> 
     Ok(exit.stdout.replace(&port, server.port))
 }
 
-/// Lo que escribe una orden.
 fn answer_to(command: &str) -> Result<String, Failure> {
     Ok(run(&folder(), &as_here(command)?, "")?.stdout)
 }
 
-/// Una carpeta para una orden.
 fn folder() -> PathBuf {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);

@@ -42,7 +42,6 @@ pub(crate) struct Arguments {
 /// Qué se hace además de las páginas.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Order {
-    /// Un EPUB.
     Epub,
     /// La vista para imprimir.
     Print,

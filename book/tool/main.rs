@@ -48,7 +48,6 @@ fn main() -> ExitCode {
     }
 }
 
-/// La carpeta `book/`.
 fn book() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }

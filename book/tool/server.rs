@@ -128,7 +128,6 @@ impl Site {
     }
 }
 
-/// Lo que se contesta.
 struct Answer {
     status: &'static str,
     kind: &'static str,

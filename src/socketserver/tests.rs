@@ -23,6 +23,15 @@ fn echo(request: &Request) -> io::Result<()> {
     }
 }
 
+fn bind<H: RequestHandler>(new_handler: impl Fn() -> H + Send + Sync + 'static) -> TcpServer {
+    TcpServer::bind(LOCAL, new_handler).unwrap()
+}
+
+/// Con un hilo por cliente.
+fn threaded<H: RequestHandler>(new_handler: impl Fn() -> H + Send + Sync + 'static) -> TcpServer {
+    bind(new_handler).threading(ThreadingMixIn::default())
+}
+
 fn connect(address: SocketAddr) -> TcpStream {
     let client = TcpStream::connect(address).unwrap();
     client.set_read_timeout(Some(LIMIT)).unwrap();
@@ -132,7 +141,7 @@ fn failures_of(how: &'static str) -> Vec<String> {
     let (dropped, drops) = mpsc::channel();
     let (note, errors) = failures();
     let new_handler = move || Fragile { how, dropped: dropped.clone() };
-    let server = Background::start(TcpServer::bind(LOCAL, new_handler).unwrap().handle_error(note));
+    let server = Background::start(bind(new_handler).handle_error(note));
     assert_eq!(ask(server.address, ""), "");
     server.stop();
     assert_eq!(drops.iter().count(), 1, "el manejador se descarta una vez, falle o no");
@@ -166,7 +175,7 @@ fn sin_hilos_se_atiende_a_uno_tras_otro_en_el_hilo_del_servidor() {
             echo(request)
         }
     };
-    let mut server = TcpServer::bind(LOCAL, names).unwrap();
+    let mut server = bind(names);
     let address = server.server_address();
     let control = server.control();
     let serving =
@@ -194,8 +203,7 @@ fn con_hilos_cada_cliente_tiene_el_suyo_y_se_llama_como_él() {
             echo(request)
         }
     };
-    let server = TcpServer::bind(LOCAL, names).unwrap().threading(ThreadingMixIn::default());
-    let server = Background::start(server);
+    let server = Background::start(threaded(names));
     let clients: Vec<_> = (0..3).map(|_| connect(server.address)).collect();
     let mut names: Vec<_> = clients
         .iter()
@@ -213,7 +221,7 @@ fn con_hilos_cada_cliente_tiene_el_suyo_y_se_llama_como_él() {
 #[test]
 fn t2_05_con_los_hilos_ocupados_el_siguiente_espera_en_la_cola_del_núcleo() {
     let mixin = ThreadingMixIn { max_threads: 2, ..Default::default() };
-    let server = Background::start(TcpServer::bind(LOCAL, || echo).unwrap().threading(mixin));
+    let server = Background::start(bind(|| echo).threading(mixin));
     let first = greet(server.address);
     let _second = greet(server.address);
     let mut third = connect(server.address);
@@ -227,12 +235,9 @@ fn t2_05_con_los_hilos_ocupados_el_siguiente_espera_en_la_cola_del_núcleo() {
 #[test]
 fn t2_05_un_cliente_silencioso_agota_su_plazo() {
     let (note, errors) = failures();
-    let server = TcpServer::bind(LOCAL, || echo)
-        .unwrap()
-        .threading(ThreadingMixIn::default())
-        .client_timeout(Duration::from_millis(50))
-        .handle_error(note);
-    let server = Background::start(server);
+    let server = Background::start(
+        threaded(|| echo).client_timeout(Duration::from_millis(50)).handle_error(note),
+    );
     let mut silent = connect(server.address);
     assert_eq!(read_to_end(&mut silent), "");
     assert_eq!(next(&errors), "se agotó el plazo");
@@ -242,8 +247,7 @@ fn t2_05_un_cliente_silencioso_agota_su_plazo() {
 #[test]
 fn un_plazo_de_cero_no_es_esperar_para_siempre() {
     let (note, errors) = failures();
-    let server = TcpServer::bind(LOCAL, || echo).unwrap().client_timeout(Duration::ZERO);
-    let server = Background::start(server.handle_error(note));
+    let server = Background::start(bind(|| echo).client_timeout(Duration::ZERO).handle_error(note));
     let _silent = connect(server.address);
     assert_eq!(next(&errors), "se agotó el plazo");
     server.stop();
@@ -253,7 +257,7 @@ fn un_plazo_de_cero_no_es_esperar_para_siempre() {
 fn t2_02_la_respuesta_sobrevive_aunque_quede_entrada_sin_leer() {
     const ANSWER: usize = 300_000;
     let answer = || |request: &Request| request.send_all(&vec![b'x'; ANSWER]);
-    let server = Background::start(TcpServer::bind(LOCAL, answer).unwrap());
+    let server = Background::start(bind(answer));
     // Con tan poco sitio para recibir, al acabar el manejador casi todo está aún por salir.
     let client = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     client.set_recv_buffer_size(4096).unwrap();
@@ -275,7 +279,7 @@ fn t2_02_la_respuesta_sobrevive_aunque_quede_entrada_sin_leer() {
 #[test]
 fn t2_06_parar_despierta_a_quien_espera_datos_con_hilos_y_sin_ellos() {
     for mixin in [None, Some(ThreadingMixIn::default())] {
-        let mut server = TcpServer::bind(LOCAL, || echo).unwrap();
+        let mut server = bind(|| echo);
         server.threading = mixin;
         let server = Background::start(server);
         let mut silent = greet(server.address);
@@ -292,8 +296,7 @@ fn al_parar_el_manejador_puede_enviar_lo_último_que_tenga() {
             request.send_all(b"hasta luego")
         }
     };
-    let server = TcpServer::bind(LOCAL, farewell).unwrap().threading(ThreadingMixIn::default());
-    let server = Background::start(server);
+    let server = Background::start(threaded(farewell));
     let mut client = greet(server.address);
     server.stop();
     assert_eq!(read_to_end(&mut client), "hasta luego");
@@ -312,8 +315,7 @@ fn t2_06_parar_corta_al_cliente_que_no_lee() {
         }
     };
     let (note, errors) = failures();
-    let server = TcpServer::bind(LOCAL, flood).unwrap().threading(ThreadingMixIn::default());
-    let server = Background::start(server.client_timeout(None).handle_error(note));
+    let server = Background::start(threaded(flood).client_timeout(None).handle_error(note));
     let client = connect(server.address);
     next(&writing);
     server.stop();
@@ -338,7 +340,7 @@ fn sin_block_on_close_no_se_espera_a_los_hilos() {
         }
     };
     let mixin = ThreadingMixIn { block_on_close: false, ..Default::default() };
-    let server = Background::start(TcpServer::bind(LOCAL, busy).unwrap().threading(mixin));
+    let server = Background::start(bind(busy).threading(mixin));
     let _client = connect(server.address);
     next(&inside);
     server.stop();
@@ -349,14 +351,14 @@ fn sin_block_on_close_no_se_espera_a_los_hilos() {
 
 #[test]
 fn si_se_para_antes_de_empezar_termina_en_cuanto_empieza() {
-    let mut server = TcpServer::bind(LOCAL, || echo).unwrap();
+    let mut server = bind(|| echo);
     server.control().shutdown();
     within("serve_forever", move || server.serve_forever()).unwrap();
 }
 
 #[test]
 fn después_de_parar_se_puede_volver_a_servir() {
-    let mut server = TcpServer::bind(LOCAL, || echo).unwrap();
+    let mut server = bind(|| echo);
     for _ in 0..3 {
         let (address, control) = (server.server_address(), server.control());
         let serving = thread::spawn(move || {
@@ -381,7 +383,7 @@ fn un_manejador_puede_parar_su_servidor() {
                 Ok(())
             }
         };
-        let mut server = TcpServer::bind(LOCAL, stop).unwrap();
+        let mut server = bind(stop);
         server.threading = mixin;
         control.set(server.control()).unwrap();
         let server = Background::start(server);
@@ -392,7 +394,7 @@ fn un_manejador_puede_parar_su_servidor() {
 
 #[test]
 fn t2_12_el_testigo_para_el_servidor_también_con_un_pánico() {
-    let server = Background::start(TcpServer::bind(LOCAL, || echo).unwrap());
+    let server = Background::start(bind(|| echo));
     let control = server.control.clone();
     let client = within("el testigo", move || {
         panic::catch_unwind(AssertUnwindSafe(|| {
@@ -415,8 +417,7 @@ fn t2_07_al_salir_de_ámbito_se_cierra_el_socket_y_se_espera_a_los_hilos() {
             Ok(())
         }
     };
-    let server = TcpServer::bind(LOCAL, handler).unwrap().threading(ThreadingMixIn::default());
-    let server = Background::start(server);
+    let server = Background::start(threaded(handler));
     let address = server.address;
     let _silent = greet(address);
     server.stop();
@@ -434,7 +435,7 @@ fn si_el_bucle_entra_en_pánico_nadie_se_queda_esperando_en_shutdown() {
             Err(io::ErrorKind::InvalidInput.into())
         }
     };
-    let server = TcpServer::bind(LOCAL, broken).unwrap();
+    let server = bind(broken);
     let (address, control) = (server.server_address(), server.control());
     let theirs = server.control();
     let mut server = server.handle_error(move |_, _| {
@@ -460,7 +461,7 @@ fn un_pánico_no_se_lleva_el_servidor_con_hilos_ni_sin_ellos() {
                 echo(request)
             }
         };
-        let mut server = TcpServer::bind(LOCAL, handler).unwrap().handle_error(note);
+        let mut server = bind(handler).handle_error(note);
         server.threading = mixin;
         let server = Background::start(server);
         assert_eq!(ask(server.address, ""), "");
@@ -476,7 +477,7 @@ fn un_manejador_que_no_se_puede_crear_cuesta_su_cliente_y_nada_más() {
         panic!("no hay con qué");
     }
     let (note, errors) = failures();
-    let server = Background::start(TcpServer::bind(LOCAL, broken).unwrap().handle_error(note));
+    let server = Background::start(bind(broken).handle_error(note));
     assert_eq!(ask(server.address, ""), "");
     assert!(next(&errors).contains("no hay con qué"));
     server.stop();
@@ -485,7 +486,7 @@ fn un_manejador_que_no_se_puede_crear_cuesta_su_cliente_y_nada_más() {
 #[test]
 fn los_hilos_que_terminan_se_recogen() {
     let mixin = ThreadingMixIn { max_threads: 1, ..Default::default() };
-    let server = Background::start(TcpServer::bind(LOCAL, || echo).unwrap().threading(mixin));
+    let server = Background::start(bind(|| echo).threading(mixin));
     // Con sitio para uno, el siguiente solo entra si se recogió al anterior.
     for _ in 0..50 {
         assert_eq!(ask(server.address, "hola"), "hola");
@@ -504,7 +505,7 @@ fn la_petición_se_lee_por_líneas_con_un_bufreader() {
             Ok(())
         }
     };
-    let server = Background::start(TcpServer::bind(LOCAL, lines).unwrap());
+    let server = Background::start(bind(lines));
     assert_eq!(ask(server.address, "uno\ndos\n"), "UNO\nDOS\n");
     server.stop();
 }

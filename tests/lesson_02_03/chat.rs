@@ -10,7 +10,6 @@ use crate::{Outcome, server, settles};
 /// Lo que se deja al núcleo para que entregue lo que se envió a un servidor detenido.
 const DELIVERY: Duration = Duration::from_millis(20);
 
-/// Un servidor de chat y la conversación con él.
 pub(crate) struct Chat {
     pub(crate) server: Server,
     conversation: Conversation,

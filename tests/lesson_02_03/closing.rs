@@ -40,7 +40,6 @@ fn a_quien_se_despide_ya_no_se_le_dice_nada_más() -> Outcome {
     beto.expect_frame(left("ana"))
 }
 
-/// Cómo se va alguien.
 type Leaving = fn(Peer) -> Outcome;
 
 /// Las maneras de irse, buenas y malas.

@@ -9,7 +9,6 @@ use crate::chat::{Chat, enter, joined, left, said};
 use crate::host::Host;
 use crate::{LIMIT, Outcome, client, photograph, server};
 
-/// Los bytes de cada paso de esa clase.
 fn bytes(steps: &[Step], kind: &str) -> Vec<u64> {
     let steps = steps.iter().filter(|step| step.what() == kind);
     steps.filter_map(|step| step.number("bytes")).collect()

@@ -25,7 +25,6 @@ use harness::{Failure, Program, Running};
 
 type Outcome = Result<(), Failure>;
 
-/// El programa de la lección.
 const LESSON: &str = env!("CARGO_BIN_EXE_aplic_02_03");
 
 /// Cuánto se espera lo que tiene que ocurrir: de sobra, también en una máquina ocupada.

@@ -114,7 +114,6 @@ enum Step {
     Say(usize),
     /// Envía solo la mitad de lo que va a decir; el resto irá con lo siguiente.
     SayHalf,
-    /// Se va.
     Leave,
 }
 

@@ -164,7 +164,6 @@ fn change_terminal(program: &Running, how: &[&str]) -> Outcome {
     Ok(())
 }
 
-/// Una manera de acabar la conversación.
 type Ending = fn(&Running, Guest) -> Outcome;
 
 /// Tres finales, y el código con el que sale el cliente en cada uno.

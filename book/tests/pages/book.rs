@@ -19,7 +19,6 @@ impl Built {
         self.folder.path()
     }
 
-    /// El HTML de una página, entero.
     pub(crate) fn html(&self, page: &Page) -> String {
         fs::read_to_string(self.folder().join(&page.file)).unwrap()
     }
@@ -50,7 +49,6 @@ fn collect(folder: &Path, extension: &str, found: &mut Vec<(PathBuf, String)>) {
     }
 }
 
-/// La carpeta `book/`.
 pub(crate) fn book() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -82,7 +80,6 @@ pub(crate) fn elements<'a, 'input>(
     root.descendants().filter(move |node| node.tag_name().name() == name)
 }
 
-/// Todo el texto que hay debajo de un nodo.
 pub(crate) fn text(node: Node<'_, '_>) -> String {
     node.descendants().filter(Node::is_text).filter_map(|node| node.text()).collect()
 }

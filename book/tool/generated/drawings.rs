@@ -110,7 +110,6 @@ fn recolor(line: &str) -> String {
     round(&line)
 }
 
-/// Deja un decimal en cada número.
 fn round(line: &str) -> String {
     let mut rounded = String::new();
     let mut rest = line;

@@ -9,9 +9,7 @@ use super::file::Generated;
 /// Un término: una fila de la tabla de `src/glosario.md`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Term {
-    /// En español.
     spanish: String,
-    /// En inglés.
     english: String,
     /// Dónde se explica: `antes_de_empezar.html#esperar-es-dormir`.
     address: String,

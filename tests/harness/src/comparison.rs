@@ -66,7 +66,6 @@ impl<'bytes> Side<'bytes> {
 }
 
 impl Comparison<'_> {
-    /// Los renglones del informe.
     pub(crate) fn render(&self) -> Vec<String> {
         match &self.expected {
             Some(expected) => self.against(expected),
@@ -109,7 +108,6 @@ fn equal_bytes(count: usize) -> String {
     format!("{} {}", wording::bytes(count), if count == 1 { "igual" } else { "iguales" })
 }
 
-/// Cuántos bytes del comienzo coinciden.
 pub(crate) fn common_prefix(left: &[u8], right: &[u8]) -> usize {
     // Comparar trozos enteros primero: son varios MiB y byte a byte se nota.
     const CHUNK: usize = 4096;

@@ -273,7 +273,6 @@ fn enter(client: &mut TcpStream, name: &str) -> io::Result<()> {
     receive(client)
 }
 
-/// Recibe un mensaje entero.
 fn receive(client: &mut TcpStream) -> io::Result<()> {
     let mut header = [0; frame::HEADER];
     client.read_exact(&mut header)?;
