@@ -429,19 +429,9 @@ fn un_lector_que_se_va_no_estorba() {
 
 #[test]
 fn aunque_nadie_lea_su_salida_el_servidor_sigue() -> Outcome {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_aplic_02_02"))
-        .arg("--serve")
-        .stdout(std::process::Stdio::piped())
-        .spawn()?;
-    let mut line = String::new();
-    let mut stdout = std::io::BufReader::new(child.stdout.take().unwrap());
-    std::io::BufRead::read_line(&mut stdout, &mut line)?;
-    drop(stdout);
-    let address = line.trim().trim_start_matches("Escuchando en ").parse().unwrap();
-    let outcome = serves_somebody(address).and_then(|()| serves_somebody(address));
-    child.kill()?;
-    child.wait()?;
-    outcome
+    let server = program().arg("--serve").heard_once().start()?;
+    serves_somebody(server.address())?;
+    serves_somebody(server.address())
 }
 
 #[test]

@@ -1,16 +1,14 @@
 //! Vida del servidor: anuncia, atiende, sigue sin teclado y termina cuando se le pide.
 
-use std::ffi::OsStr;
-use std::io::{self, BufRead, BufReader, Write};
+use std::ffi::OsString;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
-use std::process::{Child, Command, Stdio};
 use std::thread;
 
 use harness::{Conversation, Failure, Signal, Stream};
 
 use crate::chat::{Chat, enter, joined, talk};
 use crate::host::Host;
-use crate::{LESSON, LIMIT, NOTHING_TO_DO, Outcome, client_arguments, lesson, server};
+use crate::{LIMIT, NOTHING_TO_DO, Outcome, client_arguments, lesson, server};
 
 #[test]
 fn t3_16_las_dos_señales_terminan_en_orden_y_sin_quejas() -> Outcome {
@@ -116,84 +114,40 @@ fn escucha_en_ipv6_y_por_nombre() -> Outcome {
     Ok(())
 }
 
-/// Un extremo de escritura cuyo lector ya no está: escribir en él es EPIPE.
-fn broken_pipe() -> io::Result<Stdio> {
-    let (_, writer) = io::pipe()?;
-    Ok(writer.into())
-}
-
-/// Un proceso que se mata al soltarlo.
-struct Killed(Child);
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// Ejecuta el programa sin nadie que lea lo que escribe, y devuelve su código de salida.
-fn code_unread(arguments: &[impl AsRef<OsStr>]) -> Result<Option<i32>, Failure> {
-    let child = Command::new(LESSON)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(broken_pipe()?)
-        .stderr(broken_pipe()?)
-        .spawn()?;
-    let mut child = Killed(child);
-    let mut status = None;
-    harness::eventually("el programa termine", LIMIT, || {
-        status = child.0.try_wait().ok().flatten();
-        status.is_some()
-    })?;
-    Ok(status.and_then(|status| status.code()))
+fn code_unread<Word: Into<OsString>>(
+    words: impl IntoIterator<Item = Word>,
+) -> Result<Option<i32>, Failure> {
+    Ok(lesson().args(words).unread().spawn()?.wait(LIMIT)?.code)
 }
 
 #[test]
 fn una_salida_cerrada_no_es_un_pánico() -> Outcome {
     // Un pánico saldría con 101.
-    assert_eq!(code_unread(&["--help"])?, Some(0));
-    assert_eq!(code_unread(&["--version"])?, Some(0));
-    assert_eq!(code_unread(&["--nmae"])?, Some(2));
+    assert_eq!(code_unread(["--help"])?, Some(0));
+    assert_eq!(code_unread(["--version"])?, Some(0));
+    assert_eq!(code_unread(["--nmae"])?, Some(2));
     // Un servidor que no puede decir dónde escucha no sirve a nadie.
-    assert_eq!(code_unread(&["--name", "servidor", "--port", "0"])?, Some(1));
+    assert_eq!(code_unread(["--name", "servidor", "--port", "0"])?, Some(1));
 
     let host = Host::open()?;
     let arguments = client_arguments("ana", host.address()?);
     let speaker = thread::spawn(move || host.guest("ana")?.say("¿me lees?"));
-    assert_eq!(code_unread(&arguments)?, Some(1));
+    assert_eq!(code_unread(arguments)?, Some(1));
     speaker.join().map_err(|_| Failure::new("El servidor de mentira falló."))?
 }
 
 #[test]
 fn al_servidor_en_marcha_no_le_importa_que_nadie_lea_lo_que_cuenta() -> Outcome {
-    let child = Command::new(LESSON)
-        .args(["--name", "servidor", "--port", "0", "-v", "--trace", "/dev/full"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(broken_pipe()?)
-        .spawn()?;
-    let mut child = Killed(child);
-    let address = first_line_only(&mut child.0)?;
-    let conversation = Conversation::in_frames(address);
+    let server = server().args(["-v", "--trace", "/dev/full"]).heard_once().start()?;
+    let conversation = Conversation::in_frames(server.address());
     let mut ana = conversation.peer("ana")?;
     enter(&mut ana, "ana")?;
 
     // No tiene a quién contestar, y eso no es asunto de quienes conversan.
-    if let Some(stdin) = &mut child.0.stdin {
-        stdin.write_all("hola\n¿hay alguien?\n".as_bytes())?;
-    }
+    server.write_stdin("hola\n¿hay alguien?\n");
     let mut beto = conversation.peer("beto")?;
     enter(&mut beto, "beto")?;
     ana.expect_frame(joined(2, "beto"))?;
     talk(&mut ana, &mut beto)
-}
-
-/// Como `head -1`: lee la primera línea y se va.
-fn first_line_only(child: &mut Child) -> Result<SocketAddr, Failure> {
-    let stdout = child.stdout.take().ok_or_else(|| Failure::new("No hay salida que leer."))?;
-    let mut line = String::new();
-    BufReader::new(stdout).read_line(&mut line)?;
-    let address = line.trim_end().strip_prefix("Escuchando en ").unwrap_or_default();
-    address.parse().map_err(|_| Failure::new(format!("Primera línea: «{line}».")))
 }

@@ -112,6 +112,22 @@ impl Program {
         self
     }
 
+    /// Sin nadie que lea lo que escribe: escribir es EPIPE (pipe(7)).
+    pub fn unread(self) -> Self {
+        self.without_readers("exec >&3 2>&3 3>&-")
+    }
+
+    /// Como [`unread`](Self::unread), salvo la primera línea de su salida estándar: `| head -1`.
+    pub fn heard_once(self) -> Self {
+        self.without_readers("exec 2>&3 3>&- > >(head -n 1)")
+    }
+
+    /// El descriptor 3 es una tubería que ya no lee nadie.
+    fn without_readers(mut self, redirection: &str) -> Self {
+        self.shell = "bash";
+        self.preparation(format!("exec 3> >(:) && wait $! && {redirection}"))
+    }
+
     /// Con una terminal de ese tamaño en vez de tuberías (pty(7)).
     ///
     /// Todo lo que dibuja aparece como salida estándar, sin interpretar. No es su terminal de
