@@ -1,20 +1,14 @@
 //! TCP es un flujo: por dónde se parta no significa nada. Cualquier corte de cualquier secuencia
 //! de peticiones correctas recibe, byte a byte, las mismas respuestas.
 
-use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::thread;
-use std::time::Duration;
-
 use harness::Failure;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
-use crate::web::{self, BODY, Outcome, SOME_DATE, SOON, serves_a_latecomer, without_dates};
-
-/// Lo que se deja entre dos trozos para que lleguen, casi siempre, en lecturas distintas.
-const BETWEEN_PIECES: Duration = Duration::from_millis(1);
+use crate::web::{
+    self, BODY, Outcome, SOME_DATE, exchange, exchange_cut, serves_a_latecomer, without_dates,
+};
 
 /// Una petición y la respuesta que le corresponde.
 #[derive(Debug, Clone)]
@@ -84,23 +78,6 @@ fn turn() -> impl Strategy<Value = Turn> {
     ]
 }
 
-/// Envía los bytes partidos por esos puntos, y devuelve todo lo que llega.
-fn send_cut(address: SocketAddr, bytes: &[u8], cuts: &[usize]) -> std::io::Result<Vec<u8>> {
-    let mut stream = TcpStream::connect(address)?;
-    stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(SOON))?;
-    let mut sent = 0;
-    for &cut in cuts.iter().chain([&bytes.len()]) {
-        stream.write_all(&bytes[sent..cut])?;
-        sent = cut;
-        thread::sleep(BETWEEN_PIECES);
-    }
-    stream.shutdown(Shutdown::Write)?;
-    let mut received = Vec::new();
-    stream.read_to_end(&mut received)?;
-    Ok(received)
-}
-
 fn check<S: Strategy>(
     strategy: &S,
     test: impl Fn(S::Value) -> Result<(), TestCaseError>,
@@ -119,7 +96,7 @@ fn cualquier_corte_de_cualquier_secuencia_recibe_las_mismas_respuestas() -> Outc
         let expected: String = turns.iter().map(|turn| turn.answer.as_str()).collect();
         let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(request.len())).collect();
         cuts.sort_unstable();
-        let received = send_cut(server.address(), &request, &cuts)
+        let received = exchange_cut(server.address(), &request, &cuts)
             .map_err(|error| TestCaseError::fail(error.to_string()))?;
         prop_assert_eq!(without_dates(&received), expected);
         Ok(())
@@ -139,7 +116,7 @@ fn ningunos_bytes_acaban_con_el_servidor() -> Outcome {
     ];
     check(&vec(pieces, 1..10), |pieces| {
         // Con bytes sin leer, el cierre puede ser un reset: aquí solo importa que siga en pie.
-        let _ = send_cut(server.address(), &pieces.concat(), &[]);
+        let _ = exchange(server.address(), &pieces.concat());
         prop_assert!(server.is_alive());
         Ok(())
     })?;

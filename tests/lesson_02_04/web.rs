@@ -1,7 +1,8 @@
 //! Arrancar el servidor y hablar con él.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::thread;
 use std::time::Duration;
 
 use harness::{Conversation, Failure, Peer, Program, Response, Sending, Server, Trace};
@@ -105,11 +106,27 @@ pub(crate) fn serves_a_latecomer(server: &Server) -> Outcome {
 }
 
 /// Envía esos bytes, cierra su lado y devuelve todo lo que llega hasta el fin.
-pub(crate) fn exchange(address: SocketAddr, request: &[u8]) -> Result<Vec<u8>, Failure> {
+pub(crate) fn exchange(address: SocketAddr, request: &[u8]) -> io::Result<Vec<u8>> {
+    exchange_cut(address, request, &[])
+}
+
+/// Lo mismo, con los bytes partidos por esos puntos.
+pub(crate) fn exchange_cut(
+    address: SocketAddr,
+    request: &[u8],
+    cuts: &[usize],
+) -> io::Result<Vec<u8>> {
     let mut stream = TcpStream::connect(address)?;
+    stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(SOON))?;
     stream.set_write_timeout(Some(SOON))?;
-    stream.write_all(request)?;
+    let mut sent = 0;
+    for &cut in cuts.iter().chain([&request.len()]) {
+        stream.write_all(&request[sent..cut])?;
+        sent = cut;
+        // Para que lleguen, casi siempre, en lecturas distintas.
+        thread::sleep(Duration::from_millis(1));
+    }
     stream.shutdown(Shutdown::Write)?;
     let mut received = Vec::new();
     stream.read_to_end(&mut received)?;
