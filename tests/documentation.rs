@@ -26,12 +26,23 @@ fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
     found
 }
 
+/// Los archivos con esa extensión bajo esas carpetas del curso, y su texto.
+fn texts(folders: &[&str], extension: &str) -> Vec<(PathBuf, String)> {
+    let paths = folders.iter().flat_map(|folder| files(&root().join(folder), extension));
+    paths.map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
+}
+
 fn sources() -> Vec<(PathBuf, String)> {
-    ["src", "lessons", "tests", "book/mas_alla"]
-        .iter()
-        .flat_map(|folder| files(&root().join(folder), "rs"))
-        .map(|path| (path.clone(), fs::read_to_string(path).unwrap()))
-        .collect()
+    texts(&["src", "lessons", "tests", "book/mas_alla"], "rs")
+}
+
+/// Todo lo que dicen los capítulos que hay bajo esas carpetas.
+fn prose(folders: &[&str]) -> String {
+    texts(folders, "md").into_iter().map(|(_, text)| text).collect()
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap()
 }
 
 /// Lo que hay entre cada `start` y el `end` que le sigue.
@@ -42,11 +53,7 @@ fn between<'a>(text: &'a str, start: &str, end: &str) -> Vec<&'a str> {
 #[test]
 fn cada_listado_de_los_capítulos_existe() {
     let mut listings = 0;
-    for chapter in files(&root().join("lessons"), "md")
-        .into_iter()
-        .chain(files(&root().join("book/src"), "md"))
-    {
-        let text = fs::read_to_string(&chapter).unwrap();
+    for (chapter, text) in texts(&["lessons", "book/src"], "md") {
         for include in between(&text, "{{#include ", "}}") {
             let (file, anchor) = include.split_once(':').unwrap_or((include, ""));
             let path = chapter.with_file_name("").join(file);
@@ -71,11 +78,7 @@ fn cada_listado_de_los_capítulos_existe() {
 
 #[test]
 fn cada_ancla_se_muestra_en_algún_capítulo() {
-    let chapters: String = files(&root().join("lessons"), "md")
-        .iter()
-        .chain(&files(&root().join("book"), "md"))
-        .map(|chapter| fs::read_to_string(chapter).unwrap())
-        .collect();
+    let chapters = prose(&["lessons", "book"]);
     let shown_in_book = |path: &Path| {
         ["lessons", "book/mas_alla"].iter().any(|folder| path.starts_with(root().join(folder)))
     };
@@ -93,23 +96,18 @@ fn cada_ancla_se_muestra_en_algún_capítulo() {
 
 #[test]
 fn cada_defecto_de_las_recetas_tiene_su_prueba() {
-    let tests: BTreeSet<String> = sources()
-        .iter()
-        .flat_map(|(_, code)| {
-            between(code, "fn t", "(").into_iter().map(str::to_owned).collect::<Vec<_>>()
-        })
-        .collect();
+    let sources = sources();
+    let tests = || sources.iter().flat_map(|(_, code)| between(code, "fn t", "("));
     let ids = DEFECTS
         .iter()
         .flat_map(|&(lesson, count)| (1..=count).map(move |n| format!("{lesson}_{n:02}_")));
-    let missing: Vec<String> =
-        ids.filter(|id| !tests.iter().any(|test| test.starts_with(id))).collect();
+    let missing: Vec<String> = ids.filter(|id| !tests().any(|test| test.starts_with(id))).collect();
     assert!(missing.is_empty(), "defectos sin prueba: {missing:?}");
 }
 
 #[test]
 fn la_autopsia_los_cuenta_todos() {
-    let autopsy = fs::read_to_string(root().join("book/src/autopsia.md")).unwrap();
+    let autopsy = read("book/src/autopsia.md");
     let ids = DEFECTS
         .iter()
         .flat_map(|&(lesson, count)| (1..=count).map(move |n| format!("| T{lesson}-{n:02} |")));
@@ -119,10 +117,7 @@ fn la_autopsia_los_cuenta_todos() {
 
 #[test]
 fn cada_ejercicio_está_en_el_capítulo_de_su_lección() {
-    let chapters: String = files(&root().join("lessons"), "md")
-        .iter()
-        .map(|chapter| fs::read_to_string(chapter).unwrap())
-        .collect();
+    let chapters = prose(&["lessons"]);
     let exercises: Vec<String> = fs::read_dir(root().join("exercises"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -156,7 +151,7 @@ fn las_órdenes_de_cada_enunciado_tienen_quien_las_siga() {
 
 #[test]
 fn cada_paso_de_la_traza_está_en_su_documentación() {
-    let source = fs::read_to_string(root().join("src/steps.rs")).unwrap();
+    let source = read("src/steps.rs");
     let steps = source.lines().find(|line| line.contains("| `what` |")).unwrap();
     let documented: BTreeSet<&str> = between(steps, "el paso: ", " |")[0]
         .split(", ")
@@ -180,8 +175,8 @@ fn cada_paso_de_la_traza_está_en_su_documentación() {
 
 #[test]
 fn cada_orden_del_léeme_nombra_un_programa_que_existe() {
-    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
-    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let manifest = read("Cargo.toml");
+    let readme = read("README.md");
     let programs = between(&readme, "cargo run --bin ", "\n");
     assert!(!programs.is_empty());
     for program in programs {
@@ -192,7 +187,7 @@ fn cada_orden_del_léeme_nombra_un_programa_que_existe() {
 
 #[test]
 fn las_horas_de_la_portada_son_las_de_los_enunciados() {
-    let cover = fs::read_to_string(root().join("book/src/portada.md")).unwrap();
+    let cover = read("book/src/portada.md");
     let timed = |line: &&str| line.starts_with("| [02_") && line.contains(" min |");
     let rows: Vec<&str> = cover.lines().filter(timed).collect();
     assert!(rows.len() >= 3, "{rows:?}");
@@ -225,7 +220,7 @@ const SPEED: usize = 120;
 
 #[test]
 fn los_minutos_del_plan_para_docentes_son_los_de_los_enunciados_y_los_capítulos() {
-    let plan = fs::read_to_string(root().join("book/src/docentes.md")).unwrap();
+    let plan = read("book/src/docentes.md");
     let mut wrong = Vec::new();
     for folder in fs::read_dir(root().join("exercises")).unwrap().flatten() {
         let Ok(statement) = fs::read_to_string(folder.path().join("enunciado.md")) else {
