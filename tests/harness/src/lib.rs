@@ -1,8 +1,8 @@
 //! El arnés: conduce cualquier servidor a través de su socket, y cuenta qué pasó.
 //!
 //! Lo usan las pruebas de las lecciones, los ejercicios y `cargo curso`. No sabe nada del curso
-//! salvo los contratos que viajan por el cable: el servidor puede estar escrito en cualquier
-//! lenguaje y estar en cualquier dirección.
+//! salvo los contratos que viajan por el cable, y el formato de `--trace`: el servidor puede estar
+//! escrito en cualquier lenguaje y estar en cualquier dirección.
 //!
 //! ```no_run
 //! use harness::{Conversation, Failure, Program, stages};
