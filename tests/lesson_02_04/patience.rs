@@ -5,7 +5,7 @@ use std::time::Duration;
 use harness::{Signal, Step};
 
 use crate::web::{
-    self, FLOOD, GET_AND_CLOSE, Outcome, SOON, ask, clogged, conversation, expect_page,
+    self, FLOOD, GET, GET_AND_CLOSE, Outcome, SOON, ask, clogged, conversation, expect_page,
     expect_status,
 };
 
@@ -107,7 +107,7 @@ fn quien_no_cierra_tras_la_despedida_se_va_igualmente() -> Outcome {
 
 /// Un servidor detenido (Ctrl-Z) puede despertar con peticiones y con la orden de terminar a la vez.
 #[test]
-fn al_terminar_se_atiende_lo_que_ya_había_llegado() -> Result<(), Failure> {
+fn al_terminar_se_atiende_lo_que_ya_había_llegado() -> Outcome {
     let server = web::server(&[])?;
     let mut client = conversation(&server).peer("quien ya preguntó")?;
     ask(&mut client)?;
