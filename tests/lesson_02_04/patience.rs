@@ -108,8 +108,7 @@ fn quien_no_cierra_tras_la_despedida_se_va_igualmente() -> Outcome {
 /// Un servidor detenido (Ctrl-Z) puede despertar con peticiones y con la orden de terminar a la vez.
 #[test]
 fn al_terminar_se_atiende_lo_que_ya_había_llegado() -> Outcome {
-    let server = web::server(&[])?;
-    let mut client = conversation(&server).peer("quien ya preguntó")?;
+    let (server, mut client) = web::visited(&[], "quien ya preguntó")?;
     ask(&mut client)?;
     server.signal(Signal::SIGSTOP)?;
     // Más de lo que se lee de una vez: cerrar con el resto sin leer reiniciaría la conexión.

@@ -241,8 +241,8 @@ impl ChatServer {
         let Ok(frame) = frame::encode(text) else { return };
         for id in self.chat.others(from) {
             let Some(guest) = self.guests.get_mut(&id) else { continue };
-            // A quien ya no le cupo uno no se le dan los siguientes: creería haberlos leído todos.
-            if !matches!(guest.closing, Some(CloseReason::NotReading)) {
+            // A quien se despide no se le dice más: tras un hueco, creería haberlo leído todo.
+            if matches!(guest.closing, None | Some(CloseReason::Left)) {
                 let queued = guest.conn.queue(&frame);
                 guest.note(queued.map_err(|Overflow| CloseReason::NotReading));
             }
