@@ -142,8 +142,8 @@ fn las_órdenes_de_cada_enunciado_tienen_quien_las_siga() {
     for entry in fs::read_dir(root().join("exercises")).unwrap().flatten() {
         let Ok(tests) = fs::read_to_string(entry.path().join("pruebas.rs")) else { continue };
         assert!(
-            tests.contains("ejercicios::follow(include_str!(\"enunciado.md\")"),
-            "a {} le falta la prueba `el_enunciado_se_puede_seguir`, como la de 02_02_1_eco",
+            tests.contains("\nfollow!(|hands|"),
+            "a {} le falta un `follow!`, como el de 02_02_1_eco",
             entry.file_name().display()
         );
     }

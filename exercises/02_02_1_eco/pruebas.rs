@@ -1,18 +1,8 @@
 //! Las pruebas de 02_02_1_eco: con un socket de verdad y con uno de mentira, más terco.
 
 #[cfg_attr(feature = "soluciones", path = "solucion.rs")]
-#[cfg_attr(
-    not(feature = "soluciones"),
-    path = "ejercicio.rs",
-    allow(
-        dead_code,
-        missing_docs,
-        unused_imports,
-        unused_variables,
-        clippy::all,
-        clippy::pedantic
-    )
-)]
+#[cfg_attr(not(feature = "soluciones"), allow(dead_code, missing_docs, unused_imports))]
+#[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
 use std::collections::VecDeque;
@@ -20,7 +10,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpListener;
 
 use ejercicio::echo;
-use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, within};
+use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow, within};
 use harness::{Conversation, Failure, Peer, numbered_lines};
 
 #[test]
@@ -91,25 +81,17 @@ fn un_error_de_verdad_se_devuelve() -> Outcome {
     )
 }
 
-#[test]
-#[ignore = "para usarlo a mano: cargo curso ejecutar 02_02_1_eco"]
-fn ejecutar() -> Outcome {
-    by_hand(|listener| {
-        loop {
-            echo(&mut listener.accept()?.0)?;
-        }
-    })
-}
+by_hand!(|listener| {
+    loop {
+        echo(&mut listener.accept()?.0)?;
+    }
+});
 
-#[cfg(feature = "soluciones")]
-#[test]
-fn el_enunciado_se_puede_seguir() -> Outcome {
-    ejercicios::follow(include_str!("enunciado.md"), |hands| {
-        hands.serve("cargo curso ejecutar")?;
-        let said = "hola\n¿sigues ahí?\n";
-        ensure_equal("lo que devuelve el eco", &said, &hands.run_typing("nc -N", said)?.as_str())
-    })
-}
+follow!(|hands| {
+    hands.serve("cargo curso ejecutar")?;
+    let said = "hola\n¿sigues ahí?\n";
+    ensure_equal("lo que devuelve el eco", &said, &hands.run_typing("nc -N", said)?.as_str())
+});
 
 /// Pone a `echo` a atender a un cliente, sigue el guion y comprueba que los dos terminan.
 fn with_client(script: impl FnOnce(&mut Peer) -> Outcome) -> Outcome {

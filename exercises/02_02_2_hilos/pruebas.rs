@@ -1,18 +1,8 @@
 //! Las pruebas de 02_02_2_hilos.
 
 #[cfg_attr(feature = "soluciones", path = "solucion.rs")]
-#[cfg_attr(
-    not(feature = "soluciones"),
-    path = "ejercicio.rs",
-    allow(
-        dead_code,
-        missing_docs,
-        unused_imports,
-        unused_variables,
-        clippy::all,
-        clippy::pedantic
-    )
-)]
+#[cfg_attr(not(feature = "soluciones"), allow(dead_code, missing_docs, unused_imports))]
+#[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
 use std::io::{self, Write};
@@ -21,7 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use ejercicio::{Handler, serve};
-use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure};
+use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, follow};
 use harness::{Conversation, Failure, Peer};
 
 #[test]
@@ -100,28 +90,20 @@ fn cien_clientes_seguidos() -> Outcome {
     })
 }
 
-#[test]
-#[ignore = "para usarlo a mano: cargo curso ejecutar 02_02_2_hilos"]
-fn ejecutar() -> Outcome {
-    by_hand(|listener| serve(&listener, &echoes()))
-}
+by_hand!(|listener| serve(&listener, &echoes()));
 
-#[cfg(feature = "soluciones")]
-#[test]
-fn el_enunciado_se_puede_seguir() -> Outcome {
-    ejercicios::follow(include_str!("enunciado.md"), |hands| {
-        hands.serve("cargo curso ejecutar")?;
-        let two = [hands.open("nc -N")?, hands.open("nc -N")?];
-        for terminal in &two {
-            terminal.types("hola\n");
-            terminal.shows("hola\n")?;
-        }
-        let threads = hands.run("ps -L")?;
-        ensure(threads.contains("cliente-1") && threads.contains("cliente-2"), || {
-            format!("No están los dos hilos:\n{threads}")
-        })
+follow!(|hands| {
+    hands.serve("cargo curso ejecutar")?;
+    let two = [hands.open("nc -N")?, hands.open("nc -N")?];
+    for terminal in &two {
+        terminal.types("hola\n");
+        terminal.shows("hola\n")?;
+    }
+    let threads = hands.run("ps -L")?;
+    ensure(threads.contains("cliente-1") && threads.contains("cliente-2"), || {
+        format!("No están los dos hilos:\n{threads}")
     })
-}
+});
 
 /// Pone en marcha `serve` con ese manejador y sigue el guion.
 fn with_server(handler: Handler, script: impl FnOnce(&Conversation) -> Outcome) -> Outcome {

@@ -1,18 +1,8 @@
 //! Las pruebas de 02_02_3_parada.
 
 #[cfg_attr(feature = "soluciones", path = "solucion.rs")]
-#[cfg_attr(
-    not(feature = "soluciones"),
-    path = "ejercicio.rs",
-    allow(
-        dead_code,
-        missing_docs,
-        unused_imports,
-        unused_variables,
-        clippy::all,
-        clippy::pedantic
-    )
-)]
+#[cfg_attr(not(feature = "soluciones"), allow(dead_code, missing_docs, unused_imports))]
+#[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -20,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use ejercicio::Server;
-use ejercicios::{LIMIT, Outcome, by_hand, ensure, within};
+use ejercicios::{LIMIT, Outcome, by_hand, ensure, follow, within};
 use harness::{Conversation, Failure, Peer};
 
 #[test]
@@ -70,27 +60,19 @@ fn después_de_parar_nadie_escucha() -> Outcome {
     })
 }
 
-#[test]
-#[ignore = "para usarlo a mano: cargo curso ejecutar 02_02_3_parada"]
-fn ejecutar() -> Outcome {
-    by_hand(|listener| {
-        let server = Server::start(listener)?;
-        thread::sleep(Duration::from_secs(20));
-        server.stop();
-        Ok(())
-    })
-}
+by_hand!(|listener| {
+    let server = Server::start(listener)?;
+    thread::sleep(Duration::from_secs(20));
+    server.stop();
+    Ok(())
+});
 
-#[cfg(feature = "soluciones")]
-#[test]
-fn el_enunciado_se_puede_seguir() -> Outcome {
-    ejercicios::follow(include_str!("enunciado.md"), |hands| {
-        hands.serve("cargo curso ejecutar")?;
-        // El final le llega a los veinte segundos; `se_para_con_un_cliente_callado` no espera tanto.
-        let _silent = hands.open("nc ")?;
-        hands.wait_for_connections(1)
-    })
-}
+follow!(|hands| {
+    hands.serve("cargo curso ejecutar")?;
+    // El final le llega a los veinte segundos; `se_para_con_un_cliente_callado` no espera tanto.
+    let _silent = hands.open("nc ")?;
+    hands.wait_for_connections(1)
+});
 
 fn start() -> Result<(Server, Conversation), Failure> {
     let listener = TcpListener::bind("127.0.0.1:0")?;

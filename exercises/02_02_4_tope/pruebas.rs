@@ -1,18 +1,8 @@
 //! Las pruebas de 02_02_4_tope.
 
 #[cfg_attr(feature = "soluciones", path = "solucion.rs")]
-#[cfg_attr(
-    not(feature = "soluciones"),
-    path = "ejercicio.rs",
-    allow(
-        dead_code,
-        missing_docs,
-        unused_imports,
-        unused_variables,
-        clippy::all,
-        clippy::pedantic
-    )
-)]
+#[cfg_attr(not(feature = "soluciones"), allow(dead_code, missing_docs, unused_imports))]
+#[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
 use std::io::{self, Read, Write};
@@ -22,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ejercicio::{Handler, serve};
-use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure};
+use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, follow};
 use harness::{Conversation, Peer, eventually};
 
 /// Lo que se deja al servidor para equivocarse.
@@ -109,29 +99,21 @@ fn mientras_espera_sitio_duerme() -> Outcome {
     })
 }
 
-#[test]
-#[ignore = "para usarlo a mano: cargo curso ejecutar 02_02_4_tope"]
-fn ejecutar() -> Outcome {
-    by_hand(|listener| serve(&listener, 2, &echoes()))
-}
+by_hand!(|listener| serve(&listener, 2, &echoes()));
 
-#[cfg(feature = "soluciones")]
-#[test]
-fn el_enunciado_se_puede_seguir() -> Outcome {
-    ejercicios::follow(include_str!("enunciado.md"), |hands| {
-        hands.serve("cargo curso ejecutar")?;
-        let inside = [hands.open("nc -N")?, hands.open("nc -N")?];
-        for terminal in &inside {
-            terminal.types("hola\n");
-            terminal.shows("hola\n")?;
-        }
-        let third = hands.open("nc -N")?;
-        third.types("hola\n");
-        hands.wait_for_connections(3)?;
-        drop(inside);
-        third.shows("hola\n")
-    })
-}
+follow!(|hands| {
+    hands.serve("cargo curso ejecutar")?;
+    let inside = [hands.open("nc -N")?, hands.open("nc -N")?];
+    for terminal in &inside {
+        terminal.types("hola\n");
+        terminal.shows("hola\n")?;
+    }
+    let third = hands.open("nc -N")?;
+    third.types("hola\n");
+    hands.wait_for_connections(3)?;
+    drop(inside);
+    third.shows("hola\n")
+});
 
 /// Pone en marcha `serve` y sigue el guion.
 fn with_server(

@@ -1,18 +1,8 @@
 //! Las pruebas de 02_02_5_plazo.
 
 #[cfg_attr(feature = "soluciones", path = "solucion.rs")]
-#[cfg_attr(
-    not(feature = "soluciones"),
-    path = "ejercicio.rs",
-    allow(
-        dead_code,
-        missing_docs,
-        unused_imports,
-        unused_variables,
-        clippy::all,
-        clippy::pedantic
-    )
-)]
+#[cfg_attr(not(feature = "soluciones"), allow(dead_code, missing_docs, unused_imports))]
+#[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
 use std::io;
@@ -21,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ejercicio::{End, FAREWELL, attend};
-use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, ensure_equal};
+use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow};
 use harness::{Conversation, Failure, Peer};
 use socket2::SockRef;
 
@@ -34,7 +24,7 @@ const ROOM: usize = 16 * 1024;
 #[test]
 fn quien_cierra_su_lado_termina_bien() -> Outcome {
     let (mut client, attending) = start()?;
-    follow(&attending, || {
+    plays(&attending, || {
         client.send("hola\n")?;
         client.expect("hola\n")?;
         client.half_close()?;
@@ -47,7 +37,7 @@ fn quien_cierra_su_lado_termina_bien() -> Outcome {
 fn a_quien_calla_se_le_despide() -> Outcome {
     let (mut client, attending) = start()?;
     let started = Instant::now();
-    follow(&attending, || {
+    plays(&attending, || {
         client.expect(FAREWELL)?;
         client.expect_end()
     })?;
@@ -61,7 +51,7 @@ fn a_quien_calla_se_le_despide() -> Outcome {
 #[test]
 fn cada_mensaje_da_un_plazo_nuevo() -> Outcome {
     let (mut client, attending) = start()?;
-    follow(&attending, || {
+    plays(&attending, || {
         for _ in 0..8 {
             client.pause(PATIENCE / 5);
             client.send("sigo aquí\n")?;
@@ -102,27 +92,19 @@ fn una_conexión_rota_es_un_error() -> Outcome {
     )
 }
 
-#[test]
-#[ignore = "para usarlo a mano: cargo curso ejecutar 02_02_5_plazo"]
-fn ejecutar() -> Outcome {
-    by_hand(|listener| {
-        for stream in listener.incoming() {
-            let stream = stream?;
-            thread::spawn(move || attend(&stream, Duration::from_secs(5)));
-        }
-        Ok(())
-    })
-}
+by_hand!(|listener| {
+    for stream in listener.incoming() {
+        let stream = stream?;
+        thread::spawn(move || attend(&stream, Duration::from_secs(5)));
+    }
+    Ok(())
+});
 
-#[cfg(feature = "soluciones")]
-#[test]
-fn el_enunciado_se_puede_seguir() -> Outcome {
-    ejercicios::follow(include_str!("enunciado.md"), |hands| {
-        hands.serve("cargo curso ejecutar")?;
-        let seen = hands.run_typing("nc ", "hola\n")?;
-        ensure_equal("lo que ve quien habla y calla", &format!("hola\n{FAREWELL}"), &seen)
-    })
-}
+follow!(|hands| {
+    hands.serve("cargo curso ejecutar")?;
+    let seen = hands.run_typing("nc ", "hola\n")?;
+    ensure_equal("lo que ve quien habla y calla", &format!("hola\n{FAREWELL}"), &seen)
+});
 
 /// Pone a `attend` a atender a un cliente.
 fn start() -> Result<(Peer, Task<io::Result<End>>), Failure> {
@@ -142,7 +124,7 @@ fn attend_to(stream: TcpStream) -> Result<Task<io::Result<End>>, Failure> {
     Task::start("atender a un cliente", move || attend(&stream, PATIENCE))
 }
 
-fn follow(attending: &Task<io::Result<End>>, script: impl FnOnce() -> Outcome) -> Outcome {
+fn plays(attending: &Task<io::Result<End>>, script: impl FnOnce() -> Outcome) -> Outcome {
     script().map_err(|failure| attending.explain_what_it_does(failure))
 }
 

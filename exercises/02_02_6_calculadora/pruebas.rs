@@ -1,18 +1,8 @@
 //! Las pruebas de 02_02_6_calculadora.
 
 #[cfg_attr(feature = "soluciones", path = "solucion.rs")]
-#[cfg_attr(
-    not(feature = "soluciones"),
-    path = "ejercicio.rs",
-    allow(
-        dead_code,
-        missing_docs,
-        unused_imports,
-        unused_variables,
-        clippy::all,
-        clippy::pedantic
-    )
-)]
+#[cfg_attr(not(feature = "soluciones"), allow(dead_code, missing_docs, unused_imports))]
+#[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
 use std::io;
@@ -20,7 +10,7 @@ use std::net::TcpListener;
 use std::thread::JoinHandle;
 
 use ejercicio::{DIVISION_BY_ZERO, MAX_LINE, NOT_UNDERSTOOD, OVERFLOW, TOO_LONG, evaluate, start};
-use ejercicios::{LIMIT, Outcome, by_hand, ensure, ensure_equal, within};
+use ejercicios::{LIMIT, Outcome, by_hand, ensure, ensure_equal, follow, within};
 use harness::{Conversation, Peer};
 use multiplexacion::socketserver::Control;
 
@@ -112,20 +102,12 @@ fn atiende_a_varios_y_se_para_con_ellos_dentro() -> Outcome {
     silent.map_or(Ok(()), |mut silent| silent.expect_end_or_reset())
 }
 
-#[test]
-#[ignore = "para usarlo a mano: cargo curso ejecutar 02_02_6_calculadora"]
-fn ejecutar() -> Outcome {
-    by_hand(|listener| start(listener)?.1.join().unwrap_or(Ok(())))
-}
+by_hand!(|listener| start(listener)?.1.join().unwrap_or(Ok(())));
 
-#[cfg(feature = "soluciones")]
-#[test]
-fn el_enunciado_se_puede_seguir() -> Outcome {
-    ejercicios::follow(include_str!("enunciado.md"), |hands| {
-        hands.serve("cargo curso ejecutar")?;
-        hands.run_typing("nc -N", "2 + 3\n7 / 0\nsalir\n").map(drop)
-    })
-}
+follow!(|hands| {
+    hands.serve("cargo curso ejecutar")?;
+    hands.run_typing("nc -N", "2 + 3\n7 / 0\nsalir\n").map(drop)
+});
 
 fn evaluates(line: &str, expected: Result<i64, &'static str>) -> Outcome {
     let owned = line.to_owned();

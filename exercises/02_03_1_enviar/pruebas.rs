@@ -1,18 +1,8 @@
 //! Las pruebas de 02_03_1_enviar: con un socket de verdad y con uno que cuenta las llamadas.
 
 #[cfg_attr(feature = "soluciones", path = "solucion.rs")]
-#[cfg_attr(
-    not(feature = "soluciones"),
-    path = "ejercicio.rs",
-    allow(
-        dead_code,
-        missing_docs,
-        unused_imports,
-        unused_variables,
-        clippy::all,
-        clippy::pedantic
-    )
-)]
+#[cfg_attr(not(feature = "soluciones"), allow(dead_code, missing_docs, unused_imports))]
+#[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
 use std::fmt::Write as _;
@@ -20,7 +10,7 @@ use std::io::{self, ErrorKind, Write};
 use std::net::TcpListener;
 
 use ejercicio::{HEADER, MAX_TEXT, send};
-use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, within};
+use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow, within};
 use harness::{Conversation, Failure, frame};
 
 #[test]
@@ -122,28 +112,20 @@ fn quien_habla_en_marcos_lo_entiende() -> Outcome {
     succeeded(&sending.finish(LIMIT)?)
 }
 
-#[test]
-#[ignore = "para usarlo a mano: cargo curso ejecutar 02_03_1_enviar"]
-fn ejecutar() -> Outcome {
-    by_hand(|listener| {
-        loop {
-            let (mut stream, _) = listener.accept()?;
-            for text in ["hola", "¿qué tal?", "adiós"] {
-                send(&mut stream, text)?;
-            }
+by_hand!(|listener| {
+    loop {
+        let (mut stream, _) = listener.accept()?;
+        for text in ["hola", "¿qué tal?", "adiós"] {
+            send(&mut stream, text)?;
         }
-    })
-}
+    }
+});
 
-#[cfg(feature = "soluciones")]
-#[test]
-fn el_enunciado_se_puede_seguir() -> Outcome {
-    ejercicios::follow(include_str!("enunciado.md"), |hands| {
-        hands.serve("cargo curso ejecutar")?;
-        let bytes = hands.run("nc ")?;
-        ensure(bytes.starts_with(" 00 00 00 04 68 6f 6c 61 00 00 00 0b"), || bytes)
-    })
-}
+follow!(|hands| {
+    hands.serve("cargo curso ejecutar")?;
+    let bytes = hands.run("nc ")?;
+    ensure(bytes.starts_with(" 00 00 00 04 68 6f 6c 61 00 00 00 0b"), || bytes)
+});
 
 /// Comprueba que `send` escribe el marco de `text`, y si no, explica en qué se diferencia.
 fn sends_the_frame_of(text: &str) -> Outcome {

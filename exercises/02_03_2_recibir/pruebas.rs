@@ -1,18 +1,8 @@
 //! Las pruebas de 02_03_2_recibir: con un socket de mentira que corta por donde quiere.
 
 #[cfg_attr(feature = "soluciones", path = "solucion.rs")]
-#[cfg_attr(
-    not(feature = "soluciones"),
-    path = "ejercicio.rs",
-    allow(
-        dead_code,
-        missing_docs,
-        unused_imports,
-        unused_variables,
-        clippy::all,
-        clippy::pedantic
-    )
-)]
+#[cfg_attr(not(feature = "soluciones"), allow(dead_code, missing_docs, unused_imports))]
+#[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
 use std::collections::VecDeque;
@@ -21,7 +11,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 
 use ejercicio::{End, MAX_TEXT, Received, receive};
-use ejercicios::{LIMIT, Outcome, by_hand, ensure, ensure_equal, within};
+use ejercicios::{LIMIT, Outcome, by_hand, ensure, ensure_equal, follow, within};
 use harness::{Failure, frame};
 
 /// La longitud que anuncia un marco hostil: 2 GiB menos un byte.
@@ -172,28 +162,20 @@ fn una_longitud_imposible_se_rechaza_sin_esperar() -> Outcome {
     receives("si un marco anuncia justo el máximo", &mut line, &[], None)
 }
 
-#[test]
-#[ignore = "para usarlo a mano: cargo curso ejecutar 02_03_2_recibir"]
-fn ejecutar() -> Outcome {
-    by_hand(|listener| {
-        loop {
-            let (mut stream, _) = listener.accept()?;
-            tell_what_arrives(&mut stream)?;
-        }
-    })
-}
+by_hand!(|listener| {
+    loop {
+        let (mut stream, _) = listener.accept()?;
+        tell_what_arrives(&mut stream)?;
+    }
+});
 
-#[cfg(feature = "soluciones")]
-#[test]
-fn el_enunciado_se_puede_seguir() -> Outcome {
-    ejercicios::follow(include_str!("enunciado.md"), |hands| {
-        hands.serve("cargo curso ejecutar")?;
-        for start in ["printf '\\0\\0\\0\\4hola", "(printf", "printf '\\377"] {
-            hands.run(start)?;
-        }
-        hands.wait_for_server("TooLong")
-    })
-}
+follow!(|hands| {
+    hands.serve("cargo curso ejecutar")?;
+    for start in ["printf '\\0\\0\\0\\4hola", "(printf", "printf '\\377"] {
+        hands.run(start)?;
+    }
+    hands.wait_for_server("TooLong")
+});
 
 fn tell_what_arrives(stream: &mut TcpStream) -> io::Result<()> {
     let mut out = io::stdout();

@@ -1,18 +1,8 @@
 //! Las pruebas de 02_03_3_conjuntos.
 
 #[cfg_attr(feature = "soluciones", path = "solucion.rs")]
-#[cfg_attr(
-    not(feature = "soluciones"),
-    path = "ejercicio.rs",
-    allow(
-        dead_code,
-        missing_docs,
-        unused_imports,
-        unused_variables,
-        clippy::all,
-        clippy::pedantic
-    )
-)]
+#[cfg_attr(not(feature = "soluciones"), allow(dead_code, missing_docs, unused_imports))]
+#[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
 use std::fs::File;
@@ -23,7 +13,7 @@ use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use ejercicio::{Client, Ready, Watched, wait, watch};
-use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, within};
+use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow, within};
 use harness::{Conversation, Failure, Peer, raise_descriptor_limit};
 use nix::sys::select::{FD_SETSIZE, FdSet};
 
@@ -189,44 +179,36 @@ fn el_que_no_cabe_se_rechaza() -> Outcome {
     )
 }
 
-#[test]
-#[ignore = "para usarlo a mano: cargo curso ejecutar 02_03_3_conjuntos"]
-fn ejecutar() -> Outcome {
-    by_hand(|listener| {
-        let mut clients = Vec::new();
-        loop {
-            let ready = wait(&listener, &clients)?;
-            writeln!(io::stdout(), "despierta con {ready:?}")?;
-            for &place in &ready.readable {
-                hear(&mut clients[place]);
-            }
-            for &place in &ready.writable {
-                answer(&mut clients[place]);
-            }
-            clients.retain(|client| !client.ended || !client.output.is_empty());
-            if ready.listener {
-                let (stream, _) = listener.accept()?;
-                stream.set_nonblocking(true)?;
-                clients.extend(Client::new(stream));
-            }
+by_hand!(|listener| {
+    let mut clients = Vec::new();
+    loop {
+        let ready = wait(&listener, &clients)?;
+        writeln!(io::stdout(), "despierta con {ready:?}")?;
+        for &place in &ready.readable {
+            hear(&mut clients[place]);
         }
-    })
-}
+        for &place in &ready.writable {
+            answer(&mut clients[place]);
+        }
+        clients.retain(|client| !client.ended || !client.output.is_empty());
+        if ready.listener {
+            let (stream, _) = listener.accept()?;
+            stream.set_nonblocking(true)?;
+            clients.extend(Client::new(stream));
+        }
+    }
+});
 
-#[cfg(feature = "soluciones")]
-#[test]
-fn el_enunciado_se_puede_seguir() -> Outcome {
+follow!(|hands| {
     let _shared = DESCRIPTORS.read().unwrap_or_else(PoisonError::into_inner);
-    ejercicios::follow(include_str!("enunciado.md"), |hands| {
-        hands.serve("cargo curso ejecutar")?;
-        let two = [hands.open("nc -N")?, hands.open("nc -N")?];
-        for terminal in two.iter().chain(&two) {
-            terminal.types("hola\n");
-            terminal.shows("hola\n")?;
-        }
-        Ok(())
-    })
-}
+    hands.serve("cargo curso ejecutar")?;
+    let two = [hands.open("nc -N")?, hands.open("nc -N")?];
+    for terminal in two.iter().chain(&two) {
+        terminal.types("hola\n");
+        terminal.shows("hola\n")?;
+    }
+    Ok(())
+});
 
 /// Lee una vez de un cliente, y le deja la respuesta en `output`.
 fn hear(client: &mut Client) {

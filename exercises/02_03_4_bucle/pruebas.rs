@@ -1,18 +1,8 @@
 //! Las pruebas de 02_03_4_bucle.
 
 #[cfg_attr(feature = "soluciones", path = "solucion.rs")]
-#[cfg_attr(
-    not(feature = "soluciones"),
-    path = "ejercicio.rs",
-    allow(
-        dead_code,
-        missing_docs,
-        unused_imports,
-        unused_variables,
-        clippy::all,
-        clippy::pedantic
-    )
-)]
+#[cfg_attr(not(feature = "soluciones"), allow(dead_code, missing_docs, unused_imports))]
+#[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
 use std::io;
@@ -20,7 +10,7 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use ejercicio::serve;
-use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure};
+use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, follow};
 use harness::{Conversation, Peer, frame};
 
 /// Lo que se mira si el hilo gasta procesador sin tener nada que hacer.
@@ -178,25 +168,17 @@ fn sin_nada_que_hacer_duerme() -> Outcome {
     })
 }
 
-#[test]
-#[ignore = "para usarlo a mano: cargo curso ejecutar 02_03_4_bucle"]
-fn ejecutar() -> Outcome {
-    by_hand(|listener| serve(&listener))
-}
+by_hand!(|listener| serve(&listener));
 
-#[cfg(feature = "soluciones")]
-#[test]
-fn el_enunciado_se_puede_seguir() -> Outcome {
-    ejercicios::follow(include_str!("enunciado.md"), |hands| {
-        hands.serve("cargo curso ejecutar")?;
-        let slow = hands.open("(printf")?;
-        hands.wait_for_connections(1)?;
-        hands.run("printf")?;
-        ensure(slow.is_busy(), || "La primera no debía terminar antes que la segunda.".to_owned())?;
-        hands.wake()?;
-        slow.ends().map(drop)
-    })
-}
+follow!(|hands| {
+    hands.serve("cargo curso ejecutar")?;
+    let slow = hands.open("(printf")?;
+    hands.wait_for_connections(1)?;
+    hands.run("printf")?;
+    ensure(slow.is_busy(), || "La primera no debía terminar antes que la segunda.".to_owned())?;
+    hands.wake()?;
+    slow.ends().map(drop)
+});
 
 /// Pone en marcha el bucle y sigue el guion.
 fn with_server(script: impl FnOnce(&Conversation, &Task<io::Result<()>>) -> Outcome) -> Outcome {

@@ -1,25 +1,15 @@
 //! Las pruebas de 02_03_5_difusion.
 
 #[cfg_attr(feature = "soluciones", path = "solucion.rs")]
-#[cfg_attr(
-    not(feature = "soluciones"),
-    path = "ejercicio.rs",
-    allow(
-        dead_code,
-        missing_docs,
-        unused_imports,
-        unused_variables,
-        clippy::all,
-        clippy::pedantic
-    )
-)]
+#[cfg_attr(not(feature = "soluciones"), allow(dead_code, missing_docs, unused_imports))]
+#[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
 use std::io::ErrorKind;
 use std::net::TcpListener;
 
 use ejercicio::{Reason, Room, left, serve};
-use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, within};
+use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow, within};
 use harness::{Conversation, Failure, Peer, eventually};
 use multiplexacion::client_id::ClientId;
 
@@ -191,26 +181,18 @@ fn tres_conversan_y_uno_se_va_sin_avisar() -> Outcome {
     conversed.map_err(|failure| server.explain(failure))
 }
 
-#[test]
-#[ignore = "para usarlo a mano: cargo curso ejecutar 02_03_5_difusion"]
-fn ejecutar() -> Outcome {
-    by_hand(|listener| serve(&listener))
-}
+by_hand!(|listener| serve(&listener));
 
-#[cfg(feature = "soluciones")]
-#[test]
-fn el_enunciado_se_puede_seguir() -> Outcome {
-    ejercicios::follow(include_str!("enunciado.md"), |hands| {
-        hands.serve("cargo curso ejecutar")?;
-        let listeners = [hands.open("nc 127")?, hands.open("nc 127")?];
-        hands.wait_for_connections(2)?;
-        hands.run("printf")?;
-        listeners.iter().try_for_each(|listener| {
-            listener.shows("hola")?;
-            listener.shows(&left(ClientId(3)))
-        })
+follow!(|hands| {
+    hands.serve("cargo curso ejecutar")?;
+    let listeners = [hands.open("nc 127")?, hands.open("nc 127")?];
+    hands.wait_for_connections(2)?;
+    hands.run("printf")?;
+    listeners.iter().try_for_each(|listener| {
+        listener.shows("hola")?;
+        listener.shows(&left(ClientId(3)))
     })
-}
+});
 
 /// Comprueba que lo siguiente que recibe son los avisos de que esos se fueron.
 fn hears_of(peer: &mut Peer, gone: &[ClientId], why: &str) -> Outcome {

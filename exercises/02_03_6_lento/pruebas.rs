@@ -1,18 +1,8 @@
 //! Las pruebas de 02_03_6_lento: la cola con un socket de mentira, y el servidor con los de verdad.
 
 #[cfg_attr(feature = "soluciones", path = "solucion.rs")]
-#[cfg_attr(
-    not(feature = "soluciones"),
-    path = "ejercicio.rs",
-    allow(
-        dead_code,
-        missing_docs,
-        unused_imports,
-        unused_variables,
-        clippy::all,
-        clippy::pedantic
-    )
-)]
+#[cfg_attr(not(feature = "soluciones"), allow(dead_code, missing_docs, unused_imports))]
+#[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
 use std::io::ErrorKind::{self, TimedOut, WouldBlock};
@@ -21,7 +11,7 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use ejercicio::{Full, LIMIT as QUEUE, NOT_READING, Outbox, serve};
-use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, within};
+use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow, within};
 use harness::{Conversation, Failure, Peer};
 use socket2::SockRef;
 
@@ -220,24 +210,16 @@ fn a_quien_no_lee_se_le_despide_y_los_demás_no_lo_notan() -> Outcome {
     })
 }
 
-#[test]
-#[ignore = "para usarlo a mano: cargo curso ejecutar 02_03_6_lento"]
-fn ejecutar() -> Outcome {
-    by_hand(|listener| serve(&listener))
-}
+by_hand!(|listener| serve(&listener));
 
-#[cfg(feature = "soluciones")]
-#[test]
-fn el_enunciado_se_puede_seguir() -> Outcome {
-    ejercicios::follow(include_str!("enunciado.md"), |hands| {
-        hands.serve("cargo curso ejecutar")?;
-        let beto = hands.open("nc -d")?;
-        hands.wait_for_connections(1)?;
-        hands.run("for i in")?;
-        hands.wake()?;
-        beto.ends().map(drop)
-    })
-}
+follow!(|hands| {
+    hands.serve("cargo curso ejecutar")?;
+    let beto = hands.open("nc -d")?;
+    hands.wait_for_connections(1)?;
+    hands.run("for i in")?;
+    hands.wake()?;
+    beto.ends().map(drop)
+});
 
 /// Ana habla, Eva escucha y Beto no lee.
 struct Slow {

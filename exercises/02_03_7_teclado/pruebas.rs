@@ -1,18 +1,8 @@
 //! Las pruebas de 02_03_7_teclado: el teclado es una tubería, y las pruebas son el servidor.
 
 #[cfg_attr(feature = "soluciones", path = "solucion.rs")]
-#[cfg_attr(
-    not(feature = "soluciones"),
-    path = "ejercicio.rs",
-    allow(
-        dead_code,
-        missing_docs,
-        unused_imports,
-        unused_variables,
-        clippy::all,
-        clippy::pedantic
-    )
-)]
+#[cfg_attr(not(feature = "soluciones"), allow(dead_code, missing_docs, unused_imports))]
+#[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
 use std::fs::File;
@@ -24,7 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 use ejercicio::{End, chat};
-use ejercicios::{LIMIT, Outcome, Task, by_hand_calling, ensure, ensure_equal};
+use ejercicios::{LIMIT, Outcome, Task, by_hand_calling, ensure, ensure_equal, follow};
 use harness::{Failure, eventually, frame};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::SockRef;
@@ -257,26 +247,22 @@ fn ejecutar() -> Outcome {
     })
 }
 
-#[cfg(feature = "soluciones")]
-#[test]
-fn el_enunciado_se_puede_seguir() -> Outcome {
-    ejercicios::follow(include_str!("enunciado.md"), |hands| {
-        hands.serve("cargo run --bin aplic_02_03 -- --name servidor")?;
-        let ana = hands.open("cargo run --bin aplic_02_03 -- --name ana")?;
-        ana.shows("Estás en el chat")?;
-        let beto = hands.open("cargo curso ejecutar")?;
-        beto.types("NAME: beto\n");
-        beto.shows("CLIENT: 127.0.0.1\n")?;
-        beto.types("¿qué tal?\n");
-        ana.shows("#[beto@127.0.0.1]>> ¿qué tal?")?;
-        let (goodbye, _) = beto.ends()?;
-        ensure(goodbye.contains("(Nos despedimos.)"), || goodbye)?;
-        hands.run("printf")?;
-        ["uno", "dos", "tres"]
-            .iter()
-            .try_for_each(|line| ana.shows(&format!("#[eva@127.0.0.1]>> {line}")))
-    })
-}
+follow!(|hands| {
+    hands.serve("cargo run --bin aplic_02_03 -- --name servidor")?;
+    let ana = hands.open("cargo run --bin aplic_02_03 -- --name ana")?;
+    ana.shows("Estás en el chat")?;
+    let beto = hands.open("cargo curso ejecutar")?;
+    beto.types("NAME: beto\n");
+    beto.shows("CLIENT: 127.0.0.1\n")?;
+    beto.types("¿qué tal?\n");
+    ana.shows("#[beto@127.0.0.1]>> ¿qué tal?")?;
+    let (goodbye, _) = beto.ends()?;
+    ensure(goodbye.contains("(Nos despedimos.)"), || goodbye)?;
+    hands.run("printf")?;
+    ["uno", "dos", "tres"]
+        .iter()
+        .try_for_each(|line| ana.shows(&format!("#[eva@127.0.0.1]>> {line}")))
+});
 
 /// Un teclado, un servidor, una pantalla y, entre ellos, `chat`.
 struct Scene {

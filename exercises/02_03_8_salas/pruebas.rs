@@ -1,25 +1,15 @@
 //! Las pruebas de 02_03_8_salas: todo, a través del socket.
 
 #[cfg_attr(feature = "soluciones", path = "solucion.rs")]
-#[cfg_attr(
-    not(feature = "soluciones"),
-    path = "ejercicio.rs",
-    allow(
-        dead_code,
-        missing_docs,
-        unused_imports,
-        unused_variables,
-        clippy::all,
-        clippy::pedantic
-    )
-)]
+#[cfg_attr(not(feature = "soluciones"), allow(dead_code, missing_docs, unused_imports))]
+#[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
 use std::io;
 use std::net::TcpListener;
 
 use ejercicio::{LOBBY, serve};
-use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, ensure_equal};
+use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow};
 use harness::chat::{expect_refusal, join, joined, left, said};
 use harness::{Conversation, Failure, Peer, frame};
 use socket2::SockRef;
@@ -377,31 +367,23 @@ fn quien_no_lee_en_una_sala_no_afecta_a_nadie() -> Outcome {
     })
 }
 
-#[test]
-#[ignore = "para usarlo a mano: cargo curso ejecutar 02_03_8_salas"]
-fn ejecutar() -> Outcome {
-    by_hand(|listener| serve(&listener))
-}
+by_hand!(|listener| serve(&listener));
 
-#[cfg(feature = "soluciones")]
-#[test]
-fn el_enunciado_se_puede_seguir() -> Outcome {
-    ejercicios::follow(include_str!("enunciado.md"), |hands| {
-        hands.serve("cargo curso ejecutar")?;
-        let ana = hands.open("cargo run --bin aplic_02_03 -- --name ana")?;
-        ana.shows("Estás en el chat")?;
-        let beto = hands.open("cargo run --bin aplic_02_03 -- --name beto")?;
-        ana.shows("(Conectado: nuevo cliente (2) desde beto@127.0.0.1)")?;
-        beto.types("hola, Ana\n");
-        ana.shows("#[beto@127.0.0.1]>> hola, Ana")?;
-        ana.types("hola, Beto\n");
-        beto.shows("#[ana@127.0.0.1]>> hola, Beto")?;
-        beto.types("/sala cine\n/salas\n");
-        beto.shows("(Sala: cine (1))")?;
-        beto.shows("(Salas: cine (1), principal (1))")?;
-        ana.shows("(Desconectado: cliente beto@127.0.0.1)")
-    })
-}
+follow!(|hands| {
+    hands.serve("cargo curso ejecutar")?;
+    let ana = hands.open("cargo run --bin aplic_02_03 -- --name ana")?;
+    ana.shows("Estás en el chat")?;
+    let beto = hands.open("cargo run --bin aplic_02_03 -- --name beto")?;
+    ana.shows("(Conectado: nuevo cliente (2) desde beto@127.0.0.1)")?;
+    beto.types("hola, Ana\n");
+    ana.shows("#[beto@127.0.0.1]>> hola, Ana")?;
+    ana.types("hola, Beto\n");
+    beto.shows("#[ana@127.0.0.1]>> hola, Beto")?;
+    beto.types("/sala cine\n/salas\n");
+    beto.shows("(Sala: cine (1))")?;
+    beto.shows("(Salas: cine (1), principal (1))")?;
+    ana.shows("(Desconectado: cliente beto@127.0.0.1)")
+});
 
 /// Ana y Dani, en la principal; Beto y Eva, en el cine.
 struct TwoRooms {

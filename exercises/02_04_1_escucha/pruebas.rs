@@ -2,18 +2,8 @@
 //! se nota de ellas.
 
 #[cfg_attr(feature = "soluciones", path = "solucion.rs")]
-#[cfg_attr(
-    not(feature = "soluciones"),
-    path = "ejercicio.rs",
-    allow(
-        dead_code,
-        missing_docs,
-        unused_imports,
-        unused_variables,
-        clippy::all,
-        clippy::pedantic
-    )
-)]
+#[cfg_attr(not(feature = "soluciones"), allow(dead_code, missing_docs, unused_imports))]
+#[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
 use std::fs;
@@ -23,7 +13,7 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use ejercicio::{BACKLOG, accept, listen};
-use ejercicios::{LIMIT, Outcome, by_hand, ensure, ensure_equal, within};
+use ejercicios::{LIMIT, Outcome, by_hand, ensure, ensure_equal, follow, within};
 use harness::{Conversation, Failure, raise_descriptor_limit};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::{Domain, SockRef, Socket, Type};
@@ -217,39 +207,31 @@ fn un_error_de_verdad_se_devuelve() -> Outcome {
     })
 }
 
-#[test]
-#[ignore = "para usarlo a mano: cargo curso ejecutar 02_04_1_escucha"]
-fn ejecutar() -> Outcome {
-    by_hand(|given| {
-        let address = given.local_addr()?;
-        // Ese puerto, pero con tu socket.
-        drop(given);
-        let listener = listen(address)?;
-        for number in 1_u64.. {
-            let mut client = next_client(&listener)?;
-            writeln!(io::stdout(), "cliente {number}, desde {}", client.peer_addr()?)?;
-            // Un saludo cabe siempre en un búfer de salida vacío; y si ya se fue, no importa.
-            let _ = writeln!(client, "¡Hola! Eres el cliente {number}.");
-        }
-        Ok(())
-    })
-}
+by_hand!(|given| {
+    let address = given.local_addr()?;
+    // Ese puerto, pero con tu socket.
+    drop(given);
+    let listener = listen(address)?;
+    for number in 1_u64.. {
+        let mut client = next_client(&listener)?;
+        writeln!(io::stdout(), "cliente {number}, desde {}", client.peer_addr()?)?;
+        // Un saludo cabe siempre en un búfer de salida vacío; y si ya se fue, no importa.
+        let _ = writeln!(client, "¡Hola! Eres el cliente {number}.");
+    }
+    Ok(())
+});
 
-#[cfg(feature = "soluciones")]
-#[test]
-fn el_enunciado_se_puede_seguir() -> Outcome {
-    ejercicios::follow(include_str!("enunciado.md"), |hands| {
-        hands.serve("cargo curso ejecutar")?;
-        // El puerto que se anunció se suelta, y lo vuelve a abrir `listen`.
-        let mut queue = || hands.run("ss -tln");
-        harness::eventually("`listen` escuchara con una cola de 1024", LIMIT, || {
-            queue().is_ok_and(|sockets| sockets.contains(" 1024 "))
-        })?;
-        let hello = hands.run("nc -d")?;
-        ensure_equal("el saludo", &"¡Hola! Eres el cliente 1.\n", &hello.as_str())?;
-        hands.run("ss -tan").map(drop)
-    })
-}
+follow!(|hands| {
+    hands.serve("cargo curso ejecutar")?;
+    // El puerto que se anunció se suelta, y lo vuelve a abrir `listen`.
+    let mut queue = || hands.run("ss -tln");
+    harness::eventually("`listen` escuchara con una cola de 1024", LIMIT, || {
+        queue().is_ok_and(|sockets| sockets.contains(" 1024 "))
+    })?;
+    let hello = hands.run("nc -d")?;
+    ensure_equal("el saludo", &"¡Hola! Eres el cliente 1.\n", &hello.as_str())?;
+    hands.run("ss -tan").map(drop)
+});
 
 /// Espera con poll(2) a que alguien llame y lo acepta.
 fn next_client(listener: &TcpListener) -> io::Result<TcpStream> {

@@ -1,18 +1,8 @@
 //! Las pruebas de 02_04_2_epoll: qué dice `wait` cuando se sabe lo que les pasa a los sockets.
 
 #[cfg_attr(feature = "soluciones", path = "solucion.rs")]
-#[cfg_attr(
-    not(feature = "soluciones"),
-    path = "ejercicio.rs",
-    allow(
-        dead_code,
-        missing_docs,
-        unused_imports,
-        unused_variables,
-        clippy::all,
-        clippy::pedantic
-    )
-)]
+#[cfg_attr(not(feature = "soluciones"), allow(dead_code, missing_docs, unused_imports))]
+#[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
 use std::collections::HashMap;
@@ -21,7 +11,7 @@ use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use ejercicio::{Event, Interest, Poller};
-use ejercicios::{LIMIT, Outcome, by_hand, ensure, ensure_equal, within};
+use ejercicios::{LIMIT, Outcome, by_hand, ensure, ensure_equal, follow, within};
 use harness::{Conversation, Failure, Peer};
 
 /// El límite de una espera que ha de traer algo.
@@ -216,50 +206,38 @@ fn de_cien_que_hablan_no_se_pierde_ninguno() -> Outcome {
     })
 }
 
-#[test]
-#[ignore = "para usarlo a mano: cargo curso ejecutar 02_04_2_epoll"]
-fn ejecutar() -> Outcome {
-    by_hand(|listener| {
-        let poller = Poller::new()?;
-        poller.add(&listener, LISTENER, Interest::Read)?;
-        let mut clients = HashMap::new();
-        for turn in 1_u64.. {
-            let events = match poller.wait(None) {
-                Ok(events) => events,
-                // Ctrl-Z y `fg` también despiertan (signal(7)).
-                Err(error) if error.kind() == ErrorKind::Interrupted => Vec::new(),
-                Err(error) => return Err(error),
-            };
-            writeln!(io::stdout(), "despertar {turn}: {events:?}")?;
-            for event in events {
-                if event.id == LISTENER {
-                    let (client, _) = listener.accept()?;
-                    poller.add(&client, turn, Interest::Read)?;
-                    clients.insert(turn, client);
-                } else if clients.get(&event.id).is_some_and(|client| !echo_a_little(client)) {
-                    // Cerrarlo lo quita también de epoll.
-                    clients.remove(&event.id);
-                }
+by_hand!(|listener| {
+    let poller = Poller::new()?;
+    poller.add(&listener, LISTENER, Interest::Read)?;
+    let mut clients = HashMap::new();
+    for turn in 1_u64.. {
+        let events = match poller.wait(None) {
+            Ok(events) => events,
+            // Ctrl-Z y `fg` también despiertan (signal(7)).
+            Err(error) if error.kind() == ErrorKind::Interrupted => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        writeln!(io::stdout(), "despertar {turn}: {events:?}")?;
+        for event in events {
+            if event.id == LISTENER {
+                let (client, _) = listener.accept()?;
+                poller.add(&client, turn, Interest::Read)?;
+                clients.insert(turn, client);
+            } else if clients.get(&event.id).is_some_and(|client| !echo_a_little(client)) {
+                // Cerrarlo lo quita también de epoll.
+                clients.remove(&event.id);
             }
         }
-        Ok(())
-    })
-}
+    }
+    Ok(())
+});
 
-#[cfg(feature = "soluciones")]
-#[test]
-fn el_enunciado_se_puede_seguir() -> Outcome {
-    ejercicios::follow(include_str!("enunciado.md"), |hands| {
-        hands.serve("cargo curso ejecutar")?;
-        ensure_equal(
-            "el eco",
-            &"diezletras\n",
-            &hands.run_typing("nc -N", "diezletras\n")?.as_str(),
-        )?;
-        // Quien llega, tres lecturas de cuatro bytes como mucho, y el final.
-        hands.wait_for_server("despertar 5:")
-    })
-}
+follow!(|hands| {
+    hands.serve("cargo curso ejecutar")?;
+    ensure_equal("el eco", &"diezletras\n", &hands.run_typing("nc -N", "diezletras\n")?.as_str())?;
+    // Quien llega, tres lecturas de cuatro bytes como mucho, y el final.
+    hands.wait_for_server("despertar 5:")
+});
 
 /// Devuelve cuatro bytes, como mucho. Dice si la conexión sigue.
 fn echo_a_little(mut client: &TcpStream) -> bool {

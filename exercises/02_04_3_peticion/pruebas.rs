@@ -2,18 +2,8 @@
 //! lectura, y con uno de verdad.
 
 #[cfg_attr(feature = "soluciones", path = "solucion.rs")]
-#[cfg_attr(
-    not(feature = "soluciones"),
-    path = "ejercicio.rs",
-    allow(
-        dead_code,
-        missing_docs,
-        unused_imports,
-        unused_variables,
-        clippy::all,
-        clippy::pedantic
-    )
-)]
+#[cfg_attr(not(feature = "soluciones"), allow(dead_code, missing_docs, unused_imports))]
+#[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
 use std::collections::{HashMap, VecDeque};
@@ -21,7 +11,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 
 use ejercicio::{MAX_HEAD, Request, Step, end_of_head};
-use ejercicios::{LIMIT, Outcome, by_hand, ensure, ensure_equal, within};
+use ejercicios::{LIMIT, Outcome, by_hand, ensure, ensure_equal, follow, within};
 use harness::{Conversation, Failure};
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
@@ -289,56 +279,48 @@ fn con_un_socket_de_verdad() -> Outcome {
     )
 }
 
-#[test]
-#[ignore = "para usarlo a mano: cargo curso ejecutar 02_04_3_peticion"]
-fn ejecutar() -> Outcome {
-    by_hand(|listener| {
-        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, LISTENER))?;
-        let mut clients = HashMap::new();
-        let mut arrived = 0;
-        loop {
-            let mut events = [EpollEvent::empty(); 64];
-            let count = match epoll.wait(&mut events, EpollTimeout::NONE) {
-                Ok(count) => count,
-                // Ctrl-Z y `fg` también despiertan (signal(7)).
-                Err(Errno::EINTR) => 0,
-                Err(error) => return Err(error.into()),
-            };
-            for event in &events[..count] {
-                let id = event.data();
-                if id == LISTENER {
-                    let (stream, _) = listener.accept()?;
-                    stream.set_nonblocking(true)?;
-                    arrived += 1;
-                    epoll.add(&stream, EpollEvent::new(EpollFlags::EPOLLIN, arrived))?;
-                    clients.insert(arrived, (stream, Request::default()));
-                } else if let Some((stream, request)) = clients.get_mut(&id) {
-                    let step = request.on_readable(stream);
-                    writeln!(io::stdout(), "cliente {id}: {}", brief(&step))?;
-                    if step != Step::Wait {
-                        answer(stream, &step);
-                        // Cerrarlo lo quita también de epoll.
-                        clients.remove(&id);
-                    }
+by_hand!(|listener| {
+    let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+    epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, LISTENER))?;
+    let mut clients = HashMap::new();
+    let mut arrived = 0;
+    loop {
+        let mut events = [EpollEvent::empty(); 64];
+        let count = match epoll.wait(&mut events, EpollTimeout::NONE) {
+            Ok(count) => count,
+            // Ctrl-Z y `fg` también despiertan (signal(7)).
+            Err(Errno::EINTR) => 0,
+            Err(error) => return Err(error.into()),
+        };
+        for event in &events[..count] {
+            let id = event.data();
+            if id == LISTENER {
+                let (stream, _) = listener.accept()?;
+                stream.set_nonblocking(true)?;
+                arrived += 1;
+                epoll.add(&stream, EpollEvent::new(EpollFlags::EPOLLIN, arrived))?;
+                clients.insert(arrived, (stream, Request::default()));
+            } else if let Some((stream, request)) = clients.get_mut(&id) {
+                let step = request.on_readable(stream);
+                writeln!(io::stdout(), "cliente {id}: {}", brief(&step))?;
+                if step != Step::Wait {
+                    answer(stream, &step);
+                    // Cerrarlo lo quita también de epoll.
+                    clients.remove(&id);
                 }
             }
         }
-    })
-}
+    }
+});
 
-#[cfg(feature = "soluciones")]
-#[test]
-fn el_enunciado_se_puede_seguir() -> Outcome {
-    ejercicios::follow(include_str!("enunciado.md"), |hands| {
-        hands.serve("cargo curso ejecutar")?;
-        let client = hands.open("nc -C")?;
-        client.types("GET /hola HTTP/1.1\nHost: x\n");
-        hands.wait_for_server("Wait")?;
-        client.types("\n");
-        client.shows("Host: x")
-    })
-}
+follow!(|hands| {
+    hands.serve("cargo curso ejecutar")?;
+    let client = hands.open("nc -C")?;
+    client.types("GET /hola HTTP/1.1\nHost: x\n");
+    hands.wait_for_server("Wait")?;
+    client.types("\n");
+    client.shows("Host: x")
+});
 
 /// Devuelve a quien pregunta su propia cabecera. Cabe siempre en un búfer de salida vacío.
 fn answer(stream: &mut TcpStream, step: &Step) {

@@ -2,18 +2,8 @@
 //! se le diga, con uno de verdad vigilado por epoll, y con el servidor entero.
 
 #[cfg_attr(feature = "soluciones", path = "solucion.rs")]
-#[cfg_attr(
-    not(feature = "soluciones"),
-    path = "ejercicio.rs",
-    allow(
-        dead_code,
-        missing_docs,
-        unused_imports,
-        unused_variables,
-        clippy::all,
-        clippy::pedantic
-    )
-)]
+#[cfg_attr(not(feature = "soluciones"), allow(dead_code, missing_docs, unused_imports))]
+#[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
 use std::collections::VecDeque;
@@ -23,7 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use ejercicio::{Client, Outgoing, serve};
-use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, within};
+use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow, within};
 use harness::{Conversation, Failure, Peer};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use socket2::SockRef;
@@ -231,28 +221,20 @@ fn con_todo_escrito_duerme() -> Outcome {
     })
 }
 
-#[test]
-#[ignore = "para usarlo a mano: cargo curso ejecutar 02_04_4_respuesta"]
-fn ejecutar() -> Outcome {
-    by_hand(|listener| {
-        serve(&listener, |line| {
-            // Si nadie lee la salida, se sirve igual.
-            let _ = writeln!(io::stdout(), "{line}");
-        })
+by_hand!(|listener| {
+    serve(&listener, |line| {
+        // Si nadie lee la salida, se sirve igual.
+        let _ = writeln!(io::stdout(), "{line}");
     })
-}
+});
 
-#[cfg(feature = "soluciones")]
-#[test]
-fn el_enunciado_se_puede_seguir() -> Outcome {
-    ejercicios::follow(include_str!("enunciado.md"), |hands| {
-        hands.serve("cargo curso ejecutar")?;
-        let slow = hands.open("curl -s --limit-rate")?;
-        hands.wait_for_server("cliente 1: le faltan")?;
-        ensure_equal("lo que recibe el otro", &"1....", &hands.run("curl http")?.as_str())?;
-        ensure(slow.is_busy(), || "El que lee despacio terminó antes que el otro.".to_owned())
-    })
-}
+follow!(|hands| {
+    hands.serve("cargo curso ejecutar")?;
+    let slow = hands.open("curl -s --limit-rate")?;
+    hands.wait_for_server("cliente 1: le faltan")?;
+    ensure_equal("lo que recibe el otro", &"1....", &hands.run("curl http")?.as_str())?;
+    ensure(slow.is_busy(), || "El que lee despacio terminó antes que el otro.".to_owned())
+});
 
 // ---- El socket de mentira -----------------------------------------------------------------
 

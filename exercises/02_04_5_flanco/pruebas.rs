@@ -2,18 +2,8 @@
 //! epoll y sockets de verdad, y con el servidor entero.
 
 #[cfg_attr(feature = "soluciones", path = "solucion.rs")]
-#[cfg_attr(
-    not(feature = "soluciones"),
-    path = "ejercicio.rs",
-    allow(
-        dead_code,
-        missing_docs,
-        unused_imports,
-        unused_variables,
-        clippy::all,
-        clippy::pedantic
-    )
-)]
+#[cfg_attr(not(feature = "soluciones"), allow(dead_code, missing_docs, unused_imports))]
+#[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
 use std::collections::VecDeque;
@@ -22,7 +12,7 @@ use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use ejercicio::{Client, Room, TURN, Turn, accept_all, serve, wait, watch};
-use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, within};
+use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow, within};
 use harness::{Conversation, Failure, Peer, eventually};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollFlags, EpollTimeout};
 
@@ -346,26 +336,18 @@ fn sin_nada_que_hacer_duerme() -> Outcome {
     })
 }
 
-#[test]
-#[ignore = "para usarlo a mano: cargo curso ejecutar 02_04_5_flanco"]
-fn ejecutar() -> Outcome {
-    by_hand(|listener| {
-        serve(&listener, |line| {
-            // Si nadie lee la salida, se sirve igual.
-            let _ = writeln!(io::stdout(), "{line}");
-        })
+by_hand!(|listener| {
+    serve(&listener, |line| {
+        // Si nadie lee la salida, se sirve igual.
+        let _ = writeln!(io::stdout(), "{line}");
     })
-}
+});
 
-#[cfg(feature = "soluciones")]
-#[test]
-fn el_enunciado_se_puede_seguir() -> Outcome {
-    ejercicios::follow(include_str!("enunciado.md"), |hands| {
-        hands.serve("cargo curso ejecutar")?;
-        hands.run("head")?;
-        hands.run("ss -tn").map(drop)
-    })
-}
+follow!(|hands| {
+    hands.serve("cargo curso ejecutar")?;
+    hands.run("head")?;
+    hands.run("ss -tn").map(drop)
+});
 
 // ---- El socket de mentira -----------------------------------------------------------------
 

@@ -2,18 +2,8 @@
 //! de ellos en este proceso.
 
 #[cfg_attr(feature = "soluciones", path = "solucion.rs")]
-#[cfg_attr(
-    not(feature = "soluciones"),
-    path = "ejercicio.rs",
-    allow(
-        dead_code,
-        missing_docs,
-        unused_imports,
-        unused_variables,
-        clippy::all,
-        clippy::pedantic
-    )
-)]
+#[cfg_attr(not(feature = "soluciones"), allow(dead_code, missing_docs, unused_imports))]
+#[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
 use std::collections::HashMap;
@@ -26,7 +16,7 @@ use std::thread;
 use std::time::Duration;
 
 use ejercicio::{Client, Farewell, LISTENING, Reason, Room, serve};
-use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, within};
+use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow, within};
 use harness::{Conversation, Failure, Peer, eventually};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use socket2::SockRef;
@@ -338,35 +328,27 @@ fn el_servidor_se_despide_de_todos() -> Outcome {
     })
 }
 
-#[test]
-#[ignore = "para usarlo a mano: cargo curso ejecutar 02_04_6_despedida"]
-fn ejecutar() -> Outcome {
-    by_hand(|listener| {
-        serve(&listener, |line| {
-            // Si nadie lee la salida, se sirve igual.
-            let _ = writeln!(io::stdout(), "{line}");
-        })
+by_hand!(|listener| {
+    serve(&listener, |line| {
+        // Si nadie lee la salida, se sirve igual.
+        let _ = writeln!(io::stdout(), "{line}");
     })
-}
+});
 
-#[cfg(feature = "soluciones")]
-#[test]
-fn el_enunciado_se_puede_seguir() -> Outcome {
-    ejercicios::follow(include_str!("enunciado.md"), |hands| {
-        hands.serve("cargo curso ejecutar")?;
-        let answer = hands.run("(printf")?;
-        ensure(answer.contains("hola, y adiós"), || answer)?;
-        // Ahora, y no antes: recién anunciado, el servidor puede no tener aún su epoll.
-        hands.wait_for_server("cliente 1: fuera")?;
-        let before = hands.run("ls")?;
-        hands.run("nc -z")?;
-        hands.run("head")?;
-        eventually("hubiera tantos descriptores como al principio", LIMIT, || {
-            hands.run("ls").is_ok_and(|count| count == before)
-        })?;
-        hands.run("ss").map(drop)
-    })
-}
+follow!(|hands| {
+    hands.serve("cargo curso ejecutar")?;
+    let answer = hands.run("(printf")?;
+    ensure(answer.contains("hola, y adiós"), || answer)?;
+    // Ahora, y no antes: recién anunciado, el servidor puede no tener aún su epoll.
+    hands.wait_for_server("cliente 1: fuera")?;
+    let before = hands.run("ls")?;
+    hands.run("nc -z")?;
+    hands.run("head")?;
+    eventually("hubiera tantos descriptores como al principio", LIMIT, || {
+        hands.run("ls").is_ok_and(|count| count == before)
+    })?;
+    hands.run("ss").map(drop)
+});
 
 // ---- La escena ----------------------------------------------------------------------------
 

@@ -1,18 +1,8 @@
 //! Las pruebas de 02_04_7_seguidas: qué respuestas deja en la cola lo que va llegando.
 
 #[cfg_attr(feature = "soluciones", path = "solucion.rs")]
-#[cfg_attr(
-    not(feature = "soluciones"),
-    path = "ejercicio.rs",
-    allow(
-        dead_code,
-        missing_docs,
-        unused_imports,
-        unused_variables,
-        clippy::all,
-        clippy::pedantic
-    )
-)]
+#[cfg_attr(not(feature = "soluciones"), allow(dead_code, missing_docs, unused_imports))]
+#[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
 pub mod request;
@@ -21,7 +11,7 @@ pub mod server;
 use std::net::TcpListener;
 
 use ejercicio::{Exchange, MAX_QUEUED, body_length, persistence};
-use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, within};
+use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow, within};
 use harness::{Conversation, Failure, Peer};
 use multiplexacion::http::Persistence;
 use request::Request;
@@ -313,23 +303,15 @@ fn quien_pregunta_y_no_lee_lo_recibe_todo_después() -> Outcome {
     })
 }
 
-#[test]
-#[ignore = "para usarlo a mano: cargo curso ejecutar 02_04_7_seguidas"]
-fn ejecutar() -> Outcome {
-    by_hand(|listener| serve(&listener))
-}
+by_hand!(|listener| serve(&listener));
 
-#[cfg(feature = "soluciones")]
-#[test]
-fn el_enunciado_se_puede_seguir() -> Outcome {
-    ejercicios::follow(include_str!("enunciado.md"), |hands| {
-        hands.serve("cargo curso ejecutar")?;
-        let seen = hands.run("curl")?;
-        ensure(seen.lines().count() == 3 && seen.contains("GET /dos"), || seen)?;
-        let three = hands.run("printf")?;
-        ensure(three.matches("HTTP/1.1 200 OK").count() == 3 && three.contains("/tres"), || three)
-    })
-}
+follow!(|hands| {
+    hands.serve("cargo curso ejecutar")?;
+    let seen = hands.run("curl")?;
+    ensure(seen.lines().count() == 3 && seen.contains("GET /dos"), || seen)?;
+    let three = hands.run("printf")?;
+    ensure(three.matches("HTTP/1.1 200 OK").count() == 3 && three.contains("/tres"), || three)
+});
 
 /// Una petición: su primera línea y sus campos.
 fn request(line: &str, fields: &[&str]) -> Vec<u8> {

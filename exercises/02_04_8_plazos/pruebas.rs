@@ -1,18 +1,8 @@
 //! Las pruebas de 02_04_8_plazos: casi todas con una hora inventada; las últimas, con sockets.
 
 #[cfg_attr(feature = "soluciones", path = "solucion.rs")]
-#[cfg_attr(
-    not(feature = "soluciones"),
-    path = "ejercicio.rs",
-    allow(
-        dead_code,
-        missing_docs,
-        unused_imports,
-        unused_variables,
-        clippy::all,
-        clippy::pedantic
-    )
-)]
+#[cfg_attr(not(feature = "soluciones"), allow(dead_code, missing_docs, unused_imports))]
+#[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
 pub mod server;
@@ -24,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use ejercicio::{Deadlines, Pace, Patience, Progress, timeout};
-use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, within};
+use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow, within};
 use harness::{Conversation, Failure};
 use nix::sys::epoll::EpollTimeout;
 use server::serve;
@@ -331,38 +321,30 @@ fn el_servidor_duerme_mientras_no_vence_nada() -> Outcome {
     })
 }
 
-#[test]
-#[ignore = "para usarlo a mano: cargo curso ejecutar 02_04_8_plazos"]
-fn ejecutar() -> Outcome {
-    by_hand(|listener| {
-        let patience = Patience { head: Duration::from_secs(5), idle: Duration::from_secs(15) };
-        let mut number = 0;
-        serve(&listener, &patience, |turn| {
-            number += 1;
-            let limit =
-                limit(turn.timeout).map_or("sin límite".to_owned(), |limit| format!("{limit} ms"));
-            writeln!(
-                io::stdout(),
-                "despertar {number}: podía dormir {limit}; eventos: {}, plazos vencidos: {}",
-                turn.events,
-                turn.expired
-            )
-        })
+by_hand!(|listener| {
+    let patience = Patience { head: Duration::from_secs(5), idle: Duration::from_secs(15) };
+    let mut number = 0;
+    serve(&listener, &patience, |turn| {
+        number += 1;
+        let limit =
+            limit(turn.timeout).map_or("sin límite".to_owned(), |limit| format!("{limit} ms"));
+        writeln!(
+            io::stdout(),
+            "despertar {number}: podía dormir {limit}; eventos: {}, plazos vencidos: {}",
+            turn.events,
+            turn.expired
+        )
     })
-}
+});
 
-#[cfg(feature = "soluciones")]
-#[test]
-fn el_enunciado_se_puede_seguir() -> Outcome {
-    ejercicios::follow(include_str!("enunciado.md"), |hands| {
-        hands.serve("cargo curso ejecutar")?;
-        let seen = hands.run("for i in")?;
-        ensure(seen.starts_with("HTTP/1.1 408 "), || seen)?;
-        // A este se le cierra a los quince segundos.
-        let _silent = hands.open("nc 127")?;
-        hands.wait_for_connections(1)
-    })
-}
+follow!(|hands| {
+    hands.serve("cargo curso ejecutar")?;
+    let seen = hands.run("for i in")?;
+    ensure(seen.starts_with("HTTP/1.1 408 "), || seen)?;
+    // A este se le cierra a los quince segundos.
+    let _silent = hands.open("nc 127")?;
+    hands.wait_for_connections(1)
+});
 
 /// Llegó un trozo de cabecera, y no está entera.
 const HALF_HEAD: Progress = Progress { answered: false, in_head: true };

@@ -2,18 +2,8 @@
 //! cabe lo que se le diga y, al final, el servidor entero.
 
 #[cfg_attr(feature = "soluciones", path = "solucion.rs")]
-#[cfg_attr(
-    not(feature = "soluciones"),
-    path = "ejercicio.rs",
-    allow(
-        dead_code,
-        missing_docs,
-        unused_imports,
-        unused_variables,
-        clippy::all,
-        clippy::pedantic
-    )
-)]
+#[cfg_attr(not(feature = "soluciones"), allow(dead_code, missing_docs, unused_imports))]
+#[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
 pub mod server;
@@ -29,7 +19,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ejercicio::{BAD_REQUEST, CHUNK, Found, NOT_FOUND, Sending, Step, open, relative_path};
-use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, within};
+use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow, within};
 use harness::{Conversation, Failure, Response, numbered_lines};
 use multiplexacion::http::Status;
 use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, openat2};
@@ -469,38 +459,30 @@ fn si_se_borra_mientras_se_envía_llega_entero() -> Outcome {
     })
 }
 
-#[test]
-#[ignore = "para usarlo a mano: cargo curso ejecutar 02_04_9_archivos"]
-fn ejecutar() -> Outcome {
-    by_hand(|listener| serve(&listener, Path::new("exercises/02_04_9_archivos/web")))
-}
+by_hand!(|listener| serve(&listener, Path::new("exercises/02_04_9_archivos/web")));
 
-#[cfg(feature = "soluciones")]
-#[test]
-fn el_enunciado_se_puede_seguir() -> Outcome {
-    ejercicios::follow(include_str!("enunciado.md"), |hands| {
-        let site = Site::new()?;
-        let web = site.folder.join("exercises/02_04_9_archivos/web");
-        fs::create_dir_all(&web)?;
-        fs::write(web.join("../enunciado.md"), SECRET)?;
-        hands.stand_in(&site.folder);
-        hands.serve("cargo curso ejecutar")?;
-        for start in [
-            "curl -i --path-as-is http://127.0.0.1:8804/..",
-            "curl -i --path-as-is http://127.0.0.1:8804/%",
-        ] {
-            let answer = hands.run(start)?;
-            ensure(answer.starts_with("HTTP/1.1 404 "), || answer)?;
-        }
-        hands.run("truncate")?;
-        let download = hands.open("curl --limit-rate")?;
-        // Lo que se envía ya lo ha prometido la cabecera.
-        hands.wait_for_a_full_buffer()?;
-        fs::File::options().write(true).open(web.join("grande.bin"))?.set_len(1 << 20)?;
-        // CURLE_PARTIAL_FILE: faltan bytes de los que se prometieron.
-        ensure_equal("el código de salida de `curl`", &Some(18), &download.ends()?.1)
-    })
-}
+follow!(|hands| {
+    let site = Site::new()?;
+    let web = site.folder.join("exercises/02_04_9_archivos/web");
+    fs::create_dir_all(&web)?;
+    fs::write(web.join("../enunciado.md"), SECRET)?;
+    hands.stand_in(&site.folder);
+    hands.serve("cargo curso ejecutar")?;
+    for start in [
+        "curl -i --path-as-is http://127.0.0.1:8804/..",
+        "curl -i --path-as-is http://127.0.0.1:8804/%",
+    ] {
+        let answer = hands.run(start)?;
+        ensure(answer.starts_with("HTTP/1.1 404 "), || answer)?;
+    }
+    hands.run("truncate")?;
+    let download = hands.open("curl --limit-rate")?;
+    // Lo que se envía ya lo ha prometido la cabecera.
+    hands.wait_for_a_full_buffer()?;
+    fs::File::options().write(true).open(web.join("grande.bin"))?.set_len(1 << 20)?;
+    // CURLE_PARTIAL_FILE: faltan bytes de los que se prometieron.
+    ensure_equal("el código de salida de `curl`", &Some(18), &download.ends()?.1)
+});
 
 /// Comprueba la ruta que da un destino.
 fn asks(target: &str, expected: Result<&str, Status>) -> Outcome {

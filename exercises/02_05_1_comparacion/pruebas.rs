@@ -1,18 +1,8 @@
 //! Las pruebas de 02_05_1_comparacion: qué prometen los motores, y qué trabajo dan al núcleo.
 
 #[cfg_attr(feature = "soluciones", path = "solucion.rs")]
-#[cfg_attr(
-    not(feature = "soluciones"),
-    path = "ejercicio.rs",
-    allow(
-        dead_code,
-        missing_docs,
-        unused_imports,
-        unused_variables,
-        clippy::all,
-        clippy::pedantic
-    )
-)]
+#[cfg_attr(not(feature = "soluciones"), allow(dead_code, missing_docs, unused_imports))]
+#[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
 pub mod comparison;
@@ -27,7 +17,7 @@ use std::time::Duration;
 
 use comparison::{MESSAGE, Measured, Threads, measure, serve, threads_for};
 use ejercicio::{EpollSelector, SelectSelector, predict};
-use ejercicios::{LIMIT, Outcome, Task, ensure, ensure_equal, within};
+use ejercicios::{LIMIT, Outcome, Task, ensure, ensure_equal, follow, within};
 use harness::{Conversation, Failure, Peer, numbered_lines, raise_descriptor_limit};
 use kernel::Kernel;
 use selectors::{Engine, Event, Interest, Predictions, Selector};
@@ -303,16 +293,12 @@ fn ejecutar() -> Outcome {
     Ok(())
 }
 
-#[cfg(feature = "soluciones")]
-#[test]
-fn el_enunciado_se_puede_seguir() -> Outcome {
-    ejercicios::follow(include_str!("enunciado.md"), |hands| {
-        hands.leave(
-            "cargo curso ejecutar",
-            "mide durante diez segundos, y sus números son los de esta máquina",
-        )
-    })
-}
+follow!(|hands| {
+    hands.leave(
+        "cargo curso ejecutar",
+        "mide durante diez segundos, y sus números son los de esta máquina",
+    )
+});
 
 /// Lo medido con un número de conexiones.
 struct Row {

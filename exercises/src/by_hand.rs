@@ -13,20 +13,26 @@ use crate::panics;
 /// La variable con la que `cargo curso ejecutar` dice el puerto.
 const PORT: &str = "CURSO_PUERTO";
 
-/// Escucha, lo anuncia y sirve con `serve` hasta que termine o alguien pulse Ctrl-C.
-///
-/// Se llama desde una prueba que nadie pasa si no la pide:
+/// La prueba `ejecutar` de un ejercicio, que nadie pasa si no la pide: [`by_hand`](by_hand()).
 ///
 /// ```no_run
-/// #[test]
-/// #[ignore = "para usarlo a mano: cargo curso ejecutar"]
-/// fn ejecutar() -> ejercicios::Outcome {
-///     ejercicios::by_hand(|listener| {
-///         listener.accept()?;
-///         Ok(())
-///     })
-/// }
+/// ejercicios::by_hand!(|listener| {
+///     listener.accept()?;
+///     Ok(())
+/// });
 /// ```
+#[macro_export]
+macro_rules! by_hand {
+    ($serve:expr) => {
+        #[test]
+        #[ignore = "para usarlo a mano: cargo curso ejecutar"]
+        fn ejecutar() -> $crate::Outcome {
+            $crate::by_hand($serve)
+        }
+    };
+}
+
+/// Escucha, lo anuncia y sirve con `serve` hasta que termine o alguien pulse Ctrl-C.
 pub fn by_hand(serve: impl FnOnce(TcpListener) -> io::Result<()>) -> Outcome {
     panics::speak_spanish();
     let port = port();

@@ -20,6 +20,19 @@ use prose::{LIMIT, Quoted, as_here, program, quoted, shell, with_process};
 use crate::outcome::{Outcome, ensure};
 use crate::panics;
 
+/// La prueba de que el enunciado de un ejercicio se puede seguir: [`follow`](follow()), contra la
+/// solución.
+#[macro_export]
+macro_rules! follow {
+    ($script:expr) => {
+        #[cfg(feature = "soluciones")]
+        #[test]
+        fn el_enunciado_se_puede_seguir() -> $crate::Outcome {
+            $crate::follow(include_str!("enunciado.md"), $script)
+        }
+    };
+}
+
 /// Sigue con `script` las órdenes de `statement`: las de sus bloques `console` y las que cita entre
 /// comillas de código y nombran el puerto. Todas: la que `script` no siga es un fallo.
 pub fn follow(statement: &str, script: impl FnOnce(&mut Hands) -> Outcome) -> Outcome {
