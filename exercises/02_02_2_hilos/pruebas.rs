@@ -11,7 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use ejercicio::{Handler, serve};
-use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, follow};
+use ejercicios::{Explain, LIMIT, Outcome, Task, by_hand, ensure, follow};
 use harness::{Conversation, Failure, Peer};
 
 #[test]
@@ -54,9 +54,8 @@ fn un_cliente_callado_no_hace_esperar_a_los_demás() -> Outcome {
     with_server(echoes(), |clients| {
         let mut silent = clients.peer("callado")?;
         let mut talker = clients.peer("hablador")?;
-        say(&mut talker, "¿hay alguien?\n").map_err(|failure| {
-            failure.hint("quien acepta espera al cliente callado: no debe esperar a ninguno")
-        })?;
+        say(&mut talker, "¿hay alguien?\n")
+            .hint("quien acepta espera al cliente callado: no debe esperar a ninguno")?;
         say(&mut silent, "sí\n")
     })
 }

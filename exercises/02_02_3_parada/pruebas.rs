@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use ejercicio::Server;
-use ejercicios::{LIMIT, Outcome, by_hand, ensure, follow, within};
+use ejercicios::{Explain, LIMIT, Outcome, by_hand, ensure, follow, within};
 use harness::{Conversation, Failure, Peer};
 
 #[test]
@@ -27,12 +27,10 @@ fn quien_cierra_su_lado_recibe_el_final_aunque_el_servidor_siga() -> Outcome {
     let mut client = clients.peer("cliente")?;
     say(&mut client, "me voy\n")?;
     client.half_close()?;
-    client.expect_end().map_err(|failure| {
-        failure.hint(
-            "la conexión no se cierra mientras quede abierto un descriptor suyo, y `try_clone` \
+    client.expect_end().hint(
+        "la conexión no se cierra mientras quede abierto un descriptor suyo, y `try_clone` \
              hace otro: ¿quién lo suelta cuando el cliente se va?",
-        )
-    })
+    )
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ejercicio::{Handler, serve};
-use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, follow};
+use ejercicios::{Explain, LIMIT, Outcome, Task, by_hand, ensure, follow};
 use harness::{Conversation, Peer, eventually};
 
 /// Lo que se deja al servidor para equivocarse.
@@ -79,9 +79,8 @@ fn un_pánico_también_devuelve_su_sitio() -> Outcome {
         rude.send("!")?;
         rude.expect_end_or_reset()?;
         let mut next = clients.peer("quien llega después")?;
-        say(&mut next, "a").map_err(|failure| {
-            failure.hint("el hilo que entró en pánico ocupaba el único sitio; ¿quién lo devuelve?")
-        })
+        say(&mut next, "a")
+            .hint("el hilo que entró en pánico ocupaba el único sitio; ¿quién lo devuelve?")
     })
 }
 

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ejercicio::{End, FAREWELL, attend};
-use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow};
+use ejercicios::{Explain, LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow};
 use harness::{Conversation, Failure, Peer};
 use socket2::SockRef;
 
@@ -60,9 +60,7 @@ fn cada_mensaje_da_un_plazo_nuevo() -> Outcome {
         client.half_close()?;
         client.expect_end()
     })
-    .map_err(|failure| {
-        failure.hint("el plazo cuenta desde lo último que llegó, y no desde el comienzo")
-    })?;
+    .hint("el plazo cuenta desde lo último que llegó, y no desde el comienzo")?;
     ends(attending, End::Closed)
 }
 

@@ -10,7 +10,7 @@ use std::net::TcpListener;
 use std::thread::JoinHandle;
 
 use ejercicio::{DIVISION_BY_ZERO, MAX_LINE, NOT_UNDERSTOOD, OVERFLOW, TOO_LONG, evaluate, start};
-use ejercicios::{LIMIT, Outcome, by_hand, ensure, ensure_equal, follow, within};
+use ejercicios::{Explain, LIMIT, Outcome, by_hand, ensure, ensure_equal, follow, within};
 use harness::{Conversation, Peer};
 use multiplexacion::socketserver::Control;
 
@@ -84,9 +84,9 @@ fn una_línea_tiene_un_límite() -> Outcome {
         let mut endless = clients.peer("quien no termina la línea")?;
         let _ = endless.try_send(vec![b'1'; 4 * MAX_LINE]);
         let answer = format!("ERROR: {TOO_LONG}\n");
-        endless.expect(answer).map_err(|failure| {
-            failure.hint("quien guarda una línea sin fin se queda sin memoria: pon un límite")
-        })?;
+        endless
+            .expect(answer)
+            .hint("quien guarda una línea sin fin se queda sin memoria: pon un límite")?;
         endless.expect_end_or_reset()
     })
 }
@@ -112,7 +112,7 @@ follow!(|hands| {
 fn evaluates(line: &str, expected: Result<i64, &'static str>) -> Outcome {
     let owned = line.to_owned();
     let got = within(LIMIT, "evaluar una línea", move || evaluate(&owned))
-        .map_err(|failure| failure.within(format!("Con la línea «{line}».")))?;
+        .within(format!("Con la línea «{line}»."))?;
     ensure_equal(&format!("lo que da la línea «{line}»"), &expected, &got)
 }
 

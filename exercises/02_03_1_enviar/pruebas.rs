@@ -10,7 +10,7 @@ use std::io::{self, ErrorKind, Write};
 use std::net::TcpListener;
 
 use ejercicio::{HEADER, MAX_TEXT, send};
-use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow, within};
+use ejercicios::{Explain, LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow, within};
 use harness::{Conversation, Failure, frame};
 
 #[test]
@@ -53,12 +53,10 @@ fn longitud_y_texto_salen_en_una_sola_escritura() -> Outcome {
 #[test]
 fn si_la_escritura_se_queda_corta_insiste() -> Outcome {
     let (outcome, sink) = send_on(Sink::accepting(3).interrupted(), "hola, mundo")?;
-    succeeded(&outcome).map_err(|failure| {
-        failure.hint(
-            "cada `write` acepta 3 bytes como mucho, y a veces la interrumpe una señal \
+    succeeded(&outcome).hint(
+        "cada `write` acepta 3 bytes como mucho, y a veces la interrumpe una señal \
              (ErrorKind::Interrupted): hay que repetirla",
-        )
-    })?;
+    )?;
     let (expected, written) = (frame::encode("hola, mundo"), sink.written);
     ensure(written == expected, || {
         format!(

@@ -11,7 +11,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 
 use ejercicio::{End, MAX_TEXT, Received, receive};
-use ejercicios::{LIMIT, Outcome, by_hand, ensure, ensure_equal, follow, within};
+use ejercicios::{Explain, LIMIT, Outcome, by_hand, ensure, ensure_equal, follow, within};
 use harness::{Failure, frame};
 
 /// La longitud que anuncia un marco hostil: 2 GiB menos un byte.
@@ -78,9 +78,7 @@ fn cualquier_corte_da_los_mismos_mensajes() -> Outcome {
             &owned(&texts),
             &got,
         )
-        .map_err(|failure| {
-            failure.hint("lo que sobra de una lectura se guarda en `pending` para la siguiente")
-        })?;
+        .hint("lo que sobra de una lectura se guarda en `pending` para la siguiente")?;
     }
     Ok(())
 }

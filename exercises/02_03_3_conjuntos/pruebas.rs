@@ -13,7 +13,7 @@ use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use ejercicio::{Client, Ready, Watched, wait, watch};
-use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow, within};
+use ejercicios::{Explain, LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow, within};
 use harness::{Conversation, Failure, Peer, raise_descriptor_limit};
 use nix::sys::select::{FD_SETSIZE, FdSet};
 
@@ -135,10 +135,7 @@ fn si_nadie_está_listo_duerme() -> Outcome {
         room.clients = clients;
         let expected = Ready { listener: false, readable: vec![0], writable: vec![] };
         ensure_equal("por quién despierta `wait`, si solo habla el cliente 0", &expected, &ready?)
-            .map_err(|failure| {
-                failure
-                    .hint("nadie tenía nada que hacer: había que dormir hasta que alguien hablara")
-            })
+            .hint("nadie tenía nada que hacer: había que dormir hasta que alguien hablara")
     })
 }
 

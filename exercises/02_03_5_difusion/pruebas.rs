@@ -9,7 +9,7 @@ use std::io::ErrorKind;
 use std::net::TcpListener;
 
 use ejercicio::{Reason, Room, left, serve};
-use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow, within};
+use ejercicios::{Explain, LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow, within};
 use harness::{Conversation, Failure, Peer, eventually};
 use multiplexacion::client_id::ClientId;
 
@@ -28,9 +28,7 @@ fn lo_reciben_todos_menos_quien_habla() -> Outcome {
             .to_owned()
     })?;
     ensure_equal("quién tiene algo en la cola, si habla el cliente 2", &vec![1, 3], &queued)
-        .map_err(|failure| {
-            failure.hint("`broadcast` encola y no escribe: de escribir se encarga `settle`")
-        })
+        .hint("`broadcast` encola y no escribe: de escribir se encarga `settle`")
 }
 
 #[test]
@@ -136,8 +134,7 @@ fn despedir_a_uno_descubre_que_otro_tampoco_está() -> Outcome {
     chat.settle()?;
     let story = "El cliente 2 se va; al 3 hay que avisarle, y al escribirle ese aviso se descubre que \
                  tampoco está. Hasta que no quede nada por hacer, `settle` no ha terminado.";
-    chat.remain(&[1], "si el 2 se iba y el 3 ya no estaba")
-        .map_err(|failure| failure.hint(story))?;
+    chat.remain(&[1], "si el 2 se iba y el 3 ya no estaba").hint(story)?;
     hears_of(chat.peer(ANA)?, &[BETO, EVA], story)
 }
 
@@ -198,8 +195,7 @@ follow!(|hands| {
 fn hears_of(peer: &mut Peer, gone: &[ClientId], why: &str) -> Outcome {
     for id in gone {
         let notice = left(*id);
-        peer.expect_frame(&notice)
-            .map_err(|failure| failure.within(format!("Falta el aviso «{notice}».")).hint(why))?;
+        peer.expect_frame(&notice).within(format!("Falta el aviso «{notice}».")).hint(why)?;
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use ejercicio::{Full, LIMIT as QUEUE, NOT_READING, Outbox, serve};
-use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow, within};
+use ejercicios::{Explain, LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow, within};
 use harness::{Conversation, Failure, Peer};
 use socket2::SockRef;
 
@@ -113,18 +113,15 @@ fn el_límite_se_mira_antes_de_guardar() -> Outcome {
     let mut line = Line::of(10)?;
     line.queue("0123456")?;
     line.refuses("789A", "en la cola hay 7 bytes de 10, y llegan 4")?;
-    line.queue("789").map_err(|failure| {
-        failure.hint(
-            "lo que no cabía no debía guardarse, ni en parte: seguía habiendo 7 bytes de 10, y estos 3 \
+    line.queue("789").hint(
+        "lo que no cabía no debía guardarse, ni en parte: seguía habiendo 7 bytes de 10, y estos 3 \
              llegan justo al límite, sin pasarlo",
-        )
-    })?;
+    )?;
     line.refuses("A", "la cola está llena")?;
     line.flush(4)?;
     line.is_out("0123", "tras dos mensajes que no cabían")?;
-    line.queue("ABCD").map_err(|failure| {
-        failure.hint("lo que ya se escribió deja su sitio libre: quedaban 4 bytes en la cola")
-    })?;
+    line.queue("ABCD")
+        .hint("lo que ya se escribió deja su sitio libre: quedaban 4 bytes en la cola")?;
     line.flush(100)?;
     line.is_out("0123456789ABCD", "tras dos mensajes que no cabían")
 }
@@ -255,10 +252,7 @@ impl Slow {
     /// Beto lee por fin: mensajes enteros y seguidos, y la razón. Devuelve cuántos fueron.
     fn reads_until_dismissed(&mut self) -> Result<usize, Failure> {
         for number in 0..MANY {
-            let got = self
-                .beto
-                .next_frame()
-                .map_err(|failure| failure.within(format!("{OWED}, y detrás, la razón.")))?;
+            let got = self.beto.next_frame().within(format!("{OWED}, y detrás, la razón."))?;
             if got == NOT_READING {
                 return Ok(number);
             }

@@ -14,7 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 use ejercicio::{End, chat};
-use ejercicios::{LIMIT, Outcome, Task, by_hand_calling, ensure, ensure_equal, follow};
+use ejercicios::{Explain, LIMIT, Outcome, Task, by_hand_calling, ensure, ensure_equal, follow};
 use harness::{Failure, eventually, frame};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::SockRef;
@@ -134,7 +134,7 @@ fn al_acabarse_el_teclado_sale_la_última_línea_y_se_sigue_oyendo() -> Outcome 
         let why = "con el teclado acabado, todavía puede llegar algo del servidor, y hay que \
                    mostrarlo: se cierra solo nuestro lado, y se termina cuando cierre el suyo";
         let said = scene.server.says("¡espera!").and_then(|()| scene.server.says("una cosa más"));
-        said.map_err(|failure| failure.hint(why))?;
+        said.hint(why)?;
         scene.shows("¡espera!\nuna cosa más\n", why)?;
         scene.server.closes()
     })?;

@@ -9,7 +9,7 @@ use std::io;
 use std::net::TcpListener;
 
 use ejercicio::{LOBBY, serve};
-use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow};
+use ejercicios::{Explain, LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow};
 use harness::chat::{expect_refusal, join, joined, left, said};
 use harness::{Conversation, Failure, Peer, frame};
 use socket2::SockRef;
@@ -25,12 +25,10 @@ fn se_entra_diciendo_el_nombre() -> Outcome {
         for first in ["hola", "", "NAME: ", "NAME: a@b", "NAME: eva ", "NAME: Servidor", &long] {
             let mut stranger = chat.peer("quien no dice bien su nombre")?;
             stranger.send_frame(first)?;
-            expect_refusal(&mut stranger).map_err(|failure| {
-                failure.within(format!(
-                    "Si lo primero que llega es «{first}», se responde «ERROR: » y el motivo, y se \
+            expect_refusal(&mut stranger).within(format!(
+                "Si lo primero que llega es «{first}», se responde «ERROR: » y el motivo, y se \
                      cierra."
-                ))
-            })?;
+            ))?;
         }
         join(chat, &"ñ".repeat(32)).map(drop)
     })
@@ -47,8 +45,7 @@ fn quienes_están_se_oyen() -> Outcome {
         hears_of(&mut beto, 3, &eva)?;
         says(&mut ana, "hola", &mut [&mut beto, &mut eva])?;
         // Si Ana se oyera a sí misma, su «hola» llegaría antes que esto.
-        says(&mut beto, "¿qué tal, Ana?", &mut [&mut ana, &mut eva])
-            .map_err(|failure| failure.hint("nadie se oye a sí mismo"))
+        says(&mut beto, "¿qué tal, Ana?", &mut [&mut ana, &mut eva]).hint("nadie se oye a sí mismo")
     })
 }
 
@@ -60,9 +57,9 @@ fn quien_calla_no_hace_esperar_y_no_oye() -> Outcome {
         let mut beto = arrives(chat, "beto", 2, &mut [&mut ana])?;
         says(&mut ana, "hola", &mut [&mut beto])?;
         silent.send_frame("NAME: quien calla")?;
-        silent.expect_frame(format!("CLIENT: {}", silent.local_ip())).map_err(|failure| {
-            failure.hint("quien aún no ha dicho su nombre no está en ninguna sala: no oye nada")
-        })?;
+        silent
+            .expect_frame(format!("CLIENT: {}", silent.local_ip()))
+            .hint("quien aún no ha dicho su nombre no está en ninguna sala: no oye nada")?;
         ana.expect_frame(joined(3, &silent))
     })
 }
@@ -74,23 +71,18 @@ fn dos_no_pueden_llamarse_igual() -> Outcome {
         for name in ["Ana", "ANA"] {
             let mut other = chat.peer(name)?;
             other.send_frame(format!("NAME: {name}"))?;
-            expect_refusal(&mut other).map_err(|failure| {
-                failure.within(format!(
-                    "Dentro ya está Ana: «{name}» la suplantaría. Las mayúsculas no distinguen a \
+            expect_refusal(&mut other).within(format!(
+                "Dentro ya está Ana: «{name}» la suplantaría. Las mayúsculas no distinguen a \
                      nadie."
-                ))
-            })?;
+            ))?;
         }
         moves(&mut ana, "cine", 1)?;
         let mut other = chat.peer("ana (otra)")?;
         other.send_frame("NAME: ana")?;
-        expect_refusal(&mut other).map_err(|failure| {
-            failure.within("Ana está en otra sala, y su nombre sigue siendo suyo.")
-        })?;
-        ana.leave()?;
-        join(chat, "ana")
-            .map(drop)
-            .map_err(|failure| failure.hint("Ana se fue: su nombre queda libre"))
+        expect_refusal(&mut other)
+            .within("Ana está en otra sala, y su nombre sigue siendo suyo.")?;
+        leave(ana)?;
+        join(chat, "ana").map(drop).hint("Ana se fue: su nombre queda libre")
     })
 }
 
@@ -102,17 +94,14 @@ fn cambiar_de_sala_se_nota_en_las_dos() -> Outcome {
         let mut eva = arrives(chat, "eva", 3, &mut [&mut ana, &mut beto])?;
         moves(&mut beto, "cine", 1)?;
         for peer in [&mut ana, &mut eva] {
-            peer.expect_frame(left(&beto)).map_err(|failure| {
-                failure.hint("Beto pasó a otra sala: para la que deja, es una salida")
-            })?;
+            peer.expect_frame(left(&beto))
+                .hint("Beto pasó a otra sala: para la que deja, es una salida")?;
         }
         moves(&mut eva, "cine", 2)?;
         ana.expect_frame(left(&eva))?;
-        beto.expect_frame(joined(2, &eva)).map_err(|failure| {
-            failure.hint(
-                "Eva pasó a la sala de Beto: para él es una llegada, con cuántos son ya en ella",
-            )
-        })?;
+        beto.expect_frame(joined(2, &eva)).hint(
+            "Eva pasó a la sala de Beto: para él es una llegada, con cuántos son ya en ella",
+        )?;
         moves(&mut eva, LOBBY, 2)?;
         ana.expect_frame(joined(2, &eva))?;
         beto.expect_frame(left(&eva))
@@ -127,11 +116,9 @@ fn cada_sala_oye_lo_suyo() -> Outcome {
         rooms.dani.expect_frame(said(&rooms.ana, "¿alguien por aquí?"))?;
         // Si en el cine se oyera a Ana, sería lo primero que oyera Eva.
         let why = "lo que se dice en una sala solo lo oyen los de esa sala";
-        says(&mut rooms.beto, "silencio, que empieza", &mut [&mut rooms.eva])
-            .map_err(|failure| failure.hint(why))?;
-        says(&mut rooms.eva, "¡chist!", &mut [&mut rooms.beto])
-            .map_err(|failure| failure.hint(why))?;
-        says(&mut rooms.dani, "yo", &mut [&mut rooms.ana]).map_err(|failure| failure.hint(why))
+        says(&mut rooms.beto, "silencio, que empieza", &mut [&mut rooms.eva]).hint(why)?;
+        says(&mut rooms.eva, "¡chist!", &mut [&mut rooms.beto]).hint(why)?;
+        says(&mut rooms.dani, "yo", &mut [&mut rooms.ana]).hint(why)
     })
 }
 
@@ -141,9 +128,8 @@ fn quedarse_en_la_misma_sala_no_es_noticia() -> Outcome {
         let mut ana = join(chat, "ana")?;
         let mut beto = arrives(chat, "beto", 2, &mut [&mut ana])?;
         moves(&mut beto, LOBBY, 2)?;
-        says(&mut beto, "sigo aquí", &mut [&mut ana]).map_err(|failure| {
-            failure.hint("Beto pidió la sala en la que ya estaba: para los demás no ha pasado nada")
-        })
+        says(&mut beto, "sigo aquí", &mut [&mut ana])
+            .hint("Beto pidió la sala en la que ya estaba: para los demás no ha pasado nada")
     })
 }
 
@@ -181,7 +167,7 @@ fn una_orden_que_no_vale_es_un_error_y_se_sigue() -> Outcome {
         }
         let why = "una orden que no vale se contesta a quien la dio, que sigue donde estaba; los \
                    demás no la ven";
-        says(&mut beto, "me equivoqué", &mut [&mut ana]).map_err(|failure| failure.hint(why))
+        says(&mut beto, "me equivoqué", &mut [&mut ana]).hint(why)
     })
 }
 
@@ -199,13 +185,11 @@ fn un_mensaje_vacío_o_que_no_cabe_no_se_difunde() -> Outcome {
                  y el motivo, y llegó «{answer}»."
             )
         })?;
-        says(&mut beto, "más corto", &mut [&mut ana]).map_err(|failure| {
-            failure.hint(
-                "Beto envió un mensaje vacío, otro que no cabe con su nombre delante y este. Del \
+        says(&mut beto, "más corto", &mut [&mut ana]).hint(
+            "Beto envió un mensaje vacío, otro que no cabe con su nombre delante y este. Del \
                  primero no se entera nadie; al segundo se le responde «ERROR: », y Beto sigue: \
                  `refuse` es para quien no entra",
-            )
-        })
+        )
     })
 }
 
@@ -227,7 +211,7 @@ fn dos_marcos_en_una_lectura_van_en_orden() -> Outcome {
         ];
         for (peer, texts) in heard {
             for text in texts {
-                peer.expect_frame(text).map_err(|failure| failure.hint(why))?;
+                peer.expect_frame(text).hint(why)?;
             }
         }
         let ip = beto.local_ip();
@@ -257,9 +241,8 @@ fn quien_se_va_se_despide_de_su_sala() -> Outcome {
         rooms.eva.expect_frame(left(&rooms.beto))?;
         rooms.beto.expect_end()?;
         // Si el aviso llegara también a la otra sala, sería lo primero que oyera Dani.
-        says(&mut rooms.ana, "¿vienes?", &mut [&mut rooms.dani]).map_err(|failure| {
-            failure.hint("Beto se fue del cine: en la otra sala no saben ni que había entrado")
-        })
+        says(&mut rooms.ana, "¿vienes?", &mut [&mut rooms.dani])
+            .hint("Beto se fue del cine: en la otra sala no saben ni que había entrado")
     })
 }
 
@@ -349,8 +332,7 @@ fn quien_no_lee_en_una_sala_no_afecta_a_nadie() -> Outcome {
             ensure(got == said(&talker, &text), || {
                 format!("A Eva le tocaba el mensaje {seen}, y le llegó «{:.40}…».", got.trim_end())
             })?;
-            says(&mut ana, "aquí se oye bien", &mut [&mut dani])
-                .map_err(|failure| failure.hint(why))?;
+            says(&mut ana, "aquí se oye bien", &mut [&mut dani]).hint(why)?;
             seen += 1;
         }
         ensure(gone, || {
@@ -420,26 +402,22 @@ fn arrives(
 
 /// Quien ya estaba ve llegar a `newcomer`.
 fn hears_of(other: &mut Peer, count: usize, newcomer: &Peer) -> Outcome {
-    other.expect_frame(joined(count, newcomer)).map_err(|failure| {
-        failure.hint(format!(
-            "el número dice cuántos hay en esa sala contando a quien acaba de llegar: {count}"
-        ))
-    })
+    other.expect_frame(joined(count, newcomer)).hint(format!(
+        "el número dice cuántos hay en esa sala contando a quien acaba de llegar: {count}"
+    ))
 }
 
 fn moves(peer: &mut Peer, room: &str, count: usize) -> Outcome {
     peer.send_frame(format!("/sala {room}"))?;
-    peer.expect_frame(format!("(Sala: {room} ({count}))")).map_err(|failure| {
-        failure.hint(
-            "a quien pide una sala se le contesta con su nombre y cuántos son ya en ella; los avisos \
+    peer.expect_frame(format!("(Sala: {room} ({count}))")).hint(
+        "a quien pide una sala se le contesta con su nombre y cuántos son ya en ella; los avisos \
              de que se va y de que llega son para los demás",
-        )
-    })
+    )
 }
 
 fn asks_for_rooms(peer: &mut Peer, rooms: &str, why: &str) -> Outcome {
     peer.send_frame("/salas")?;
-    peer.expect_frame(format!("(Salas: {rooms})")).map_err(|failure| failure.hint(why))
+    peer.expect_frame(format!("(Salas: {rooms})")).hint(why)
 }
 
 fn says(peer: &mut Peer, text: &str, others: &mut [&mut Peer]) -> Outcome {

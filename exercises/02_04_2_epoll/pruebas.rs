@@ -11,7 +11,7 @@ use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use ejercicio::{Event, Interest, Poller};
-use ejercicios::{LIMIT, Outcome, by_hand, ensure, ensure_equal, follow, within};
+use ejercicios::{Explain, LIMIT, Outcome, by_hand, ensure, ensure_equal, follow, within};
 use harness::{Conversation, Failure, Peer};
 
 /// El límite de una espera que ha de traer algo.
@@ -75,11 +75,8 @@ fn por_nivel_se_repite_mientras_quede_algo() -> Outcome {
         room.add(0, Interest::Read)?;
         room.peers[0].send("0123456789")?;
         for (left, size) in [(10, 4), (6, 4), (2, 2)] {
-            room.says(&format!("con {left} bytes por leer"), &[readable(100)]).map_err(
-                |failure| {
-                    failure.hint("por nivel se repite mientras quede algo; ¿pediste EPOLLET?")
-                },
-            )?;
+            room.says(&format!("con {left} bytes por leer"), &[readable(100)])
+                .hint("por nivel se repite mientras quede algo; ¿pediste EPOLLET?")?;
             room.read(0, size)?;
         }
         room.says_nothing("cuando ya se leyó todo")
@@ -121,9 +118,8 @@ fn cambiar_sustituye_lo_que_se_espera() -> Outcome {
         for (interest, event) in [(Interest::Write, writable(100)), (Interest::Read, readable(100))]
         {
             room.modify(0, interest)?;
-            room.says(&format!("tras cambiar a {interest:?}"), &[event]).map_err(|failure| {
-                failure.hint("`modify` sustituye el evento entero, también su número")
-            })?;
+            room.says(&format!("tras cambiar a {interest:?}"), &[event])
+                .hint("`modify` sustituye el evento entero, también su número")?;
         }
         Ok(())
     })

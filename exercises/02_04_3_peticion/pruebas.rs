@@ -11,7 +11,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 
 use ejercicio::{MAX_HEAD, Request, Step, end_of_head};
-use ejercicios::{LIMIT, Outcome, by_hand, ensure, ensure_equal, follow, within};
+use ejercicios::{Explain, LIMIT, Outcome, by_hand, ensure, ensure_equal, follow, within};
 use harness::{Conversation, Failure};
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
@@ -125,13 +125,9 @@ fn cada_aviso_es_una_lectura() -> Outcome {
     let mut reading = Reading::of((0..50).map(|_| Piece::Bytes(b"x".to_vec())));
     for count in 1..=3 {
         reading.gives("con un byte más", &Step::Wait)?;
-        ensure_equal("las veces que llamaste a `read`", &count, &reading.source.reads).map_err(
-            |failure| {
-                failure.hint(
-                    "una por aviso: si queda algo, epoll lo repetirá, y quien no para de enviar no \
+        ensure_equal("las veces que llamaste a `read`", &count, &reading.source.reads).hint(
+            "una por aviso: si queda algo, epoll lo repetirá, y quien no para de enviar no \
                      hace esperar a los demás",
-                )
-            },
         )?;
     }
     Ok(())

@@ -13,7 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use ejercicio::{Client, Outgoing, serve};
-use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow, within};
+use ejercicios::{Explain, LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow, within};
 use harness::{Conversation, Failure, Peer};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use socket2::SockRef;
@@ -72,23 +72,19 @@ fn lo_nuevo_va_detrás_de_lo_que_falta() -> Outcome {
     answering.send(&ANSWER[..10])?;
     answering.send(&ANSWER[10..])?;
     answering.finish()?;
-    answering.owes(ANSWER, 0).map_err(|failure| {
-        failure.hint(
-            "eran dos respuestas de diez bytes, y de la primera faltaban tres cuando llegó la \
+    answering.owes(ANSWER, 0).hint(
+        "eran dos respuestas de diez bytes, y de la primera faltaban tres cuando llegó la \
              segunda: lo nuevo va detrás de lo que falta",
-        )
-    })
+    )
 }
 
 #[test]
 fn si_no_cabe_nada_no_insiste() -> Outcome {
     let mut answering = Answering::over([Fails(ErrorKind::WouldBlock)]);
-    answering.send(ANSWER).map_err(|failure| {
-        failure.hint(
-            "que ahora no quepa no es un fallo: el cliente sigue ahí, y epoll avisará cuando haya \
+    answering.send(ANSWER).hint(
+        "que ahora no quepa no es un fallo: el cliente sigue ahí, y epoll avisará cuando haya \
              sitio",
-        )
-    })?;
+    )?;
     answering.called(1, "`send`, si no cabía nada,")?;
     answering.owes(ANSWER, ANSWER.len())?;
     answering.sink.answers.push_back(Fails(ErrorKind::WouldBlock));

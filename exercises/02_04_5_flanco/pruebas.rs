@@ -12,7 +12,7 @@ use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use ejercicio::{Client, Room, TURN, Turn, accept_all, serve, wait, watch};
-use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow, within};
+use ejercicios::{Explain, LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow, within};
 use harness::{Conversation, Failure, Peer, eventually};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollFlags, EpollTimeout};
 
@@ -61,7 +61,7 @@ fn una_señal_no_es_quedarse_sin_nada() -> Outcome {
     client
         .ends_with("con señales de por medio", Turn::Wait)
         .and_then(|()| client.returned(b"hola"))
-        .map_err(|failure| failure.hint(hint))
+        .hint(hint)
 }
 
 #[test]
@@ -90,12 +90,10 @@ fn si_no_cabe_deja_de_leer_y_después_sigue() -> Outcome {
     client.turn()?;
     client.0.stream.space.clear();
     client.hears(EpollFlags::EPOLLOUT);
-    client.ends_with("cuando vuelve a haber sitio", Turn::Wait).map_err(|failure| {
-        failure.hint(
-            "el EPOLLIN de esos bytes llegó cuando no se podía escribir, y no se repite: `readable` \
+    client.ends_with("cuando vuelve a haber sitio", Turn::Wait).hint(
+        "el EPOLLIN de esos bytes llegó cuando no se podía escribir, y no se repite: `readable` \
              ha de recordarlo hasta que una lectura diga `WouldBlock`",
-        )
-    })?;
+    )?;
     client.returned(b"01234567")
 }
 

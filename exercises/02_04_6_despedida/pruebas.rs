@@ -16,7 +16,7 @@ use std::thread;
 use std::time::Duration;
 
 use ejercicio::{Client, Farewell, LISTENING, Reason, Room, serve};
-use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow, within};
+use ejercicios::{Explain, LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow, within};
 use harness::{Conversation, Failure, Peer, eventually};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use socket2::SockRef;
@@ -39,13 +39,9 @@ fn lo_que_se_espera_de_cada_uno() -> Outcome {
         expects(&client, "puede hablar y no espera respuesta", LISTENING)?;
         client.out.extend(b"respuesta");
         client.ended = true;
-        expects(&client, "ya terminó y espera su respuesta", EpollFlags::EPOLLOUT).map_err(
-            |failure| {
-                failure.hint(
-                    "el final se puede leer una y otra vez: quien siga pidiendo EPOLLIN después de \
+        expects(&client, "ya terminó y espera su respuesta", EpollFlags::EPOLLOUT).hint(
+            "el final se puede leer una y otra vez: quien siga pidiendo EPOLLIN después de \
                      verlo no duerme más",
-                )
-            },
         )?;
         client.out.clear();
         expects(&client, "ya terminó y lo recibió todo", EpollFlags::empty())
@@ -62,12 +58,10 @@ fn quien_cierra_su_lado_recibe_su_respuesta() -> Outcome {
         // Los bytes y el final ya están juntos en el núcleo: el primer aviso lo dice todo.
         scene.kernel_says(id, EpollFlags::EPOLLIN | EpollFlags::EPOLLRDHUP)?;
         let farewell = scene.goodbye(id, "cerró su lado y espera su respuesta")?;
-        peer.expect(reply("hola, y adiós")).map_err(|failure| {
-            failure.hint(
-                "cerrar su lado (EPOLLRDHUP) no es irse: lo que dijo antes puede estar sin leer, y \
+        peer.expect(reply("hola, y adiós")).hint(
+            "cerrar su lado (EPOLLRDHUP) no es irse: lo que dijo antes puede estar sin leer, y \
                  aún espera su respuesta (`reply`)",
-            )
-        })?;
+        )?;
         ensure_equal("por qué se fue quien cerró su lado", &Reason::Left, &farewell.reason)?;
         scene.leaves_nothing(id)?;
         peer.expect_end()
@@ -153,12 +147,10 @@ fn quien_corta_después_de_su_final() -> Outcome {
         peer.reset()?;
         scene.kernel_says(id, EpollFlags::EPOLLERR)?;
         let farewell = scene.goodbye(id, "cerró su lado y después cortó")?;
-        broken(&farewell, ErrorKind::BrokenPipe).map_err(|failure| {
-            failure.hint(
-                "`read` dio el final sin más, y fue `say` quien descubrió que no hay nadie: su error \
+        broken(&farewell, ErrorKind::BrokenPipe).hint(
+            "`read` dio el final sin más, y fue `say` quien descubrió que no hay nadie: su error \
                  es el motivo",
-            )
-        })?;
+        )?;
         ensure_equal("los bytes que dijo", &4, &farewell.heard)?;
         scene.leaves_nothing(id)
     })
@@ -204,12 +196,10 @@ fn el_fallo_de_uno_es_solo_suyo() -> Outcome {
         scene.kernel_says(beto, EpollFlags::EPOLLERR)?;
         let farewell = scene.goodbye(beto, "cortó la conexión a mitad de su respuesta")?;
         // No es ECONNRESET: había cerrado su lado, y el núcleo lo anota así.
-        broken(&farewell, ErrorKind::BrokenPipe).map_err(|failure| {
-            failure.hint(
-                "de él no se esperaba EPOLLIN, y solo llegan EPOLLERR y EPOLLHUP: por qué, lo guarda \
+        broken(&farewell, ErrorKind::BrokenPipe).hint(
+            "de él no se esperaba EPOLLIN, y solo llegan EPOLLERR y EPOLLHUP: por qué, lo guarda \
                  el socket (SO_ERROR), y `take_error` lo entrega una vez",
-            )
-        })?;
+        )?;
         scene.leaves_nothing(beto)?;
         scene.stays(ana, "Y no había hecho nada: el que falló es otro.")?;
         peer.send("yo sigo")?;

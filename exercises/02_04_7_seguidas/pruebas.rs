@@ -11,7 +11,7 @@ pub mod server;
 use std::net::TcpListener;
 
 use ejercicio::{Exchange, MAX_QUEUED, body_length, persistence};
-use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow, within};
+use ejercicios::{Explain, LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow, within};
 use harness::{Conversation, Failure, Peer};
 use multiplexacion::http::Persistence;
 use request::Request;
@@ -47,7 +47,7 @@ fn connection_es_una_lista_y_no_importan_las_mayúsculas() -> Outcome {
         ("HTTP/1.0", &["te, Keep-Alive"], Persistence::Explicit),
         ("HTTP/1.0", &["keep-alive, close"], Persistence::Close),
     ] {
-        survives(version, values, expected).map_err(|failure| failure.hint(hint))?;
+        survives(version, values, expected).hint(hint)?;
     }
     Ok(())
 }
@@ -72,12 +72,10 @@ fn un_content_length_dudoso_no_se_adivina() -> Outcome {
         &["cinco"],
         &[""],
     ] {
-        measures(values, None).map_err(|failure| {
-            failure.hint(
-                "otro programa podría entender otra cosa, y ver acabar el cuerpo en otro sitio: \
+        measures(values, None).hint(
+            "otro programa podría entender otra cosa, y ver acabar el cuerpo en otro sitio: \
                  cifras y nada más, y una sola vez",
-            )
-        })?;
+        )?;
     }
     measures(&["99999999999999999999999"], None)
 }
@@ -406,12 +404,10 @@ impl Talk {
             &text(input),
             &text(&self.exchange.input),
         )
-        .map_err(|failure| {
-            failure.hint(
-                "de `input` sale lo usado, y nada más: lo que llegó de la petición siguiente no \
+        .hint(
+            "de `input` sale lo usado, y nada más: lo que llegó de la petición siguiente no \
                  volverá a llegar",
-            )
-        })
+        )
     }
 
     fn is_closing(&self, expected: bool, when: &str) -> Outcome {

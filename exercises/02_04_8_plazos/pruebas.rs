@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use ejercicio::{Deadlines, Pace, Patience, Progress, timeout};
-use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow, within};
+use ejercicios::{Explain, LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow, within};
 use harness::{Conversation, Failure};
 use nix::sys::epoll::EpollTimeout;
 use server::serve;
@@ -57,9 +57,7 @@ fn cambiar_un_plazo_sustituye_al_que_había() -> Outcome {
         clock.set(1, 15);
         clock.next_is(Some(15), "si después pasa a los 15")
     })
-    .map_err(|failure| {
-        failure.hint("el plazo anterior ya no vale: hay que quitarlo de los dos sitios")
-    })
+    .hint("el plazo anterior ya no vale: hay que quitarlo de los dos sitios")
 }
 
 #[test]
@@ -79,9 +77,7 @@ fn quien_se_va_no_despierta_a_nadie() -> Outcome {
         clock.next_is(None, "si ya se fueron todos")?;
         clock.expires(100, &[], "si ya se fueron todos")
     })
-    .map_err(|failure| {
-        failure.hint("un plazo de quien ya no está despierta al bucle para nada: `remove` lo quita")
-    })
+    .hint("un plazo de quien ya no está despierta al bucle para nada: `remove` lo quita")
 }
 
 #[test]
@@ -121,21 +117,16 @@ fn dos_pueden_vencer_a_la_vez() -> Outcome {
 fn sin_plazo_se_duerme_sin_límite() -> Outcome {
     let start = Instant::now();
     let got = milliseconds(None, start)?;
-    ensure_equal("los milisegundos que duerme `epoll_wait` si no hay plazo", &None, &got).map_err(
-        |failure| {
-            failure.hint("sin nadie a quien esperar no hay por qué despertar: EpollTimeout::NONE")
-        },
-    )
+    ensure_equal("los milisegundos que duerme `epoll_wait` si no hay plazo", &None, &got)
+        .hint("sin nadie a quien esperar no hay por qué despertar: EpollTimeout::NONE")
 }
 
 #[test]
 fn con_plazo_se_duerme_lo_que_falta() -> Outcome {
     for left in [1, 250, 10_000, 3_600_000] {
         let what = format!("si al plazo le faltan {left} ms justos");
-        sleeps(Duration::from_millis(left), left, &what).map_err(|failure| {
-            failure
-                .hint("redondear hacia arriba no es sumar uno: lo que ya es entero se queda igual")
-        })?;
+        sleeps(Duration::from_millis(left), left, &what)
+            .hint("redondear hacia arriba no es sumar uno: lo que ya es entero se queda igual")?;
     }
     Ok(())
 }
@@ -181,13 +172,10 @@ fn un_plazo_que_ya_pasó_no_espera() -> Outcome {
 fn un_plazo_lejano_no_desborda() -> Outcome {
     // `epoll_wait` cuenta los milisegundos en 32 bits con signo: unos 24 días.
     let most = u64::from(u32::MAX / 2);
-    sleeps(Duration::from_secs(100 * 24 * 60 * 60), most, "si al plazo le faltan cien días")
-        .map_err(|failure| {
-            failure.hint(
-                "ese límite es un i32, y cien días no caben: se duerme cuanto se puede, \
+    sleeps(Duration::from_secs(100 * 24 * 60 * 60), most, "si al plazo le faltan cien días").hint(
+        "ese límite es un i32, y cien días no caben: se duerme cuanto se puede, \
                  EpollTimeout::MAX, y al despertar se vuelve a calcular",
-            )
-        })
+    )
 }
 
 #[test]
@@ -211,12 +199,10 @@ fn cada_byte_no_renueva_el_plazo() -> Outcome {
         let when = format!(
             "de quien empezó una cabecera en el 130, y en el {second} envía un trozo más, sin acabarla"
         );
-        visit.is_awaited_until(140, true, &when).map_err(|failure| {
-            failure.hint(
-                "si cada byte renovara el plazo, uno cada nueve segundos compraría el sitio para \
+        visit.is_awaited_until(140, true, &when).hint(
+            "si cada byte renovara el plazo, uno cada nueve segundos compraría el sitio para \
                  siempre: el plazo de una cabecera cuenta desde su primer byte",
-            )
-        })?;
+        )?;
     }
     Ok(())
 }
@@ -244,7 +230,7 @@ fn la_cabecera_que_llega_detrás_de_otra_estrena_plazo() -> Outcome {
     visit.reads(138, Progress { answered: true, in_head: true })?;
     visit
         .is_awaited_until(148, true, "de quien en el 138 acabó una petición y empezó la siguiente")
-        .map_err(|failure| failure.hint("es otra cabecera: su primer byte llegó ahora"))
+        .hint("es otra cabecera: su primer byte llegó ahora")
 }
 
 #[test]
@@ -254,7 +240,7 @@ fn las_líneas_vacías_no_son_actividad() -> Outcome {
         visit.reads(second, Progress { answered: false, in_head: false })?;
         visit
             .is_awaited_until(160, false, "de quien llegó en el 100 y solo envía líneas vacías")
-            .map_err(|failure| failure.hint("no pidió nada: sigue tan ocioso como estaba"))?;
+            .hint("no pidió nada: sigue tan ocioso como estaba")?;
     }
     Ok(())
 }
@@ -433,9 +419,8 @@ impl Visit {
     fn is_awaited_until(&self, second: u64, in_head: bool, who: &str) -> Outcome {
         let got = self.pace.deadline.duration_since(self.start).as_secs();
         ensure_equal(&format!("el segundo del plazo (head 10 s, idle 60 s) {who}"), &second, &got)?;
-        ensure_equal(&format!("`in_head` {who}"), &in_head, &self.pace.in_head).map_err(|failure| {
-            failure.hint("`in_head` dice si queda una cabecera a medias después de esta lectura")
-        })
+        ensure_equal(&format!("`in_head` {who}"), &in_head, &self.pace.in_head)
+            .hint("`in_head` dice si queda una cabecera a medias después de esta lectura")
     }
 }
 

@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ejercicio::{BAD_REQUEST, CHUNK, Found, NOT_FOUND, Sending, Step, open, relative_path};
-use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow, within};
+use ejercicios::{Explain, LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow, within};
 use harness::{Conversation, Failure, Response, numbered_lines};
 use multiplexacion::http::Status;
 use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, openat2};
@@ -56,16 +56,14 @@ fn se_descifra_una_sola_vez() -> Outcome {
     asks("/ma%C3%b1ana.txt", Ok("mañana.txt"))?;
     asks("/100%25", Ok("100%"))?;
     asks("/a%3Fb", Ok("a?b"))?;
-    asks("/x%2541", Ok("x%41"))
-        .map_err(|failure| failure.hint("«%25» es un «%»: lo que sale ya no se vuelve a descifrar"))
+    asks("/x%2541", Ok("x%41")).hint("«%25» es un «%»: lo que sale ya no se vuelve a descifrar")
 }
 
 #[test]
 fn lo_mal_cifrado_se_rechaza() -> Outcome {
     for target in ["/%", "/a%4", "/%zz", "/a%2/b", "/%+1"] {
-        asks(target, Err(BAD_REQUEST)).map_err(|failure| {
-            failure.hint("a un «%» le siguen dos cifras hexadecimales, en el mismo segmento")
-        })?;
+        asks(target, Err(BAD_REQUEST))
+            .hint("a un «%» le siguen dos cifras hexadecimales, en el mismo segmento")?;
     }
     Ok(())
 }
@@ -73,12 +71,10 @@ fn lo_mal_cifrado_se_rechaza() -> Outcome {
 #[test]
 fn las_barras_de_más_sobran() -> Outcome {
     for (target, expected) in [("//a///b/", "a/b"), ("///", ""), ("//etc/passwd", "etc/passwd")] {
-        asks(target, Ok(expected)).map_err(|failure| {
-            failure.hint(
-                "la ruta ha de ser relativa: `join` y `push`, con una absoluta, sustituyen lo que \
+        asks(target, Ok(expected)).hint(
+            "la ruta ha de ser relativa: `join` y `push`, con una absoluta, sustituyen lo que \
                  había, y la carpeta que se sirve desaparece",
-            )
-        })?;
+        )?;
     }
     Ok(())
 }
@@ -97,9 +93,8 @@ fn lo_que_empieza_por_punto_no_se_sirve() -> Outcome {
 fn tampoco_con_los_puntos_disfrazados() -> Outcome {
     for target in ["/%2e%2e/secreto.txt", "/.%2E/secreto.txt", "/a/%2e%2e/%2e./x", "/%2egit/config"]
     {
-        asks(target, Err(NOT_FOUND)).map_err(|failure| {
-            failure.hint("«%2e» es un punto: se mira lo que queda después de descifrar")
-        })?;
+        asks(target, Err(NOT_FOUND))
+            .hint("«%2e» es un punto: se mira lo que queda después de descifrar")?;
     }
     Ok(())
 }
@@ -107,12 +102,10 @@ fn tampoco_con_los_puntos_disfrazados() -> Outcome {
 #[test]
 fn una_barra_disfrazada_no_separa() -> Outcome {
     for target in ["/a%2fb", "/a%2F..%2F..%2Fsecreto.txt", "/%2fetc%2fpasswd", "/a%00.txt"] {
-        asks(target, Err(BAD_REQUEST)).map_err(|failure| {
-            failure.hint(
-                "ningún nombre de archivo tiene una barra ni un byte cero: primero se parte por las \
+        asks(target, Err(BAD_REQUEST)).hint(
+            "ningún nombre de archivo tiene una barra ni un byte cero: primero se parte por las \
                  barras, y después se descifra cada segmento",
-            )
-        })?;
+        )?;
     }
     Ok(())
 }
@@ -144,12 +137,10 @@ fn lo_que_no_existe_es_404() -> Outcome {
 fn solo_archivos_corrientes() -> Outcome {
     let site = Site::new()?;
     mkfifo(&site.root().join("tuberia"), Mode::S_IRWXU).map_err(io::Error::from)?;
-    site.refuses("tuberia", "una tubería con nombre (mkfifo)").map_err(|failure| {
-        failure.hint(
+    site.refuses("tuberia", "una tubería con nombre (mkfifo)").hint(
             "sin O_NONBLOCK, abrir una tubería espera a quien escriba en ella: un solo archivo así \
              detiene a todos los clientes. Una vez abierta, `metadata` dice si es un archivo corriente",
         )
-    })
 }
 
 #[test]
@@ -251,12 +242,10 @@ fn lo_que_no_cabe_espera() -> Outcome {
     // Cabe poco, no cabe nada, una señal, cabe mucho: y otra vez.
     errand.socket.room = [3, 0, 1000, 70_000].repeat(200).into();
     errand.ends_in(Step::Done)?;
-    errand.has_written(&[&b"cabecera\n"[..], &body].concat()).map_err(|failure| {
-        failure.hint(
-            "`write` dice cuántos bytes admitió: los demás siguen en `pending`, y van delante de lo \
+    errand.has_written(&[&b"cabecera\n"[..], &body].concat()).hint(
+        "`write` dice cuántos bytes admitió: los demás siguen en `pending`, y van delante de lo \
              que se lea después",
-        )
-    })
+    )
 }
 
 #[test]
@@ -282,25 +271,22 @@ fn mientras_no_cabe_no_se_lee_más() -> Outcome {
 fn si_el_archivo_crece_se_envía_lo_prometido() -> Outcome {
     let mut errand = Errand::new(b"", b"lo prometido, y lo que otro escribe luego".to_vec());
     errand.sending.left = 12;
-    errand.ends_in(Step::Done).map_err(|failure| {
-        failure
-            .hint("el archivo ha crecido: `read` puede traer más bytes de los que faltan (`left`)")
-    })?;
-    errand.has_written(b"lo prometido").map_err(|failure| {
-        failure.hint("la cabecera prometió `left` bytes: los de más parecerían otra respuesta")
-    })
+    errand
+        .ends_in(Step::Done)
+        .hint("el archivo ha crecido: `read` puede traer más bytes de los que faltan (`left`)")?;
+    errand
+        .has_written(b"lo prometido")
+        .hint("la cabecera prometió `left` bytes: los de más parecerían otra respuesta")
 }
 
 #[test]
 fn si_el_archivo_encoge_no_se_puede_terminar() -> Outcome {
     let mut errand = Errand::new(b"", b"la mitad".to_vec());
     errand.sending.left = 16;
-    errand.ends_in(Step::Broken).map_err(|failure| {
-        failure.hint(
-            "se prometieron 16 bytes y solo hay 8: `read` dio cero. Si se espera, epoll avisa sin \
+    errand.ends_in(Step::Broken).hint(
+        "se prometieron 16 bytes y solo hay 8: `read` dio cero. Si se espera, epoll avisa sin \
              descanso de que hay sitio; si se da por terminado, el cliente no sabe que falta algo",
-        )
-    })?;
+    )?;
     errand.has_written(b"la mitad")
 }
 
@@ -425,9 +411,8 @@ fn uno_grande_no_hace_esperar_a_los_demás() -> Outcome {
         fs::write(site.root().join("grande.txt"), &large)?;
         let mut slow = web.peer_with_receive_buffer("quien no lee", 64 * 1024)?;
         slow.send("GET /grande.txt HTTP/1.1\r\nHost: x\r\n\r\n")?;
-        let other = fetch(web, "GET", "/hola%20mundo.txt").map_err(|failure| {
-            failure.hint("mientras uno no lee, los demás esperan: ¿dónde duerme tu hilo?")
-        })?;
+        let other = fetch(web, "GET", "/hola%20mundo.txt")
+            .hint("mientras uno no lee, los demás esperan: ¿dónde duerme tu hilo?")?;
         ensure_equal("el código de la respuesta a otro", &200, &other.status)?;
         let response = slow.expect_response()?;
         ensure(response.body == large, || {
@@ -488,7 +473,7 @@ follow!(|hands| {
 fn asks(target: &str, expected: Result<&str, Status>) -> Outcome {
     let owned = target.to_owned();
     let got = within(SOON, "traducir un destino", move || relative_path(&owned))
-        .map_err(|failure| failure.within(format!("Con el destino «{target}».")))?;
+        .within(format!("Con el destino «{target}»."))?;
     ensure_equal(
         &format!("`relative_path` de «{target}»"),
         &shown(&expected.map(PathBuf::from)),

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use comparison::{MESSAGE, Measured, Threads, measure, serve, threads_for};
 use ejercicio::{EpollSelector, SelectSelector, predict};
-use ejercicios::{LIMIT, Outcome, Task, ensure, ensure_equal, follow, within};
+use ejercicios::{Explain, LIMIT, Outcome, Task, ensure, ensure_equal, follow, within};
 use harness::{Conversation, Failure, Peer, numbered_lines, raise_descriptor_limit};
 use kernel::Kernel;
 use selectors::{Engine, Event, Interest, Predictions, Selector};
@@ -141,12 +141,10 @@ fn de_quien_ya_no_se_vigila_no_dice_nada() -> Outcome {
         room.register(0, Interest::Read)?;
         room.says("si vuelve el 100, que había hablado", &[readable(100), readable(101)])
     })
-    .map_err(|failure| {
-        failure.hint(
-            "con epoll, olvidarlo no basta: lo vigila mientras alguien lo tenga abierto, y aquí \
+    .hint(
+        "con epoll, olvidarlo no basta: lo vigila mientras alguien lo tenga abierto, y aquí \
              alguien más lo tiene; hay que pedirle que deje de hacerlo",
-        )
-    })
+    )
 }
 
 #[test]
@@ -155,11 +153,9 @@ fn al_quitarlo_se_suelta_el_socket() -> Outcome {
         room.register(0, Interest::Read)?;
         done("unregister", room.selector.unregister(100))?;
         room.sockets.clear();
-        room.peers[0].expect_end().map_err(|failure| {
-            failure.hint(
-                "nadie más tenía el socket: si tu motor no lo suelta, la conexión no se cierra",
-            )
-        })
+        room.peers[0]
+            .expect_end()
+            .hint("nadie más tenía el socket: si tu motor no lo suelta, la conexión no se cierra")
     })
 }
 
@@ -417,7 +413,7 @@ fn work_of(engine: Engine, connections: usize) -> Result<Measured, Failure> {
     let measured = within(2 * LIMIT, &format!("medir el trabajo con {engine}"), move || {
         measure(&mut *selector(engine)?, connections)
     });
-    measured?.map_err(|failure| failure.within(format!("Al medir el trabajo con {engine}.")))
+    measured?.within(format!("Al medir el trabajo con {engine}."))
 }
 
 fn refuses_high_descriptors(engine: Engine) -> Result<bool, Failure> {
@@ -528,7 +524,7 @@ fn with_both(
             let sockets = streams.into_iter().map(Rc::new).collect();
             script(&mut Room { selector, sockets, peers })
         })?;
-        followed.map_err(|failure| failure.within(format!("Con {engine}.")))?;
+        followed.within(format!("Con {engine}."))?;
     }
     Ok(())
 }

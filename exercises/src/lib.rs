@@ -14,7 +14,7 @@
 //!
 //! | módulo | qué hay |
 //! |---|---|
-//! | `outcome` | [`Outcome`], [`ensure`], [`ensure_equal`]: lo que devuelve una prueba |
+//! | `outcome` | [`Outcome`], [`ensure`], [`ensure_equal`], [`Explain`]: lo que devuelve una prueba |
 //! | `limit` | [`within`], [`Task`]: ejecutar algo en un hilo, con un límite |
 //! | `activity` | en qué llamada al sistema duerme un hilo, y qué conviene preguntarse |
 //! | `panics` | los pánicos, contados en español |
@@ -31,4 +31,4 @@ mod panics;
 pub use by_hand::{by_hand, by_hand_calling};
 pub use follow::{Hands, Terminal, follow};
 pub use limit::{Task, within};
-pub use outcome::{LIMIT, Outcome, ensure, ensure_equal};
+pub use outcome::{Explain, LIMIT, Outcome, ensure, ensure_equal};

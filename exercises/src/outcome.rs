@@ -11,6 +11,27 @@ pub type Outcome = Result<(), Failure>;
 /// Lo que se concede a quien aprende cuando la prueba no tiene motivos para pedir otra cosa.
 pub const LIMIT: Duration = Duration::from_secs(3);
 
+/// Lo que se añade a un fallo, si lo hay: qué se hacía y qué conviene mirar.
+pub trait Explain {
+    /// Pone `context` delante del titular: [`Failure::within`].
+    #[must_use]
+    fn within(self, context: impl Into<String>) -> Self;
+
+    /// Añade algo en lo que pensar: [`Failure::hint`].
+    #[must_use]
+    fn hint(self, hint: impl Into<String>) -> Self;
+}
+
+impl<T> Explain for Result<T, Failure> {
+    fn within(self, context: impl Into<String>) -> Self {
+        self.map_err(|failure| failure.within(context))
+    }
+
+    fn hint(self, hint: impl Into<String>) -> Self {
+        self.map_err(|failure| failure.hint(hint))
+    }
+}
+
 /// Falla con lo que diga `explain` si `condition` no se cumple.
 pub fn ensure(condition: bool, explain: impl FnOnce() -> String) -> Outcome {
     if condition { Ok(()) } else { Err(Failure::new(explain())) }
