@@ -6,17 +6,19 @@
 pub mod ejercicio;
 
 use std::io::{self, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use ejercicio::{Handler, serve};
-use ejercicios::{Explain, LIMIT, Outcome, Task, by_hand, ensure, follow};
-use harness::{Conversation, Failure, Peer};
+use ejercicios::{
+    Explain, LIMIT, Outcome, by_hand, echoes, ensure, follow, listening, with_server,
+};
+use harness::Conversation;
 
 #[test]
 fn cada_cliente_tiene_un_hilo_con_su_nombre() -> Outcome {
-    with_server(says_its_name(), |clients| {
+    serving(says_its_name(), |clients| {
         for number in 1..=3 {
             let mut client = clients.peer(&format!("cliente {number}"))?;
             client.expect(format!("cliente-{number}\n"))?;
@@ -34,7 +36,7 @@ fn tres_clientes_están_dentro_a_la_vez() -> Outcome {
         theirs.arrive();
         let _ = stream.write_all(b"juntos\n");
     });
-    with_server(handler, |clients| {
+    serving(handler, |clients| {
         let mut three = clients.peers("cliente", 3)?;
         let together = meeting.wait_for(3);
         ensure(together.is_ok(), || {
@@ -51,12 +53,12 @@ fn tres_clientes_están_dentro_a_la_vez() -> Outcome {
 
 #[test]
 fn un_cliente_callado_no_hace_esperar_a_los_demás() -> Outcome {
-    with_server(echoes(), |clients| {
+    serving(echoing(), |clients| {
         let mut silent = clients.peer("callado")?;
         let mut talker = clients.peer("hablador")?;
-        say(&mut talker, "¿hay alguien?\n")
+        echoes(&mut talker, "¿hay alguien?\n")
             .hint("quien acepta espera al cliente callado: no debe esperar a ninguno")?;
-        say(&mut silent, "sí\n")
+        echoes(&mut silent, "sí\n")
     })
 }
 
@@ -68,19 +70,19 @@ fn un_pánico_no_molesta_a_los_demás() -> Outcome {
         assert!(first != *b"!", "un cliente con mala idea (lo provoca la prueba)");
         let _ = stream.write_all(&first);
     });
-    with_server(handler, |clients| {
+    serving(handler, |clients| {
         let mut witness = clients.peer("testigo")?;
         let mut rude = clients.peer("quien provoca el pánico")?;
         rude.send("!")?;
         rude.expect_end_or_reset()?;
-        say(&mut witness, "a")?;
-        say(&mut clients.peer("quien llega después")?, "b")
+        echoes(&mut witness, "a")?;
+        echoes(&mut clients.peer("quien llega después")?, "b")
     })
 }
 
 #[test]
 fn cien_clientes_seguidos() -> Outcome {
-    with_server(says_its_name(), |clients| {
+    serving(says_its_name(), |clients| {
         let mut peers = clients.peers("cliente", 100)?;
         for (number, client) in peers.iter_mut().enumerate().rev() {
             client.expect(format!("cliente-{}\n", number + 1))?;
@@ -89,7 +91,7 @@ fn cien_clientes_seguidos() -> Outcome {
     })
 }
 
-by_hand!(|listener| serve(&listener, &echoes()));
+by_hand!(|listener| serve(&listener, &echoing()));
 
 follow!(|hands| {
     hands.serve("cargo curso ejecutar")?;
@@ -105,11 +107,13 @@ follow!(|hands| {
 });
 
 /// Pone en marcha `serve` con ese manejador y sigue el guion.
-fn with_server(handler: Handler, script: impl FnOnce(&Conversation) -> Outcome) -> Outcome {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let address: SocketAddr = listener.local_addr()?;
-    let server = Task::start("aceptar clientes", move || serve(&listener, &handler))?;
-    script(&Conversation::with(address).limit(LIMIT)).map_err(|failure| server.explain(failure))
+fn serving(handler: Handler, script: impl FnOnce(&Conversation) -> Outcome) -> Outcome {
+    with_server(
+        "aceptar clientes",
+        listening()?,
+        move |it| serve(&it, &handler),
+        |it, _| script(it),
+    )
 }
 
 fn says_its_name() -> Handler {
@@ -119,15 +123,10 @@ fn says_its_name() -> Handler {
     })
 }
 
-fn echoes() -> Handler {
+fn echoing() -> Handler {
     Arc::new(|stream: TcpStream| {
         let _ = io::copy(&mut &stream, &mut &stream);
     })
-}
-
-fn say(client: &mut Peer, message: &str) -> Result<(), Failure> {
-    client.send(message)?;
-    client.expect(message)
 }
 
 /// Un punto de encuentro: quien llega se queda hasta que se abra.

@@ -5,27 +5,27 @@
 #[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
 use ejercicio::Server;
-use ejercicios::{Explain, LIMIT, Outcome, by_hand, ensure, follow, within};
-use harness::{Conversation, Failure, Peer};
+use ejercicios::{Explain, LIMIT, Outcome, by_hand, echoes, ensure, follow, listening, within};
+use harness::{Conversation, Failure};
 
 #[test]
 fn atiende_a_dos_a_la_vez() -> Outcome {
     let (_server, clients) = start()?;
     let mut silent = clients.peer("callado")?;
-    say(&mut clients.peer("hablador")?, "¿hay alguien?\n")?;
-    say(&mut silent, "sí\n")
+    echoes(&mut clients.peer("hablador")?, "¿hay alguien?\n")?;
+    echoes(&mut silent, "sí\n")
 }
 
 #[test]
 fn quien_cierra_su_lado_recibe_el_final_aunque_el_servidor_siga() -> Outcome {
     let (_server, clients) = start()?;
     let mut client = clients.peer("cliente")?;
-    say(&mut client, "me voy\n")?;
+    echoes(&mut client, "me voy\n")?;
     client.half_close()?;
     client.expect_end().hint(
         "la conexión no se cierra mientras quede abierto un descriptor suyo, y `try_clone` \
@@ -43,7 +43,7 @@ fn se_para_sin_clientes() -> Outcome {
 fn se_para_con_un_cliente_callado() -> Outcome {
     let (server, clients) = start()?;
     let mut silent = clients.peer("callado")?;
-    say(&mut silent, "hola\n")?;
+    echoes(&mut silent, "hola\n")?;
     stop(server, "parar con un cliente callado dentro")?;
     silent.expect_end_or_reset()
 }
@@ -51,7 +51,7 @@ fn se_para_con_un_cliente_callado() -> Outcome {
 #[test]
 fn después_de_parar_nadie_escucha() -> Outcome {
     let (server, clients) = start()?;
-    say(&mut clients.peer("cliente")?, "hola\n")?;
+    echoes(&mut clients.peer("cliente")?, "hola\n")?;
     stop(server, "parar cuando el único cliente ya se fue")?;
     ensure(TcpStream::connect(clients.address()).is_err(), || {
         "`stop` volvió, y aún se puede conectar: el socket que escucha sigue abierto.".to_owned()
@@ -73,17 +73,11 @@ follow!(|hands| {
 });
 
 fn start() -> Result<(Server, Conversation), Failure> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let address: SocketAddr = listener.local_addr()?;
+    let (listener, clients) = listening()?;
     let server = within(LIMIT, "arrancar el servidor", move || Server::start(listener))??;
-    Ok((server, Conversation::with(address).limit(LIMIT)))
+    Ok((server, clients))
 }
 
 fn stop(server: Server, what: &str) -> Outcome {
     within(LIMIT, what, move || server.stop())
-}
-
-fn say(client: &mut Peer, message: &str) -> Outcome {
-    client.send(message)?;
-    client.expect(message)
 }

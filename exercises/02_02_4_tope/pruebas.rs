@@ -12,18 +12,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ejercicio::{Handler, serve};
-use ejercicios::{Explain, LIMIT, Outcome, Task, by_hand, ensure, follow};
-use harness::{Conversation, Peer, eventually};
+use ejercicios::{
+    Explain, LIMIT, Outcome, Serving, by_hand, echoes, ensure, follow, listening, with_server,
+};
+use harness::{Conversation, eventually};
 
 /// Lo que se deja al servidor para equivocarse.
 const A_WHILE: Duration = Duration::from_millis(150);
 
 #[test]
 fn mientras_hay_sitio_se_atiende_a_la_vez() -> Outcome {
-    with_server(2, &echoes(), |clients, _| {
+    serving(2, &echoing(), |clients, _| {
         let mut silent = clients.peer("callado")?;
-        say(&mut clients.peer("hablador")?, "¿hay alguien?\n")?;
-        say(&mut silent, "sí\n")
+        echoes(&mut clients.peer("hablador")?, "¿hay alguien?\n")?;
+        echoes(&mut silent, "sí\n")
     })
 }
 
@@ -36,12 +38,12 @@ fn nunca_hay_dentro_más_que_el_tope() -> Outcome {
         let _ = io::copy(&mut &stream, &mut &stream);
         theirs.fetch_sub(1, Ordering::SeqCst);
     });
-    with_server(2, &handler, |clients, _| {
+    serving(2, &handler, |clients, _| {
         let mut peers = clients.peers("cliente", 5)?;
         eventually("entraran dos clientes", LIMIT, || inside.load(Ordering::SeqCst) >= 2)?;
         peers[4].pause(A_WHILE);
         for peer in &mut peers {
-            say(peer, "hola\n")?;
+            echoes(peer, "hola\n")?;
             peer.half_close()?;
             peer.expect_end()?;
         }
@@ -54,9 +56,9 @@ fn nunca_hay_dentro_más_que_el_tope() -> Outcome {
 
 #[test]
 fn quien_no_cabe_espera_y_entra_cuando_sale_otro() -> Outcome {
-    with_server(1, &echoes(), |clients, _| {
+    serving(1, &echoing(), |clients, _| {
         let mut first = clients.peer("quien está dentro")?;
-        say(&mut first, "hola\n")?;
+        echoes(&mut first, "hola\n")?;
         let mut second = clients.peer("quien espera")?;
         second.send("¿se puede?\n")?;
         second.expect_nothing_for(A_WHILE)?;
@@ -74,21 +76,21 @@ fn un_pánico_también_devuelve_su_sitio() -> Outcome {
         assert!(first != *b"!", "un cliente con mala idea (lo provoca la prueba)");
         let _ = stream.write_all(&first);
     });
-    with_server(1, &handler, |clients, _| {
+    serving(1, &handler, |clients, _| {
         let mut rude = clients.peer("quien provoca el pánico")?;
         rude.send("!")?;
         rude.expect_end_or_reset()?;
         let mut next = clients.peer("quien llega después")?;
-        say(&mut next, "a")
+        echoes(&mut next, "a")
             .hint("el hilo que entró en pánico ocupaba el único sitio; ¿quién lo devuelve?")
     })
 }
 
 #[test]
 fn mientras_espera_sitio_duerme() -> Outcome {
-    with_server(1, &echoes(), |clients, server| {
+    serving(1, &echoing(), |clients, server| {
         let mut inside = clients.peer("quien está dentro")?;
-        say(&mut inside, "hola\n")?;
+        echoes(&mut inside, "hola\n")?;
         let _waiting = clients.peer("quien espera")?;
         ensure(!server.spins(3 * A_WHILE), || {
             "Con todo ocupado, el hilo que acepta no duerme: da vueltas preguntando si hay sitio. \
@@ -98,7 +100,7 @@ fn mientras_espera_sitio_duerme() -> Outcome {
     })
 }
 
-by_hand!(|listener| serve(&listener, 2, &echoes()));
+by_hand!(|listener| serve(&listener, 2, &echoing()));
 
 follow!(|hands| {
     hands.serve("cargo curso ejecutar")?;
@@ -115,25 +117,18 @@ follow!(|hands| {
 });
 
 /// Pone en marcha `serve` y sigue el guion.
-fn with_server(
+fn serving(
     max_threads: usize,
     handler: &Handler,
-    script: impl FnOnce(&Conversation, &Task<io::Result<()>>) -> Outcome,
+    script: impl FnOnce(&Conversation, &Serving) -> Outcome,
 ) -> Outcome {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let clients = Conversation::with(listener.local_addr()?).limit(LIMIT);
     let handler = Arc::clone(handler);
-    let server = Task::start("aceptar clientes", move || serve(&listener, max_threads, &handler))?;
-    script(&clients, &server).map_err(|failure| server.explain(failure))
+    let serve = move |listener: TcpListener| serve(&listener, max_threads, &handler);
+    with_server("aceptar clientes", listening()?, serve, script)
 }
 
-fn echoes() -> Handler {
+fn echoing() -> Handler {
     Arc::new(|stream: TcpStream| {
         let _ = io::copy(&mut &stream, &mut &stream);
     })
-}
-
-fn say(client: &mut Peer, message: &str) -> Outcome {
-    client.send(message)?;
-    client.expect(message)
 }

@@ -5,14 +5,17 @@
 #[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
-use std::io;
-use std::net::{TcpListener, TcpStream};
+use std::io::{self, ErrorKind::ConnectionReset};
+use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use ejercicio::{End, FAREWELL, attend};
-use ejercicios::{Explain, LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow};
-use harness::{Conversation, Failure, Peer};
+use ejercicios::{
+    Explain, LIMIT, Outcome, Task, by_hand, connected_narrowly, echoes, ensure, ensure_equal,
+    follow,
+};
+use harness::{Failure, Peer};
 use socket2::SockRef;
 
 /// El plazo en las pruebas: corto, pero lo bastante para una máquina ocupada.
@@ -25,8 +28,7 @@ const ROOM: usize = 16 * 1024;
 fn quien_cierra_su_lado_termina_bien() -> Outcome {
     let (mut client, attending) = start()?;
     plays(&attending, || {
-        client.send("hola\n")?;
-        client.expect("hola\n")?;
+        echoes(&mut client, "hola\n")?;
         client.half_close()?;
         client.expect_end()
     })?;
@@ -54,8 +56,7 @@ fn cada_mensaje_da_un_plazo_nuevo() -> Outcome {
     plays(&attending, || {
         for _ in 0..8 {
             client.pause(PATIENCE / 5);
-            client.send("sigo aquí\n")?;
-            client.expect("sigo aquí\n")?;
+            echoes(&mut client, "sigo aquí\n")?;
         }
         client.half_close()?;
         client.expect_end()
@@ -66,7 +67,7 @@ fn cada_mensaje_da_un_plazo_nuevo() -> Outcome {
 
 #[test]
 fn a_quien_no_lee_se_le_deja() -> Outcome {
-    let (mut client, stream) = connect()?;
+    let (mut client, stream) = connected_narrowly(ROOM)?;
     SockRef::from(&stream).set_send_buffer_size(ROOM)?;
     client.set_limit(PATIENCE);
     // Antes de que nadie lea, mucho más de lo que cabrá en la respuesta: por lenta que vaya la
@@ -83,11 +84,7 @@ fn una_conexión_rota_es_un_error() -> Outcome {
     let (client, attending) = start()?;
     client.reset()?;
     let kind = attending.finish(LIMIT)?.err().map(|error| error.kind());
-    ensure_equal(
-        "el error, si el cliente corta la conexión",
-        &Some(io::ErrorKind::ConnectionReset),
-        &kind,
-    )
+    ensure_equal("el error, si el cliente corta la conexión", Some(ConnectionReset), kind)
 }
 
 by_hand!(|listener| {
@@ -106,16 +103,8 @@ follow!(|hands| {
 
 /// Pone a `attend` a atender a un cliente.
 fn start() -> Result<(Peer, Task<io::Result<End>>), Failure> {
-    let (client, stream) = connect()?;
+    let (client, stream) = connected_narrowly(ROOM)?;
     Ok((client, attend_to(stream)?))
-}
-
-/// Un cliente y su conexión, que aún no atiende nadie.
-fn connect() -> Result<(Peer, TcpStream), Failure> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let clients = Conversation::with(listener.local_addr()?).limit(LIMIT);
-    let client = clients.peer_with_receive_buffer("cliente", ROOM)?;
-    Ok((client, listener.accept()?.0))
 }
 
 fn attend_to(stream: TcpStream) -> Result<Task<io::Result<End>>, Failure> {
@@ -123,7 +112,7 @@ fn attend_to(stream: TcpStream) -> Result<Task<io::Result<End>>, Failure> {
 }
 
 fn plays(attending: &Task<io::Result<End>>, script: impl FnOnce() -> Outcome) -> Outcome {
-    script().map_err(|failure| attending.explain_what_it_does(failure))
+    attending.explain_what_it_does(script())
 }
 
 fn ends(attending: Task<io::Result<End>>, expected: End) -> Outcome {

@@ -6,11 +6,12 @@
 pub mod ejercicio;
 
 use std::io;
-use std::net::TcpListener;
 use std::thread::JoinHandle;
 
 use ejercicio::{DIVISION_BY_ZERO, MAX_LINE, NOT_UNDERSTOOD, OVERFLOW, TOO_LONG, evaluate, start};
-use ejercicios::{Explain, LIMIT, Outcome, by_hand, ensure, ensure_equal, follow, within};
+use ejercicios::{
+    Explain, LIMIT, Outcome, by_hand, ensure, ensure_equal, follow, listening, within,
+};
 use harness::{Conversation, Peer};
 use multiplexacion::socketserver::Control;
 
@@ -123,8 +124,7 @@ fn asks(client: &mut Peer, question: &str, answer: &str) -> Outcome {
 
 /// Arranca la calculadora, sigue el guion y la para.
 fn with_server(script: impl FnOnce(&Conversation) -> Outcome) -> Outcome {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let clients = Conversation::with(listener.local_addr()?).limit(LIMIT);
+    let (listener, clients) = listening()?;
     let (control, thread) = within(LIMIT, "arrancar el servidor", move || start(listener))??;
     let followed = script(&clients);
     let stopped = within(LIMIT, "parar el servidor", move || stop(&control, thread));

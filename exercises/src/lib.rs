@@ -15,7 +15,9 @@
 //! | módulo | qué hay |
 //! |---|---|
 //! | `outcome` | [`Outcome`], [`ensure`], [`ensure_equal`], [`Explain`]: lo que devuelve una prueba |
-//! | `limit` | [`within`], [`Task`]: ejecutar algo en un hilo, con un límite |
+//! | `limit` | [`within`], [`lending`], [`Task`]: ejecutar algo en un hilo, con un límite |
+//! | `serving` | [`with_server`], [`connected`], [`listening`]: con clientes y sockets de verdad |
+//! | [`fake`] | sockets de mentira, que dan y admiten lo que se les dijo |
 //! | `activity` | en qué llamada al sistema duerme un hilo, y qué conviene preguntarse |
 //! | `panics` | los pánicos, contados en español |
 //! | `by_hand` | [`by_hand`](by_hand()), [`by_hand_calling`]: el ejercicio, fuera de las pruebas |
@@ -23,12 +25,17 @@
 
 mod activity;
 mod by_hand;
+pub mod fake;
 mod follow;
 mod limit;
 mod outcome;
 mod panics;
+mod serving;
 
 pub use by_hand::{by_hand, by_hand_calling};
 pub use follow::{Hands, Terminal, follow};
-pub use limit::{Task, within};
+pub use limit::{Task, lending, within};
 pub use outcome::{Explain, LIMIT, Outcome, ensure, ensure_equal};
+pub use serving::{
+    Serving, connected, connected_narrowly, echoes, listening, listening_in_frames, with_server,
+};

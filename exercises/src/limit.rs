@@ -1,5 +1,6 @@
 //! Ejecutar el código de quien aprende sin que pueda colgar las pruebas.
 
+use std::mem;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
@@ -28,6 +29,22 @@ pub fn within<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Failure> {
     Task::start(what, work)?.finish(limit)
+}
+
+/// Lo mismo que [`within`], con algo que se presta a `work` y que después vuelve a su lugar.
+///
+/// # Errors
+/// Las de [`within`]; entonces, lo prestado se pierde.
+pub fn lending<S: Default + Send + 'static, T: Send + 'static>(
+    limit: Duration,
+    what: &str,
+    lent: &mut S,
+    work: impl FnOnce(&mut S) -> T + Send + 'static,
+) -> Result<T, Failure> {
+    let mut taken = mem::take(lent);
+    let (result, back) = within(limit, what, move || (work(&mut taken), taken))?;
+    *lent = back;
+    Ok(result)
 }
 
 /// Algo que se ejecuta en otro hilo mientras la prueba hace lo suyo: un servidor, casi siempre.
@@ -74,23 +91,25 @@ impl<T: Send + 'static> Task<T> {
         }
     }
 
-    /// A `failure`, ocurrido mientras tanto, le añade por qué terminó esta tarea, si terminó.
-    pub fn explain(&self, failure: Failure) -> Failure {
-        self.explain_end(failure).unwrap_or_else(|failure| failure)
+    /// Si lo que se hacía mientras tanto falló, añade por qué terminó esta tarea, si terminó.
+    pub fn explain<R>(&self, outcome: Result<R, Failure>) -> Result<R, Failure> {
+        outcome.map_err(|failure| self.explain_end(failure).unwrap_or_else(|failure| failure))
     }
 
     /// Lo mismo que [`explain`](Task::explain), y si no terminó, dice qué hace.
     ///
     /// Solo tiene sentido si quienes hablaban con él siguen conectados: si no, lo que se ve es lo
     /// que hace después de que se fueran.
-    pub fn explain_what_it_does(&self, failure: Failure) -> Failure {
-        self.explain_end(failure).unwrap_or_else(|failure| {
-            match self.thread.and_then(Activity::of) {
-                Some(activity) => {
-                    failure.section("Mientras tanto", [format!("tu código {}", activity.doing)])
+    pub fn explain_what_it_does<R>(&self, outcome: Result<R, Failure>) -> Result<R, Failure> {
+        outcome.map_err(|failure| {
+            self.explain_end(failure).unwrap_or_else(|failure| {
+                match self.thread.and_then(Activity::of) {
+                    Some(activity) => {
+                        failure.section("Mientras tanto", [format!("tu código {}", activity.doing)])
+                    }
+                    None => failure,
                 }
-                None => failure,
-            }
+            })
         })
     }
 

@@ -33,19 +33,25 @@ impl<T> Explain for Result<T, Failure> {
 }
 
 /// Falla con lo que diga `explain` si `condition` no se cumple.
-pub fn ensure(condition: bool, explain: impl FnOnce() -> String) -> Outcome {
+pub fn ensure<S: Into<String>>(condition: bool, explain: impl FnOnce() -> S) -> Outcome {
     if condition { Ok(()) } else { Err(Failure::new(explain())) }
 }
 
 /// Falla si `got` no es `expected`, y enseña los dos. `what` es una frase sin punto final que dice
 /// qué se comparaba: «lo que devuelve tu función para 2 + 2».
-pub fn ensure_equal<T: PartialEq + Debug>(what: &str, expected: &T, got: &T) -> Outcome {
+#[expect(clippy::needless_pass_by_value, reason = "casi siempre son valores recién hechos")]
+pub fn ensure_equal<E: PartialEq<G> + Debug, G: Debug>(
+    what: impl AsRef<str>,
+    expected: E,
+    got: G,
+) -> Outcome {
     if expected == got {
         return Ok(());
     }
     let lines =
-        [format!("se esperaba  {}", short(expected)), format!("llegó        {}", short(got))];
-    Err(Failure::new(format!("No es lo que se esperaba: {what}.")).section("Diferencia", lines))
+        [format!("se esperaba  {}", short(&expected)), format!("llegó        {}", short(&got))];
+    let headline = format!("No es lo que se esperaba: {}.", what.as_ref());
+    Err(Failure::new(headline).section("Diferencia", lines))
 }
 
 /// El principio de un valor: hay respuestas equivocadas de muchos kilobytes.

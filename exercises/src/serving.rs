@@ -1,0 +1,54 @@
+//! El código de quien aprende, con clientes de verdad: un puerto libre, conexiones y un servidor.
+
+use std::io;
+use std::net::{TcpListener, TcpStream};
+
+use harness::{Conversation, Failure, Peer};
+
+use crate::limit::Task;
+use crate::outcome::{LIMIT, Outcome};
+
+/// El hilo en el que sirve quien aprende.
+pub type Serving = Task<io::Result<()>>;
+
+/// Un socket que escucha en un puerto libre, y la conversación de quienes lo llamen.
+pub fn listening() -> Result<(TcpListener, Conversation), Failure> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let clients = Conversation::with(listener.local_addr()?).limit(LIMIT);
+    Ok((listener, clients))
+}
+
+/// Lo mismo, con una conversación que se cuenta en marcos.
+pub fn listening_in_frames() -> Result<(TcpListener, Conversation), Failure> {
+    let (listener, clients) = listening()?;
+    Ok((listener, Conversation::in_frames(clients.address()).limit(LIMIT)))
+}
+
+/// Un cliente y su conexión, ya aceptada.
+pub fn connected() -> Result<(Peer, TcpStream), Failure> {
+    let (listener, clients) = listening()?;
+    Ok((clients.peer("cliente")?, listener.accept()?.0))
+}
+
+/// Un cliente en cuyo búfer de recepción caben `bytes`, y su conexión, ya aceptada.
+pub fn connected_narrowly(bytes: usize) -> Result<(Peer, TcpStream), Failure> {
+    let (listener, clients) = listening()?;
+    Ok((clients.peer_with_receive_buffer("cliente", bytes)?, listener.accept()?.0))
+}
+
+/// Pone en marcha `serve`, que es `what`, y sigue el guion. Si falla, cuenta también cómo terminó.
+pub fn with_server(
+    what: &str,
+    (listener, clients): (TcpListener, Conversation),
+    serve: impl FnOnce(TcpListener) -> io::Result<()> + Send + 'static,
+    script: impl FnOnce(&Conversation, &Serving) -> Outcome,
+) -> Outcome {
+    let server = Task::start(what, move || serve(listener))?;
+    server.explain(script(&clients, &server))
+}
+
+/// Dice algo, y espera que vuelva igual.
+pub fn echoes(client: &mut Peer, message: &str) -> Outcome {
+    client.send(message)?;
+    client.expect(message)
+}
