@@ -114,7 +114,7 @@ fn evaluates(line: &str, expected: Result<i64, &'static str>) -> Outcome {
     let owned = line.to_owned();
     let got = within(LIMIT, "evaluar una línea", move || evaluate(&owned))
         .within(format!("Con la línea «{line}»."))?;
-    ensure_equal(&format!("lo que da la línea «{line}»"), &expected, &got)
+    ensure_equal(format!("lo que da la línea «{line}»"), &expected, &got)
 }
 
 fn asks(client: &mut Peer, question: &str, answer: &str) -> Outcome {

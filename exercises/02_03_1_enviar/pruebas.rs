@@ -6,12 +6,16 @@
 pub mod ejercicio;
 
 use std::fmt::Write as _;
-use std::io::{self, ErrorKind, Write};
-use std::net::TcpListener;
+use std::io::{self, ErrorKind};
 
 use ejercicio::{HEADER, MAX_TEXT, send};
-use ejercicios::{Explain, LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow, within};
-use harness::{Conversation, Failure, frame};
+use ejercicios::fake::Sink;
+use ejercicios::fake::Space::{Fits, Refuses};
+use ejercicios::{
+    Explain, LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow, listening_in_frames,
+    within,
+};
+use harness::{Failure, frame};
 
 #[test]
 fn la_longitud_va_delante_y_en_orden_de_red() -> Outcome {
@@ -38,21 +42,24 @@ fn una_longitud_de_más_de_un_byte_también_va_en_orden_de_red() -> Outcome {
 
 #[test]
 fn longitud_y_texto_salen_en_una_sola_escritura() -> Outcome {
-    let (outcome, sink) = send_on(Sink::accepting(usize::MAX), "hola")?;
+    let (outcome, sink) = send_on(Sink::default(), "hola")?;
     succeeded(&outcome)?;
-    ensure(sink.calls == 1, || {
+    ensure(sink.writes == 1, || {
         format!(
             "Tu función llamó {} veces a `write` para un solo mensaje. Cada llamada puede salir en \
              un paquete, y el segundo esperar a que confirmen el primero: prepara el marco entero \
              y escríbelo de una vez.",
-            sink.calls
+            sink.writes
         )
     })
 }
 
 #[test]
 fn si_la_escritura_se_queda_corta_insiste() -> Outcome {
-    let (outcome, sink) = send_on(Sink::accepting(3).interrupted(), "hola, mundo")?;
+    // Una de cada dos llamadas, interrumpida.
+    let space = [Refuses(ErrorKind::Interrupted), Fits(3)].repeat(5).into();
+    let stubborn = Sink { space, then: Fits(3), ..Sink::default() };
+    let (outcome, sink) = send_on(stubborn, "hola, mundo")?;
     succeeded(&outcome).hint(
         "cada `write` acepta 3 bytes como mucho, y a veces la interrumpe una señal \
              (ErrorKind::Interrupted): hay que repetirla",
@@ -72,13 +79,10 @@ fn si_la_escritura_se_queda_corta_insiste() -> Outcome {
 #[test]
 fn lo_que_pasa_del_máximo_no_se_envía() -> Outcome {
     sends_the_frame_of(&"x".repeat(MAX_TEXT))?;
-    let (outcome, sink) = send_on(Sink::accepting(usize::MAX), &"x".repeat(MAX_TEXT + 1))?;
+    let (outcome, sink) = send_on(Sink::default(), &"x".repeat(MAX_TEXT + 1))?;
     let kind = outcome.err().map(|error| error.kind());
-    ensure_equal(
-        "el error, con un texto de un byte más que MAX_TEXT",
-        &Some(ErrorKind::InvalidInput),
-        &kind,
-    )?;
+    let invalid = Some(ErrorKind::InvalidInput);
+    ensure_equal("el error, con un texto de un byte más que MAX_TEXT", invalid, kind)?;
     ensure(sink.written.is_empty(), || {
         format!(
             "El texto no cabe en un marco, y aun así salieron {} bytes. Quien los reciba ya no sabrá \
@@ -90,23 +94,24 @@ fn lo_que_pasa_del_máximo_no_se_envía() -> Outcome {
 
 #[test]
 fn un_error_de_verdad_se_devuelve() -> Outcome {
-    let (outcome, _) = send_on(Sink::accepting(5).then_broken(), "hola")?;
+    // Tras la primera llamada, el otro lado ya no está.
+    let then = Refuses(ErrorKind::BrokenPipe);
+    let (outcome, _) = send_on(Sink { then, ..Sink::with([Fits(5)]) }, "hola")?;
     let kind = outcome.err().map(|error| error.kind());
-    ensure_equal("el error, si el otro lado ya no está", &Some(ErrorKind::BrokenPipe), &kind)
+    ensure_equal("el error, si el otro lado ya no está", Some(ErrorKind::BrokenPipe), kind)
 }
 
 #[test]
 fn quien_habla_en_marcos_lo_entiende() -> Outcome {
     let texts = ["hola", "", "¿qué tal, señora?", "adiós"];
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let conversation = Conversation::in_frames(listener.local_addr()?).limit(LIMIT);
-    let mut client = conversation.peer("cliente")?;
+    let (listener, clients) = listening_in_frames()?;
+    let mut client = clients.peer("cliente")?;
     let (mut stream, _) = listener.accept()?;
     let sending = Task::start("enviar cuatro mensajes", move || {
         texts.iter().try_for_each(|text| send(&mut stream, text))
     })?;
     let heard = texts.iter().try_for_each(|text| client.expect_frame(text));
-    heard.and_then(|()| client.expect_end()).map_err(|failure| sending.explain(failure))?;
+    sending.explain(heard.and_then(|()| client.expect_end()))?;
     succeeded(&sending.finish(LIMIT)?)
 }
 
@@ -127,7 +132,7 @@ follow!(|hands| {
 
 /// Comprueba que `send` escribe el marco de `text`, y si no, explica en qué se diferencia.
 fn sends_the_frame_of(text: &str) -> Outcome {
-    let (outcome, sink) = send_on(Sink::accepting(usize::MAX), text)?;
+    let (outcome, sink) = send_on(Sink::default(), text)?;
     succeeded(&outcome)?;
     let (expected, written) = (frame::encode(text), sink.written);
     if written == expected {
@@ -201,58 +206,4 @@ fn succeeded(outcome: &io::Result<()>) -> Outcome {
 fn send_on(mut sink: Sink, text: &str) -> Result<(io::Result<()>, Sink), Failure> {
     let text = text.to_owned();
     within(LIMIT, "enviar un mensaje", move || (send(&mut sink, &text), sink))
-}
-
-/// Un socket que solo se escribe: guarda lo que recibe, y cuenta las llamadas.
-struct Sink {
-    written: Vec<u8>,
-    calls: usize,
-    /// Bytes que acepta cada llamada, como mucho.
-    most: usize,
-    interrupts: bool,
-    interrupted: bool,
-    breaks: bool,
-}
-
-impl Sink {
-    fn accepting(most: usize) -> Sink {
-        Sink {
-            written: Vec::new(),
-            calls: 0,
-            most,
-            interrupts: false,
-            interrupted: false,
-            breaks: false,
-        }
-    }
-
-    /// Una de cada dos llamadas, interrumpida.
-    fn interrupted(self) -> Sink {
-        Sink { interrupts: true, ..self }
-    }
-
-    /// Tras la primera llamada, el otro lado ya no está.
-    fn then_broken(self) -> Sink {
-        Sink { breaks: true, ..self }
-    }
-}
-
-impl Write for Sink {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.calls += 1;
-        self.interrupted = self.interrupts && !self.interrupted;
-        if self.interrupted {
-            return Err(ErrorKind::Interrupted.into());
-        }
-        if self.breaks && self.calls > 1 {
-            return Err(ErrorKind::BrokenPipe.into());
-        }
-        let count = bytes.len().min(self.most);
-        self.written.extend_from_slice(&bytes[..count]);
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

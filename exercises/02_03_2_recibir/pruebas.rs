@@ -5,13 +5,13 @@
 #[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
-use std::collections::VecDeque;
-use std::fs;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Write};
 use std::net::TcpStream;
 
 use ejercicio::{End, MAX_TEXT, Received, receive};
-use ejercicios::{Explain, LIMIT, Outcome, by_hand, ensure, ensure_equal, follow, within};
+use ejercicios::fake::{Piece, Source};
+use ejercicios::{Explain, LIMIT, Outcome, by_hand, ensure, ensure_equal, follow, lending};
+use harness::procfs::process::Process;
 use harness::{Failure, frame};
 
 /// La longitud que anuncia un marco hostil: 2 GiB menos un byte.
@@ -74,9 +74,9 @@ fn cualquier_corte_da_los_mismos_mensajes() -> Outcome {
             got.extend(received.messages);
         }
         ensure_equal(
-            &format!("los mensajes, con los bytes de {size} en {size}"),
-            &owned(&texts),
-            &got,
+            format!("los mensajes, con los bytes de {size} en {size}"),
+            owned(&texts),
+            got,
         )
         .hint("lo que sobra de una lectura se guarda en `pending` para la siguiente")?;
     }
@@ -192,7 +192,7 @@ fn tell_what_arrives(stream: &mut TcpStream) -> io::Result<()> {
 fn receives(what: &str, line: &mut Line, messages: &[&str], end: Option<End>) -> Outcome {
     let got = line.receive(what)?;
     let expected = Received { messages: owned(messages), end };
-    ensure_equal(&format!("lo que devuelve tu función {what}"), &expected, &got)
+    ensure_equal(format!("lo que devuelve tu función {what}"), &expected, &got)
 }
 
 /// Como [`receives`], y además mira cuánto creció el proceso.
@@ -213,10 +213,7 @@ fn receives_without_reserving(what: &str, bytes: Vec<u8>, length: u64) -> Outcom
 
 /// Memoria virtual que este proceso ha llegado a tener, en bytes (proc(5)).
 fn peak_memory() -> Option<u64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmPeak:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib << 10)
+    Some(Process::myself().ok()?.status().ok()?.vmpeak? << 10)
 }
 
 fn encode(texts: &[&str]) -> Vec<u8> {
@@ -230,84 +227,48 @@ fn owned(texts: &[&str]) -> Vec<String> {
 /// Un socket de mentira, y lo que tu función guarda entre dos llamadas.
 #[derive(Default)]
 struct Line {
-    events: VecDeque<Event>,
+    source: Source,
     pending: Vec<u8>,
-    /// Llamadas a `read` desde que empezó la última a `receive`.
-    reads: usize,
-}
-
-/// Lo que da una llamada a `read`.
-enum Event {
-    Bytes(Vec<u8>),
-    End,
-    Error(ErrorKind),
 }
 
 impl Line {
     /// Cada trozo, en una lectura.
     fn of(pieces: impl IntoIterator<Item = Vec<u8>>) -> Line {
-        Line { events: pieces.into_iter().map(Event::Bytes).collect(), ..Line::default() }
+        let source = Source::of(pieces.into_iter().map(Piece::Bytes));
+        Line { source, pending: Vec::new() }
     }
 
     fn then_end(mut self) -> Line {
-        self.events.push_back(Event::End);
+        self.source.pieces.push_back(Piece::End);
         self
     }
 
     /// La primera lectura da ese error.
     fn after(mut self, kind: ErrorKind) -> Line {
-        self.events.push_front(Event::Error(kind));
+        self.source.pieces.push_front(Piece::Fails(kind));
         self
     }
 
     fn is_over(&self) -> bool {
-        self.events.is_empty()
+        self.source.pieces.is_empty()
     }
 
     /// Una llamada a `receive`, con un límite, que ha de leer una sola vez.
     fn receive(&mut self, what: &str) -> Result<Received, Failure> {
-        let mut line = std::mem::take(self);
-        line.reads = 0;
-        let (received, line) = within(LIMIT, "recibir lo que haya", move || {
-            let mut pending = std::mem::take(&mut line.pending);
-            let received = receive(&mut line, &mut pending);
-            line.pending = pending;
-            (received, line)
+        self.source.reads = 0;
+        let received = lending(LIMIT, "recibir lo que haya", self, |line| {
+            receive(&mut line.source, &mut line.pending)
         })?;
-        *self = line;
-        ensure(self.reads > 0, || {
+        let reads = self.source.reads;
+        ensure(reads > 0, || {
             format!("Tu función no llamó a `read` {what}: sin leer, no llega nada.")
         })?;
-        ensure(self.reads == 1, || {
+        ensure(reads == 1, || {
             format!(
-                "Tu función llamó {} veces a `read` {what}. `select` solo promete que la primera \
-                 no espera: la siguiente podría dormir para siempre.",
-                self.reads
+                "Tu función llamó {reads} veces a `read` {what}. `select` solo promete que la primera \
+                 no espera: la siguiente podría dormir para siempre."
             )
         })?;
         Ok(received)
-    }
-}
-
-impl Read for Line {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.reads += 1;
-        match self.events.pop_front() {
-            Some(Event::Bytes(mut bytes)) => {
-                let count = bytes.len().min(buffer.len());
-                buffer[..count].copy_from_slice(&bytes[..count]);
-                if count < bytes.len() {
-                    self.events.push_front(Event::Bytes(bytes.split_off(count)));
-                }
-                Ok(count)
-            }
-            Some(Event::End) => {
-                // El final lo es para siempre.
-                self.events.push_front(Event::End);
-                Ok(0)
-            }
-            Some(Event::Error(kind)) => Err(kind.into()),
-            None => Err(ErrorKind::WouldBlock.into()),
-        }
     }
 }

@@ -13,7 +13,9 @@ use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use ejercicio::{Client, Ready, Watched, wait, watch};
-use ejercicios::{Explain, LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow, within};
+use ejercicios::{
+    Explain, LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow, listening, within,
+};
 use harness::{Conversation, Failure, Peer, raise_descriptor_limit};
 use nix::sys::select::{FD_SETSIZE, FdSet};
 
@@ -143,8 +145,7 @@ fn si_nadie_está_listo_duerme() -> Outcome {
 fn el_que_no_cabe_se_rechaza() -> Outcome {
     let _alone = DESCRIPTORS.write().unwrap_or_else(PoisonError::into_inner);
     raise_descriptor_limit();
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let address = Conversation::with(listener.local_addr()?).limit(LIMIT);
+    let (listener, address) = listening()?;
     let mut fitting = address.peer("quien cabe")?;
     let mut late = address.peer("quien no cabe")?;
     let (spare, last) = reach_the_last(&listener)?;
@@ -304,7 +305,7 @@ impl Room {
     fn waits(&mut self, when: &str, expected: &Ready) -> Outcome {
         let waiting = self.start_waiting()?;
         let (ready, _) = waiting.finish(LIMIT)?;
-        ensure_equal(&format!("por quién despierta `wait` {when}"), expected, &ready?)
+        ensure_equal(format!("por quién despierta `wait` {when}"), expected, &ready?)
     }
 
     /// Llama a `wait` en otro hilo.
@@ -341,8 +342,7 @@ fn must(condition: bool, why: &'static str) -> Result<(), &'static str> {
 /// Conecta a `count` clientes, los envuelve con `Client::new` y sigue el guion.
 fn with_clients(count: usize, script: impl FnOnce(&mut Room, &Conversation) -> Outcome) -> Outcome {
     let _shared = DESCRIPTORS.read().unwrap_or_else(PoisonError::into_inner);
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let address = Conversation::with(listener.local_addr()?).limit(LIMIT);
+    let (listener, address) = listening()?;
     let (mut clients, mut peers) = (Vec::new(), Vec::new());
     for place in 0..count {
         peers.push(address.peer(&format!("cliente {place}"))?);

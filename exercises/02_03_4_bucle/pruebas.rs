@@ -5,12 +5,12 @@
 #[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
-use std::io;
-use std::net::TcpListener;
 use std::time::Duration;
 
 use ejercicio::serve;
-use ejercicios::{LIMIT, Outcome, Task, by_hand, ensure, follow};
+use ejercicios::{
+    Explain, LIMIT, Outcome, Serving, by_hand, ensure, follow, listening_in_frames, with_server,
+};
 use harness::{Conversation, Peer, frame};
 
 /// Lo que se mira si el hilo gasta procesador sin tener nada que hacer.
@@ -18,7 +18,7 @@ const A_WHILE: Duration = Duration::from_millis(300);
 
 #[test]
 fn devuelve_cada_mensaje() -> Outcome {
-    with_server(|clients, _| {
+    with_loop(|clients, _| {
         let mut client = clients.peer("cliente")?;
         say(&mut client, "hola")?;
         say(&mut client, "")?;
@@ -28,21 +28,19 @@ fn devuelve_cada_mensaje() -> Outcome {
 
 #[test]
 fn uno_que_calla_no_hace_esperar_a_los_demás() -> Outcome {
-    with_server(|clients, server| {
+    with_loop(|clients, server| {
         let mut silent = clients.peer("callado")?;
         let mut talker = clients.peer("hablador")?;
-        say(&mut talker, "¿hay alguien?").map_err(|failure| {
-            server.explain_what_it_does(
-                failure.hint("quien calla tiene parado al hilo: solo debe dormir en `select`"),
-            )
-        })?;
+        let answered = say(&mut talker, "¿hay alguien?")
+            .hint("quien calla tiene parado al hilo: solo debe dormir en `select`");
+        server.explain_what_it_does(answered)?;
         say(&mut silent, "sí")
     })
 }
 
 #[test]
 fn medio_marco_no_hace_esperar_a_los_demás() -> Outcome {
-    with_server(|clients, _| {
+    with_loop(|clients, _| {
         let mut slow = clients.peer("quien envía medio marco")?;
         let whole = frame::encode("por fin");
         slow.send(&whole[..7])?;
@@ -54,7 +52,7 @@ fn medio_marco_no_hace_esperar_a_los_demás() -> Outcome {
 
 #[test]
 fn varios_hablan_a_la_vez_y_cada_uno_recibe_lo_suyo() -> Outcome {
-    with_server(|clients, _| {
+    with_loop(|clients, _| {
         let mut peers = clients.peers("cliente", 20)?;
         for (number, peer) in peers.iter_mut().enumerate() {
             peer.send([frame::encode(format!("uno {number}")), frame::encode("dos")].concat())?;
@@ -69,7 +67,7 @@ fn varios_hablan_a_la_vez_y_cada_uno_recibe_lo_suyo() -> Outcome {
 
 #[test]
 fn quien_cierra_su_lado_recibe_el_final() -> Outcome {
-    with_server(|clients, _| {
+    with_loop(|clients, _| {
         let mut other = clients.peer("quien sigue")?;
         let mut client = clients.peer("quien se va")?;
         client.send_frame("adiós")?;
@@ -82,7 +80,7 @@ fn quien_cierra_su_lado_recibe_el_final() -> Outcome {
 
 #[test]
 fn quien_falla_no_se_lleva_a_nadie() -> Outcome {
-    with_server(|clients, _| {
+    with_loop(|clients, _| {
         let mut first = clients.peer("quien llegó antes")?;
         say(&mut first, "hola")?;
         let mut rude = clients.peer("quien corta")?;
@@ -100,47 +98,40 @@ fn quien_falla_no_se_lleva_a_nadie() -> Outcome {
 
 #[test]
 fn quien_no_lee_no_hace_esperar_a_los_demás() -> Outcome {
-    with_server(|clients, server| {
+    with_loop(|clients, server| {
         let mut deaf = in_bytes(clients).peer_with_receive_buffer("quien no lee", 4096)?;
         deaf.set_limit(A_WHILE);
         // Más de lo que admiten los búferes del núcleo y la cola: no lo lee nadie.
         let _ = deaf.try_send(large_frames().repeat(3));
-        say(&mut clients.peer("otro")?, "¿hay alguien?").map_err(|failure| {
-            // Aquí, y no fuera: quien no lee sigue conectado.
-            server.explain_what_it_does(
-                failure.hint("hay otro cliente que envía y no lee: ¿es no bloqueante su socket?"),
-            )
-        })
+        let answered = say(&mut clients.peer("otro")?, "¿hay alguien?")
+            .hint("hay otro cliente que envía y no lee: ¿es no bloqueante su socket?");
+        // Aquí, y no fuera: quien no lee sigue conectado.
+        server.explain_what_it_does(answered)
     })
 }
 
 #[test]
 fn lo_que_no_cupo_llega_cuando_hay_sitio() -> Outcome {
-    with_server(|clients, server| {
+    with_loop(|clients, server| {
         let mut slow = in_bytes(clients).peer_with_receive_buffer("quien lee despacio", 4096)?;
         let frames = large_frames();
-        let sent = slow.send_meanwhile(frames.as_slice())?.finish();
-        sent.map_err(|failure| server.explain_what_it_does(failure))?;
+        server.explain_what_it_does(slow.send_meanwhile(frames.as_slice())?.finish())?;
         let read = slow.expect(&frames).and_then(|()| {
-            slow.send(frame::encode("ya estoy al día"))?;
+            slow.send_frame("ya estoy al día")?;
             slow.expect(frame::encode("ya estoy al día"))
         });
-        read.map_err(|failure| {
-            server.explain_what_it_does(failure.hint(
-                "lo que no cabe de una vez espera en su cola: ¿quién avisa de que vuelve a haber \
-                 sitio?",
-            ))
-        })
+        server.explain_what_it_does(read.hint(
+            "lo que no cabe de una vez espera en su cola: ¿quién avisa de que vuelve a haber sitio?",
+        ))
     })
 }
 
 #[test]
 fn quien_cierra_su_lado_recibe_antes_lo_que_le_falta() -> Outcome {
-    with_server(|clients, server| {
+    with_loop(|clients, server| {
         let mut slow = in_bytes(clients).peer_with_receive_buffer("quien se va", 4096)?;
         let frames = large_frames();
-        let sent = slow.send_meanwhile(frames.as_slice())?.finish();
-        sent.map_err(|failure| server.explain_what_it_does(failure))?;
+        server.explain_what_it_does(slow.send_meanwhile(frames.as_slice())?.finish())?;
         slow.half_close()?;
         // En cada vuelta se le leen 16 KiB: tras tantas como trozos, el bucle ya sabe que cerró.
         let mut other = in_bytes(clients).peer("quien da vueltas al bucle")?;
@@ -149,19 +140,16 @@ fn quien_cierra_su_lado_recibe_antes_lo_que_le_falta() -> Outcome {
             other.expect(frame::encode("otra"))?;
         }
         sleeps(server, "Quien cerró su lado no leía, nadie más decía nada")?;
-        slow.expect(&frames).and_then(|()| slow.expect_end()).map_err(|failure| {
-            server.explain_what_it_does(
-                failure.hint(
-                    "quien cierra su lado aún ha de recibir lo que le falta, y después el final",
-                ),
-            )
-        })
+        let read = slow.expect(&frames).and_then(|()| slow.expect_end());
+        server.explain_what_it_does(
+            read.hint("quien cierra su lado aún ha de recibir lo que le falta, y después el final"),
+        )
     })
 }
 
 #[test]
 fn sin_nada_que_hacer_duerme() -> Outcome {
-    with_server(|clients, server| {
+    with_loop(|clients, server| {
         let mut silent = clients.peer("callado")?;
         say(&mut silent, "hola")?;
         sleeps(server, "Nadie decía nada")
@@ -181,15 +169,12 @@ follow!(|hands| {
 });
 
 /// Pone en marcha el bucle y sigue el guion.
-fn with_server(script: impl FnOnce(&Conversation, &Task<io::Result<()>>) -> Outcome) -> Outcome {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let clients = Conversation::in_frames(listener.local_addr()?).limit(LIMIT);
-    let server = Task::start("el bucle", move || serve(&listener))?;
-    script(&clients, &server).map_err(|failure| server.explain(failure))
+fn with_loop(script: impl FnOnce(&Conversation, &Serving) -> Outcome) -> Outcome {
+    with_server("el bucle", listening_in_frames()?, |listener| serve(&listener), script)
 }
 
 /// Comprueba que el bucle duerme mientras nadie hace nada.
-fn sleeps(server: &Task<io::Result<()>>, when: &str) -> Outcome {
+fn sleeps(server: &Serving, when: &str) -> Outcome {
     ensure(!server.spins(A_WHILE), || {
         format!(
             "{when}, y tu bucle no duerme: `select` vuelve sin que haya nada que hacer. ¿A quién \

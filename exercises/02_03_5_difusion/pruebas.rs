@@ -6,11 +6,13 @@
 pub mod ejercicio;
 
 use std::io::ErrorKind;
-use std::net::TcpListener;
 
 use ejercicio::{Reason, Room, left, serve};
-use ejercicios::{Explain, LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow, within};
-use harness::{Conversation, Failure, Peer, eventually};
+use ejercicios::{
+    Explain, LIMIT, Outcome, by_hand, ensure, ensure_equal, follow, lending, listening_in_frames,
+    with_server,
+};
+use harness::{Failure, Peer, eventually};
 use multiplexacion::client_id::ClientId;
 
 /// Los tres clientes de casi todas las pruebas, por orden de llegada.
@@ -27,7 +29,7 @@ fn lo_reciben_todos_menos_quien_habla() -> Outcome {
         "Quien habla no debe oírse: habló el cliente 2, y en su propia cola está el mensaje."
             .to_owned()
     })?;
-    ensure_equal("quién tiene algo en la cola, si habla el cliente 2", &vec![1, 3], &queued)
+    ensure_equal("quién tiene algo en la cola, si habla el cliente 2", vec![1, 3], queued)
         .hint("`broadcast` encola y no escribe: de escribir se encarga `settle`")
 }
 
@@ -65,8 +67,8 @@ fn a_quien_no_le_cabe_se_le_anota_a_él() -> Outcome {
     })?;
     ensure_equal(
         "lo que se anota en el cliente 2, si no le cabe",
-        &Some(Reason::NotReading),
-        &chat.reason(BETO),
+        Some(Reason::NotReading),
+        chat.reason(BETO),
     )
 }
 
@@ -77,10 +79,10 @@ fn a_quien_ya_tiene_motivo_no_se_le_encola_nada() -> Outcome {
     chat.broadcast(ANA, "hola")?;
     ensure_equal(
         "quién tiene algo en la cola, si habla el cliente 1 y al 3 se le va a despedir",
-        &vec![2],
-        &chat.queued(),
+        vec![2],
+        chat.queued(),
     )?;
-    ensure_equal("el motivo del cliente 3, que ya se iba", &Some(Reason::Left), &chat.reason(EVA))
+    ensure_equal("el motivo del cliente 3, que ya se iba", Some(Reason::Left), chat.reason(EVA))
 }
 
 #[test]
@@ -89,8 +91,10 @@ fn a_quien_tiene_motivo_se_le_despide_y_se_avisa() -> Outcome {
     chat.close(BETO, Reason::Left);
     chat.settle()?;
     chat.remain(&[1, 3], "si el 2 tenía un motivo")?;
-    hears_of(chat.peer(ANA)?, &[BETO], "Tras `settle`, los que quedan deben saber quién se fue.")?;
-    hears_of(chat.peer(EVA)?, &[BETO], "Tras `settle`, los que quedan deben saber quién se fue.")?;
+    for id in [ANA, EVA] {
+        let why = "Tras `settle`, los que quedan deben saber quién se fue.";
+        hears_of(chat.peer(id)?, &[BETO], why)?;
+    }
     chat.peer(BETO)?.expect_end()
 }
 
@@ -102,16 +106,9 @@ fn quien_ya_no_está_no_se_lleva_a_nadie() -> Outcome {
     chat.settle()?;
     chat.remain(&[1, 3], "si habla el 1 y el 2 ya no está")?;
     chat.peer(EVA)?.expect_frame("hola")?;
-    hears_of(
-        chat.peer(EVA)?,
-        &[BETO],
-        "Escribir al cliente 2 falló: los demás deben saber que se fue.",
-    )?;
-    hears_of(
-        chat.peer(ANA)?,
-        &[BETO],
-        "Escribir al cliente 2 falló: los demás deben saber que se fue.",
-    )
+    let why = "Escribir al cliente 2 falló: los demás deben saber que se fue.";
+    hears_of(chat.peer(EVA)?, &[BETO], why)?;
+    hears_of(chat.peer(ANA)?, &[BETO], why)
 }
 
 #[test]
@@ -150,32 +147,33 @@ fn dos_que_se_van_a_la_vez() -> Outcome {
 
 #[test]
 fn tres_conversan_y_uno_se_va_sin_avisar() -> Outcome {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let chat = Conversation::in_frames(listener.local_addr()?).limit(LIMIT);
-    let server = Task::start("el chat", move || serve(&listener))?;
-    let conversed = (|| {
-        let mut ana = chat.peer("ana")?;
-        // Cuando Ana oye a quien llega, es que ya está dentro.
-        let mut beto = chat.peer("beto")?;
-        beto.send_frame("soy Beto")?;
-        ana.expect_frame("soy Beto")?;
-        let mut eva = chat.peer("eva")?;
-        eva.send_frame("soy Eva")?;
-        ana.expect_frame("soy Eva")?;
-        beto.expect_frame("soy Eva")?;
-        ana.send_frame("hola a los dos")?;
-        beto.expect_frame("hola a los dos")?;
-        eva.expect_frame("hola a los dos")?;
-        beto.reset()?;
-        ana.expect_frame(left(BETO))?;
-        eva.expect_frame(left(BETO))?;
-        eva.send_frame("¿sigues ahí?")?;
-        ana.expect_frame("¿sigues ahí?")?;
-        eva.half_close()?;
-        eva.expect_end()?;
-        ana.expect_frame(left(EVA))
-    })();
-    conversed.map_err(|failure| server.explain(failure))
+    with_server(
+        "el chat",
+        listening_in_frames()?,
+        |listener| serve(&listener),
+        |chat, _| {
+            let mut ana = chat.peer("ana")?;
+            // Cuando Ana oye a quien llega, es que ya está dentro.
+            let mut beto = chat.peer("beto")?;
+            beto.send_frame("soy Beto")?;
+            ana.expect_frame("soy Beto")?;
+            let mut eva = chat.peer("eva")?;
+            eva.send_frame("soy Eva")?;
+            ana.expect_frame("soy Eva")?;
+            beto.expect_frame("soy Eva")?;
+            ana.send_frame("hola a los dos")?;
+            beto.expect_frame("hola a los dos")?;
+            eva.expect_frame("hola a los dos")?;
+            beto.reset()?;
+            ana.expect_frame(left(BETO))?;
+            eva.expect_frame(left(BETO))?;
+            eva.send_frame("¿sigues ahí?")?;
+            ana.expect_frame("¿sigues ahí?")?;
+            eva.half_close()?;
+            eva.expect_end()?;
+            ana.expect_frame(left(EVA))
+        },
+    )
 }
 
 by_hand!(|listener| serve(&listener));
@@ -208,8 +206,7 @@ struct Chat {
 
 impl Chat {
     fn of_three() -> Result<Chat, Failure> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        let address = Conversation::in_frames(listener.local_addr()?).limit(LIMIT);
+        let (listener, address) = listening_in_frames()?;
         let mut room = Room::default();
         let mut enter = |name: &str| -> Result<Peer, Failure> {
             let peer = address.peer(name)?;
@@ -227,20 +224,13 @@ impl Chat {
     }
 
     fn broadcast(&mut self, from: ClientId, text: &'static str) -> Outcome {
-        self.with_room("difundir un mensaje", move |room| room.broadcast(from, text))
+        lending(LIMIT, "difundir un mensaje", &mut self.room, move |room| {
+            room.broadcast(from, text);
+        })
     }
 
     fn settle(&mut self) -> Outcome {
-        self.with_room("terminar la vuelta", Room::settle)
-    }
-
-    fn with_room(&mut self, what: &str, work: impl FnOnce(&mut Room) + Send + 'static) -> Outcome {
-        let mut room = std::mem::take(&mut self.room);
-        self.room = within(LIMIT, what, move || {
-            work(&mut room);
-            room
-        })?;
-        Ok(())
+        lending(LIMIT, "terminar la vuelta", &mut self.room, Room::settle)
     }
 
     /// Quiénes tienen algo en la cola.
@@ -278,10 +268,6 @@ impl Chat {
 
     fn remain(&self, expected: &[u64], when: &str) -> Outcome {
         let got: Vec<u64> = self.room.clients.keys().map(|id| id.0).collect();
-        ensure_equal(
-            &format!("los clientes que quedan tras `settle`, {when}"),
-            &expected.to_vec(),
-            &got,
-        )
+        ensure_equal(format!("los clientes que quedan tras `settle`, {when}"), expected, &*got)
     }
 }

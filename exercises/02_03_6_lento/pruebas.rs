@@ -7,11 +7,13 @@ pub mod ejercicio;
 
 use std::io::ErrorKind::{self, TimedOut, WouldBlock};
 use std::io::{self, Write};
-use std::net::TcpListener;
 use std::time::Duration;
 
 use ejercicio::{Full, LIMIT as QUEUE, NOT_READING, Outbox, serve};
-use ejercicios::{Explain, LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow, within};
+use ejercicios::{
+    Explain, LIMIT, Outcome, Serving, by_hand, ensure, ensure_equal, follow, listening_in_frames,
+    with_server, within,
+};
 use harness::{Conversation, Failure, Peer};
 use socket2::SockRef;
 
@@ -105,7 +107,7 @@ fn un_fallo_de_verdad_se_devuelve() -> Outcome {
     line.flush(2)?;
     line.sink.broken = true;
     let kind = line.try_flush()?.err().map(|error| error.kind());
-    ensure_equal("el error, si el otro lado ya no está", &Some(ErrorKind::BrokenPipe), &kind)
+    ensure_equal("el error, si el otro lado ya no está", Some(ErrorKind::BrokenPipe), kind)
 }
 
 #[test]
@@ -140,7 +142,7 @@ fn las_últimas_palabras_van_detrás_y_después_nada() -> Outcome {
 
 #[test]
 fn lo_que_dice_uno_les_llega_a_los_demás() -> Outcome {
-    with_server(|clients, _| {
+    with_chat(|clients, _| {
         let mut ana = clients.peer("ana")?;
         let mut beto = enters(clients, "beto", &mut [&mut ana])?;
         let mut eva = enters(clients, "eva", &mut [&mut ana, &mut beto])?;
@@ -155,7 +157,7 @@ fn lo_que_dice_uno_les_llega_a_los_demás() -> Outcome {
 
 #[test]
 fn sin_nada_que_hacer_duerme() -> Outcome {
-    with_server(|clients, server| {
+    with_chat(|clients, server| {
         let mut ana = clients.peer("ana")?;
         let _beto = enters(clients, "beto", &mut [&mut ana])?;
         sleeps(server, "Nadie tenía nada que recibir")
@@ -164,17 +166,16 @@ fn sin_nada_que_hacer_duerme() -> Outcome {
 
 #[test]
 fn quien_lee_despacio_lo_recibe_todo_y_en_orden() -> Outcome {
-    with_server(|clients, server| {
+    with_chat(|clients, server| {
         let mut chat = Slow::start(clients)?;
         chat.talk(FEW, server)?;
         sleeps(server, "Beto no leía, y no había nada más que hacer")?;
         for number in 0..FEW {
-            chat.beto.expect_frame(message(number)).map_err(|failure| {
-                server.explain_what_it_does(failure.hint(format!(
-                    "Beto no leía, y ahora sí: le toca el mensaje {number}. Lo que no cupo en el \
-                     núcleo debe esperar en su cola, y salir cuando haya sitio"
-                )))
-            })?;
+            let read = chat.beto.expect_frame(message(number)).hint(format!(
+                "Beto no leía, y ahora sí: le toca el mensaje {number}. Lo que no cupo en el núcleo \
+                 debe esperar en su cola, y salir cuando haya sitio"
+            ));
+            server.explain_what_it_does(read)?;
         }
         chat.ana.send_frame("¿ya estás al día?")?;
         chat.beto.expect_frame("¿ya estás al día?")
@@ -183,7 +184,7 @@ fn quien_lee_despacio_lo_recibe_todo_y_en_orden() -> Outcome {
 
 #[test]
 fn a_quien_no_lee_se_le_despide_y_los_demás_no_lo_notan() -> Outcome {
-    with_server(|clients, server| {
+    with_chat(|clients, server| {
         let mut chat = Slow::start(clients)?;
         chat.talk(MANY, server)?;
         let seen = chat.reads_until_dismissed()?;
@@ -197,11 +198,8 @@ fn a_quien_no_lee_se_le_despide_y_los_demás_no_lo_notan() -> Outcome {
                  llegaron {seen}. Unas últimas palabras van detrás de lo encolado."
             )
         })?;
-        chat.beto.expect_end().map_err(|failure| {
-            server.explain_what_it_does(
-                failure.hint("tras la razón no se le envía nada más, y el servidor se despide"),
-            )
-        })?;
+        let why = "tras la razón no se le envía nada más, y el servidor se despide";
+        server.explain_what_it_does(chat.beto.expect_end().hint(why))?;
         chat.ana.send_frame("¿y Beto?")?;
         chat.eva.expect_frame("¿y Beto?")
     })
@@ -235,16 +233,15 @@ impl Slow {
     }
 
     /// Ana dice `count` mensajes, cada uno cuando Eva ya tiene el anterior.
-    fn talk(&mut self, count: usize, server: &Task<io::Result<()>>) -> Outcome {
+    fn talk(&mut self, count: usize, server: &Serving) -> Outcome {
         for number in 0..count {
             self.ana.send_frame(message(number))?;
-            self.eva.expect_frame(message(number)).map_err(|failure| {
-                // Aquí, y no fuera: Beto sigue conectado.
-                server.explain_what_it_does(failure.hint(
-                    "Beto está conectado y no lee: a los demás no les importa, y el servidor no \
-                     espera por él",
-                ))
-            })?;
+            let heard = self.eva.expect_frame(message(number)).hint(
+                "Beto está conectado y no lee: a los demás no les importa, y el servidor no espera \
+                 por él",
+            );
+            // Aquí, y no fuera: Beto sigue conectado.
+            server.explain_what_it_does(heard)?;
         }
         Ok(())
     }
@@ -289,17 +286,15 @@ fn present(peer: &mut Peer, others: &mut [&mut Peer]) -> Outcome {
 }
 
 /// Pone en marcha el servidor y sigue el guion.
-fn with_server(script: impl FnOnce(&Conversation, &Task<io::Result<()>>) -> Outcome) -> Outcome {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
+fn with_chat(script: impl FnOnce(&Conversation, &Serving) -> Outcome) -> Outcome {
+    let (listener, clients) = listening_in_frames()?;
     // Los aceptados lo heredan: el núcleo no se queda con todo lo que se les envía.
     SockRef::from(&listener).set_send_buffer_size(SMALL)?;
-    let clients = Conversation::in_frames(listener.local_addr()?).limit(LIMIT);
-    let server = Task::start("el servidor", move || serve(&listener))?;
-    script(&clients, &server).map_err(|failure| server.explain(failure))
+    with_server("el servidor", (listener, clients), |listener| serve(&listener), script)
 }
 
 /// Comprueba que el servidor duerme mientras nadie hace nada.
-fn sleeps(server: &Task<io::Result<()>>, when: &str) -> Outcome {
+fn sleeps(server: &Serving, when: &str) -> Outcome {
     ensure(!server.spins(A_WHILE), || {
         format!(
             "{when}, y el servidor no duerme. O tu cola pide escribir sin tener nada, y `select` \

@@ -298,7 +298,8 @@ impl Scene {
 
     /// Sigue el guion; si algo va mal, cuenta también qué hacía `chat`.
     fn plays(&mut self, script: impl FnOnce(&mut Scene) -> Outcome) -> Outcome {
-        script(self).map_err(|failure| self.chat.explain_what_it_does(failure))
+        let played = script(self);
+        self.chat.explain_what_it_does(played)
     }
 
     fn types(&mut self, text: impl AsRef<[u8]>) -> Outcome {

@@ -5,11 +5,11 @@
 #[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
-use std::io;
-use std::net::TcpListener;
-
 use ejercicio::{LOBBY, serve};
-use ejercicios::{Explain, LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow};
+use ejercicios::{
+    Explain, Outcome, Serving, by_hand, ensure, ensure_equal, follow, listening_in_frames,
+    with_server,
+};
 use harness::chat::{expect_refusal, join, joined, left, said};
 use harness::{Conversation, Failure, Peer, frame};
 use socket2::SockRef;
@@ -285,7 +285,7 @@ fn todos_ven_lo_mismo_en_el_mismo_orden() -> Outcome {
             let own = format!("#[{}@", talker.name());
             let got: Vec<String> =
                 by_ana.iter().filter(|text| text.starts_with(&own)).cloned().collect();
-            ensure_equal(&format!("lo que oye Ana de {}", talker.name()), &expected, &got)?;
+            ensure_equal(format!("lo que oye Ana de {}", talker.name()), &expected, &got)?;
         }
         let different = by_ana.iter().zip(&by_dani).position(|(one, other)| one != other);
         different.map_or(Ok(()), |place| {
@@ -328,7 +328,7 @@ fn quien_no_lee_en_una_sala_no_afecta_a_nadie() -> Outcome {
                 gone = true;
                 got = eva.next_frame();
             }
-            let got = got.map_err(|failure| server.explain_what_it_does(failure.hint(why)))?;
+            let got = server.explain_what_it_does(got.hint(why))?;
             ensure(got == said(&talker, &text), || {
                 format!("A Eva le tocaba el mensaje {seen}, y le llegó «{:.40}…».", got.trim_end())
             })?;
@@ -426,11 +426,9 @@ fn says(peer: &mut Peer, text: &str, others: &mut [&mut Peer]) -> Outcome {
 }
 
 /// Pone en marcha el chat y sigue el guion.
-fn with_chat(script: impl FnOnce(&Conversation, &Task<io::Result<()>>) -> Outcome) -> Outcome {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
+fn with_chat(script: impl FnOnce(&Conversation, &Serving) -> Outcome) -> Outcome {
+    let (listener, chat) = listening_in_frames()?;
     // Los aceptados lo heredan: el núcleo no se queda con todo lo que se les envía.
     SockRef::from(&listener).set_send_buffer_size(SMALL)?;
-    let chat = Conversation::in_frames(listener.local_addr()?).limit(LIMIT);
-    let server = Task::start("el chat", move || serve(&listener))?;
-    script(&chat, &server).map_err(|failure| server.explain(failure))
+    with_server("el chat", (listener, chat), |listener| serve(&listener), script)
 }

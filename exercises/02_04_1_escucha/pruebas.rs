@@ -229,7 +229,7 @@ follow!(|hands| {
         queue().is_ok_and(|sockets| sockets.contains(" 1024 "))
     })?;
     let hello = hands.run("nc -d")?;
-    ensure_equal("el saludo", &"¡Hola! Eres el cliente 1.\n", &hello.as_str())?;
+    ensure_equal("el saludo", "¡Hola! Eres el cliente 1.\n", hello.as_str())?;
     hands.run("ss -tan").map(drop)
 });
 

@@ -11,7 +11,9 @@ use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use ejercicio::{Event, Interest, Poller};
-use ejercicios::{Explain, LIMIT, Outcome, by_hand, ensure, ensure_equal, follow, within};
+use ejercicios::{
+    Explain, LIMIT, Outcome, by_hand, ensure, ensure_equal, follow, listening, within,
+};
 use harness::{Conversation, Failure, Peer};
 
 /// El límite de una espera que ha de traer algo.
@@ -65,7 +67,7 @@ fn sin_límite_espera_hasta_que_alguien_hable() -> Outcome {
         let events = room.poller.wait(None);
         let _peer = talking.join().map_err(|_| Failure::new("El cliente no pudo hablar."))??;
         let events = events.map_err(|error| waiting("sin límite", &error))?;
-        ensure_equal("los eventos de `wait` sin límite", &vec![readable(100)], &events)
+        ensure_equal("los eventos de `wait` sin límite", vec![readable(100)], events)
     })
 }
 
@@ -230,7 +232,7 @@ by_hand!(|listener| {
 
 follow!(|hands| {
     hands.serve("cargo curso ejecutar")?;
-    ensure_equal("el eco", &"diezletras\n", &hands.run_typing("nc -N", "diezletras\n")?.as_str())?;
+    ensure_equal("el eco", "diezletras\n", hands.run_typing("nc -N", "diezletras\n")?.as_str())?;
     // Quien llega, tres lecturas de cuatro bytes como mucho, y el final.
     hands.wait_for_server("despertar 5:")
 });
@@ -280,7 +282,7 @@ impl Room {
                 events.len()
             )
         })?;
-        ensure_equal(&format!("los eventos de `wait` {when}"), &expected.to_vec(), &events)
+        ensure_equal(format!("los eventos de `wait` {when}"), expected, events.as_slice())
     }
 
     /// Comprueba que no haya eventos en un rato.
@@ -310,8 +312,7 @@ fn with_clients(
     count: usize,
     script: impl FnOnce(&mut Room) -> Outcome + Send + 'static,
 ) -> Outcome {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let conversation = Conversation::with(listener.local_addr()?).limit(LIMIT);
+    let (listener, conversation) = listening()?;
     let (mut sockets, mut peers) = (Vec::new(), Vec::new());
     for place in 0..count {
         peers.push(conversation.peer(&format!("cliente {}", id(place)))?);
@@ -357,7 +358,7 @@ fn done(what: &str, outcome: &io::Result<()>) -> Outcome {
 
 fn refused(what: &str, outcome: &io::Result<()>, expected: ErrorKind) -> Outcome {
     let kind = outcome.as_ref().err().map(io::Error::kind);
-    ensure_equal(&format!("el error que devuelve {what}"), &Some(expected), &kind)
+    ensure_equal(format!("el error que devuelve {what}"), Some(expected), kind)
 }
 
 fn waiting(how: &str, error: &io::Error) -> Failure {

@@ -6,13 +6,17 @@
 #[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
-use std::collections::{HashMap, VecDeque};
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::collections::HashMap;
+use std::io::{self, ErrorKind, Write};
+use std::net::TcpStream;
 
 use ejercicio::{MAX_HEAD, Request, Step, end_of_head};
-use ejercicios::{Explain, LIMIT, Outcome, by_hand, ensure, ensure_equal, follow, within};
-use harness::{Conversation, Failure};
+use ejercicios::fake::Piece::{self, End, Fails};
+use ejercicios::fake::{Source, bytes};
+use ejercicios::{
+    Explain, LIMIT, Outcome, by_hand, connected, ensure, ensure_equal, follow, lending, within,
+};
+use harness::Failure;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
@@ -44,13 +48,11 @@ fn encuentra_el_final_de_una_cabecera() -> Outcome {
 fn el_final_puede_llegar_partido() -> Outcome {
     let head = b"GET / HTTP/1.1\r\n\r\n";
     for scanned in (head.len() - 4)..head.len() {
-        looks(head, scanned, Some(head.len())).map_err(|failure| {
-            let before = head[head.len() - 4..scanned].escape_ascii();
-            failure.hint(format!(
-                "el final llegó partido en dos: «{before}» ya estaba examinado, y lo que falta \
-                 llegó ahora"
-            ))
-        })?;
+        let before = head[head.len() - 4..scanned].escape_ascii();
+        looks(head, scanned, Some(head.len())).hint(format!(
+            "el final llegó partido en dos: «{before}» ya estaba examinado, y lo que falta llegó \
+             ahora"
+        ))?;
     }
     Ok(())
 }
@@ -76,7 +78,7 @@ fn no_vuelve_a_mirar_lo_ya_examinado() -> Outcome {
 
 #[test]
 fn una_cabecera_que_llega_entera() -> Outcome {
-    let mut reading = Reading::of([Piece::Bytes(HEAD.to_vec())]);
+    let mut reading = Reading::of([bytes(HEAD)]);
     reading.gives("cuando llega la cabecera entera", &head(HEAD))?;
     reading.keeps(b"", 0)
 }
@@ -85,8 +87,7 @@ fn una_cabecera_que_llega_entera() -> Outcome {
 fn llega_en_dos_trozos_cortada_por_cualquier_sitio() -> Outcome {
     for cut in 1..HEAD.len() {
         let (first, second) = HEAD.split_at(cut);
-        let mut reading =
-            Reading::of([Piece::Bytes(first.to_vec()), Piece::Bytes(second.to_vec())]);
+        let mut reading = Reading::of([bytes(first), bytes(second)]);
         let when = format!("con los {cut} primeros bytes de la cabecera");
         reading.gives(&when, &Step::Wait)?;
         reading.keeps(first, cut)?;
@@ -98,7 +99,7 @@ fn llega_en_dos_trozos_cortada_por_cualquier_sitio() -> Outcome {
 
 #[test]
 fn llega_byte_a_byte_y_se_recuerda_por_dónde_se_iba() -> Outcome {
-    let pieces = HEAD.iter().map(|byte| Piece::Bytes(vec![*byte]));
+    let pieces = HEAD.iter().map(|byte| bytes([*byte]));
     let mut reading = Reading::of(pieces);
     for count in 1..HEAD.len() {
         reading.gives(&format!("con {count} bytes, de uno en uno"), &Step::Wait)?;
@@ -112,8 +113,7 @@ fn llega_byte_a_byte_y_se_recuerda_por_dónde_se_iba() -> Outcome {
 fn lo_que_llega_detrás_se_guarda() -> Outcome {
     let second = b"POST /otra HTTP/1.1\r\nHost: x\r\n\r\n";
     let (piece, rest) = second.split_at(9);
-    let mut reading =
-        Reading::of([Piece::Bytes([HEAD, piece].concat()), Piece::Bytes(rest.to_vec())]);
+    let mut reading = Reading::of([bytes([HEAD, piece].concat()), bytes(rest)]);
     reading.gives("con una cabecera y el principio de otra", &head(HEAD))?;
     reading.keeps(piece, 0)?;
     reading.gives("al llegar el resto de la segunda", &head(second))?;
@@ -122,7 +122,7 @@ fn lo_que_llega_detrás_se_guarda() -> Outcome {
 
 #[test]
 fn cada_aviso_es_una_lectura() -> Outcome {
-    let mut reading = Reading::of((0..50).map(|_| Piece::Bytes(b"x".to_vec())));
+    let mut reading = Reading::of((0..50).map(|_| bytes(b"x")));
     for count in 1..=3 {
         reading.gives("con un byte más", &Step::Wait)?;
         ensure_equal("las veces que llamaste a `read`", &count, &reading.source.reads).hint(
@@ -136,11 +136,7 @@ fn cada_aviso_es_una_lectura() -> Outcome {
 #[test]
 fn si_no_había_nada_se_espera() -> Outcome {
     for kind in [ErrorKind::WouldBlock, ErrorKind::Interrupted] {
-        let mut reading = Reading::of([
-            Piece::Bytes(HEAD[..20].to_vec()),
-            Piece::Error(kind),
-            Piece::Bytes(HEAD[20..].to_vec()),
-        ]);
+        let mut reading = Reading::of([bytes(&HEAD[..20]), Fails(kind), bytes(&HEAD[20..])]);
         reading.gives("con los 20 primeros bytes", &Step::Wait)?;
         reading.gives(&format!("si `read` devuelve {kind:?}: no pasó nada"), &Step::Wait)?;
         reading.keeps(&HEAD[..20], 20)?;
@@ -154,12 +150,12 @@ fn el_final_de_la_entrada_se_mira() -> Outcome {
     let hint = "`read` dio cero: no habrá más. Esperar a otro aviso es recibirlo sin descanso, para \
                 siempre";
     let explain = |failure: Failure| failure.hint(hint);
-    let mut reading = Reading::of([Piece::Bytes(HEAD.to_vec()), Piece::End]);
+    let mut reading = Reading::of([bytes(HEAD), End]);
     reading.gives("cuando llega la cabecera entera", &head(HEAD))?;
     reading
         .gives("si el cliente cierra su lado sin nada a medias", &Step::Left)
         .map_err(explain)?;
-    let mut reading = Reading::of([Piece::Bytes(HEAD[..20].to_vec()), Piece::End]);
+    let mut reading = Reading::of([bytes(&HEAD[..20]), End]);
     reading.gives("con los 20 primeros bytes", &Step::Wait)?;
     reading
         .gives("si el cliente cierra su lado a mitad de una cabecera", &Step::CutShort)
@@ -169,7 +165,7 @@ fn el_final_de_la_entrada_se_mira() -> Outcome {
 #[test]
 fn un_error_de_verdad_se_dice() -> Outcome {
     let kind = ErrorKind::ConnectionReset;
-    let mut reading = Reading::of([Piece::Bytes(HEAD[..20].to_vec()), Piece::Error(kind)]);
+    let mut reading = Reading::of([bytes(&HEAD[..20]), Fails(kind)]);
     reading.gives("con los 20 primeros bytes", &Step::Wait)?;
     reading.gives("si se reinicia la conexión", &Step::Broken(kind))
 }
@@ -177,7 +173,7 @@ fn un_error_de_verdad_se_dice() -> Outcome {
 #[test]
 fn la_mayor_que_cabe() -> Outcome {
     let head_of_max = head_of(MAX_HEAD);
-    let pieces = head_of_max.chunks(PIECE).map(|piece| Piece::Bytes(piece.to_vec()));
+    let pieces = head_of_max.chunks(PIECE).map(bytes);
     let mut reading = Reading::of(pieces);
     for count in 1..MAX_HEAD / PIECE {
         let when = format!("con los {} primeros bytes", count * PIECE);
@@ -189,7 +185,7 @@ fn la_mayor_que_cabe() -> Outcome {
 #[test]
 fn una_cabecera_que_no_cabe_se_rechaza() -> Outcome {
     let head_past_max = head_of(MAX_HEAD + 1);
-    let pieces = head_past_max.chunks(PIECE).map(|piece| Piece::Bytes(piece.to_vec()));
+    let pieces = head_past_max.chunks(PIECE).map(bytes);
     let mut reading = Reading::of(pieces);
     let step = reading.until_it_decides(MAX_HEAD / PIECE + 1)?;
     ensure(step == Step::TooLong, || {
@@ -204,7 +200,7 @@ fn una_cabecera_que_no_cabe_se_rechaza() -> Outcome {
 
 #[test]
 fn una_cabecera_sin_fin_no_se_queda_con_la_memoria() -> Outcome {
-    let pieces = (0..1000).map(|_| Piece::Bytes(vec![b'x'; PIECE]));
+    let pieces = (0..1000).map(|_| bytes(vec![b'x'; PIECE]));
     let mut reading = Reading::of(pieces);
     for _ in 1..MAX_HEAD / PIECE {
         reading.gives("con menos de MAX_HEAD bytes sin final", &Step::Wait)?;
@@ -230,7 +226,7 @@ fn una_cabecera_sin_fin_no_se_queda_con_la_memoria() -> Outcome {
 fn on_readable_no_vuelve_a_mirar_lo_ya_examinado() -> Outcome {
     let mut input = b"\r\n\r\n".to_vec();
     input.extend_from_slice(&[b'x'; 100]);
-    let mut reading = Reading::of([Piece::Bytes(b"algo".to_vec())]);
+    let mut reading = Reading::of([bytes(b"algo")]);
     reading.request.scanned = input.len();
     reading.request.input = input;
     let step = reading.next()?;
@@ -246,10 +242,7 @@ fn on_readable_no_vuelve_a_mirar_lo_ya_examinado() -> Outcome {
 
 #[test]
 fn con_un_socket_de_verdad() -> Outcome {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let conversation = Conversation::with(listener.local_addr()?).limit(LIMIT);
-    let mut client = conversation.peer("cliente")?;
-    let (mut stream, _) = listener.accept()?;
+    let (mut client, mut stream) = connected()?;
     client.send_in_pieces(HEAD, 7)?;
     client.half_close()?;
     let steps = within(LIMIT, "leer de un socket hasta el final", move || {
@@ -270,8 +263,8 @@ fn con_un_socket_de_verdad() -> Outcome {
     })?;
     ensure_equal(
         "lo que dio la conversación, sin contar los Wait",
-        &vec![head(HEAD), Step::Left],
-        &steps,
+        vec![head(HEAD), Step::Left],
+        steps,
     )
 }
 
@@ -340,7 +333,7 @@ fn answer(stream: &mut TcpStream, step: &Step) {
 fn looks(input: &'static [u8], scanned: usize, expected: Option<usize>) -> Outcome {
     let got = search(input, scanned)?;
     let text = input.escape_ascii();
-    ensure_equal(&format!("`end_of_head` de «{text}» con scanned = {scanned}"), &expected, &got)
+    ensure_equal(format!("`end_of_head` de «{text}» con scanned = {scanned}"), &expected, &got)
 }
 
 fn search(input: &[u8], scanned: usize) -> Result<Option<usize>, Failure> {
@@ -357,19 +350,14 @@ struct Reading {
 
 impl Reading {
     fn of(pieces: impl IntoIterator<Item = Piece>) -> Reading {
-        let source = Source { pieces: pieces.into_iter().collect(), reads: 0 };
-        Reading { request: Request::default(), source }
+        Reading { request: Request::default(), source: Source::of(pieces) }
     }
 
     /// Un aviso más.
     fn next(&mut self) -> Result<Step, Failure> {
-        let Reading { mut request, mut source } = std::mem::take(self);
-        let (step, reading) = within(LIMIT, "atender un EPOLLIN", move || {
-            let step = request.on_readable(&mut source);
-            (step, Reading { request, source })
-        })?;
-        *self = reading;
-        Ok(step)
+        lending(LIMIT, "atender un EPOLLIN", self, |reading| {
+            reading.request.on_readable(&mut reading.source)
+        })
     }
 
     /// Un aviso más, y lo que debe dar.
@@ -394,51 +382,14 @@ impl Reading {
     /// Lo que debe quedar guardado.
     fn keeps(&self, input: &[u8], scanned: usize) -> Outcome {
         let text = |bytes: &[u8]| bytes.escape_ascii().to_string();
-        ensure_equal("lo que queda en `input`", &text(input), &text(&self.request.input))?;
+        ensure_equal("lo que queda en `input`", text(input), text(&self.request.input))?;
         let what = format!("`scanned`, con {} bytes en `input`", input.len());
         ensure_equal(&what, &scanned, &self.request.scanned)
     }
 }
 
-/// Lo que da una lectura.
-enum Piece {
-    Bytes(Vec<u8>),
-    End,
-    Error(ErrorKind),
-}
-
-/// Un socket que da en cada lectura lo que se le dijo, y después, nada por ahora.
-#[derive(Default)]
-struct Source {
-    pieces: VecDeque<Piece>,
-    reads: usize,
-}
-
-impl Read for Source {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.reads += 1;
-        match self.pieces.pop_front() {
-            Some(Piece::Bytes(mut bytes)) => {
-                let count = bytes.len().min(buffer.len());
-                buffer[..count].copy_from_slice(&bytes[..count]);
-                if count < bytes.len() {
-                    self.pieces.push_front(Piece::Bytes(bytes.split_off(count)));
-                }
-                Ok(count)
-            }
-            Some(Piece::End) => {
-                // El final lo es para siempre.
-                self.pieces.push_front(Piece::End);
-                Ok(0)
-            }
-            Some(Piece::Error(kind)) => Err(kind.into()),
-            None => Err(ErrorKind::WouldBlock.into()),
-        }
-    }
-}
-
-fn head(bytes: &[u8]) -> Step {
-    Step::Head(bytes.to_vec())
+fn head(text: &[u8]) -> Step {
+    Step::Head(text.to_vec())
 }
 
 /// Una cabecera de `length` bytes justos.

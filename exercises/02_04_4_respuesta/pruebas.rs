@@ -6,14 +6,17 @@
 #[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
-use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Write};
-use std::net::TcpListener;
 use std::thread;
 use std::time::Duration;
 
 use ejercicio::{Client, Outgoing, serve};
-use ejercicios::{Explain, LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow, within};
+use ejercicios::fake::Sink;
+use ejercicios::fake::Space::{self, Fits, Refuses};
+use ejercicios::{
+    Explain, LIMIT, Outcome, Serving, by_hand, connected_narrowly, ensure, ensure_equal, follow,
+    lending, listening, with_server, within,
+};
 use harness::{Conversation, Failure, Peer};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use socket2::SockRef;
@@ -44,7 +47,7 @@ fn lo_que_cabe_sale_enseguida() -> Outcome {
 
 #[test]
 fn lo_que_no_cabe_se_guarda() -> Outcome {
-    let mut answering = Answering::over([Room(7)]);
+    let mut answering = Answering::over([Fits(7)]);
     answering.send(ANSWER)?;
     answering.called(1, "`send`, si de 20 bytes solo cupieron 7,")?;
     answering.owes(ANSWER, 13)?;
@@ -54,7 +57,7 @@ fn lo_que_no_cabe_se_guarda() -> Outcome {
 
 #[test]
 fn sigue_por_donde_iba() -> Outcome {
-    let mut answering = Answering::over((1..=5).map(Room));
+    let mut answering = Answering::over((1..=5).map(Fits));
     answering.send(ANSWER)?;
     for (times, left) in [(2, 17), (3, 14), (4, 10), (5, 5)] {
         answering.on_writable()?;
@@ -68,7 +71,7 @@ fn sigue_por_donde_iba() -> Outcome {
 #[test]
 fn lo_nuevo_va_detrás_de_lo_que_falta() -> Outcome {
     // Cuando llega la segunda respuesta ya vuelve a haber sitio: aun así, le toca después.
-    let mut answering = Answering::over([Room(7)]);
+    let mut answering = Answering::over([Fits(7)]);
     answering.send(&ANSWER[..10])?;
     answering.send(&ANSWER[10..])?;
     answering.finish()?;
@@ -80,14 +83,14 @@ fn lo_nuevo_va_detrás_de_lo_que_falta() -> Outcome {
 
 #[test]
 fn si_no_cabe_nada_no_insiste() -> Outcome {
-    let mut answering = Answering::over([Fails(ErrorKind::WouldBlock)]);
+    let mut answering = Answering::over([Refuses(ErrorKind::WouldBlock)]);
     answering.send(ANSWER).hint(
         "que ahora no quepa no es un fallo: el cliente sigue ahí, y epoll avisará cuando haya \
              sitio",
     )?;
     answering.called(1, "`send`, si no cabía nada,")?;
     answering.owes(ANSWER, ANSWER.len())?;
-    answering.sink.answers.push_back(Fails(ErrorKind::WouldBlock));
+    answering.sink.space.push_back(Refuses(ErrorKind::WouldBlock));
     answering.on_writable()?;
     answering.called(2, "`on_writable`, si al final no había sitio,")?;
     answering.finish()?;
@@ -96,9 +99,9 @@ fn si_no_cabe_nada_no_insiste() -> Outcome {
 
 #[test]
 fn una_señal_no_es_un_fallo() -> Outcome {
-    let mut answering = Answering::over([Fails(ErrorKind::Interrupted), Room(5)]);
+    let mut answering = Answering::over([Refuses(ErrorKind::Interrupted), Fits(5)]);
     answering.send(ANSWER).map_err(interrupted)?;
-    answering.sink.answers.push_front(Fails(ErrorKind::Interrupted));
+    answering.sink.space.push_front(Refuses(ErrorKind::Interrupted));
     answering.on_writable().map_err(interrupted)?;
     answering.finish()?;
     answering.owes(ANSWER, 0)
@@ -107,14 +110,14 @@ fn una_señal_no_es_un_fallo() -> Outcome {
 #[test]
 fn quien_ya_no_está_sí_es_un_fallo() -> Outcome {
     for kind in [ErrorKind::BrokenPipe, ErrorKind::ConnectionReset] {
-        let mut answering = Answering::over([Fails(kind)]);
+        let mut answering = Answering::over([Refuses(kind)]);
         let sent = answering.try_send(ANSWER)?;
-        ensure_equal(&format!("lo que devuelve `send` si `write` da {kind:?}"), &Err(kind), &sent)?;
-        let mut answering = Answering::over([Room(7), Fails(kind)]);
+        ensure_equal(format!("lo que devuelve `send` si `write` da {kind:?}"), Err(kind), sent)?;
+        let mut answering = Answering::over([Fits(7), Refuses(kind)]);
         answering.send(ANSWER)?;
         let written = answering.try_on_writable()?;
         let what = format!("lo que devuelve `on_writable` si `write` da {kind:?}");
-        ensure_equal(&what, &Err(kind), &written)?;
+        ensure_equal(&what, Err(kind), written)?;
     }
     Ok(())
 }
@@ -158,39 +161,35 @@ fn mientras_falte_algo_no_se_le_lee() -> Outcome {
 
 #[test]
 fn quien_no_recoge_no_hace_esperar_a_los_demás() -> Outcome {
-    with_server(|clients, server| {
+    with_loop(|clients, server| {
         let mut deaf = clients.peer_with_receive_buffer("quien no recoge", 4096)?;
         deaf.send(request(LARGE))?;
         let mut other = clients.peer("otro")?;
-        receives(&mut other, 5).and_then(|()| receives(&mut clients.peer("uno nuevo")?, 5)).map_err(
-            |failure| {
-                // Aquí, y no fuera: quien no recoge sigue conectado.
-                server.explain_what_it_does(failure.hint(
-                    "otro cliente pidió 8 000 000 bytes y no los recoge: ¿tiene parado al hilo?",
-                ))
-            },
+        let served =
+            receives(&mut other, 5).and_then(|()| receives(&mut clients.peer("uno nuevo")?, 5));
+        // Aquí, y no fuera: quien no recoge sigue conectado.
+        server.explain_what_it_does(
+            served
+                .hint("otro cliente pidió 8 000 000 bytes y no los recoge: ¿tiene parado al hilo?"),
         )
     })
 }
 
 #[test]
 fn a_quien_lee_despacio_le_llega_entera() -> Outcome {
-    with_server(|clients, server| {
+    with_loop(|clients, server| {
         let mut slow = clients.peer_with_receive_buffer("quien lee despacio", 16 * 1024)?;
         slow.send([request(LARGE), request(5)].concat())?;
         slow.pause(A_WHILE);
         let received = receives_all(&mut slow, LARGE).and_then(|()| receives_all(&mut slow, 5));
-        received.map_err(|failure| {
-            server.explain_what_it_does(failure.hint(
-                "lo que no cupo espera en `pending`: ¿quién avisa de que vuelve a haber sitio?",
-            ))
-        })
+        let why = "lo que no cupo espera en `pending`: ¿quién avisa de que vuelve a haber sitio?";
+        server.explain_what_it_does(received.hint(why))
     })
 }
 
 #[test]
 fn quien_corta_a_mitad_no_se_lleva_a_nadie() -> Outcome {
-    with_server(|clients, _| {
+    with_loop(|clients, _| {
         let mut other = clients.peer("otro")?;
         receives(&mut other, 5)?;
         let mut rude = clients.peer_with_receive_buffer("quien corta", 4096)?;
@@ -204,7 +203,7 @@ fn quien_corta_a_mitad_no_se_lleva_a_nadie() -> Outcome {
 
 #[test]
 fn con_todo_escrito_duerme() -> Outcome {
-    with_server(|clients, server| {
+    with_loop(|clients, server| {
         let mut client = clients.peer("cliente")?;
         client.send(request(LARGE))?;
         receives_all(&mut client, LARGE)?;
@@ -228,45 +227,11 @@ follow!(|hands| {
     hands.serve("cargo curso ejecutar")?;
     let slow = hands.open("curl -s --limit-rate")?;
     hands.wait_for_server("cliente 1: le faltan")?;
-    ensure_equal("lo que recibe el otro", &"1....", &hands.run("curl http")?.as_str())?;
+    ensure_equal("lo que recibe el otro", "1....", hands.run("curl http")?.as_str())?;
     ensure(slow.is_busy(), || "El que lee despacio terminó antes que el otro.".to_owned())
 });
 
 // ---- El socket de mentira -----------------------------------------------------------------
-
-/// Lo que da una escritura.
-enum Answer {
-    /// Hay sitio para tantos bytes.
-    Room(usize),
-    /// Falla.
-    Fails(ErrorKind),
-}
-use Answer::{Fails, Room};
-
-/// Un socket que responde en cada escritura lo que se le dijo, y después lo admite todo.
-#[derive(Default)]
-struct Sink {
-    answers: VecDeque<Answer>,
-    written: Vec<u8>,
-    writes: usize,
-}
-
-impl Write for Sink {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.writes += 1;
-        let room = match self.answers.pop_front() {
-            Some(Room(room)) => room.min(bytes.len()),
-            Some(Fails(kind)) => return Err(kind.into()),
-            None => bytes.len(),
-        };
-        self.written.extend_from_slice(&bytes[..room]);
-        Ok(room)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 /// Una respuesta que va saliendo por un socket de mentira.
 #[derive(Default)]
@@ -276,9 +241,8 @@ struct Answering {
 }
 
 impl Answering {
-    fn over(answers: impl IntoIterator<Item = Answer>) -> Answering {
-        let sink = Sink { answers: answers.into_iter().collect(), ..Sink::default() };
-        Answering { out: Outgoing::default(), sink }
+    fn over(space: impl IntoIterator<Item = Space>) -> Answering {
+        Answering { out: Outgoing::default(), sink: Sink::with(space) }
     }
 
     fn try_send(&mut self, bytes: &'static [u8]) -> Result<Result<(), ErrorKind>, Failure> {
@@ -294,12 +258,7 @@ impl Answering {
         what: &str,
         work: impl FnOnce(&mut Outgoing, &mut Sink) -> io::Result<()> + Send + 'static,
     ) -> Result<Result<(), ErrorKind>, Failure> {
-        let Answering { mut out, mut sink } = std::mem::take(self);
-        let (outcome, answering) = within(LIMIT, what, move || {
-            let outcome = work(&mut out, &mut sink);
-            (outcome, Answering { out, sink })
-        })?;
-        *self = answering;
+        let outcome = lending(LIMIT, what, self, |it| work(&mut it.out, &mut it.sink))?;
         Ok(outcome.map_err(|error| error.kind()))
     }
 
@@ -383,10 +342,7 @@ struct Watched {
 }
 
 fn with_client(script: impl FnOnce(&mut Watched) -> Outcome + Send + 'static) -> Outcome {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let conversation = Conversation::with(listener.local_addr()?).limit(LIMIT);
-    let peer = conversation.peer_with_receive_buffer("cliente", 4096)?;
-    let (stream, _) = listener.accept()?;
+    let (peer, stream) = connected_narrowly(4096)?;
     SockRef::from(&stream).set_send_buffer_size(4096)?;
     let client = Client::new(stream, 100)?;
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(io::Error::from)?;
@@ -502,11 +458,8 @@ fn names(flags: Option<EpollFlags>) -> String {
 // ---- El servidor entero -------------------------------------------------------------------
 
 /// Pone en marcha el bucle y sigue el guion.
-fn with_server(script: impl FnOnce(&Conversation, &Task<io::Result<()>>) -> Outcome) -> Outcome {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let clients = Conversation::with(listener.local_addr()?).limit(LIMIT);
-    let server = Task::start("el servidor", move || serve(&listener, |_| ()))?;
-    script(&clients, &server).map_err(|failure| server.explain(failure))
+fn with_loop(script: impl FnOnce(&Conversation, &Serving) -> Outcome) -> Outcome {
+    with_server("el servidor", listening()?, |listener| serve(&listener, |_| ()), script)
 }
 
 fn request(length: usize) -> String {

@@ -8,12 +8,17 @@ pub mod ejercicio;
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use ejercicio::{Client, Room, TURN, Turn, accept_all, serve, wait, watch};
-use ejercicios::{Explain, LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow, within};
-use harness::{Conversation, Failure, Peer, eventually};
+use ejercicios::fake::Sink;
+use ejercicios::fake::Space::{self, Fits, Refuses};
+use ejercicios::{
+    Explain, LIMIT, Outcome, Serving, by_hand, connected, echoes, ensure, ensure_equal, follow,
+    lending, listening, with_server, within,
+};
+use harness::{Conversation, Failure, eventually};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollFlags, EpollTimeout};
 
 /// Lo que se da a lo que no debe ocurrir, por si ocurre.
@@ -29,7 +34,7 @@ const ENDLESS: usize = 100 * TURN;
 fn lee_hasta_que_no_queda_nada() -> Outcome {
     let mut client = Fake::sending([Endless(40_000), Bytes(b"fin")]).client();
     client.ends_with("con 40\u{202f}003 bytes por leer", Turn::Wait)?;
-    ensure_equal("los bytes devueltos", &40_003, &client.0.stream.written.len())
+    ensure_equal("los bytes devueltos", 40_003, client.0.stream.sink.written.len())
 }
 
 #[test]
@@ -85,10 +90,10 @@ fn si_no_cabe_deja_de_leer_y_después_sigue() -> Outcome {
     client.turn()?;
     // Llega algo más cuando todavía no se le puede escribir: el aviso es ahora.
     client.0.stream.arriving.push_back(Bytes(b"4567"));
-    client.0.stream.space.push_back(full());
+    client.0.stream.sink.space.push_back(full());
     client.hears(EpollFlags::EPOLLIN);
     client.turn()?;
-    client.0.stream.space.clear();
+    client.0.stream.sink.space.clear();
     client.hears(EpollFlags::EPOLLOUT);
     client.ends_with("cuando vuelve a haber sitio", Turn::Wait).hint(
         "el EPOLLIN de esos bytes llegó cuando no se podía escribir, y no se repite: `readable` \
@@ -112,11 +117,11 @@ fn los_errores_se_devuelven() -> Outcome {
     let kind = ErrorKind::ConnectionReset;
     let mut client = Fake::sending([Bytes(b"hola"), Fails(kind)]).client();
     let turn = client.try_turn()?;
-    ensure_equal(&format!("lo que da `turn` si `read` falla con {kind:?}"), &Err(kind), &turn)?;
+    ensure_equal(format!("lo que da `turn` si `read` falla con {kind:?}"), Err(kind), turn)?;
     let kind = ErrorKind::BrokenPipe;
     let mut client = Fake::sending([Bytes(b"hola")]).with_room([Refuses(kind)]).client();
     let turn = client.try_turn()?;
-    ensure_equal(&format!("lo que da `turn` si `write` falla con {kind:?}"), &Err(kind), &turn)
+    ensure_equal(format!("lo que da `turn` si `write` falla con {kind:?}"), Err(kind), turn)
 }
 
 #[test]
@@ -128,8 +133,8 @@ fn quien_no_para_de_enviar_agota_su_turno() -> Outcome {
             break;
         }
     }
-    ensure_equal("los bytes que quedan tras muchos turnos", &0, &client.0.stream.left())?;
-    ensure_equal("los bytes devueltos", &(ENDLESS + 3), &client.0.stream.written.len())
+    ensure_equal("los bytes que quedan tras muchos turnos", 0, client.0.stream.left())?;
+    ensure_equal("los bytes devueltos", ENDLESS + 3, client.0.stream.sink.written.len())
 }
 
 #[test]
@@ -139,8 +144,8 @@ fn cada_uno_tiene_su_turno_y_solo_uno() -> Outcome {
     room = turns(room)?;
     ensure_equal(
         "lo que se le devuelve al cliente 2, que espera entre dos que no paran de enviar",
-        &"hola".to_owned(),
-        &room.clients.get(&2).map(|client| text(&client.stream.written)).unwrap_or_default(),
+        "hola",
+        room.clients.get(&2).map(|client| text(&client.stream.sink.written)).unwrap_or_default(),
     )?;
     for id in [1, 3] {
         let read = room.clients.get(&id).map_or(0, |client| client.stream.read);
@@ -165,7 +170,7 @@ fn cada_uno_tiene_su_turno_y_solo_uno() -> Outcome {
              alguien en ella, el bucle no duerme: gira."
         )
     })?;
-    ensure_equal("la lista tras una vuelta, si al 1 y al 3 les queda", &vec![1, 3], &list)
+    ensure_equal("la lista tras una vuelta, si al 1 y al 3 les queda", vec![1, 3], list)
 }
 
 #[test]
@@ -177,14 +182,14 @@ fn quien_termina_o_falla_se_va() -> Outcome {
     ]))?;
     let mut left: Vec<u64> = room.clients.keys().copied().collect();
     left.sort_unstable();
-    ensure_equal("los clientes que quedan, si el 2 terminó y el 3 falló", &vec![1], &left)?;
-    ensure_equal("la lista, si a nadie le queda nada", &Vec::new(), &ids(&room))
+    ensure_equal("los clientes que quedan, si el 2 terminó y el 3 falló", vec![1], left)?;
+    ensure_equal("la lista, si a nadie le queda nada", Vec::<u64>::new(), ids(&room))
 }
 
 #[test]
 fn se_registra_una_vez_y_por_flanco() -> Outcome {
     with_epoll(|epoll| {
-        let (stream, mut peer) = pair()?;
+        let (mut peer, stream) = connected()?;
         watched(watch(epoll, &stream, 100))?;
         let first = news(epoll, LIMIT)?;
         ensure(first == [(100, EpollFlags::EPOLLOUT)], || {
@@ -215,12 +220,10 @@ fn se_registra_una_vez_y_por_flanco() -> Outcome {
 #[test]
 fn se_acepta_a_todos_los_que_llaman() -> Outcome {
     with_epoll(|epoll| {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let (listener, clients) = listening()?;
         listener.set_nonblocking(true)?;
         watched(watch(epoll, &listener, 1))?;
-        let address = listener.local_addr()?;
-        let conversation = Conversation::with(address).limit(LIMIT);
-        let _callers = conversation.peers("quien llama", 20)?;
+        let _callers = clients.peers("quien llama", 20)?;
         let mut accepted = Vec::new();
         let mut notices = 0;
         while accepted.len() < 20 {
@@ -246,7 +249,7 @@ fn se_acepta_a_todos_los_que_llaman() -> Outcome {
 #[test]
 fn nada_se_queda_en_el_núcleo() -> Outcome {
     with_epoll(|epoll| {
-        let (stream, mut peer) = pair()?;
+        let (mut peer, stream) = connected()?;
         stream.set_nonblocking(true)?;
         watched(watch(epoll, &stream, 7))?;
         let message = vec![b'x'; 40_000];
@@ -282,13 +285,13 @@ fn nada_se_queda_en_el_núcleo() -> Outcome {
 
 #[test]
 fn el_servidor_devuelve_lo_que_recibe() -> Outcome {
-    with_server(|clients, _| {
+    with_loop(|clients, _| {
         let mut peers = clients.peers("cliente", 10)?;
         for peer in &mut peers {
-            say(peer, "hola")?;
+            echoes(peer, "hola")?;
         }
         for peer in peers.iter_mut().rev() {
-            say(peer, "¿sigues ahí?")?;
+            echoes(peer, "¿sigues ahí?")?;
         }
         Ok(())
     })
@@ -296,12 +299,12 @@ fn el_servidor_devuelve_lo_que_recibe() -> Outcome {
 
 #[test]
 fn lo_que_no_cabe_de_una_vez_vuelve_entero() -> Outcome {
-    with_server(|clients, server| {
+    with_loop(|clients, server| {
         let mut peer = clients.peer_with_receive_buffer("quien envía mucho", 64 * 1024)?;
         let large = harness::numbered_lines(3_000_000);
         let sending = peer.send_meanwhile(large.as_slice())?;
         let received = peer.expect(&large).and_then(|()| sending.finish());
-        received.map_err(|failure| server.explain_what_it_does(failure))?;
+        server.explain_what_it_does(received)?;
         peer.half_close()?;
         peer.expect_end()
     })
@@ -309,23 +312,22 @@ fn lo_que_no_cabe_de_una_vez_vuelve_entero() -> Outcome {
 
 #[test]
 fn quien_no_recoge_no_hace_esperar_a_los_demás() -> Outcome {
-    with_server(|clients, server| {
+    with_loop(|clients, server| {
         let mut deaf = clients.peer_with_receive_buffer("quien no recoge", 4096)?;
         deaf.set_limit(LONG_ENOUGH);
         // Más de lo que admiten los búferes del núcleo: no lo lee nadie.
         let _ = deaf.try_send(vec![b'x'; 20_000_000]);
-        say(&mut clients.peer("otro")?, "¿hay alguien?").map_err(|failure| {
-            // Aquí, y no fuera: quien no recoge sigue conectado.
-            server.explain_what_it_does(failure.hint("hay otro cliente que envía y no recoge"))
-        })
+        let answered = echoes(&mut clients.peer("otro")?, "¿hay alguien?");
+        // Aquí, y no fuera: quien no recoge sigue conectado.
+        server.explain_what_it_does(answered.hint("hay otro cliente que envía y no recoge"))
     })
 }
 
 #[test]
 fn sin_nada_que_hacer_duerme() -> Outcome {
-    with_server(|clients, server| {
+    with_loop(|clients, server| {
         let mut silent = clients.peer("callado")?;
-        say(&mut silent, "hola")?;
+        echoes(&mut silent, "hola")?;
         ensure(!server.spins(LONG_ENOUGH), || {
             "Nadie decía nada, y el bucle no duerme. ¿Sigue alguien en la lista sin nada que hacer? \
              Quien no puede seguir sin otro aviso da `Wait`."
@@ -359,22 +361,11 @@ enum Piece {
 }
 use Piece::{Bytes, End, Endless, Fails};
 
-/// Lo que da una escritura.
-enum Space {
-    /// Caben tantos bytes.
-    Fits(usize),
-    /// No escribe nada, y dice esto.
-    Refuses(ErrorKind),
-}
-use Space::{Fits, Refuses};
-
-/// Un socket en el que espera lo que se le dijo. Para escribir, sigue su guion y después lo admite
-/// todo.
+/// Un socket en el que espera lo que se le dijo.
 #[derive(Default)]
 struct Fake {
     arriving: VecDeque<Piece>,
-    space: VecDeque<Space>,
-    written: Vec<u8>,
+    sink: Sink,
     /// Bytes que se le han leído.
     read: usize,
 }
@@ -385,7 +376,7 @@ impl Fake {
     }
 
     fn with_room(mut self, space: impl IntoIterator<Item = Space>) -> Fake {
-        self.space = space.into_iter().collect();
+        self.sink = Sink::with(space);
         self
     }
 
@@ -456,13 +447,7 @@ impl Read for Fake {
 
 impl Write for Fake {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let room = match self.space.pop_front() {
-            Some(Fits(room)) => room.min(bytes.len()),
-            Some(Refuses(kind)) => return Err(kind.into()),
-            None => bytes.len(),
-        };
-        self.written.extend_from_slice(&bytes[..room]);
-        Ok(room)
+        self.sink.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -525,19 +510,20 @@ impl Driven {
                  detrás; solo `WouldBlock` lo dice."
             )));
         }
-        if turn == Turn::Wait && !self.0.pending.is_empty() && !self.0.stream.space.is_empty() {
+        if turn == Turn::Wait && !self.0.pending.is_empty() && !self.0.stream.sink.space.is_empty()
+        {
             return Err(Failure::new(format!(
                 "`turn` dio Wait {when}, con {} bytes por devolver, y ninguna escritura había dicho \
                  `WouldBlock`. Por flanco, EPOLLOUT solo llega tras llenarse el búfer.",
                 self.0.pending.len()
             )));
         }
-        ensure_equal(&format!("cómo acaba el turno {when}"), &expected, &turn)
+        ensure_equal(format!("cómo acaba el turno {when}"), &expected, &turn)
     }
 
     fn returned(&self, expected: &[u8]) -> Outcome {
-        let got = text(&self.0.stream.written);
-        ensure_equal("lo que se le ha devuelto al cliente", &text(expected), &got)
+        let got = text(&self.0.stream.sink.written);
+        ensure_equal("lo que se le ha devuelto al cliente", text(expected), got)
     }
 
     /// Un turno de quien no para de enviar.
@@ -584,10 +570,8 @@ fn room(clients: impl IntoIterator<Item = (u64, Fake)>) -> Room<Fake> {
 
 /// Una vuelta de turnos.
 fn turns(mut room: Room<Fake>) -> Result<Room<Fake>, Failure> {
-    within(LIMIT, "dar un turno a cada uno", move || {
-        room.turns();
-        room
-    })
+    lending(LIMIT, "dar un turno a cada uno", &mut room, Room::turns)?;
+    Ok(room)
 }
 
 fn ids(room: &Room<Fake>) -> Vec<u64> {
@@ -599,13 +583,6 @@ fn ids(room: &Room<Fake>) -> Vec<u64> {
 fn with_epoll(script: impl FnOnce(&Epoll) -> Outcome + Send + 'static) -> Outcome {
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(io::Error::from)?;
     within(LIMIT * 2, "vigilar sockets por flanco", move || script(&epoll))?
-}
-
-/// Un socket aceptado y quien está al otro lado.
-fn pair() -> Result<(TcpStream, Peer), Failure> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let peer = Conversation::with(listener.local_addr()?).limit(LIMIT).peer("cliente")?;
-    Ok((listener.accept()?.0, peer))
 }
 
 fn watched(outcome: io::Result<()>) -> Outcome {
@@ -637,14 +614,6 @@ fn unread(stream: &TcpStream) -> usize {
 // ---- El servidor entero -------------------------------------------------------------------
 
 /// Pone en marcha el bucle y sigue el guion.
-fn with_server(script: impl FnOnce(&Conversation, &Task<io::Result<()>>) -> Outcome) -> Outcome {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let clients = Conversation::with(listener.local_addr()?).limit(LIMIT);
-    let server = Task::start("el servidor", move || serve(&listener, |_| ()))?;
-    script(&clients, &server).map_err(|failure| server.explain(failure))
-}
-
-fn say(peer: &mut Peer, text: &str) -> Outcome {
-    peer.send(text)?;
-    peer.expect(text)
+fn with_loop(script: impl FnOnce(&Conversation, &Serving) -> Outcome) -> Outcome {
+    with_server("el servidor", listening()?, |listener| serve(&listener, |_| ()), script)
 }

@@ -16,7 +16,10 @@ use std::thread;
 use std::time::Duration;
 
 use ejercicio::{Client, Farewell, LISTENING, Reason, Room, serve};
-use ejercicios::{Explain, LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow, within};
+use ejercicios::{
+    Explain, LIMIT, Outcome, by_hand, connected, ensure, ensure_equal, follow, listening,
+    with_server, within,
+};
 use harness::{Conversation, Failure, Peer, eventually};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use socket2::SockRef;
@@ -33,9 +36,8 @@ const TOO_MANY: usize = 2000;
 #[test]
 fn lo_que_se_espera_de_cada_uno() -> Outcome {
     within(LIMIT, "preguntar qué se espera de un cliente", || {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        let _peer = Conversation::with(listener.local_addr()?).peer("cliente")?;
-        let mut client = Client::new(listener.accept()?.0)?;
+        let (_peer, stream) = connected()?;
+        let mut client = Client::new(stream)?;
         expects(&client, "puede hablar y no espera respuesta", LISTENING)?;
         client.out.extend(b"respuesta");
         client.ended = true;
@@ -62,7 +64,7 @@ fn quien_cierra_su_lado_recibe_su_respuesta() -> Outcome {
             "cerrar su lado (EPOLLRDHUP) no es irse: lo que dijo antes puede estar sin leer, y \
                  aún espera su respuesta (`reply`)",
         )?;
-        ensure_equal("por qué se fue quien cerró su lado", &Reason::Left, &farewell.reason)?;
+        ensure_equal("por qué se fue quien cerró su lado", Reason::Left, farewell.reason)?;
         scene.leaves_nothing(id)?;
         peer.expect_end()
     })
@@ -74,7 +76,7 @@ fn quien_entra_y_sale_no_deja_nada() -> Outcome {
         let (id, peer) = scene.enter("Beto")?;
         peer.close();
         let farewell = scene.goodbye(id, "entró y salió sin decir nada")?;
-        ensure_equal("por qué se fue quien entró y salió", &Reason::Left, &farewell.reason)?;
+        ensure_equal("por qué se fue quien entró y salió", Reason::Left, farewell.reason)?;
         scene.leaves_nothing(id)
     })
 }
@@ -151,7 +153,7 @@ fn quien_corta_después_de_su_final() -> Outcome {
             "`read` dio el final sin más, y fue `say` quien descubrió que no hay nadie: su error \
                  es el motivo",
         )?;
-        ensure_equal("los bytes que dijo", &4, &farewell.heard)?;
+        ensure_equal("los bytes que dijo", 4, farewell.heard)?;
         scene.leaves_nothing(id)
     })
 }
@@ -178,7 +180,7 @@ fn el_final_se_mira_una_vez() -> Outcome {
         let reading = thread::spawn(move || peer.expect(expected).and_then(|()| peer.expect_end()));
         let farewell = scene.goodbye(id, "por fin recoge su respuesta")?;
         reading.join().map_err(|_| Failure::new("Nadie pudo leer."))??;
-        ensure_equal("por qué se fue quien lo recogió todo", &Reason::Left, &farewell.reason)?;
+        ensure_equal("por qué se fue quien lo recogió todo", Reason::Left, farewell.reason)?;
         scene.leaves_nothing(id)
     })
 }
@@ -205,7 +207,7 @@ fn el_fallo_de_uno_es_solo_suyo() -> Outcome {
         peer.send("yo sigo")?;
         peer.half_close()?;
         let farewell = scene.goodbye(ana, "cerró su lado y espera su respuesta")?;
-        ensure_equal("por qué se fue quien no falló", &Reason::Left, &farewell.reason)?;
+        ensure_equal("por qué se fue quien no falló", Reason::Left, farewell.reason)?;
         peer.expect(reply("yo sigo"))
     })
 }
@@ -297,25 +299,30 @@ fn de_cuarenta_que_se_van_a_la_vez_no_queda_ninguno() -> Outcome {
 
 #[test]
 fn el_servidor_se_despide_de_todos() -> Outcome {
-    with_server(|clients, server| {
-        let mut patient = clients.peer("quien se queda")?;
-        patient.send("sigo aquí")?;
-        clients.peer("quien entra y sale")?.close();
-        clients.peer("quien corta")?.reset()?;
-        let mut last = clients.peer("quien termina")?;
-        last.send("adiós")?;
-        last.half_close()?;
-        last.expect(reply("adiós"))?;
-        last.expect_end()?;
-        ensure(!server.spins(LONG_ENOUGH), || {
-            "Tres clientes se fueron, el otro callaba, y el bucle no duerme: epoll sigue avisando \
+    with_server(
+        "el servidor",
+        listening()?,
+        |it| serve(&it, |_| ()),
+        |clients, server| {
+            let mut patient = clients.peer("quien se queda")?;
+            patient.send("sigo aquí")?;
+            clients.peer("quien entra y sale")?.close();
+            clients.peer("quien corta")?.reset()?;
+            let mut last = clients.peer("quien termina")?;
+            last.send("adiós")?;
+            last.half_close()?;
+            last.expect(reply("adiós"))?;
+            last.expect_end()?;
+            ensure(!server.spins(LONG_ENOUGH), || {
+                "Tres clientes se fueron, el otro callaba, y el bucle no duerme: epoll sigue avisando \
              de alguien que ya no está."
                 .to_owned()
-        })?;
-        patient.half_close()?;
-        patient.expect(reply("sigo aquí"))?;
-        patient.expect_end()
-    })
+            })?;
+            patient.half_close()?;
+            patient.expect(reply("sigo aquí"))?;
+            patient.expect_end()
+        },
+    )
 }
 
 by_hand!(|listener| {
@@ -360,8 +367,7 @@ struct Socket {
 }
 
 fn with_scene(script: impl FnOnce(&mut Scene) -> Outcome + Send + 'static) -> Outcome {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let conversation = Conversation::with(listener.local_addr()?).limit(LIMIT);
+    let (listener, conversation) = listening()?;
     within(LIMIT * 2, "despedir a los clientes de una sala", move || {
         let (farewells, sockets) = (Vec::new(), HashMap::new());
         let room = Room::new()?;
@@ -593,14 +599,4 @@ fn told(events: &[(u64, EpollFlags)]) -> String {
 fn names(flags: EpollFlags) -> String {
     let names: Vec<_> = flags.iter_names().map(|(name, _)| name).collect();
     if names.is_empty() { "el conjunto vacío".to_owned() } else { names.join(" | ") }
-}
-
-// ---- El servidor entero -------------------------------------------------------------------
-
-/// Pone en marcha el bucle y sigue el guion.
-fn with_server(script: impl FnOnce(&Conversation, &Task<io::Result<()>>) -> Outcome) -> Outcome {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let clients = Conversation::with(listener.local_addr()?).limit(LIMIT);
-    let server = Task::start("el servidor", move || serve(&listener, |_| ()))?;
-    script(&clients, &server).map_err(|failure| server.explain(failure))
 }

@@ -8,10 +8,11 @@ pub mod ejercicio;
 pub mod request;
 pub mod server;
 
-use std::net::TcpListener;
-
 use ejercicio::{Exchange, MAX_QUEUED, body_length, persistence};
-use ejercicios::{Explain, LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow, within};
+use ejercicios::{
+    Explain, LIMIT, Outcome, by_hand, ensure, ensure_equal, follow, lending, listening,
+    with_server, within,
+};
 use harness::{Conversation, Failure, Peer};
 use multiplexacion::http::Persistence;
 use request::Request;
@@ -111,8 +112,8 @@ fn varias_en_una_lectura_y_en_su_orden() -> Outcome {
     })?;
     ensure_equal(
         "las respuestas a tres peticiones",
-        &texts(&["GET /uno", "GET /dos", "GET /tres"]),
-        &answers,
+        texts(&["GET /uno", "GET /dos", "GET /tres"]),
+        answers,
     )?;
     talk.keeps(b"", "tras tres peticiones enteras")
 }
@@ -144,8 +145,8 @@ fn el_cuerpo_no_es_la_petición_siguiente() -> Outcome {
     })?;
     ensure_equal(
         "las respuestas a un POST con cuerpo y a un GET",
-        &texts(&["POST /uno", "GET /dos"]),
-        &answers,
+        texts(&["POST /uno", "GET /dos"]),
+        answers,
     )?;
     talk.keeps(b"", "tras dos peticiones enteras")
 }
@@ -174,9 +175,9 @@ fn cortadas_por_cualquier_sitio_son_las_mismas() -> Outcome {
         answers.extend(talk.take_answers()?);
         let seen = first[first.len().saturating_sub(12)..].escape_ascii();
         ensure_equal(
-            &format!("las respuestas si las tres peticiones llegan cortadas tras «…{seen}»"),
-            &texts(&["GET /uno", "POST /dos", "GET /tres"]),
-            &answers,
+            format!("las respuestas si las tres peticiones llegan cortadas tras «…{seen}»"),
+            texts(&["GET /uno", "POST /dos", "GET /tres"]),
+            answers,
         )?;
     }
     Ok(())
@@ -271,7 +272,7 @@ fn con_mucho_por_escribir_no_se_responde_a_más() -> Outcome {
 
 #[test]
 fn tres_peticiones_de_golpe_por_un_socket() -> Outcome {
-    with_server(|web| {
+    with_loop(|web| {
         let mut client = web.peer("cliente")?;
         client.send([get("/uno"), post("/dos", 4), b"hola".to_vec(), get("/tres")].concat())?;
         for expected in ["GET /uno\n", "POST /dos\n", "GET /tres\n"] {
@@ -285,7 +286,7 @@ fn tres_peticiones_de_golpe_por_un_socket() -> Outcome {
 
 #[test]
 fn quien_pregunta_y_no_lee_lo_recibe_todo_después() -> Outcome {
-    with_server(|web| {
+    with_loop(|web| {
         let mut busy = web.peer_with_receive_buffer("quien pregunta y no lee", 4096)?;
         let requests: Vec<u8> = (0..5000).flat_map(|_| get("/mucho")).collect();
         let sending = busy.send_meanwhile(requests)?;
@@ -349,13 +350,13 @@ fn read(line: &str, name: &str, values: &[&str]) -> Result<(Request, String), Fa
 fn survives(version: &str, values: &[&str], expected: Persistence) -> Outcome {
     let (request, shown) = read(&format!("GET / {version}"), "Connection", values)?;
     let got = within(LIMIT, "decidir si la conexión sigue", move || persistence(&request))?;
-    ensure_equal(&format!("`persistence` en {version}, con «{shown}»"), &expected, &got)
+    ensure_equal(format!("`persistence` en {version}, con «{shown}»"), &expected, &got)
 }
 
 fn measures(values: &[&str], expected: Option<usize>) -> Outcome {
     let (request, shown) = read("POST / HTTP/1.1", "Content-Length", values)?;
     let got = within(LIMIT, "medir un cuerpo", move || body_length(&request))?;
-    ensure_equal(&format!("`body_length` con «{shown}»"), &expected, &got)
+    ensure_equal(format!("`body_length` con «{shown}»"), &expected, &got)
 }
 
 /// Una conversación sin socket.
@@ -367,13 +368,8 @@ struct Talk {
 impl Talk {
     /// Llegan esos bytes, y se llama a `advance`.
     fn hears(&mut self, bytes: impl AsRef<[u8]>) -> Outcome {
-        let mut exchange = std::mem::take(&mut self.exchange);
-        exchange.input.extend_from_slice(bytes.as_ref());
-        self.exchange = within(LIMIT, "atender lo que llegó", move || {
-            exchange.advance();
-            exchange
-        })?;
-        Ok(())
+        self.exchange.input.extend_from_slice(bytes.as_ref());
+        lending(LIMIT, "atender lo que llegó", &mut self.exchange, Exchange::advance)
     }
 
     /// Se escribe todo lo que hay en `output`: de cada respuesta, su cuerpo si es 200, y si no, su
@@ -394,15 +390,15 @@ impl Talk {
 
     fn answers(&mut self, when: &str, expected: &[&str]) -> Outcome {
         let answers = self.take_answers()?;
-        ensure_equal(&format!("las respuestas {when}"), &texts(expected), &answers)
+        ensure_equal(format!("las respuestas {when}"), texts(expected), answers)
     }
 
     fn keeps(&self, input: &[u8], when: &str) -> Outcome {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         ensure_equal(
-            &format!("lo que queda en `input` {when}"),
-            &text(input),
-            &text(&self.exchange.input),
+            format!("lo que queda en `input` {when}"),
+            text(input),
+            text(&self.exchange.input),
         )
         .hint(
             "de `input` sale lo usado, y nada más: lo que llegó de la petición siguiente no \
@@ -411,7 +407,7 @@ impl Talk {
     }
 
     fn is_closing(&self, expected: bool, when: &str) -> Outcome {
-        ensure_equal(&format!("`closing` {when}"), &expected, &self.exchange.closing)
+        ensure_equal(format!("`closing` {when}"), &expected, &self.exchange.closing)
     }
 }
 
@@ -438,9 +434,6 @@ fn receives(client: &mut Peer, expected: &str) -> Outcome {
 }
 
 /// Pone en marcha el servidor y sigue el guion.
-fn with_server(script: impl FnOnce(&Conversation) -> Outcome) -> Outcome {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let web = Conversation::with(listener.local_addr()?).limit(LIMIT);
-    let server = Task::start("el servidor", move || serve(&listener))?;
-    script(&web).map_err(|failure| server.explain(failure))
+fn with_loop(script: impl FnOnce(&Conversation) -> Outcome) -> Outcome {
+    with_server("el servidor", listening()?, |listener| serve(&listener), |web, _| script(web))
 }

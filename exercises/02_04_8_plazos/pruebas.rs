@@ -8,13 +8,14 @@ pub mod ejercicio;
 pub mod server;
 
 use std::io::{self, Write};
-use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use ejercicio::{Deadlines, Pace, Patience, Progress, timeout};
-use ejercicios::{Explain, LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow, within};
+use ejercicios::{
+    Explain, LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow, listening, within,
+};
 use harness::{Conversation, Failure};
 use nix::sys::epoll::EpollTimeout;
 use server::serve;
@@ -109,7 +110,7 @@ fn dos_pueden_vencer_a_la_vez() -> Outcome {
         clock.deadlines.remove(4);
         let mut expired = clock.deadlines.expired(clock.at(10));
         expired.sort_unstable();
-        ensure_equal("quiénes vencen, si dos tienen el mismo plazo", &vec![3, 5], &expired)
+        ensure_equal("quiénes vencen, si dos tienen el mismo plazo", vec![3, 5], expired)
     })
 }
 
@@ -117,7 +118,7 @@ fn dos_pueden_vencer_a_la_vez() -> Outcome {
 fn sin_plazo_se_duerme_sin_límite() -> Outcome {
     let start = Instant::now();
     let got = milliseconds(None, start)?;
-    ensure_equal("los milisegundos que duerme `epoll_wait` si no hay plazo", &None, &got)
+    ensure_equal("los milisegundos que duerme `epoll_wait` si no hay plazo", None, got)
         .hint("sin nadie a quien esperar no hay por qué despertar: EpollTimeout::NONE")
 }
 
@@ -157,12 +158,12 @@ fn un_plazo_que_ya_pasó_no_espera() -> Outcome {
     for late in [Duration::ZERO, Duration::from_millis(5), Duration::from_secs(5)] {
         let got = milliseconds(Some(start), start + late)?;
         ensure_equal(
-            &format!(
+            format!(
                 "los milisegundos que duerme `epoll_wait` si el plazo pasó hace {} ms",
                 late.as_millis()
             ),
-            &Some(0),
-            &got,
+            Some(0),
+            got,
         )?;
     }
     Ok(())
@@ -260,7 +261,7 @@ fn el_servidor_dice_408_a_quien_no_acaba() -> Outcome {
         let mut slow = web.peer("quien no acaba")?;
         slow.send("GET / HTTP/1.1\r\nHost: x\r\n")?;
         let response = slow.expect_response()?;
-        ensure_equal("el código de la respuesta", &408, &response.status)?;
+        ensure_equal("el código de la respuesta", 408, response.status)?;
         slow.expect_end()
     })
 }
@@ -292,7 +293,7 @@ fn el_servidor_duerme_mientras_no_vence_nada() -> Outcome {
     with_server(Patience { head: SHORT, idle: LONG }, |web, turns| {
         let mut idle = web.peer("quien pidió y calla")?;
         idle.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")?;
-        ensure_equal("el código de la respuesta", &200, &idle.expect_response()?.status)?;
+        ensure_equal("el código de la respuesta", 200, idle.expect_response()?.status)?;
         let mut slow = web.peer("quien no acaba")?;
         slow.send("GET / HT")?;
         slow.expect_response()?;
@@ -355,15 +356,15 @@ impl Clock {
 
     fn next_is(&self, second: Option<u64>, when: &str) -> Outcome {
         let got = self.deadlines.next().map(|next| next.duration_since(self.start).as_secs());
-        ensure_equal(&format!("el segundo del plazo más próximo, {when}"), &second, &got)
+        ensure_equal(format!("el segundo del plazo más próximo, {when}"), &second, &got)
     }
 
     fn expires(&mut self, second: u64, expected: &[u64], when: &str) -> Outcome {
         let expired = self.deadlines.expired(self.at(second));
         ensure_equal(
-            &format!("a quiénes les vence el plazo en el segundo {second}, {when}"),
-            &expected.to_vec(),
-            &expired,
+            format!("a quiénes les vence el plazo en el segundo {second}, {when}"),
+            expected,
+            expired.as_slice(),
         )
     }
 }
@@ -388,7 +389,7 @@ fn limit(timeout: EpollTimeout) -> Option<u64> {
 fn sleeps(left: Duration, expected: u64, when: &str) -> Outcome {
     let start = Instant::now();
     let got = milliseconds(Some(start + left), start)?;
-    ensure_equal(&format!("los milisegundos que duerme `epoll_wait` {when}"), &Some(expected), &got)
+    ensure_equal(format!("los milisegundos que duerme `epoll_wait` {when}"), Some(expected), got)
 }
 
 /// Un cliente y un reloj inventado, en segundos.
@@ -418,8 +419,8 @@ impl Visit {
 
     fn is_awaited_until(&self, second: u64, in_head: bool, who: &str) -> Outcome {
         let got = self.pace.deadline.duration_since(self.start).as_secs();
-        ensure_equal(&format!("el segundo del plazo (head 10 s, idle 60 s) {who}"), &second, &got)?;
-        ensure_equal(&format!("`in_head` {who}"), &in_head, &self.pace.in_head)
+        ensure_equal(format!("el segundo del plazo (head 10 s, idle 60 s) {who}"), &second, &got)?;
+        ensure_equal(format!("`in_head` {who}"), &in_head, &self.pace.in_head)
             .hint("`in_head` dice si queda una cabecera a medias después de esta lectura")
     }
 }
@@ -428,7 +429,7 @@ impl Visit {
 fn still_serves(web: &Conversation) -> Outcome {
     let mut other = web.peer("otro")?;
     other.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")?;
-    ensure_equal("el código de la respuesta a otro", &200, &other.expect_response()?.status)
+    ensure_equal("el código de la respuesta a otro", 200, other.expect_response()?.status)
 }
 
 /// Pone en marcha el servidor y sigue el guion, que puede mirar cuántas vueltas lleva.
@@ -436,8 +437,7 @@ fn with_server(
     patience: Patience,
     script: impl FnOnce(&Conversation, &AtomicUsize) -> Outcome,
 ) -> Outcome {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let web = Conversation::with(listener.local_addr()?).limit(LIMIT);
+    let (listener, web) = listening()?;
     let turns = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&turns);
     let server = Task::start("el servidor", move || {
@@ -446,5 +446,5 @@ fn with_server(
             Ok(())
         })
     })?;
-    script(&web, &turns).map_err(|failure| server.explain_what_it_does(failure))
+    server.explain_what_it_does(script(&web, &turns))
 }

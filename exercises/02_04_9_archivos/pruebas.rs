@@ -10,8 +10,7 @@ pub mod server;
 
 use std::collections::VecDeque;
 use std::fs;
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::TcpListener;
+use std::io::{self, ErrorKind, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -19,7 +18,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ejercicio::{BAD_REQUEST, CHUNK, Found, NOT_FOUND, Sending, Step, open, relative_path};
-use ejercicios::{Explain, LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow, within};
+use ejercicios::fake::Sink;
+use ejercicios::fake::Space::{self, Fits, Refuses};
+use ejercicios::{
+    Explain, Outcome, Task, by_hand, ensure, ensure_equal, follow, listening, within,
+};
 use harness::{Conversation, Failure, Response, numbered_lines};
 use multiplexacion::http::Status;
 use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, openat2};
@@ -32,6 +35,9 @@ const SECRET: &str = "esto no se sirve\n";
 
 /// Lo que se concede a una función que no espera a nadie.
 const SOON: Duration = Duration::from_secs(2);
+
+/// Al socket no le cabe nada.
+const NO_ROOM: Space = Refuses(ErrorKind::WouldBlock);
 
 /// Un archivo que no cabe en ningún búfer.
 const LARGE: usize = 2 << 20;
@@ -207,7 +213,7 @@ fn envía_la_cabecera_y_después_el_cuerpo() -> Outcome {
 fn un_trozo_y_una_escritura_por_aviso() -> Outcome {
     let body = numbered_lines(5 * CHUNK);
     let mut errand = Errand::new(b"", body.clone());
-    errand.socket.room = vec![usize::MAX; 1000].into();
+    errand.socket.space = vec![Space::default(); 1000].into();
     loop {
         let before = (errand.sending.body.reads, errand.socket.writes);
         let step = errand.advance()?;
@@ -229,7 +235,7 @@ fn un_trozo_y_una_escritura_por_aviso() -> Outcome {
             )
         })?;
         if step != Step::Wait {
-            ensure_equal("cómo termina el envío", &Step::Done, &step)?;
+            ensure_equal("cómo termina el envío", Step::Done, step)?;
             return errand.has_written(&body);
         }
     }
@@ -240,7 +246,8 @@ fn lo_que_no_cabe_espera() -> Outcome {
     let body = numbered_lines(2 * CHUNK + 10);
     let mut errand = Errand::new(b"cabecera\n", body.clone());
     // Cabe poco, no cabe nada, una señal, cabe mucho: y otra vez.
-    errand.socket.room = [3, 0, 1000, 70_000].repeat(200).into();
+    let space = [Fits(3), NO_ROOM, Fits(1000), Fits(70_000)];
+    errand.socket.space = space.repeat(200).into();
     errand.ends_in(Step::Done)?;
     errand.has_written(&[&b"cabecera\n"[..], &body].concat()).hint(
         "`write` dice cuántos bytes admitió: los demás siguen en `pending`, y van delante de lo \
@@ -252,9 +259,9 @@ fn lo_que_no_cabe_espera() -> Outcome {
 fn mientras_no_cabe_no_se_lee_más() -> Outcome {
     let mut errand = Errand::new(b"cabecera", numbered_lines(100 * CHUNK));
     for _ in 0..50 {
-        ensure_equal("lo que da `advance` si no cabe nada", &Step::Wait, &errand.advance()?)?;
+        ensure_equal("lo que da `advance` si no cabe nada", Step::Wait, errand.advance()?)?;
     }
-    errand.socket.room = vec![100; 50].into();
+    errand.socket.space = vec![Fits(100); 50].into();
     for _ in 0..50 {
         errand.advance()?;
     }
@@ -299,10 +306,10 @@ fn los_errores_se_distinguen() -> Outcome {
         (ErrorKind::ConnectionReset, Step::Broken),
     ] {
         let mut errand = Errand::new(b"cabecera", Vec::new());
-        errand.socket.fails = Some(kind);
+        errand.socket.then = Refuses(kind);
         let step = errand.advance()?;
         ensure_equal(
-            &format!("lo que da `advance` si `write` falla con {kind:?}"),
+            format!("lo que da `advance` si `write` falla con {kind:?}"),
             &expected,
             &step,
         )?;
@@ -313,7 +320,7 @@ fn los_errores_se_distinguen() -> Outcome {
         errand.sending.body.fails = Some(kind);
         let step = errand.advance()?;
         ensure_equal(
-            &format!("lo que da `advance` si `read` falla con {kind:?}"),
+            format!("lo que da `advance` si `read` falla con {kind:?}"),
             &expected,
             &step,
         )?;
@@ -334,9 +341,9 @@ fn sirve_archivos_con_su_tipo_y_su_longitud() -> Outcome {
             let response = fetch(web, "GET", target)?;
             let got = (response.status, response.header("Content-Type"), text(&response.body));
             ensure_equal(
-                &format!("código, tipo y cuerpo de {target}"),
-                &(200, Some(kind), body.to_owned()),
-                &got,
+                format!("código, tipo y cuerpo de {target}"),
+                (200, Some(kind), body.to_owned()),
+                got,
             )?;
         }
         Ok(())
@@ -350,7 +357,7 @@ fn a_head_le_basta_la_cabecera() -> Outcome {
         client.send("HEAD /hola%20mundo.txt HTTP/1.1\r\nHost: x\r\n\r\n")?;
         let response = client.expect_response_to_head()?;
         let got = (response.status, response.header("Content-Length"));
-        ensure_equal("código y longitud de la respuesta a HEAD", &(200, Some("5")), &got)?;
+        ensure_equal("código y longitud de la respuesta a HEAD", (200, Some("5")), got)?;
         client.expect_end()
     })
 }
@@ -368,7 +375,7 @@ fn cada_negativa_tiene_su_código() -> Outcome {
             ("GET", "/hola%20mundo.txt", 200),
         ] {
             let response = fetch(web, method, target)?;
-            ensure_equal(&format!("el código de {method} {target}"), &status, &response.status)?;
+            ensure_equal(format!("el código de {method} {target}"), &status, &response.status)?;
         }
         Ok(())
     })
@@ -413,7 +420,7 @@ fn uno_grande_no_hace_esperar_a_los_demás() -> Outcome {
         slow.send("GET /grande.txt HTTP/1.1\r\nHost: x\r\n\r\n")?;
         let other = fetch(web, "GET", "/hola%20mundo.txt")
             .hint("mientras uno no lee, los demás esperan: ¿dónde duerme tu hilo?")?;
-        ensure_equal("el código de la respuesta a otro", &200, &other.status)?;
+        ensure_equal("el código de la respuesta a otro", 200, other.status)?;
         let response = slow.expect_response()?;
         ensure(response.body == large, || {
             format!("Un archivo de {LARGE} bytes no llegó igual a quien lo leyó despacio.")
@@ -466,7 +473,7 @@ follow!(|hands| {
     hands.wait_for_a_full_buffer()?;
     fs::File::options().write(true).open(web.join("grande.bin"))?.set_len(1 << 20)?;
     // CURLE_PARTIAL_FILE: faltan bytes de los que se prometieron.
-    ensure_equal("el código de salida de `curl`", &Some(18), &download.ends()?.1)
+    ensure_equal("el código de salida de `curl`", Some(18), download.ends()?.1)
 });
 
 /// Comprueba la ruta que da un destino.
@@ -475,9 +482,9 @@ fn asks(target: &str, expected: Result<&str, Status>) -> Outcome {
     let got = within(SOON, "traducir un destino", move || relative_path(&owned))
         .within(format!("Con el destino «{target}»."))?;
     ensure_equal(
-        &format!("`relative_path` de «{target}»"),
-        &shown(&expected.map(PathBuf::from)),
-        &shown(&got),
+        format!("`relative_path` de «{target}»"),
+        shown(&expected.map(PathBuf::from)),
+        shown(&got),
     )
 }
 
@@ -552,9 +559,9 @@ impl Site {
         let Found { mut file, length, extension: got } = found;
         let mut read = String::new();
         file.read_to_string(&mut read)?;
-        ensure_equal(&format!("lo que se lee de «{path}»"), &content.to_owned(), &read)?;
-        ensure_equal(&format!("`length` de «{path}»"), &(content.len() as u64), &length)?;
-        ensure_equal(&format!("`extension` de «{path}»"), &extension.to_owned(), &got)
+        ensure_equal(format!("lo que se lee de «{path}»"), &content.to_owned(), &read)?;
+        ensure_equal(format!("`length` de «{path}»"), content.len() as u64, length)?;
+        ensure_equal(format!("`extension` de «{path}»"), &extension.to_owned(), &got)
     }
 
     /// Comprueba que no se abre.
@@ -618,40 +625,10 @@ impl Read for Source {
     }
 }
 
-/// Un socket de mentira: en cada escritura le cabe lo que se le dijo, y después, nada.
-#[derive(Default)]
-struct Socket {
-    room: VecDeque<usize>,
-    written: Vec<u8>,
-    writes: usize,
-    fails: Option<ErrorKind>,
-}
-
-impl Write for Socket {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.writes += 1;
-        if let Some(kind) = self.fails {
-            return Err(kind.into());
-        }
-        match self.room.pop_front() {
-            None | Some(0) => Err(ErrorKind::WouldBlock.into()),
-            Some(room) => {
-                let count = room.min(bytes.len());
-                self.written.extend_from_slice(&bytes[..count]);
-                Ok(count)
-            }
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// Un envío por un socket de mentira, al que le cabe cualquier cosa si no se dice otra.
 struct Errand {
     sending: Sending<Source>,
-    socket: Socket,
+    socket: Sink,
 }
 
 impl Errand {
@@ -659,7 +636,7 @@ impl Errand {
         let left = body.len() as u64;
         let body = Source { content: body.into(), ..Source::default() };
         let sending = Sending { pending: head.to_vec(), body, left };
-        Errand { sending, socket: Socket::default() }
+        Errand { sending, socket: Sink { then: NO_ROOM, ..Sink::default() } }
     }
 
     /// Un aviso más.
@@ -677,7 +654,7 @@ impl Errand {
 
     /// Avisos hasta que termine, como termine. Con sitio de sobra, si no se ha dicho otra cosa.
     fn ends_in(&mut self, expected: Step) -> Outcome {
-        self.socket.room.extend([usize::MAX; 20]);
+        self.socket.space.extend([Space::default(); 20]);
         for _ in 0..1000 {
             match self.advance()? {
                 Step::Wait => {}
@@ -731,9 +708,8 @@ fn text(bytes: &[u8]) -> String {
 /// Sirve una carpeta nueva y sigue el guion.
 fn with_server(script: impl FnOnce(&Conversation, &Site) -> Outcome) -> Outcome {
     let site = Site::new()?;
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let web = Conversation::with(listener.local_addr()?).limit(LIMIT);
+    let (listener, web) = listening()?;
     let root = site.root();
     let server = Task::start("el servidor", move || serve(&listener, &root))?;
-    script(&web, &site).map_err(|failure| server.explain_what_it_does(failure))
+    server.explain_what_it_does(script(&web, &site))
 }

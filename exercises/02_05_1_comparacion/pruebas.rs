@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use comparison::{MESSAGE, Measured, Threads, measure, serve, threads_for};
 use ejercicio::{EpollSelector, SelectSelector, predict};
-use ejercicios::{Explain, LIMIT, Outcome, Task, ensure, ensure_equal, follow, within};
+use ejercicios::{Explain, LIMIT, Outcome, Task, ensure, ensure_equal, follow, listening, within};
 use harness::{Conversation, Failure, Peer, numbered_lines, raise_descriptor_limit};
 use kernel::Kernel;
 use selectors::{Engine, Event, Interest, Predictions, Selector};
@@ -95,7 +95,7 @@ fn sin_límite_duerme_hasta_que_alguien_hable() -> Outcome {
         let events = room.selector.select(None);
         let _peer = talking.join().map_err(|_| Failure::new("El cliente no pudo hablar."))??;
         let events = events.map_err(|error| refused("select", &error))?;
-        ensure_equal("los avisos de `select` sin límite", &vec![readable(100)], &events)
+        ensure_equal("los avisos de `select` sin límite", vec![readable(100)], events)
     })
 }
 
@@ -221,9 +221,7 @@ fn el_mismo_eco_sobre_los_tres() -> Outcome {
     for engine in WRITTEN {
         let (listener, clients) = narrow_listener()?;
         let serving = Task::start("el eco", move || serve(&mut *selector(engine)?, listener, 4))?;
-        talk(&clients).map_err(|failure| {
-            serving.explain(failure.within(format!("Con el eco sobre {engine}.")))
-        })?;
+        serving.explain(talk(&clients).within(format!("Con el eco sobre {engine}.")))?;
         let ended = serving.finish(LIMIT)?;
         ended.map_err(|error| {
             Failure::new(format!("Con {engine}, un método de tu motor devolvió {error}."))
@@ -438,9 +436,8 @@ fn cpu_with(engine: Engine, connections: usize) -> Result<Duration, Failure> {
 
 /// Un socket que escucha, con poco sitio para lo que se escriba a cada cliente.
 fn narrow_listener() -> Result<(TcpListener, Conversation), Failure> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let (listener, clients) = listening()?;
     SockRef::from(&listener).set_send_buffer_size(ROOM)?;
-    let clients = Conversation::with(listener.local_addr()?).limit(LIMIT);
     Ok((listener, clients))
 }
 
@@ -489,7 +486,7 @@ impl Room {
     fn says(&mut self, when: &str, expected: &[Event]) -> Outcome {
         let mut events = self.wait(ENOUGH)?;
         events.sort_by_key(|event| event.id);
-        ensure_equal(&format!("los avisos de `select` {when}"), &expected.to_vec(), &events)
+        ensure_equal(format!("los avisos de `select` {when}"), expected, events.as_slice())
     }
 
     fn says_nothing(&mut self, when: &str) -> Outcome {
@@ -511,8 +508,8 @@ fn with_both(
 ) -> Outcome {
     let _shared = DESCRIPTORS.read().unwrap_or_else(PoisonError::into_inner);
     for engine in WRITTEN {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        let conversation = Conversation::with(listener.local_addr()?).limit(LIMIT / 3);
+        let (listener, conversation) = listening()?;
+        let conversation = conversation.limit(LIMIT / 3);
         let (mut streams, mut peers) = (Vec::new(), Vec::new());
         for place in 0..count {
             peers.push(conversation.peer(&format!("cliente {}", 100 + place))?);
@@ -553,5 +550,5 @@ fn refused(method: &str, error: &io::Error) -> Failure {
 
 fn is_refused(what: &str, outcome: &io::Result<()>, expected: ErrorKind) -> Outcome {
     let kind = outcome.as_ref().err().map(io::Error::kind);
-    ensure_equal(&format!("el error que devuelve {what}"), &Some(expected), &kind)
+    ensure_equal(format!("el error que devuelve {what}"), Some(expected), kind)
 }
