@@ -95,7 +95,6 @@ fn mientras_espera_sitio_duerme() -> Outcome {
         ensure(!server.spins(3 * A_WHILE), || {
             "Con todo ocupado, el hilo que acepta no duerme: da vueltas preguntando si hay sitio. \
              Que espere dormido hasta que alguien avise."
-                .to_owned()
         })
     })
 }

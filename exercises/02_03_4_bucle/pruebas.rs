@@ -163,7 +163,7 @@ follow!(|hands| {
     let slow = hands.open("(printf")?;
     hands.wait_for_connections(1)?;
     hands.run("printf")?;
-    ensure(slow.is_busy(), || "La primera no debía terminar antes que la segunda.".to_owned())?;
+    ensure(slow.is_busy(), || "La primera no debía terminar antes que la segunda.")?;
     hands.wake()?;
     slow.ends().map(drop)
 });

@@ -25,10 +25,10 @@ fn lo_reciben_todos_menos_quien_habla() -> Outcome {
     let mut chat = Chat::of_three()?;
     chat.broadcast(BETO, "hola")?;
     let queued = chat.queued();
-    ensure(!queued.contains(&BETO.0), || {
-        "Quien habla no debe oírse: habló el cliente 2, y en su propia cola está el mensaje."
-            .to_owned()
-    })?;
+    ensure(
+        !queued.contains(&BETO.0),
+        || "Quien habla no debe oírse: habló el cliente 2, y en su propia cola está el mensaje.",
+    )?;
     ensure_equal("quién tiene algo en la cola, si habla el cliente 2", vec![1, 3], queued)
         .hint("`broadcast` encola y no escribe: de escribir se encarga `settle`")
 }
@@ -63,7 +63,6 @@ fn a_quien_no_le_cabe_se_le_anota_a_él() -> Outcome {
     ensure(chat.queued().contains(&EVA.0), || {
         "El mensaje no cabía en la cola del cliente 2, y los que venían detrás se quedaron sin el \
          mensaje: el recorrido tiene que seguir."
-            .to_owned()
     })?;
     ensure_equal(
         "lo que se anota en el cliente 2, si no le cabe",

@@ -38,7 +38,6 @@ fn el_que_escucha_no_bloquea() -> Outcome {
     ensure(SockRef::from(&listener).nonblocking()?, || {
         "El socket que escucha bloquea: le falta O_NONBLOCK. Si quien llamó se va antes de que lo \
          aceptes, `accept` dormirá hasta que llegue otro, y con él todos los clientes."
-            .to_owned()
     })
 }
 
@@ -49,7 +48,6 @@ fn el_que_escucha_tiene_tcp_nodelay() -> Outcome {
         "Al socket que escucha le falta TCP_NODELAY. Sin ella, el núcleo puede retener una respuesta \
          pequeña hasta que el cliente confirme la anterior; en Linux la heredan los sockets que \
          se aceptan en él."
-            .to_owned()
     })
 }
 
@@ -172,7 +170,6 @@ fn el_socket_de_un_cliente_no_bloquea() -> Outcome {
     ensure(SockRef::from(&client).nonblocking()?, || {
         "El socket de un cliente recién aceptado bloquea: en Linux no hereda O_NONBLOCK del que \
          escucha (accept(2)), y hay que pedírselo. Si no, un `read` de más detiene a todos."
-            .to_owned()
     })
 }
 
@@ -186,7 +183,6 @@ fn cada_cliente_tiene_tcp_nodelay_aunque_no_se_herede() -> Outcome {
     ensure(client.nodelay()?, || {
         "Al socket de un cliente le falta TCP_NODELAY. El que escuchaba no la tenía, así que no \
          pudo heredarla: `accept` ha de ponerla en cada cliente."
-            .to_owned()
     })
 }
 

@@ -40,7 +40,6 @@ fn lo_que_cabe_sale_enseguida() -> Outcome {
     ensure(!answering.sink.written.is_empty(), || {
         "Había sitio, y `send` no escribió nada. Casi siempre cabe todo: esperar a EPOLLOUT sería \
          otra vuelta del bucle para cada respuesta."
-            .to_owned()
     })?;
     answering.owes(ANSWER, 0)
 }
@@ -211,7 +210,6 @@ fn con_todo_escrito_duerme() -> Outcome {
             "Todo estaba escrito, nadie decía nada, y el bucle no duerme: `epoll_wait` vuelve una y \
              otra vez. Si ya no queda nada por escribir, ¿sigues pidiendo EPOLLOUT? Sitio para \
              escribir casi siempre hay."
-                .to_owned()
         })
     })
 }
@@ -228,7 +226,7 @@ follow!(|hands| {
     let slow = hands.open("curl -s --limit-rate")?;
     hands.wait_for_server("cliente 1: le faltan")?;
     ensure_equal("lo que recibe el otro", "1....", hands.run("curl http")?.as_str())?;
-    ensure(slow.is_busy(), || "El que lee despacio terminó antes que el otro.".to_owned())
+    ensure(slow.is_busy(), || "El que lee despacio terminó antes que el otro.")
 });
 
 // ---- El socket de mentira -----------------------------------------------------------------
@@ -410,7 +408,6 @@ impl Watched {
         ensure(!self.client.out.pending.is_empty(), || {
             "Se respondieron 200 000 bytes a quien no lee, con pocos miles de sitio en el núcleo, \
              y en `pending` no queda nada: se perdieron."
-                .to_owned()
         })
     }
 

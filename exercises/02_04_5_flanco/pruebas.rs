@@ -331,7 +331,6 @@ fn sin_nada_que_hacer_duerme() -> Outcome {
         ensure(!server.spins(LONG_ENOUGH), || {
             "Nadie decía nada, y el bucle no duerme. ¿Sigue alguien en la lista sin nada que hacer? \
              Quien no puede seguir sin otro aviso da `Wait`."
-                .to_owned()
         })
     })
 }

@@ -316,7 +316,6 @@ fn el_servidor_se_despide_de_todos() -> Outcome {
             ensure(!server.spins(LONG_ENOUGH), || {
                 "Tres clientes se fueron, el otro callaba, y el bucle no duerme: epoll sigue avisando \
              de alguien que ya no está."
-                .to_owned()
             })?;
             patient.half_close()?;
             patient.expect(reply("sigo aquí"))?;

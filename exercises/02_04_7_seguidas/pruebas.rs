@@ -108,7 +108,6 @@ fn varias_en_una_lectura_y_en_su_orden() -> Outcome {
     ensure(answers.len() != 1, || {
         "Llegaron tres peticiones enteras en una lectura, y solo respondiste a la primera. Epoll no \
          avisará de las otras dos, que ya están leídas: su cliente esperaría para siempre."
-            .to_owned()
     })?;
     ensure_equal(
         "las respuestas a tres peticiones",

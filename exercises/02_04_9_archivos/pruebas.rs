@@ -168,7 +168,6 @@ fn la_propia_carpeta_puede_ser_un_enlace() -> Outcome {
         "Si `root` es un enlace a la carpeta, `open` de «apuntes/uno.md» debía abrirlo. Una ruta ya \
          resuelta se compara con `root` también resuelta: si no, nada empieza por ella, y todo es \
          NOT_FOUND. Con la ruta relativa que usa `cargo curso ejecutar` pasaría lo mismo."
-            .to_owned()
     })
 }
 
@@ -445,7 +444,6 @@ fn si_se_borra_mientras_se_envía_llega_entero() -> Outcome {
         ensure(response.body == large, || {
             "Se borró el archivo mientras se enviaba, y no llegó entero. Sigue ahí mientras alguien \
              lo tenga abierto (unlink(2)): no hay que abrirlo otra vez."
-                .to_owned()
         })?;
         client.expect_end()
     })

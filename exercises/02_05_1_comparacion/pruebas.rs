@@ -56,7 +56,6 @@ fn antes_de_medir_se_predice() -> Outcome {
     ensure(predictions != blank, || {
         "Todas tus cifras son cero: alguna vez habrá que llamar al núcleo, o examinar algo. \
          Arriésgate: fallar no cuesta nada."
-            .to_owned()
     })
 }
 
