@@ -11,7 +11,9 @@ use std::io::ErrorKind::{ConnectionReset, Interrupted};
 use ejercicio::echo;
 use ejercicios::fake::Piece::{self, End, Fails};
 use ejercicios::fake::{Line, Sink, Source, Space, bytes};
-use ejercicios::{LIMIT, Outcome, Task, by_hand, connected, ensure, ensure_equal, follow, within};
+use ejercicios::{
+    LIMIT, Outcome, Task, by_hand, connected, ensure, ensure_equal, ensure_fails, follow, within,
+};
 use harness::{Failure, Peer, numbered_lines};
 
 #[test]
@@ -77,8 +79,7 @@ fn una_señal_no_es_el_final() -> Outcome {
 #[test]
 fn un_error_de_verdad_se_devuelve() -> Outcome {
     let (outcome, _) = echo_on(stubborn([bytes("hola"), Fails(ConnectionReset)]))?;
-    let kind = outcome.err().map(|error| error.kind());
-    ensure_equal("el error, si el otro lado corta la conexión", Some(ConnectionReset), kind)
+    ensure_fails("el error, si el otro lado corta la conexión", ConnectionReset, &outcome)
 }
 
 by_hand!(|listener| {

@@ -7,7 +7,7 @@ pub mod ejercicio;
 
 use std::io::{self, Write};
 use std::net::TcpStream;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError, RwLock, mpsc};
 use std::thread;
 
 use ejercicio::{Handler, serve};
@@ -30,23 +30,26 @@ fn cada_cliente_tiene_un_hilo_con_su_nombre() -> Outcome {
 
 #[test]
 fn tres_clientes_están_dentro_a_la_vez() -> Outcome {
-    let meeting = Arc::new(Meeting::default());
-    let theirs = Arc::clone(&meeting);
+    // Quien llega lo dice, y no pasa mientras la puerta esté cerrada.
+    let (arrive, arrived) = mpsc::channel();
+    let door = Arc::new(RwLock::new(()));
+    let theirs = Arc::clone(&door);
     let handler: Handler = Arc::new(move |mut stream: TcpStream| {
-        theirs.arrive();
+        let _ = arrive.send(());
+        drop(theirs.read());
         let _ = stream.write_all(b"juntos\n");
     });
+    let closed = door.write().unwrap_or_else(PoisonError::into_inner);
     serving(handler, |clients| {
         let mut three = clients.peers("cliente", 3)?;
-        let together = meeting.wait_for(3);
-        ensure(together.is_ok(), || {
+        let inside = (0..3).take_while(|_| arrived.recv_timeout(LIMIT).is_ok()).count();
+        ensure(inside == 3, || {
             format!(
-                "Hay tres clientes conectados, y solo {} llegó a `handler`: los demás esperan a \
-                 que termine. Ninguno debe esperar a otro.",
-                together.unwrap_or_else(|inside| inside)
+                "Hay tres clientes conectados, y solo {inside} llegó a `handler`: los demás esperan a \
+                 que termine. Ninguno debe esperar a otro."
             )
         })?;
-        meeting.open();
+        drop(closed);
         three.iter_mut().try_for_each(|client| client.expect("juntos\n"))
     })
 }
@@ -127,40 +130,4 @@ fn echoing() -> Handler {
     Arc::new(|stream: TcpStream| {
         let _ = io::copy(&mut &stream, &mut &stream);
     })
-}
-
-/// Un punto de encuentro: quien llega se queda hasta que se abra.
-#[derive(Default)]
-struct Meeting {
-    state: Mutex<(usize, bool)>,
-    changed: Condvar,
-}
-
-impl Meeting {
-    fn arrive(&self) {
-        let mut state = self.lock();
-        state.0 += 1;
-        self.changed.notify_all();
-        drop(self.changed.wait_while(state, |(_, open)| !*open));
-    }
-
-    /// Espera a que haya `count` dentro; si no llegan, dice cuántos hay.
-    fn wait_for(&self, count: usize) -> Result<usize, usize> {
-        let state = self.lock();
-        let pending = |state: &mut (usize, bool)| state.0 < count;
-        let (state, _) = self
-            .changed
-            .wait_timeout_while(state, LIMIT, pending)
-            .unwrap_or_else(PoisonError::into_inner);
-        if state.0 >= count { Ok(state.0) } else { Err(state.0) }
-    }
-
-    fn open(&self) {
-        self.lock().1 = true;
-        self.changed.notify_all();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, (usize, bool)> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use ejercicio::{End, FAREWELL, attend};
 use ejercicios::{
     Explain, LIMIT, Outcome, Task, by_hand, connected_narrowly, echoes, ensure, ensure_equal,
-    follow,
+    ensure_fails, follow,
 };
 use harness::{Failure, Peer};
 use socket2::SockRef;
@@ -83,8 +83,8 @@ fn a_quien_no_lee_se_le_deja() -> Outcome {
 fn una_conexión_rota_es_un_error() -> Outcome {
     let (client, attending) = start()?;
     client.reset()?;
-    let kind = attending.finish(LIMIT)?.err().map(|error| error.kind());
-    ensure_equal("el error, si el cliente corta la conexión", Some(ConnectionReset), kind)
+    let outcome = attending.finish(LIMIT)?;
+    ensure_fails("el error, si el cliente corta la conexión", ConnectionReset, &outcome)
 }
 
 by_hand!(|listener| {

@@ -12,7 +12,7 @@ use ejercicio::{HEADER, MAX_TEXT, send};
 use ejercicios::fake::Sink;
 use ejercicios::fake::Space::{Fits, Refuses};
 use ejercicios::{
-    Explain, LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow, listening_in_frames,
+    Explain, LIMIT, Outcome, Task, by_hand, ensure, ensure_fails, follow, listening_in_frames,
     within,
 };
 use harness::{Failure, frame};
@@ -80,9 +80,8 @@ fn si_la_escritura_se_queda_corta_insiste() -> Outcome {
 fn lo_que_pasa_del_máximo_no_se_envía() -> Outcome {
     sends_the_frame_of(&"x".repeat(MAX_TEXT))?;
     let (outcome, sink) = send_on(Sink::default(), &"x".repeat(MAX_TEXT + 1))?;
-    let kind = outcome.err().map(|error| error.kind());
-    let invalid = Some(ErrorKind::InvalidInput);
-    ensure_equal("el error, con un texto de un byte más que MAX_TEXT", invalid, kind)?;
+    let what = "el error, con un texto de un byte más que MAX_TEXT";
+    ensure_fails(what, ErrorKind::InvalidInput, &outcome)?;
     ensure(sink.written.is_empty(), || {
         format!(
             "El texto no cabe en un marco, y aun así salieron {} bytes. Quien los reciba ya no sabrá \
@@ -97,8 +96,7 @@ fn un_error_de_verdad_se_devuelve() -> Outcome {
     // Tras la primera llamada, el otro lado ya no está.
     let then = Refuses(ErrorKind::BrokenPipe);
     let (outcome, _) = send_on(Sink { then, ..Sink::with([Fits(5)]) }, "hola")?;
-    let kind = outcome.err().map(|error| error.kind());
-    ensure_equal("el error, si el otro lado ya no está", Some(ErrorKind::BrokenPipe), kind)
+    ensure_fails("el error, si el otro lado ya no está", ErrorKind::BrokenPipe, &outcome)
 }
 
 #[test]

@@ -83,10 +83,7 @@ fn a_quien_terminó_no_se_le_lee() -> Outcome {
 fn despierta_cuando_alguien_llama() -> Outcome {
     with_clients(1, |room, address| {
         let _caller = address.peer("quien llama")?;
-        room.waits(
-            "cuando alguien llama",
-            &Ready { listener: true, readable: vec![], writable: vec![] },
-        )
+        room.waits("cuando alguien llama", &ready(true, &[], &[]))
     })
 }
 
@@ -94,10 +91,7 @@ fn despierta_cuando_alguien_llama() -> Outcome {
 fn despierta_cuando_alguien_habla() -> Outcome {
     with_clients(3, |room, _| {
         room.peers[1].send("hola")?;
-        room.waits(
-            "cuando habla el cliente 1",
-            &Ready { listener: false, readable: vec![1], writable: vec![] },
-        )
+        room.waits("cuando habla el cliente 1", &ready(false, &[1], &[]))
     })
 }
 
@@ -105,10 +99,7 @@ fn despierta_cuando_alguien_habla() -> Outcome {
 fn despierta_cuando_alguien_cierra() -> Outcome {
     with_clients(2, |room, _| {
         room.peers[0].half_close()?;
-        room.waits(
-            "cuando cierra el cliente 0",
-            &Ready { listener: false, readable: vec![0], writable: vec![] },
-        )
+        room.waits("cuando cierra el cliente 0", &ready(false, &[0], &[]))
     })
 }
 
@@ -118,10 +109,8 @@ fn distingue_a_quien_leer_y_a_quien_escribir() -> Outcome {
         room.peers[2].send("hola")?;
         room.clients[0].output = b"algo".to_vec();
         room.clients[2].output = b"algo".to_vec();
-        room.waits(
-            "cuando habla el cliente 2, y el 0 y el 2 tienen algo que recibir",
-            &Ready { listener: false, readable: vec![2], writable: vec![0, 2] },
-        )
+        let when = "cuando habla el cliente 2, y el 0 y el 2 tienen algo que recibir";
+        room.waits(when, &ready(false, &[2], &[0, 2]))
     })
 }
 
@@ -133,10 +122,10 @@ fn si_nadie_está_listo_duerme() -> Outcome {
         let waiting = room.start_waiting()?;
         room.peers[0].pause(A_WHILE);
         room.peers[0].send("ya")?;
-        let (ready, clients) = waiting.finish(LIMIT)?;
+        let (got, clients) = waiting.finish(LIMIT)?;
         room.clients = clients;
-        let expected = Ready { listener: false, readable: vec![0], writable: vec![] };
-        ensure_equal("por quién despierta `wait`, si solo habla el cliente 0", &expected, &ready?)
+        let what = "por quién despierta `wait`, si solo habla el cliente 0";
+        ensure_equal(what, ready(false, &[0], &[]), got?)
             .hint("nadie tenía nada que hacer: había que dormir hasta que alguien hablara")
     })
 }
@@ -171,10 +160,7 @@ fn el_que_no_cabe_se_rechaza() -> Outcome {
     late.expect_end()?;
     fitting.send("hola")?;
     let mut room = Room { listener, clients: vec![client], peers: vec![fitting] };
-    room.waits(
-        "cuando habla el cliente del descriptor 1023",
-        &Ready { listener: false, readable: vec![0], writable: vec![] },
-    )
+    room.waits("cuando habla el cliente del descriptor 1023", &ready(false, &[0], &[]))
 }
 
 by_hand!(|listener| {
@@ -324,6 +310,10 @@ impl Room {
         };
         self.clients.iter().map(copy).collect()
     }
+}
+
+fn ready(listener: bool, readable: &[usize], writable: &[usize]) -> Ready {
+    Ready { listener, readable: readable.to_vec(), writable: writable.to_vec() }
 }
 
 fn places(clients: &[Client], set: &FdSet<'_>) -> Vec<usize> {

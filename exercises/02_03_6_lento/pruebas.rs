@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use ejercicio::{Full, LIMIT as QUEUE, NOT_READING, Outbox, serve};
 use ejercicios::{
-    Explain, LIMIT, Outcome, Serving, by_hand, ensure, ensure_equal, follow, listening_in_frames,
+    Explain, LIMIT, Outcome, Serving, by_hand, ensure, ensure_fails, follow, listening_in_frames,
     with_server, within,
 };
 use harness::{Conversation, Failure, Peer};
@@ -106,8 +106,8 @@ fn un_fallo_de_verdad_se_devuelve() -> Outcome {
     line.queue("hola")?;
     line.flush(2)?;
     line.sink.broken = true;
-    let kind = line.try_flush()?.err().map(|error| error.kind());
-    ensure_equal("el error, si el otro lado ya no está", Some(ErrorKind::BrokenPipe), kind)
+    let outcome = line.try_flush()?;
+    ensure_fails("el error, si el otro lado ya no está", ErrorKind::BrokenPipe, &outcome)
 }
 
 #[test]

@@ -13,7 +13,7 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use ejercicio::{BACKLOG, accept, listen};
-use ejercicios::{LIMIT, Outcome, by_hand, ensure, ensure_equal, follow, within};
+use ejercicios::{Explain, LIMIT, Outcome, by_hand, done, ensure, ensure_equal, follow, within};
 use harness::{Conversation, Failure, raise_descriptor_limit};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::{Domain, SockRef, Socket, Type};
@@ -57,13 +57,8 @@ fn también_escucha_en_ipv6() -> Outcome {
     let listener = match within(LIMIT, "escuchar en IPv6", move || listen(address))? {
         Ok(listener) => listener,
         Err(_) if !harness::tools::ipv6("IPv6")? => return Ok(()),
-        Err(error) => {
-            return Err(Failure::new(format!(
-                "`listen` en {address} devolvió {:?}.",
-                error.kind()
-            ))
-            .hint("el dominio del socket depende de la dirección: `Domain::for_address`"));
-        }
+        outcome => done(format!("`listen` en {address}"), outcome)
+            .hint("el dominio del socket depende de la dirección: `Domain::for_address`")?,
     };
     ensure(listener.local_addr()?.is_ipv6(), || {
         format!("Se pidió escuchar en {address}, y escucha en otra parte: {listener:?}.")
@@ -244,9 +239,7 @@ fn any_port() -> SocketAddr {
 }
 
 fn listening_on(address: SocketAddr) -> Result<TcpListener, Failure> {
-    within(LIMIT, "escuchar", move || listen(address))?.map_err(|error| {
-        Failure::new(format!("`listen` en {address} devolvió {:?}.", error.kind()))
-    })
+    done(format!("`listen` en {address}"), within(LIMIT, "escuchar", move || listen(address))?)
 }
 
 /// Acepta a quien ya está en la cola.

@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use ejercicio::{Event, Interest, Poller};
 use ejercicios::{
-    Explain, LIMIT, Outcome, by_hand, ensure, ensure_equal, follow, listening, within,
+    Explain, LIMIT, Outcome, by_hand, done, ensure, ensure_equal, ensure_fails, follow, listening,
+    within,
 };
 use harness::{Conversation, Failure, Peer};
 
@@ -49,7 +50,7 @@ fn avisa_de_quien_habla_con_su_número() -> Outcome {
 fn avisa_de_quien_llama() -> Outcome {
     with_clients(0, |room| {
         let added = room.poller.add(&room.listener, LISTENER, Interest::Read);
-        done("`add` del socket que escucha", &added)?;
+        done("`add` del socket que escucha", added)?;
         let _caller = room.conversation.peer("quien llama")?;
         room.says("cuando alguien llama", &[readable(LISTENER)])
     })
@@ -66,7 +67,7 @@ fn sin_límite_espera_hasta_que_alguien_hable() -> Outcome {
         });
         let events = room.poller.wait(None);
         let _peer = talking.join().map_err(|_| Failure::new("El cliente no pudo hablar."))??;
-        let events = events.map_err(|error| waiting("sin límite", &error))?;
+        let events = done("`wait` sin límite", events)?;
         ensure_equal("los eventos de `wait` sin límite", vec![readable(100)], events)
     })
 }
@@ -146,7 +147,7 @@ fn a_quien_se_quita_no_se_le_oye_y_puede_volver() -> Outcome {
         room.add(1, Interest::Read)?;
         room.peers[0].send("hola")?;
         let deleted = room.poller.delete(&room.sockets[0]);
-        done("`delete` de un socket que se vigila", &deleted)?;
+        done("`delete` de un socket que se vigila", deleted)?;
         room.says_nothing("de un cliente al que se quitó")?;
         room.peers[1].send("hola")?;
         room.says("si se quitó al 100 y habla el 101", &[readable(101)])?;
@@ -170,11 +171,23 @@ fn los_errores_del_núcleo_se_devuelven() -> Outcome {
     with_clients(2, |room| {
         room.add(0, Interest::Read)?;
         let again = room.poller.add(&room.sockets[0], 100, Interest::Read);
-        refused("`add` de un socket que ya se vigila", &again, ErrorKind::AlreadyExists)?;
+        ensure_fails(
+            "el error que devuelve `add` de un socket que ya se vigila",
+            ErrorKind::AlreadyExists,
+            &again,
+        )?;
         let modified = room.poller.modify(&room.sockets[1], 101, Interest::Read);
-        refused("`modify` de un socket que no se vigila", &modified, ErrorKind::NotFound)?;
+        ensure_fails(
+            "el error que devuelve `modify` de un socket que no se vigila",
+            ErrorKind::NotFound,
+            &modified,
+        )?;
         let deleted = room.poller.delete(&room.sockets[1]);
-        refused("`delete` de un socket que no se vigila", &deleted, ErrorKind::NotFound)
+        ensure_fails(
+            "el error que devuelve `delete` de un socket que no se vigila",
+            ErrorKind::NotFound,
+            &deleted,
+        )
     })
 }
 
@@ -258,16 +271,16 @@ struct Room {
 impl Room {
     fn add(&self, place: usize, interest: Interest) -> Outcome {
         let added = self.poller.add(&self.sockets[place], id(place), interest);
-        done(&format!("`add` de un socket nuevo, con {interest:?},"), &added)
+        done(format!("`add` de un socket nuevo, con {interest:?},"), added)
     }
 
     fn modify(&self, place: usize, interest: Interest) -> Outcome {
         let modified = self.poller.modify(&self.sockets[place], id(place), interest);
-        done("`modify` de un socket que ya se vigila", &modified)
+        done("`modify` de un socket que ya se vigila", modified)
     }
 
     fn wait(&self, limit: Option<Duration>) -> Result<Vec<Event>, Failure> {
-        self.poller.wait(limit).map_err(|error| waiting("con límite", &error))
+        done("`wait` con límite", self.poller.wait(limit))
     }
 
     /// Comprueba los eventos de la vuelta siguiente, en cualquier orden.
@@ -319,9 +332,7 @@ fn with_clients(
         sockets.push(listener.accept()?.0);
     }
     within(LIMIT, "usar tu Poller, sin esperas de más de un segundo", move || {
-        let poller = Poller::new();
-        let poller = poller
-            .map_err(|error| Failure::new(format!("`Poller::new` devolvió {:?}.", error.kind())))?;
+        let poller = done("`Poller::new`", Poller::new())?;
         script(&mut Room { poller, listener, conversation, sockets, peers })
     })?
 }
@@ -347,20 +358,4 @@ fn writable(id: u64) -> Event {
 
 fn happens(event: &Event) -> bool {
     event.readable || event.writable || event.broken
-}
-
-fn done(what: &str, outcome: &io::Result<()>) -> Outcome {
-    match outcome {
-        Ok(()) => Ok(()),
-        Err(error) => Err(Failure::new(format!("{what} devolvió {:?}.", error.kind()))),
-    }
-}
-
-fn refused(what: &str, outcome: &io::Result<()>, expected: ErrorKind) -> Outcome {
-    let kind = outcome.as_ref().err().map(io::Error::kind);
-    ensure_equal(format!("el error que devuelve {what}"), Some(expected), kind)
-}
-
-fn waiting(how: &str, error: &io::Error) -> Failure {
-    Failure::new(format!("`wait` {how} devolvió {:?}.", error.kind()))
 }

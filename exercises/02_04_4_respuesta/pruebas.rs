@@ -14,8 +14,8 @@ use ejercicio::{Client, Outgoing, serve};
 use ejercicios::fake::Sink;
 use ejercicios::fake::Space::{self, Fits, Refuses};
 use ejercicios::{
-    Explain, LIMIT, Outcome, Serving, by_hand, connected_narrowly, ensure, ensure_equal, follow,
-    lending, listening, with_server, within,
+    Explain, LIMIT, Outcome, Serving, by_hand, connected_narrowly, done, ensure, ensure_equal,
+    follow, lending, listening, with_server, within,
 };
 use harness::{Conversation, Failure, Peer};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
@@ -358,7 +358,7 @@ impl Watched {
     fn send(&mut self, bytes: &[u8]) -> Outcome {
         self.unread.extend_from_slice(bytes);
         let sent = self.client.out.send(&mut self.client.stream, bytes);
-        sent.map_err(|error| Failure::new(format!("`send` devolvió {:?}.", error.kind())))?;
+        done("`send`", sent)?;
         self.follow_up()
     }
 
@@ -420,8 +420,7 @@ impl Watched {
             )
         })?;
         let written = self.client.out.on_writable(&mut self.client.stream);
-        written
-            .map_err(|error| Failure::new(format!("`on_writable` devolvió {:?}.", error.kind())))?;
+        done("`on_writable`", written)?;
         self.follow_up()
     }
 

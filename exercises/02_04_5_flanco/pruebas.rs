@@ -15,8 +15,8 @@ use ejercicio::{Client, Room, TURN, Turn, accept_all, serve, wait, watch};
 use ejercicios::fake::Sink;
 use ejercicios::fake::Space::{self, Fits, Refuses};
 use ejercicios::{
-    Explain, LIMIT, Outcome, Serving, by_hand, connected, echoes, ensure, ensure_equal, follow,
-    lending, listening, with_server, within,
+    Explain, LIMIT, Outcome, Serving, by_hand, connected, done, echoes, ensure, ensure_equal,
+    follow, lending, listening, with_server, within,
 };
 use harness::{Conversation, Failure, eventually};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollFlags, EpollTimeout};
@@ -190,7 +190,7 @@ fn quien_termina_o_falla_se_va() -> Outcome {
 fn se_registra_una_vez_y_por_flanco() -> Outcome {
     with_epoll(|epoll| {
         let (mut peer, stream) = connected()?;
-        watched(watch(epoll, &stream, 100))?;
+        done("`watch`", watch(epoll, &stream, 100))?;
         let first = news(epoll, LIMIT)?;
         ensure(first == [(100, EpollFlags::EPOLLOUT)], || {
             format!(
@@ -222,7 +222,7 @@ fn se_acepta_a_todos_los_que_llaman() -> Outcome {
     with_epoll(|epoll| {
         let (listener, clients) = listening()?;
         listener.set_nonblocking(true)?;
-        watched(watch(epoll, &listener, 1))?;
+        done("`watch`", watch(epoll, &listener, 1))?;
         let _callers = clients.peers("quien llama", 20)?;
         let mut accepted = Vec::new();
         let mut notices = 0;
@@ -237,10 +237,7 @@ fn se_acepta_a_todos_los_que_llaman() -> Outcome {
                 )));
             }
             notices += 1;
-            let streams = accept_all(&listener).map_err(|error| {
-                Failure::new(format!("`accept_all` devolvió {:?}.", error.kind()))
-            })?;
-            accepted.extend(streams);
+            accepted.extend(done("`accept_all`", accept_all(&listener))?);
         }
         Ok(())
     })
@@ -251,7 +248,7 @@ fn nada_se_queda_en_el_núcleo() -> Outcome {
     with_epoll(|epoll| {
         let (mut peer, stream) = connected()?;
         stream.set_nonblocking(true)?;
-        watched(watch(epoll, &stream, 7))?;
+        done("`watch`", watch(epoll, &stream, 7))?;
         let message = vec![b'x'; 40_000];
         peer.send(&message)?;
         eventually("llegara todo al núcleo", LIMIT, || unread(&stream) == message.len())?;
@@ -582,10 +579,6 @@ fn ids(room: &Room<Fake>) -> Vec<u64> {
 fn with_epoll(script: impl FnOnce(&Epoll) -> Outcome + Send + 'static) -> Outcome {
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(io::Error::from)?;
     within(LIMIT * 2, "vigilar sockets por flanco", move || script(&epoll))?
-}
-
-fn watched(outcome: io::Result<()>) -> Outcome {
-    outcome.map_err(|error| Failure::new(format!("`watch` devolvió {:?}.", error.kind())))
 }
 
 /// Los avisos que haya antes de `limit`.

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use ejercicio::{Client, Farewell, LISTENING, Reason, Room, serve};
 use ejercicios::{
-    Explain, LIMIT, Outcome, by_hand, connected, ensure, ensure_equal, follow, listening,
+    Explain, LIMIT, Outcome, by_hand, connected, done, ensure, ensure_equal, follow, listening,
     with_server, within,
 };
 use harness::{Conversation, Failure, Peer, eventually};
@@ -393,10 +393,7 @@ impl Scene {
         }
         let descriptor = stream.as_raw_fd();
         let name = fs::read_link(format!("/proc/self/fd/{descriptor}"))?;
-        let id = self
-            .room
-            .enter(stream)
-            .map_err(|error| Failure::new(format!("`enter` devolvió {:?}.", error.kind())))?;
+        let id = done("`enter`", self.room.enter(stream))?;
         self.client(id)?;
         self.sockets.insert(id, Socket { descriptor, name });
         Ok(id)

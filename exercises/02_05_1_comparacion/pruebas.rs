@@ -17,7 +17,9 @@ use std::time::Duration;
 
 use comparison::{MESSAGE, Measured, Threads, measure, serve, threads_for};
 use ejercicio::{EpollSelector, SelectSelector, predict};
-use ejercicios::{Explain, LIMIT, Outcome, Task, ensure, ensure_equal, follow, listening, within};
+use ejercicios::{
+    Explain, LIMIT, Outcome, Task, ensure, ensure_equal, ensure_fails, follow, listening, within,
+};
 use harness::{Conversation, Failure, Peer, numbered_lines, raise_descriptor_limit};
 use kernel::Kernel;
 use selectors::{Engine, Event, Interest, Predictions, Selector};
@@ -166,15 +168,15 @@ fn lo_que_no_puede_ser_es_un_error_y_no_cambia_nada() -> Outcome {
         for (id, place, what) in again {
             let socket = Rc::clone(&room.sockets[place]);
             let got = room.selector.register(id, socket, Interest::Write);
-            is_refused(&format!("`register` con {what}"), &got, ErrorKind::AlreadyExists)?;
+            let what = format!("el error que devuelve `register` con {what}");
+            ensure_fails(what, ErrorKind::AlreadyExists, &got)?;
         }
         let got = room.selector.modify(101, Interest::Read);
-        is_refused("`modify` de quien no está", &got, ErrorKind::NotFound)?;
-        is_refused(
-            "`unregister` de quien no está",
-            &room.selector.unregister(101),
-            ErrorKind::NotFound,
-        )?;
+        let what = "el error que devuelve `modify` de quien no está";
+        ensure_fails(what, ErrorKind::NotFound, &got)?;
+        let got = room.selector.unregister(101);
+        let what = "el error que devuelve `unregister` de quien no está";
+        ensure_fails(what, ErrorKind::NotFound, &got)?;
         room.peers[0].send("hola")?;
         room.says("tras cuatro llamadas que no podían ser", &[readable(100)])
     })
@@ -545,9 +547,4 @@ fn done(method: &str, outcome: io::Result<()>) -> Outcome {
 
 fn refused(method: &str, error: &io::Error) -> Failure {
     Failure::new(format!("`{method}` debía salir bien, y devolvió {:?}.", error.kind()))
-}
-
-fn is_refused(what: &str, outcome: &io::Result<()>, expected: ErrorKind) -> Outcome {
-    let kind = outcome.as_ref().err().map(io::Error::kind);
-    ensure_equal(format!("el error que devuelve {what}"), Some(expected), kind)
 }

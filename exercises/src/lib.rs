@@ -14,7 +14,7 @@
 //!
 //! | módulo | qué hay |
 //! |---|---|
-//! | `outcome` | [`Outcome`], [`ensure`], [`ensure_equal`], [`Explain`]: lo que devuelve una prueba |
+//! | `outcome` | [`Outcome`], [`ensure`], [`ensure_equal`], [`ensure_fails`], [`done`], [`Explain`]: lo que devuelve una prueba, y qué le falta a lo que falla |
 //! | `limit` | [`within`], [`lending`], [`Task`]: ejecutar algo en un hilo, con un límite |
 //! | `serving` | [`with_server`], [`connected`], [`listening`]: con clientes y sockets de verdad |
 //! | [`fake`] | sockets de mentira, que dan y admiten lo que se les dijo |
@@ -35,7 +35,7 @@ mod serving;
 pub use by_hand::{by_hand, by_hand_calling};
 pub use follow::{Hands, Terminal, follow};
 pub use limit::{Task, lending, within};
-pub use outcome::{Explain, LIMIT, Outcome, ensure, ensure_equal};
+pub use outcome::{Explain, LIMIT, Outcome, done, ensure, ensure_equal, ensure_fails};
 pub use serving::{
     Serving, connected, connected_narrowly, echoes, listening, listening_in_frames, with_server,
 };

@@ -1,6 +1,7 @@
 //! Lo que devuelve la prueba de un ejercicio, y cómo se dice que algo no es lo que debía.
 
-use std::fmt::Debug;
+use std::fmt::{Debug, Display};
+use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use harness::Failure;
@@ -52,6 +53,20 @@ pub fn ensure_equal<E: PartialEq<G> + Debug, G: Debug>(
         [format!("se esperaba  {}", short(&expected)), format!("llegó        {}", short(&got))];
     let headline = format!("No es lo que se esperaba: {}.", what.as_ref());
     Err(Failure::new(headline).section("Diferencia", lines))
+}
+
+/// Falla si `outcome`, que es `what`, no es un error de esa clase.
+pub fn ensure_fails<T>(
+    what: impl AsRef<str>,
+    expected: ErrorKind,
+    outcome: &io::Result<T>,
+) -> Outcome {
+    ensure_equal(what, Some(expected), outcome.as_ref().err().map(io::Error::kind))
+}
+
+/// Lo que dio algo que debía salir bien: «`send` devolvió BrokenPipe.», si no salió.
+pub fn done<T>(what: impl Display, outcome: io::Result<T>) -> Result<T, Failure> {
+    outcome.map_err(|error| Failure::new(format!("{what} devolvió {:?}.", error.kind())))
 }
 
 /// El principio de un valor: hay respuestas equivocadas de muchos kilobytes.
