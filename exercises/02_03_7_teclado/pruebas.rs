@@ -26,9 +26,9 @@ const A_WHILE: Duration = Duration::from_millis(400);
 fn cada_línea_sale_en_un_marco() -> Outcome {
     Scene::start()?.plays(|scene| {
         scene.types("hola\n")?;
-        scene.server.hears("hola", "")?;
+        scene.server.hears("hola")?;
         scene.types("¿qué tal?\n")?;
-        scene.server.hears("¿qué tal?", "")
+        scene.server.hears("¿qué tal?")
     })
 }
 
@@ -36,9 +36,9 @@ fn cada_línea_sale_en_un_marco() -> Outcome {
 fn cada_mensaje_se_muestra() -> Outcome {
     Scene::start()?.plays(|scene| {
         scene.server.says("hola")?;
-        scene.shows("hola\n", "")?;
+        scene.shows("hola\n")?;
         scene.server.sends([frame::encode("¿qué tal?"), frame::encode("adiós")].concat())?;
-        scene.shows("hola\n¿qué tal?\nadiós\n", "en una lectura pueden llegar dos marcos")
+        scene.shows("hola\n¿qué tal?\nadiós\n").hint("en una lectura pueden llegar dos marcos")
     })
 }
 
@@ -49,7 +49,7 @@ fn de_tres_líneas_que_llegan_juntas_salen_tres() -> Outcome {
                verlas";
     Scene::start()?.plays(|scene| {
         scene.types("uno\ndos\ntres\n")?;
-        ["uno", "dos", "tres"].iter().try_for_each(|line| scene.server.hears(line, why))
+        ["uno", "dos", "tres"].iter().try_for_each(|line| scene.server.hears(line).hint(why))
     })
 }
 
@@ -62,9 +62,9 @@ fn media_línea_espera_a_su_resto() -> Outcome {
         scene.types(start)?;
         scene.has_read_the_keyboard()?;
         scene.types(rest)?;
-        scene.server.hears("un año", why)?;
+        scene.server.hears("un año").hint(why)?;
         scene.types("al\n")?;
-        scene.server.hears("final", why)
+        scene.server.hears("final").hint(why)
     })
 }
 
@@ -73,8 +73,8 @@ fn una_línea_vacía_no_se_envía() -> Outcome {
     let why = "llegaron juntas dos líneas con texto y tres vacías: salen las dos, y las vacías no";
     Scene::start()?.plays(|scene| {
         scene.types("\nhola\n\n\nadiós\n")?;
-        scene.server.hears("hola", why)?;
-        scene.server.hears("adiós", why)
+        scene.server.hears("hola").hint(why)?;
+        scene.server.hears("adiós").hint(why)
     })
 }
 
@@ -83,7 +83,7 @@ fn lo_que_no_es_utf_8_sale_con_su_marca() -> Outcome {
     Scene::start()?.plays(|scene| {
         scene.types(b"a\xFFb\n")?;
         let why = "el texto de un marco es UTF-8: lo que no lo sea se cambia por \u{FFFD}";
-        scene.server.hears("a\u{FFFD}b", why)
+        scene.server.hears("a\u{FFFD}b").hint(why)
     })
 }
 
@@ -95,9 +95,9 @@ fn medio_marco_no_detiene_al_teclado() -> Outcome {
         let bytes = frame::encode("por fin");
         scene.server.sends(&bytes[..7])?;
         scene.types("sigo aquí\n")?;
-        scene.server.hears("sigo aquí", why)?;
+        scene.server.hears("sigo aquí").hint(why)?;
         scene.server.sends(&bytes[7..])?;
-        scene.shows("por fin\n", "el marco llegó en dos trozos")
+        scene.shows("por fin\n").hint("el marco llegó en dos trozos")
     })
 }
 
@@ -111,9 +111,9 @@ fn los_dos_a_la_vez() -> Outcome {
         server.says("cuatro")
     })?
     .plays(|scene| {
-        scene.shows("tres\ncuatro\n", why)?;
-        scene.server.hears("uno", why)?;
-        scene.server.hears("dos", why)
+        scene.shows("tres\ncuatro\n").hint(why)?;
+        scene.server.hears("uno").hint(why)?;
+        scene.server.hears("dos").hint(why)
     })
 }
 
@@ -125,9 +125,9 @@ fn al_acabarse_el_teclado_sale_la_última_línea_y_se_sigue_oyendo() -> Outcome 
         scene.ends_typing();
         let why = "el teclado se acabó sin un último salto de línea: la última es como las demás, \
                    y ha de salir antes de que cierres tu lado";
-        scene.server.hears("hola", why)?;
-        scene.server.hears("adiós", why)?;
-        scene.server.hears_the_end(
+        scene.server.hears("hola").hint(why)?;
+        scene.server.hears("adiós").hint(why)?;
+        scene.server.hears_the_end().hint(
             "cuando el teclado se acaba y ya salió todo, se cierra nuestro lado \
              (`shutdown(Shutdown::Write)`): así sabe el servidor que no diremos más",
         )?;
@@ -135,7 +135,7 @@ fn al_acabarse_el_teclado_sale_la_última_línea_y_se_sigue_oyendo() -> Outcome 
                    mostrarlo: se cierra solo nuestro lado, y se termina cuando cierre el suyo";
         let said = scene.server.says("¡espera!").and_then(|()| scene.server.says("una cosa más"));
         said.hint(why)?;
-        scene.shows("¡espera!\nuna cosa más\n", why)?;
+        scene.shows("¡espera!\nuna cosa más\n").hint(why)?;
         scene.server.closes()
     })?;
     scene.finishes(End::Ours)
@@ -147,7 +147,7 @@ fn con_el_teclado_acabado_duerme() -> Outcome {
     scene.plays(|scene| {
         scene.types("hola\n")?;
         scene.ends_typing();
-        scene.server.hears("hola", "")?;
+        scene.server.hears("hola")?;
         scene.sleeps(
             "El teclado se había acabado y el servidor callaba",
             "Un teclado que se acabó está listo para leer siempre: `read` da cero al instante, una \
@@ -162,7 +162,7 @@ fn con_el_teclado_acabado_duerme() -> Outcome {
 fn sin_nada_que_hacer_duerme() -> Outcome {
     Scene::start()?.plays(|scene| {
         scene.types("hola\nmedia lín")?;
-        scene.server.hears("hola", "")?;
+        scene.server.hears("hola")?;
         scene.server.sends(&frame::encode("medio marco")[..6])?;
         scene.sleeps(
             "Nadie decía nada",
@@ -177,13 +177,13 @@ fn el_servidor_puede_cerrar_mientras_tecleamos() -> Outcome {
     let mut scene = Scene::start()?;
     scene.plays(|scene| {
         scene.types("hola\nsolo media lín")?;
-        scene.server.hears("hola", "")?;
+        scene.server.hears("hola")?;
         scene.server.says("se cierra")?;
         scene.server.closes()
     })?;
     let screen = scene.screen.clone();
     scene.finishes(End::Theirs)?;
-    screen.shows("se cierra\n", "el mensaje llegó justo antes de que el servidor cerrara")
+    screen.shows("se cierra\n").hint("el mensaje llegó justo antes de que el servidor cerrara")
 }
 
 #[test]
@@ -198,7 +198,7 @@ fn una_conexión_que_se_corta_es_un_error() -> Outcome {
     let mut scene = Scene::start()?;
     scene.plays(|scene| {
         scene.types("hola\n")?;
-        scene.server.hears("hola", "")?;
+        scene.server.hears("hola")?;
         scene.server.resets()
     })?;
     scene.fails_with(ErrorKind::ConnectionReset, "La conexión se cortó")
@@ -215,19 +215,13 @@ fn un_archivo_entero_sale_al_ritmo_de_la_red() -> Outcome {
     scene.plays(|scene| {
         thread::sleep(A_WHILE / 4);
         scene.server.says("¿sigues ahí?")?;
-        scene.shows(
-            "¿sigues ahí?\n",
-            "el servidor aún no leía nada de un archivo de 1 MB: lo que no cabe en el núcleo espera \
-             en la cola, el teclado espera a que la cola se vacíe, y al servidor se le sigue oyendo",
-        )?;
+        scene.shows("¿sigues ahí?\n").hint("el servidor aún no leía nada de un archivo de 1 MB: lo que no cabe en el núcleo espera \
+             en la cola, el teclado espera a que la cola se vacíe, y al servidor se le sigue oyendo")?;
         for line in &lines {
-            scene.server.hears(
-                line,
-                "el teclado daba un archivo de 1 MB, y el servidor tardó en empezar a leer. Ha de \
-                 llegarle entero, línea a línea",
-            )?;
+            scene.server.hears(line).hint("el teclado daba un archivo de 1 MB, y el servidor tardó en empezar a leer. Ha de \
+                 llegarle entero, línea a línea")?;
         }
-        scene.server.hears_the_end("tras la última línea, se cierra nuestro lado")?;
+        scene.server.hears_the_end().hint("tras la última línea, se cierra nuestro lado")?;
         scene.server.closes()
     })?;
     scene.finishes(End::Ours)
@@ -320,8 +314,8 @@ impl Scene {
         self.keyboard = None;
     }
 
-    fn shows(&self, text: &str, why: &str) -> Outcome {
-        self.screen.shows(text, why)
+    fn shows(&self, text: &str) -> Outcome {
+        self.screen.shows(text)
     }
 
     /// Comprueba que duerme mientras nadie hace nada.
@@ -394,7 +388,7 @@ impl Server {
     }
 
     /// Espera un marco con ese texto.
-    fn hears(&mut self, expected: &str, why: &str) -> Outcome {
+    fn hears(&mut self, expected: &str) -> Outcome {
         let got = match self.next()? {
             Arrival::Frame(text) if text == expected => return Ok(()),
             Arrival::Frame(text) => format!("le llegó «{}»", start(&text)),
@@ -402,16 +396,16 @@ impl Server {
             Arrival::Nothing => format!("en {} s no le llegó nada", LIMIT.as_secs()),
         };
         let expected = start(expected);
-        Err(hinted(format!("El servidor esperaba «{expected}», y {got}."), why))
+        Err(Failure::new(format!("El servidor esperaba «{expected}», y {got}.")))
     }
 
-    fn hears_the_end(&mut self, why: &str) -> Outcome {
+    fn hears_the_end(&mut self) -> Outcome {
         let got = match self.next()? {
             Arrival::End => return Ok(()),
             Arrival::Frame(text) => format!("le llegó «{}»", start(&text)),
             Arrival::Nothing => format!("en {} s no ocurrió", LIMIT.as_secs()),
         };
-        Err(hinted(format!("El servidor esperaba que cerraras tu lado, y {got}."), why))
+        Err(Failure::new(format!("El servidor esperaba que cerraras tu lado, y {got}.")))
     }
 
     fn next(&mut self) -> Result<Arrival, Failure> {
@@ -453,12 +447,11 @@ struct Screen(Arc<Mutex<Vec<u8>>>);
 
 impl Screen {
     /// Espera a que en la pantalla esté ese texto, y nada más.
-    fn shows(&self, text: &str, why: &str) -> Outcome {
+    fn shows(&self, text: &str) -> Outcome {
         if eventually("", LIMIT, || self.text() == text).is_ok() {
             return Ok(());
         }
-        let headline = "En la pantalla no está lo que dijo el servidor.".to_owned();
-        Err(hinted(headline, why).section(
+        Err(Failure::new("En la pantalla no está lo que dijo el servidor.").section(
             "Diferencia",
             [format!("se esperaba  {text:?}"), format!("hay          {:?}", self.text())],
         ))
@@ -479,11 +472,6 @@ impl Write for Screen {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-fn hinted(headline: String, why: &str) -> Failure {
-    let failure = Failure::new(headline);
-    if why.is_empty() { failure } else { failure.hint(why) }
 }
 
 /// El principio de un texto, que en una línea larga es bastante.

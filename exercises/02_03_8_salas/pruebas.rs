@@ -81,7 +81,7 @@ fn dos_no_pueden_llamarse_igual() -> Outcome {
         other.send_frame("NAME: ana")?;
         expect_refusal(&mut other)
             .within("Ana está en otra sala, y su nombre sigue siendo suyo.")?;
-        leave(ana)?;
+        ana.leave()?;
         join(chat, "ana").map(drop).hint("Ana se fue: su nombre queda libre")
     })
 }

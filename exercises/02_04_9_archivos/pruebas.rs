@@ -14,7 +14,6 @@ use std::io::{self, ErrorKind, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ejercicio::{BAD_REQUEST, CHUNK, Found, NOT_FOUND, Sending, Step, open, relative_path};
@@ -29,6 +28,7 @@ use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, openat2};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 use server::serve;
+use tempfile::TempDir;
 
 /// Lo que ningún cliente debe leer: está fuera de la carpeta que se sirve.
 const SECRET: &str = "esto no se sirve\n";
@@ -505,16 +505,14 @@ fn percent_encoded(path: &Path) -> String {
 /// Una carpeta que se sirve, y lo que hay a su lado. Desaparece al soltarla.
 struct Site {
     folder: PathBuf,
+    _kept: TempDir,
 }
 
 impl Site {
     fn new() -> io::Result<Site> {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("curso-archivos-{}-{number}", std::process::id());
+        let kept = TempDir::new()?;
         // Lo que el sistema llame de otro modo, con su nombre de verdad.
-        let site = Site { folder: std::env::temp_dir().canonicalize()?.join(name) };
-        fs::create_dir(&site.folder)?;
+        let site = Site { folder: kept.path().canonicalize()?, _kept: kept };
         for folder in ["web", "web/apuntes", "web/sin_indice", "web-privada"] {
             fs::create_dir(site.folder.join(folder))?;
         }
@@ -587,12 +585,6 @@ impl Site {
                 })
             }
         }
-    }
-}
-
-impl Drop for Site {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.folder);
     }
 }
 

@@ -7,7 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use harness::Failure;
 use multiplexacion::{cli, errors};
 
-use crate::outcome::Outcome;
+use crate::outcome::{Explain, Outcome};
 use crate::panics;
 
 /// La variable con la que `cargo curso ejecutar` dice el puerto.
@@ -35,12 +35,7 @@ macro_rules! by_hand {
 /// Escucha, lo anuncia y sirve con `serve` hasta que termine o alguien pulse Ctrl-C.
 pub fn by_hand(serve: impl FnOnce(TcpListener) -> io::Result<()>) -> Outcome {
     panics::speak_spanish();
-    let port = port();
-    let listener = TcpListener::bind(("127.0.0.1", port)).map_err(|error| {
-        let why = errors::reason(&error);
-        Failure::new(format!("No se puede escuchar en el puerto {port}: {why}."))
-            .hint("elige otro con --port")
-    })?;
+    let listener = at_port(TcpListener::bind, "escuchar en").hint("elige otro con --port")?;
     cli::announce(listener.local_addr()?)?;
     Ok(serve(listener)?)
 }
@@ -48,15 +43,19 @@ pub fn by_hand(serve: impl FnOnce(TcpListener) -> io::Result<()>) -> Outcome {
 /// Si el ejercicio es un cliente: conecta con quien escuche en ese puerto y conversa con `talk`.
 pub fn by_hand_calling(talk: impl FnOnce(TcpStream) -> io::Result<()>) -> Outcome {
     panics::speak_spanish();
-    let port = port();
-    let stream = TcpStream::connect(("127.0.0.1", port)).map_err(|error| {
-        let why = errors::reason(&error);
-        Failure::new(format!("No se puede conectar con el puerto {port}: {why}."))
-            .hint("pon antes un servidor en marcha, y di su puerto con --port")
-    })?;
+    let stream = at_port(TcpStream::connect, "conectar con")
+        .hint("pon antes un servidor en marcha, y di su puerto con --port")?;
     Ok(talk(stream)?)
 }
 
-fn port() -> u16 {
-    env::var(PORT).ok().and_then(|port| port.parse().ok()).unwrap_or(0)
+/// Lo que haga `open` con el puerto que se haya dicho; `what` cuenta qué era.
+fn at_port<T>(
+    open: impl FnOnce((&'static str, u16)) -> io::Result<T>,
+    what: &str,
+) -> Result<T, Failure> {
+    let port = env::var(PORT).ok().and_then(|port| port.parse().ok()).unwrap_or(0);
+    open(("127.0.0.1", port)).map_err(|error| {
+        let why = errors::reason(&error);
+        Failure::new(format!("No se puede {what} el puerto {port}: {why}."))
+    })
 }

@@ -23,7 +23,7 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 const AT_ONCE: &str = "--test-threads=8";
 
 /// Ejercicios que se prueban a la vez: casi todo el tiempo duermen.
-const SIDE_BY_SIDE: usize = 4;
+pub(crate) const SIDE_BY_SIDE: usize = 4;
 
 /// Las líneas que se guardan, como mucho, de cada informe.
 const KEPT: usize = 2000;
@@ -34,12 +34,13 @@ const LONGEST_LINE: u64 = 1 << 12;
 /// Las líneas que se enseñan, como mucho, de lo que escribió el código antes de fallar.
 const PRINTED: usize = 10;
 
-/// Hace `examine` con cada uno, unos cuantos a la vez, y devuelve los resultados en orden.
+/// Hace `examine` con cada uno, `at_once` a la vez, y devuelve los resultados en orden.
 pub(crate) fn side_by_side<'a, T: Sync, R: Send>(
     items: &'a [T],
+    at_once: usize,
     examine: impl Fn(&'a T) -> R + Sync,
 ) -> impl Iterator<Item = R> {
-    items.chunks(SIDE_BY_SIDE).flat_map(move |some| {
+    items.chunks(at_once).flat_map(move |some| {
         thread::scope(|scope| {
             let threads: Vec<_> = some.iter().map(|item| scope.spawn(|| examine(item))).collect();
             let finish = |thread: ScopedJoinHandle<'_, R>| match thread.join() {
@@ -341,7 +342,7 @@ test result: FAILED. 1 passed; 1 failed; 1 ignored; 0 measured; 0 filtered out
 
     #[test]
     fn unos_al_lado_de_otros_conservan_el_orden() {
-        let doubled: Vec<_> = side_by_side(&[1, 2, 3, 4, 5, 6, 7, 8, 9], |it| it * 2).collect();
+        let doubled: Vec<_> = side_by_side(&[1, 2, 3, 4, 5, 6, 7, 8, 9], 4, |it| it * 2).collect();
         assert_eq!(doubled, [2, 4, 6, 8, 10, 12, 14, 16, 18]);
     }
 

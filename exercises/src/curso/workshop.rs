@@ -35,6 +35,7 @@ httpdate = "1.0"
 multiplexacion = { path = "{exercises}/.." }
 nix = { version = "0.32", features = ["event", "fs", "poll", "signal", "time"] }
 socket2 = { version = "0.6", features = ["all"] }
+tempfile = "3.27"
 
 # Nadie lo depura, y enlazar cien pruebas sin símbolos cuesta la mitad.
 [profile.dev]

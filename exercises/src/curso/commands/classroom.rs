@@ -16,7 +16,7 @@ use records::{to_csv, to_report};
 use crate::build::{Built, NotBuilt};
 use crate::course::{Course, Exercise, read_bytes, write};
 use crate::paint;
-use crate::trial::side_by_side;
+use crate::trial::{SIDE_BY_SIDE, side_by_side};
 use crate::workshop::{self, Variant};
 
 /// Lo que puede tardar en compilarse lo de cada persona, y después cada ejercicio que no llegó a
@@ -128,7 +128,7 @@ impl Work {
             Ok(variant) => Graded::of(&built, variant, &home),
             Err(mark) => Ok(Graded { mark: *mark, why: String::new() }),
         };
-        side_by_side(&handed, grade).collect()
+        side_by_side(&handed, SIDE_BY_SIDE, grade).collect()
     }
 
     /// Lo que entregó de un ejercicio, o la marca de lo que no hace falta probar, porque no está o

@@ -10,7 +10,7 @@ use super::check::cargo_failed;
 use crate::build::{Build, Built, NotBuilt};
 use crate::course::{Course, Exercise, read, write};
 use crate::paint;
-use crate::trial::{Trial, side_by_side};
+use crate::trial::{SIDE_BY_SIDE, Trial, side_by_side};
 
 /// Revisa todos. Devuelve si todos están superados.
 pub(crate) fn review(
@@ -21,7 +21,8 @@ pub(crate) fn review(
     let ids = course.exercises.iter().map(|exercise| exercise.id.as_str());
     let built = Build::of(&course.folder).tests(ids).aloud().run()?;
     let mut results = Vec::new();
-    for result in side_by_side(&course.exercises, |it| Review::of(it, &built, course)) {
+    let review = |it| Review::of(it, &built, course);
+    for result in side_by_side(&course.exercises, SIDE_BY_SIDE, review) {
         let result = result?;
         paint::say(&result.line());
         results.push(result);

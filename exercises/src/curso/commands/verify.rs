@@ -2,7 +2,6 @@
 //! que cada error típico reciba el mensaje que merece.
 
 use std::path::Path;
-use std::thread;
 
 use multiplexacion::cli::Trouble;
 use multiplexacion::steps::counted;
@@ -11,7 +10,7 @@ use crate::build::{Build, Built, NotBuilt};
 use crate::course::{Course, Exercise, read};
 use crate::mistake;
 use crate::paint;
-use crate::trial::Trial;
+use crate::trial::{Trial, side_by_side};
 use crate::workshop::{self, Variant};
 
 /// Verifica `only`, o todos, `times` veces. Devuelve si todo está como debe.
@@ -153,20 +152,7 @@ fn examine_all(
         |version: &Version<'_>| (0..times).try_for_each(|_| examine(built, version, course));
     let wrong = |version: &Version<'_>| matches!(version.expected, Expected::Refused(_));
     let groups = versions.chunk_by(|one, next| wrong(one) == wrong(next));
-    groups.flat_map(|group| all_at_once(group, examine_one)).collect()
-}
-
-/// Casi todo el tiempo duermen.
-fn all_at_once(
-    versions: &[Version<'_>],
-    examine: impl Fn(&Version<'_>) -> Result<(), String> + Sync,
-) -> Vec<Result<(), String>> {
-    thread::scope(|scope| {
-        let threads: Vec<_> =
-            versions.iter().map(|version| scope.spawn(|| examine(version))).collect();
-        let lost = |_| Err("el hilo que la examinaba entró en pánico".to_owned());
-        threads.into_iter().map(|thread| thread.join().unwrap_or_else(lost)).collect()
-    })
+    groups.flat_map(|group| side_by_side(group, group.len(), examine_one)).collect()
 }
 
 fn examine(built: &Built, version: &Version<'_>, course: &Course) -> Result<(), String> {
