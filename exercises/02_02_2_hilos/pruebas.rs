@@ -111,12 +111,8 @@ follow!(|hands| {
 
 /// Pone en marcha `serve` con ese manejador y sigue el guion.
 fn serving(handler: Handler, script: impl FnOnce(&Conversation) -> Outcome) -> Outcome {
-    with_server(
-        "aceptar clientes",
-        listening()?,
-        move |it| serve(&it, &handler),
-        |it, _| script(it),
-    )
+    let what = "aceptar clientes";
+    with_server(what, listening()?, move |it| serve(&it, &handler), |it, _| script(it))
 }
 
 fn says_its_name() -> Handler {

@@ -19,12 +19,8 @@ const HOSTILE: u32 = 0x7FFF_FFFF;
 
 #[test]
 fn un_marco_en_una_lectura() -> Outcome {
-    receives(
-        "cuando llega un marco entero",
-        &mut Line::of([frame::encode("hola")]),
-        &["hola"],
-        None,
-    )
+    let when = "cuando llega un marco entero";
+    receives(when, &mut Line::of([frame::encode("hola")]), &["hola"], None)
 }
 
 #[test]
@@ -73,12 +69,9 @@ fn cualquier_corte_da_los_mismos_mensajes() -> Outcome {
             })?;
             got.extend(received.messages);
         }
-        ensure_equal(
-            format!("los mensajes, con los bytes de {size} en {size}"),
-            owned(&texts),
-            got,
-        )
-        .hint("lo que sobra de una lectura se guarda en `pending` para la siguiente")?;
+        let what = format!("los mensajes, con los bytes de {size} en {size}");
+        ensure_equal(what, owned(&texts), got)
+            .hint("lo que sobra de una lectura se guarda en `pending` para la siguiente")?;
     }
     Ok(())
 }

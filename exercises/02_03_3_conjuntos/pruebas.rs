@@ -29,14 +29,10 @@ static DESCRIPTORS: RwLock<()> = RwLock::new(());
 fn vigila_para_leer_al_que_escucha_y_a_los_clientes() -> Outcome {
     with_clients(2, |room, _| {
         room.watches("sin nadie especial", |sets| {
-            must(
-                sets.listener,
-                "al socket que escucha hay que vigilarlo para leer: es por donde llaman",
-            )?;
-            must(
-                sets.reading == [0, 1],
-                "a cada cliente que aún puede enviar algo hay que vigilarlo para leer",
-            )
+            let why = "al socket que escucha hay que vigilarlo para leer: es por donde llaman";
+            must(sets.listener, why)?;
+            let why = "a cada cliente que aún puede enviar algo hay que vigilarlo para leer";
+            must(sets.reading == [0, 1], why)
         })
     })
 }
@@ -46,19 +42,15 @@ fn vigila_para_escribir_solo_a_quien_tiene_algo_que_recibir() -> Outcome {
     with_clients(3, |room, _| {
         room.clients[1].output = b"algo".to_vec();
         room.watches("si solo el cliente 1 tiene algo en `output`", |sets| {
-            must(
-                sets.writing.contains(&1),
-                "a quien tiene algo en `output` hay que vigilarlo para escribir",
-            )?;
+            let why = "a quien tiene algo en `output` hay que vigilarlo para escribir";
+            must(sets.writing.contains(&1), why)?;
             must(
                 sets.writing == [1],
                 "a quien no tiene nada en `output` no se le vigila para escribir: casi siempre hay \
                  sitio, y `select` volvería al instante, siempre",
             )?;
-            must(
-                sets.reading == [0, 1, 2],
-                "tener algo que recibir no impide enviar: también se le lee",
-            )
+            let why = "tener algo que recibir no impide enviar: también se le lee";
+            must(sets.reading == [0, 1, 2], why)
         })
     })
 }

@@ -64,11 +64,8 @@ fn a_quien_no_le_cabe_se_le_anota_a_él() -> Outcome {
         "El mensaje no cabía en la cola del cliente 2, y los que venían detrás se quedaron sin el \
          mensaje: el recorrido tiene que seguir."
     })?;
-    ensure_equal(
-        "lo que se anota en el cliente 2, si no le cabe",
-        Some(Reason::NotReading),
-        chat.reason(BETO),
-    )
+    let what = "lo que se anota en el cliente 2, si no le cabe";
+    ensure_equal(what, Some(Reason::NotReading), chat.reason(BETO))
 }
 
 #[test]
@@ -76,11 +73,8 @@ fn a_quien_ya_tiene_motivo_no_se_le_encola_nada() -> Outcome {
     let mut chat = Chat::of_three()?;
     chat.close(EVA, Reason::Left);
     chat.broadcast(ANA, "hola")?;
-    ensure_equal(
-        "quién tiene algo en la cola, si habla el cliente 1 y al 3 se le va a despedir",
-        vec![2],
-        chat.queued(),
-    )?;
+    let what = "quién tiene algo en la cola, si habla el cliente 1 y al 3 se le va a despedir";
+    ensure_equal(what, vec![2], chat.queued())?;
     ensure_equal("el motivo del cliente 3, que ya se iba", Some(Reason::Left), chat.reason(EVA))
 }
 

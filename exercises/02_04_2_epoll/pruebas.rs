@@ -171,23 +171,14 @@ fn los_errores_del_núcleo_se_devuelven() -> Outcome {
     with_clients(2, |room| {
         room.add(0, Interest::Read)?;
         let again = room.poller.add(&room.sockets[0], 100, Interest::Read);
-        ensure_fails(
-            "el error que devuelve `add` de un socket que ya se vigila",
-            ErrorKind::AlreadyExists,
-            &again,
-        )?;
+        let what = "el error que devuelve `add` de un socket que ya se vigila";
+        ensure_fails(what, ErrorKind::AlreadyExists, &again)?;
         let modified = room.poller.modify(&room.sockets[1], 101, Interest::Read);
-        ensure_fails(
-            "el error que devuelve `modify` de un socket que no se vigila",
-            ErrorKind::NotFound,
-            &modified,
-        )?;
+        let what = "el error que devuelve `modify` de un socket que no se vigila";
+        ensure_fails(what, ErrorKind::NotFound, &modified)?;
         let deleted = room.poller.delete(&room.sockets[1]);
-        ensure_fails(
-            "el error que devuelve `delete` de un socket que no se vigila",
-            ErrorKind::NotFound,
-            &deleted,
-        )
+        let what = "el error que devuelve `delete` de un socket que no se vigila";
+        ensure_fails(what, ErrorKind::NotFound, &deleted)
     })
 }
 

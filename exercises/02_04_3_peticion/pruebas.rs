@@ -261,11 +261,8 @@ fn con_un_socket_de_verdad() -> Outcome {
         }
         steps
     })?;
-    ensure_equal(
-        "lo que dio la conversación, sin contar los Wait",
-        vec![head(HEAD), Step::Left],
-        steps,
-    )
+    let what = "lo que dio la conversación, sin contar los Wait";
+    ensure_equal(what, vec![head(HEAD), Step::Left], steps)
 }
 
 by_hand!(|listener| {

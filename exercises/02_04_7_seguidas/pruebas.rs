@@ -109,11 +109,8 @@ fn varias_en_una_lectura_y_en_su_orden() -> Outcome {
         "Llegaron tres peticiones enteras en una lectura, y solo respondiste a la primera. Epoll no \
          avisará de las otras dos, que ya están leídas: su cliente esperaría para siempre."
     })?;
-    ensure_equal(
-        "las respuestas a tres peticiones",
-        texts(&["GET /uno", "GET /dos", "GET /tres"]),
-        answers,
-    )?;
+    let what = "las respuestas a tres peticiones";
+    ensure_equal(what, texts(&["GET /uno", "GET /dos", "GET /tres"]), answers)?;
     talk.keeps(b"", "tras tres peticiones enteras")
 }
 
@@ -142,11 +139,8 @@ fn el_cuerpo_no_es_la_petición_siguiente() -> Outcome {
              peticiones: sáltate los bytes que diga `body_length`."
         )
     })?;
-    ensure_equal(
-        "las respuestas a un POST con cuerpo y a un GET",
-        texts(&["POST /uno", "GET /dos"]),
-        answers,
-    )?;
+    let what = "las respuestas a un POST con cuerpo y a un GET";
+    ensure_equal(what, texts(&["POST /uno", "GET /dos"]), answers)?;
     talk.keeps(b"", "tras dos peticiones enteras")
 }
 
@@ -173,11 +167,8 @@ fn cortadas_por_cualquier_sitio_son_las_mismas() -> Outcome {
         talk.hears(second)?;
         answers.extend(talk.take_answers()?);
         let seen = first[first.len().saturating_sub(12)..].escape_ascii();
-        ensure_equal(
-            format!("las respuestas si las tres peticiones llegan cortadas tras «…{seen}»"),
-            texts(&["GET /uno", "POST /dos", "GET /tres"]),
-            answers,
-        )?;
+        let what = format!("las respuestas si las tres peticiones llegan cortadas tras «…{seen}»");
+        ensure_equal(what, texts(&["GET /uno", "POST /dos", "GET /tres"]), answers)?;
     }
     Ok(())
 }
@@ -394,12 +385,8 @@ impl Talk {
 
     fn keeps(&self, input: &[u8], when: &str) -> Outcome {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        ensure_equal(
-            format!("lo que queda en `input` {when}"),
-            text(input),
-            text(&self.exchange.input),
-        )
-        .hint(
+        let what = format!("lo que queda en `input` {when}");
+        ensure_equal(what, text(input), text(&self.exchange.input)).hint(
             "de `input` sale lo usado, y nada más: lo que llegó de la petición siguiente no \
                  volverá a llegar",
         )

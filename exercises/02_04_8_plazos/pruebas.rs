@@ -67,10 +67,8 @@ fn quien_se_va_no_despierta_a_nadie() -> Outcome {
         clock.set(1, 10);
         clock.set(2, 20);
         clock.deadlines.remove(1);
-        clock.next_is(
-            Some(20),
-            "si se fue el cliente que vencía a los 10 s y queda otro, a los 20",
-        )?;
+        let when = "si se fue el cliente que vencía a los 10 s y queda otro, a los 20";
+        clock.next_is(Some(20), when)?;
         clock.deadlines.remove(1);
         clock.deadlines.remove(7);
         clock.next_is(Some(20), "si se quita a quien no está")?;
@@ -88,11 +86,8 @@ fn vencen_por_orden_y_una_sola_vez() -> Outcome {
             clock.set(id, second);
         }
         clock.expires(5, &[], "antes del primero")?;
-        clock.expires(
-            30,
-            &[2, 3, 1],
-            "con plazos a los 10, a los 20 y a los 30, que son justo ahora",
-        )?;
+        let when = "con plazos a los 10, a los 20 y a los 30, que son justo ahora";
+        clock.expires(30, &[2, 3, 1], when)?;
         clock.expires(30, &[], "si acaban de vencer")?;
         clock.next_is(Some(40), "si vencieron los de 10, 20 y 30 s y queda uno, a los 40")?;
         clock.set(2, 50);
@@ -213,11 +208,8 @@ fn al_acabar_la_cabecera_vuelve_a_ser_idle() -> Outcome {
     let mut visit = Visit::at(100)?;
     visit.reads(130, HALF_HEAD)?;
     visit.reads(135, ANSWERED)?;
-    visit.is_awaited_until(
-        195,
-        false,
-        "de quien acabó una petición en el 135 y no ha empezado otra",
-    )?;
+    let when = "de quien acabó una petición en el 135 y no ha empezado otra";
+    visit.is_awaited_until(195, false, when)?;
     visit.reads(150, ANSWERED)?;
     visit.is_awaited_until(210, false, "de quien hizo otra, entera, en el 150")?;
     visit.reads(200, HALF_HEAD)?;
@@ -361,11 +353,8 @@ impl Clock {
 
     fn expires(&mut self, second: u64, expected: &[u64], when: &str) -> Outcome {
         let expired = self.deadlines.expired(self.at(second));
-        ensure_equal(
-            format!("a quiénes les vence el plazo en el segundo {second}, {when}"),
-            expected,
-            expired.as_slice(),
-        )
+        let what = format!("a quiénes les vence el plazo en el segundo {second}, {when}");
+        ensure_equal(what, expected, expired.as_slice())
     }
 }
 

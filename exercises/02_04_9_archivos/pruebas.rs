@@ -307,22 +307,16 @@ fn los_errores_se_distinguen() -> Outcome {
         let mut errand = Errand::new(b"cabecera", Vec::new());
         errand.socket.then = Refuses(kind);
         let step = errand.advance()?;
-        ensure_equal(
-            format!("lo que da `advance` si `write` falla con {kind:?}"),
-            &expected,
-            &step,
-        )?;
+        let what = format!("lo que da `advance` si `write` falla con {kind:?}");
+        ensure_equal(what, &expected, &step)?;
     }
     for (kind, expected) in [(ErrorKind::Interrupted, Step::Wait), (ErrorKind::Other, Step::Broken)]
     {
         let mut errand = Errand::new(b"", b"cuerpo".to_vec());
         errand.sending.body.fails = Some(kind);
         let step = errand.advance()?;
-        ensure_equal(
-            format!("lo que da `advance` si `read` falla con {kind:?}"),
-            &expected,
-            &step,
-        )?;
+        let what = format!("lo que da `advance` si `read` falla con {kind:?}");
+        ensure_equal(what, &expected, &step)?;
     }
     Ok(())
 }
@@ -339,11 +333,8 @@ fn sirve_archivos_con_su_tipo_y_su_longitud() -> Outcome {
         ] {
             let response = fetch(web, "GET", target)?;
             let got = (response.status, response.header("Content-Type"), text(&response.body));
-            ensure_equal(
-                format!("código, tipo y cuerpo de {target}"),
-                (200, Some(kind), body.to_owned()),
-                got,
-            )?;
+            let what = format!("código, tipo y cuerpo de {target}");
+            ensure_equal(what, (200, Some(kind), body.to_owned()), got)?;
         }
         Ok(())
     })
@@ -479,11 +470,8 @@ fn asks(target: &str, expected: Result<&str, Status>) -> Outcome {
     let owned = target.to_owned();
     let got = within(SOON, "traducir un destino", move || relative_path(&owned))
         .within(format!("Con el destino «{target}»."))?;
-    ensure_equal(
-        format!("`relative_path` de «{target}»"),
-        shown(&expected.map(PathBuf::from)),
-        shown(&got),
-    )
+    let what = format!("`relative_path` de «{target}»");
+    ensure_equal(what, shown(&expected.map(PathBuf::from)), shown(&got))
 }
 
 /// Una ruta, o el código con el que se rechaza.

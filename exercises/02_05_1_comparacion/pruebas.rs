@@ -289,10 +289,8 @@ fn ejecutar() -> Outcome {
 }
 
 follow!(|hands| {
-    hands.leave(
-        "cargo curso ejecutar",
-        "mide durante diez segundos, y sus números son los de esta máquina",
-    )
+    let why = "mide durante diez segundos, y sus números son los de esta máquina";
+    hands.leave("cargo curso ejecutar", why)
 });
 
 /// Lo medido con un número de conexiones.
