@@ -11,10 +11,8 @@ use std::io::ErrorKind::{ConnectionReset, Interrupted};
 use ejercicio::echo;
 use ejercicios::fake::Piece::{self, End, Fails};
 use ejercicios::fake::{Line, Sink, Source, Space, bytes};
-use ejercicios::{
-    LIMIT, Outcome, Task, by_hand, connected, ensure, ensure_equal, ensure_fails, follow, within,
-};
-use harness::{Failure, Peer, numbered_lines};
+use ejercicios::prelude::*;
+use harness::numbered_lines;
 
 #[test]
 fn responde_en_cuanto_llega_algo_y_sigue_hasta_el_final() -> Outcome {

@@ -11,10 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock, mpsc};
 use std::thread;
 
 use ejercicio::{Handler, serve};
-use ejercicios::{
-    Explain, LIMIT, Outcome, by_hand, echoes, ensure, follow, listening, with_server,
-};
-use harness::Conversation;
+use ejercicios::prelude::*;
 
 #[test]
 fn cada_cliente_tiene_un_hilo_con_su_nombre() -> Outcome {

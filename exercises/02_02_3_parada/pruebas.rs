@@ -10,8 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use ejercicio::Server;
-use ejercicios::{Explain, LIMIT, Outcome, by_hand, echoes, ensure, follow, listening, within};
-use harness::{Conversation, Failure};
+use ejercicios::prelude::*;
 
 #[test]
 fn atiende_a_dos_a_la_vez() -> Outcome {

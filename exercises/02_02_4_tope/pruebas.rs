@@ -12,10 +12,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ejercicio::{Handler, serve};
-use ejercicios::{
-    Explain, LIMIT, Outcome, Serving, by_hand, echoes, ensure, follow, listening, with_server,
-};
-use harness::{Conversation, eventually};
+use ejercicios::prelude::*;
+use harness::eventually;
 
 /// Lo que se deja al servidor para equivocarse.
 const A_WHILE: Duration = Duration::from_millis(150);

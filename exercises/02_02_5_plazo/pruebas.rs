@@ -11,11 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ejercicio::{End, FAREWELL, attend};
-use ejercicios::{
-    Explain, LIMIT, Outcome, Task, by_hand, connected_narrowly, echoes, ensure, ensure_equal,
-    ensure_fails, follow,
-};
-use harness::{Failure, Peer};
+use ejercicios::prelude::*;
 use socket2::SockRef;
 
 /// El plazo en las pruebas: corto, pero lo bastante para una máquina ocupada.

@@ -9,10 +9,7 @@ use std::io;
 use std::thread::JoinHandle;
 
 use ejercicio::{DIVISION_BY_ZERO, MAX_LINE, NOT_UNDERSTOOD, OVERFLOW, TOO_LONG, evaluate, start};
-use ejercicios::{
-    Explain, LIMIT, Outcome, by_hand, ensure, ensure_equal, follow, listening, within,
-};
-use harness::{Conversation, Peer};
+use ejercicios::prelude::*;
 use multiplexacion::socketserver::Control;
 
 #[test]

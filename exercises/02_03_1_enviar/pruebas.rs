@@ -11,11 +11,8 @@ use std::io::{self, ErrorKind};
 use ejercicio::{HEADER, MAX_TEXT, send};
 use ejercicios::fake::Sink;
 use ejercicios::fake::Space::{Fits, Refuses};
-use ejercicios::{
-    Explain, LIMIT, Outcome, Task, by_hand, ensure, ensure_fails, follow, listening_in_frames,
-    within,
-};
-use harness::{Failure, frame};
+use ejercicios::prelude::*;
+use harness::frame;
 
 #[test]
 fn la_longitud_va_delante_y_en_orden_de_red() -> Outcome {

@@ -10,9 +10,9 @@ use std::net::TcpStream;
 
 use ejercicio::{End, MAX_TEXT, Received, receive};
 use ejercicios::fake::{Piece, Source};
-use ejercicios::{Explain, LIMIT, Outcome, by_hand, ensure, ensure_equal, follow, lending};
+use ejercicios::prelude::*;
+use harness::frame;
 use harness::procfs::process::Process;
-use harness::{Failure, frame};
 
 /// La longitud que anuncia un marco hostil: 2 GiB menos un byte.
 const HOSTILE: u32 = 0x7FFF_FFFF;

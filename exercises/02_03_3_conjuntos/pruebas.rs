@@ -13,10 +13,8 @@ use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use ejercicio::{Client, Ready, Watched, wait, watch};
-use ejercicios::{
-    Explain, LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow, listening, within,
-};
-use harness::{Conversation, Failure, Peer, raise_descriptor_limit};
+use ejercicios::prelude::*;
+use harness::raise_descriptor_limit;
 use nix::sys::select::{FD_SETSIZE, FdSet};
 
 /// Lo que se da a quien no debe despertar, por si despierta.

@@ -8,10 +8,8 @@ pub mod ejercicio;
 use std::time::Duration;
 
 use ejercicio::serve;
-use ejercicios::{
-    Explain, LIMIT, Outcome, Serving, by_hand, ensure, follow, listening_in_frames, with_server,
-};
-use harness::{Conversation, Peer, frame};
+use ejercicios::prelude::*;
+use harness::frame;
 
 /// Lo que se mira si el hilo gasta procesador sin tener nada que hacer.
 const A_WHILE: Duration = Duration::from_millis(300);

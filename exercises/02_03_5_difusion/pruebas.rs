@@ -8,11 +8,8 @@ pub mod ejercicio;
 use std::io::ErrorKind;
 
 use ejercicio::{Reason, Room, left, serve};
-use ejercicios::{
-    Explain, LIMIT, Outcome, by_hand, ensure, ensure_equal, follow, lending, listening_in_frames,
-    with_server,
-};
-use harness::{Failure, Peer, eventually};
+use ejercicios::prelude::*;
+use harness::eventually;
 use multiplexacion::client_id::ClientId;
 
 /// Los tres clientes de casi todas las pruebas, por orden de llegada.

@@ -10,11 +10,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use ejercicio::{Full, LIMIT as QUEUE, NOT_READING, Outbox, serve};
-use ejercicios::{
-    Explain, LIMIT, Outcome, Serving, by_hand, ensure, ensure_fails, follow, listening_in_frames,
-    with_server, within,
-};
-use harness::{Conversation, Failure, Peer};
+use ejercicios::prelude::*;
 use socket2::SockRef;
 
 /// Lo que se mira si el hilo gasta procesador sin tener nada que hacer.

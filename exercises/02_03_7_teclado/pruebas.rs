@@ -14,8 +14,8 @@ use std::thread;
 use std::time::Duration;
 
 use ejercicio::{End, chat};
-use ejercicios::{Explain, LIMIT, Outcome, Task, by_hand_calling, ensure, ensure_equal, follow};
-use harness::{Failure, eventually, frame};
+use ejercicios::prelude::*;
+use harness::{eventually, frame};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::SockRef;
 

@@ -6,12 +6,9 @@
 pub mod ejercicio;
 
 use ejercicio::{LOBBY, serve};
-use ejercicios::{
-    Explain, Outcome, Serving, by_hand, ensure, ensure_equal, follow, listening_in_frames,
-    with_server,
-};
+use ejercicios::prelude::*;
 use harness::chat::{expect_refusal, join, joined, left, said};
-use harness::{Conversation, Failure, Peer, frame};
+use harness::frame;
 use socket2::SockRef;
 
 /// Búferes del núcleo pequeños: que quien no lee se note pronto.

@@ -13,8 +13,8 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use ejercicio::{BACKLOG, accept, listen};
-use ejercicios::{Explain, LIMIT, Outcome, by_hand, done, ensure, ensure_equal, follow, within};
-use harness::{Conversation, Failure, raise_descriptor_limit};
+use ejercicios::prelude::*;
+use harness::raise_descriptor_limit;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::{Domain, SockRef, Socket, Type};
 

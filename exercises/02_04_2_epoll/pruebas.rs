@@ -11,11 +11,7 @@ use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use ejercicio::{Event, Interest, Poller};
-use ejercicios::{
-    Explain, LIMIT, Outcome, by_hand, done, ensure, ensure_equal, ensure_fails, follow, listening,
-    within,
-};
-use harness::{Conversation, Failure, Peer};
+use ejercicios::prelude::*;
 
 /// El límite de una espera que ha de traer algo.
 const ENOUGH: Option<Duration> = Some(Duration::from_secs(1));

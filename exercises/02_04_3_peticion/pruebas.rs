@@ -13,10 +13,7 @@ use std::net::TcpStream;
 use ejercicio::{MAX_HEAD, Request, Step, end_of_head};
 use ejercicios::fake::Piece::{self, End, Fails};
 use ejercicios::fake::{Source, bytes};
-use ejercicios::{
-    Explain, LIMIT, Outcome, by_hand, connected, ensure, ensure_equal, follow, lending, within,
-};
-use harness::Failure;
+use ejercicios::prelude::*;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 

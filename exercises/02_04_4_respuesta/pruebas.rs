@@ -13,11 +13,7 @@ use std::time::Duration;
 use ejercicio::{Client, Outgoing, serve};
 use ejercicios::fake::Sink;
 use ejercicios::fake::Space::{self, Fits, Refuses};
-use ejercicios::{
-    Explain, LIMIT, Outcome, Serving, by_hand, connected_narrowly, done, ensure, ensure_equal,
-    follow, lending, listening, with_server, within,
-};
-use harness::{Conversation, Failure, Peer};
+use ejercicios::prelude::*;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use socket2::SockRef;
 

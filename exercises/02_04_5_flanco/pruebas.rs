@@ -14,11 +14,8 @@ use std::time::Duration;
 use ejercicio::{Client, Room, TURN, Turn, accept_all, serve, wait, watch};
 use ejercicios::fake::Sink;
 use ejercicios::fake::Space::{self, Fits, Refuses};
-use ejercicios::{
-    Explain, LIMIT, Outcome, Serving, by_hand, connected, done, echoes, ensure, ensure_equal,
-    follow, lending, listening, with_server, within,
-};
-use harness::{Conversation, Failure, eventually};
+use ejercicios::prelude::*;
+use harness::eventually;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollFlags, EpollTimeout};
 
 /// Lo que se da a lo que no debe ocurrir, por si ocurre.

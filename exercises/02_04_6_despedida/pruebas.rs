@@ -16,11 +16,8 @@ use std::thread;
 use std::time::Duration;
 
 use ejercicio::{Client, Farewell, LISTENING, Reason, Room, serve};
-use ejercicios::{
-    Explain, LIMIT, Outcome, by_hand, connected, done, ensure, ensure_equal, follow, listening,
-    with_server, within,
-};
-use harness::{Conversation, Failure, Peer, eventually};
+use ejercicios::prelude::*;
+use harness::eventually;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use socket2::SockRef;
 

@@ -9,11 +9,7 @@ pub mod request;
 pub mod server;
 
 use ejercicio::{Exchange, MAX_QUEUED, body_length, persistence};
-use ejercicios::{
-    Explain, LIMIT, Outcome, by_hand, ensure, ensure_equal, follow, lending, listening,
-    with_server, within,
-};
-use harness::{Conversation, Failure, Peer};
+use ejercicios::prelude::*;
 use multiplexacion::http::Persistence;
 use request::Request;
 use server::serve;

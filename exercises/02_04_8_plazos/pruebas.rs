@@ -13,10 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use ejercicio::{Deadlines, Pace, Patience, Progress, timeout};
-use ejercicios::{
-    Explain, LIMIT, Outcome, Task, by_hand, ensure, ensure_equal, follow, listening, within,
-};
-use harness::{Conversation, Failure};
+use ejercicios::prelude::*;
 use nix::sys::epoll::EpollTimeout;
 use server::serve;
 

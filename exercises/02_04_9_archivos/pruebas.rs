@@ -19,10 +19,8 @@ use std::time::Duration;
 use ejercicio::{BAD_REQUEST, CHUNK, Found, NOT_FOUND, Sending, Step, open, relative_path};
 use ejercicios::fake::Sink;
 use ejercicios::fake::Space::{self, Fits, Refuses};
-use ejercicios::{
-    Explain, Outcome, Task, by_hand, ensure, ensure_equal, follow, listening, within,
-};
-use harness::{Conversation, Failure, Response, numbered_lines};
+use ejercicios::prelude::*;
+use harness::{Response, numbered_lines};
 use multiplexacion::http::Status;
 use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, openat2};
 use nix::sys::stat::Mode;

@@ -17,10 +17,8 @@ use std::time::Duration;
 
 use comparison::{MESSAGE, Measured, Threads, measure, serve, threads_for};
 use ejercicio::{EpollSelector, SelectSelector, predict};
-use ejercicios::{
-    Explain, LIMIT, Outcome, Task, ensure, ensure_equal, ensure_fails, follow, listening, within,
-};
-use harness::{Conversation, Failure, Peer, numbered_lines, raise_descriptor_limit};
+use ejercicios::prelude::*;
+use harness::{numbered_lines, raise_descriptor_limit};
 use kernel::Kernel;
 use selectors::{Engine, Event, Interest, Predictions, Selector};
 use socket2::SockRef;

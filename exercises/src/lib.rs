@@ -21,6 +21,7 @@
 //! | `activity` | en qué llamada al sistema duerme un hilo, y qué conviene preguntarse |
 //! | `panics` | los pánicos, contados en español |
 //! | `by_hand` | [`by_hand`](by_hand()), [`by_hand_calling`]: el ejercicio, fuera de las pruebas |
+//! | [`prelude`] | lo que usan casi todas las pruebas, para traerlo de una vez |
 //! | `follow` | [`follow`](follow()), [`Hands`]: las órdenes de un enunciado, contra su solución |
 
 mod activity;
@@ -39,3 +40,14 @@ pub use outcome::{Explain, LIMIT, Outcome, done, ensure, ensure_equal, ensure_fa
 pub use serving::{
     Serving, connected, connected_narrowly, echoes, listening, listening_in_frames, with_server,
 };
+
+/// Lo que usan casi todas las pruebas.
+pub mod prelude {
+    pub use harness::{Conversation, Failure, Peer};
+
+    pub use crate::{
+        Explain, LIMIT, Outcome, Serving, Task, by_hand, by_hand_calling, connected,
+        connected_narrowly, done, echoes, ensure, ensure_equal, ensure_fails, follow, lending,
+        listening, listening_in_frames, with_server, within,
+    };
+}
