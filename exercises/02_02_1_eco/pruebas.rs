@@ -18,8 +18,7 @@ use harness::numbered_lines;
 fn responde_en_cuanto_llega_algo_y_sigue_hasta_el_final() -> Outcome {
     with_client(|client| {
         for piece in ["ho", "la", "¿sigues ahí?\n"] {
-            client.send(piece)?;
-            client.expect(piece)?;
+            echoes(client, piece)?;
         }
         client.half_close()
     })
@@ -29,8 +28,7 @@ fn responde_en_cuanto_llega_algo_y_sigue_hasta_el_final() -> Outcome {
 fn devuelve_bytes_sean_texto_o_no() -> Outcome {
     let every_byte: Vec<u8> = (0..=255).collect();
     with_client(|client| {
-        client.send(&every_byte)?;
-        client.expect(&every_byte)?;
+        echoes(client, every_byte)?;
         client.half_close()
     })
 }

@@ -5,23 +5,18 @@
 #[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
-use std::fs::File;
 use std::io::{self, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::os::fd::{AsFd, AsRawFd};
-use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use ejercicio::{Client, Ready, Watched, wait, watch};
+use ejercicios::descriptors;
 use ejercicios::prelude::*;
-use harness::raise_descriptor_limit;
 use nix::sys::select::{FD_SETSIZE, FdSet};
 
 /// Lo que se da a quien no debe despertar, por si despierta.
 const A_WHILE: Duration = Duration::from_millis(100);
-
-/// Los descriptores son de todo el proceso. Quien los gasta casi todos lo hace a solas.
-static DESCRIPTORS: RwLock<()> = RwLock::new(());
 
 #[test]
 fn vigila_para_leer_al_que_escucha_y_a_los_clientes() -> Outcome {
@@ -122,13 +117,13 @@ fn si_nadie_está_listo_duerme() -> Outcome {
 
 #[test]
 fn el_que_no_cabe_se_rechaza() -> Outcome {
-    let _alone = DESCRIPTORS.write().unwrap_or_else(PoisonError::into_inner);
-    raise_descriptor_limit();
+    let _alone = descriptors::alone();
     let (listener, address) = listening()?;
     let mut fitting = address.peer("quien cabe")?;
     let mut late = address.peer("quien no cabe")?;
-    let (spare, last) = reach_the_last(&listener)?;
-    let (first_out, _) = listener.accept()?;
+    // El siguiente será el último que cabe.
+    let spare = descriptors::fill_to(FD_SETSIZE - 2)?;
+    let (last, first_out) = (listener.accept()?.0, listener.accept()?.0);
     let (last_fd, out_fd) = (last.as_raw_fd(), first_out.as_raw_fd());
     let client = within(LIMIT, "envolver a un cliente", move || Client::new(last))?;
     let outside = within(LIMIT, "envolver a un cliente", move || Client::new(first_out))?;
@@ -174,7 +169,6 @@ by_hand!(|listener| {
 });
 
 follow!(|hands| {
-    let _shared = DESCRIPTORS.read().unwrap_or_else(PoisonError::into_inner);
     hands.serve("cargo curso ejecutar")?;
     let two = [hands.open("nc -N")?, hands.open("nc -N")?];
     for terminal in two.iter().chain(&two) {
@@ -202,24 +196,6 @@ fn answer(client: &mut Client) {
         Err(_) => {
             client.ended = true;
             client.output.clear();
-        }
-    }
-}
-
-/// Gasta descriptores hasta que el siguiente sea el último que cabe, y acepta con él.
-fn reach_the_last(listener: &TcpListener) -> Result<(Vec<File>, TcpStream), Failure> {
-    let mut spare = Vec::new();
-    loop {
-        let file = File::open("/dev/null").map_err(|_| {
-            Failure::new(format!(
-                "Esta prueba necesita más de {FD_SETSIZE} descriptores, y tu sesión no los permite."
-            ))
-            .hint("mira el límite con `ulimit -Hn`; lo pone quien administra la máquina")
-        })?;
-        let next = usize::try_from(file.as_raw_fd()).unwrap_or_default() + 1;
-        spare.push(file);
-        if next >= FD_SETSIZE - 1 {
-            return Ok((spare, listener.accept()?.0));
         }
     }
 }
@@ -258,19 +234,12 @@ impl Room {
                 writing: places(&clients, &writing),
             }
         })?;
+        let also = if sets.listener { "el que escucha y " } else { "" };
         check(&sets).map_err(|why| {
             Failure::new(format!("Tus conjuntos no son los que deben ser {when}: {why}.")).section(
                 "Los que llenó tu función",
                 [
-                    format!(
-                        "para leer: {}{}",
-                        if sets.listener {
-                            "el que escucha y los clientes "
-                        } else {
-                            "los clientes "
-                        },
-                        list(&sets.reading)
-                    ),
+                    format!("para leer: {also}los clientes {}", list(&sets.reading)),
                     format!("para escribir: los clientes {}", list(&sets.writing)),
                 ],
             )
@@ -321,7 +290,7 @@ fn must(condition: bool, why: &'static str) -> Result<(), &'static str> {
 
 /// Conecta a `count` clientes, los envuelve con `Client::new` y sigue el guion.
 fn with_clients(count: usize, script: impl FnOnce(&mut Room, &Conversation) -> Outcome) -> Outcome {
-    let _shared = DESCRIPTORS.read().unwrap_or_else(PoisonError::into_inner);
+    let _shared = descriptors::shared();
     let (listener, address) = listening()?;
     let (mut clients, mut peers) = (Vec::new(), Vec::new());
     for place in 0..count {

@@ -6,7 +6,7 @@
 #[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::thread;
 use std::time::Duration;
 
@@ -210,12 +210,7 @@ fn con_todo_escrito_duerme() -> Outcome {
     })
 }
 
-by_hand!(|listener| {
-    serve(&listener, |line| {
-        // Si nadie lee la salida, se sirve igual.
-        let _ = writeln!(io::stdout(), "{line}");
-    })
-});
+by_hand!(|listener| serve(&listener, tell));
 
 follow!(|hands| {
     hands.serve("cargo curso ejecutar")?;

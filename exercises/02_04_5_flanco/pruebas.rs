@@ -6,14 +6,14 @@
 #[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
-use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
 use ejercicio::{Client, Room, TURN, Turn, accept_all, serve, wait, watch};
-use ejercicios::fake::Sink;
+use ejercicios::fake::Piece::{self, End, Fails};
 use ejercicios::fake::Space::{self, Fits, Refuses};
+use ejercicios::fake::{Sink, Source, bytes};
 use ejercicios::prelude::*;
 use harness::eventually;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollFlags, EpollTimeout};
@@ -29,14 +29,14 @@ const ENDLESS: usize = 100 * TURN;
 
 #[test]
 fn lee_hasta_que_no_queda_nada() -> Outcome {
-    let mut client = Fake::sending([Endless(40_000), Bytes(b"fin")]).client();
+    let mut client = Fake::sending([endless(40_000), bytes("fin")]).client();
     client.ends_with("con 40\u{202f}003 bytes por leer", Turn::Wait)?;
     ensure_equal("los bytes devueltos", 40_003, client.0.stream.sink.written.len())
 }
 
 #[test]
 fn tras_lo_último_puede_estar_el_final() -> Outcome {
-    let mut client = Fake::sending([Bytes(b"adi\xc3\xb3s"), End]).client();
+    let mut client = Fake::sending([bytes("adiós"), End]).client();
     client.ends_with("si tras seis bytes está el final", Turn::Done)?;
     client.returned("adiós".as_bytes())
 }
@@ -44,7 +44,7 @@ fn tras_lo_último_puede_estar_el_final() -> Outcome {
 #[test]
 fn escribe_hasta_que_no_cabe() -> Outcome {
     let room = [Fits(3), Fits(3), Refuses(ErrorKind::WouldBlock)];
-    let mut client = Fake::sending([Bytes(b"0123456789")]).with_room(room).client();
+    let mut client = Fake::sending([bytes("0123456789")]).with_room(room).client();
     client.ends_with("si de diez bytes caben tres y después otros tres", Turn::Wait)?;
     client.returned(b"012345")?;
     client.hears(EpollFlags::EPOLLOUT);
@@ -55,7 +55,7 @@ fn escribe_hasta_que_no_cabe() -> Outcome {
 #[test]
 fn una_señal_no_es_quedarse_sin_nada() -> Outcome {
     let interrupted = || Fails(ErrorKind::Interrupted);
-    let mut client = Fake::sending([interrupted(), Bytes(b"hola"), interrupted()])
+    let mut client = Fake::sending([interrupted(), bytes("hola"), interrupted()])
         .with_room([Refuses(ErrorKind::Interrupted)])
         .client();
     let hint = "una señal interrumpió la llamada (EINTR). Por nivel se podía esperar al próximo \
@@ -70,7 +70,7 @@ fn una_señal_no_es_quedarse_sin_nada() -> Outcome {
 fn si_no_cabe_deja_de_leer_y_después_sigue() -> Outcome {
     let room = std::iter::once(Fits(2))
         .chain(std::iter::repeat_with(|| Refuses(ErrorKind::WouldBlock)).take(100));
-    let mut client = Fake::sending([Bytes(b"0123"), Endless(ENDLESS)]).with_room(room).client();
+    let mut client = Fake::sending([bytes("0123"), endless(ENDLESS)]).with_room(room).client();
     for _ in 0..5 {
         client.turn()?;
         client.hears(EpollFlags::EPOLLIN);
@@ -83,10 +83,10 @@ fn si_no_cabe_deja_de_leer_y_después_sigue() -> Outcome {
         )
     })?;
     let full = || Refuses(ErrorKind::WouldBlock);
-    let mut client = Fake::sending([Bytes(b"0123")]).with_room([full()]).client();
+    let mut client = Fake::sending([bytes("0123")]).with_room([full()]).client();
     client.turn()?;
     // Llega algo más cuando todavía no se le puede escribir: el aviso es ahora.
-    client.0.stream.arriving.push_back(Bytes(b"4567"));
+    client.0.stream.source.pieces.push_back(bytes("4567"));
     client.0.stream.sink.space.push_back(full());
     client.hears(EpollFlags::EPOLLIN);
     client.turn()?;
@@ -102,7 +102,7 @@ fn si_no_cabe_deja_de_leer_y_después_sigue() -> Outcome {
 #[test]
 fn quien_cierra_su_lado_recibe_antes_lo_que_falta() -> Outcome {
     let room = [Fits(4), Refuses(ErrorKind::WouldBlock)];
-    let mut client = Fake::sending([Bytes(b"0123456789"), End]).with_room(room).client();
+    let mut client = Fake::sending([bytes("0123456789"), End]).with_room(room).client();
     client.ends_with("con un cliente que cerró su lado y al que no le cabe todo", Turn::Wait)?;
     client.hears(EpollFlags::EPOLLOUT);
     client.ends_with("cuando ya le cabe lo que faltaba", Turn::Done)?;
@@ -112,18 +112,18 @@ fn quien_cierra_su_lado_recibe_antes_lo_que_falta() -> Outcome {
 #[test]
 fn los_errores_se_devuelven() -> Outcome {
     let kind = ErrorKind::ConnectionReset;
-    let mut client = Fake::sending([Bytes(b"hola"), Fails(kind)]).client();
+    let mut client = Fake::sending([bytes("hola"), Fails(kind)]).client();
     let turn = client.try_turn()?;
     ensure_equal(format!("lo que da `turn` si `read` falla con {kind:?}"), Err(kind), turn)?;
     let kind = ErrorKind::BrokenPipe;
-    let mut client = Fake::sending([Bytes(b"hola")]).with_room([Refuses(kind)]).client();
+    let mut client = Fake::sending([bytes("hola")]).with_room([Refuses(kind)]).client();
     let turn = client.try_turn()?;
     ensure_equal(format!("lo que da `turn` si `write` falla con {kind:?}"), Err(kind), turn)
 }
 
 #[test]
 fn quien_no_para_de_enviar_agota_su_turno() -> Outcome {
-    let mut client = Fake::sending([Endless(ENDLESS), Bytes(b"fin"), End]).client();
+    let mut client = Fake::sending([endless(ENDLESS), bytes("fin"), End]).client();
     client.one_turn_of_endless()?;
     for _ in 0..ENDLESS / TURN + 2 {
         if client.turn()? == Turn::Done {
@@ -136,8 +136,8 @@ fn quien_no_para_de_enviar_agota_su_turno() -> Outcome {
 
 #[test]
 fn cada_uno_tiene_su_turno_y_solo_uno() -> Outcome {
-    let endless = || Fake::sending([Endless(ENDLESS)]);
-    let mut room = room([(1, endless()), (2, Fake::sending([Bytes(b"hola")])), (3, endless())]);
+    let talker = || Fake::sending([endless(ENDLESS)]);
+    let mut room = room([(1, talker()), (2, Fake::sending([bytes("hola")])), (3, talker())]);
     room = turns(room)?;
     ensure_equal(
         "lo que se le devuelve al cliente 2, que espera entre dos que no paran de enviar",
@@ -173,7 +173,7 @@ fn cada_uno_tiene_su_turno_y_solo_uno() -> Outcome {
 #[test]
 fn quien_termina_o_falla_se_va() -> Outcome {
     let room = turns(room([
-        (1, Fake::sending([Bytes(b"hola")])),
+        (1, Fake::sending([bytes("hola")])),
         (2, Fake::sending([End])),
         (3, Fake::sending([Fails(ErrorKind::ConnectionReset)])),
     ]))?;
@@ -329,12 +329,7 @@ fn sin_nada_que_hacer_duerme() -> Outcome {
     })
 }
 
-by_hand!(|listener| {
-    serve(&listener, |line| {
-        // Si nadie lee la salida, se sirve igual.
-        let _ = writeln!(io::stdout(), "{line}");
-    })
-});
+by_hand!(|listener| serve(&listener, tell));
 
 follow!(|hands| {
     hands.serve("cargo curso ejecutar")?;
@@ -344,20 +339,15 @@ follow!(|hands| {
 
 // ---- El socket de mentira -----------------------------------------------------------------
 
-/// Lo que espera a ser leído.
-enum Piece {
-    Bytes(&'static [u8]),
-    /// Tantos bytes, y los da según se los piden.
-    Endless(usize),
-    End,
-    Fails(ErrorKind),
+/// Tantos bytes, de una vez.
+fn endless(count: usize) -> Piece {
+    bytes(vec![b'x'; count])
 }
-use Piece::{Bytes, End, Endless, Fails};
 
 /// Un socket en el que espera lo que se le dijo.
 #[derive(Default)]
 struct Fake {
-    arriving: VecDeque<Piece>,
+    source: Source,
     sink: Sink,
     /// Bytes que se le han leído.
     read: usize,
@@ -365,7 +355,7 @@ struct Fake {
 
 impl Fake {
     fn sending(pieces: impl IntoIterator<Item = Piece>) -> Fake {
-        Fake { arriving: pieces.into_iter().collect(), ..Fake::default() }
+        Fake { source: Source::of(pieces), ..Fake::default() }
     }
 
     fn with_room(mut self, space: impl IntoIterator<Item = Space>) -> Fake {
@@ -382,17 +372,13 @@ impl Fake {
 
     /// Bytes que nadie ha leído.
     fn left(&self) -> usize {
-        let count = |piece: &Piece| match piece {
-            Bytes(bytes) => bytes.len(),
-            Endless(count) => *count,
-            End | Fails(_) => 0,
-        };
-        self.arriving.iter().map(count).sum()
+        let count = |piece: &Piece| if let Piece::Bytes(bytes) = piece { bytes.len() } else { 0 };
+        self.source.pieces.iter().map(count).sum()
     }
 
     /// El final está ahí, y nadie lo ha visto.
     fn end_is_unseen(&self, ended: bool) -> bool {
-        !ended && matches!(self.arriving.front(), Some(End))
+        !ended && matches!(self.source.pieces.front(), Some(End))
     }
 }
 
@@ -400,37 +386,15 @@ impl Read for Fake {
     /// Como TCP: da todo lo seguido que haya y quepa, sin mirar cómo llegó.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut count = 0;
-        while count < buffer.len() {
-            let room = &mut buffer[count..];
-            match self.arriving.pop_front() {
-                Some(Bytes(bytes)) => {
-                    let taken = bytes.len().min(room.len());
-                    room[..taken].copy_from_slice(&bytes[..taken]);
-                    if taken < bytes.len() {
-                        self.arriving.push_front(Bytes(&bytes[taken..]));
-                    }
-                    count += taken;
-                }
-                Some(Endless(left)) => {
-                    let taken = left.min(room.len());
-                    room[..taken].fill(b'x');
-                    if taken < left {
-                        self.arriving.push_front(Endless(left - taken));
-                    }
-                    count += taken;
-                }
-                Some(End) => {
-                    // El final lo es para siempre, y llega solo.
-                    self.arriving.push_front(End);
+        while count < buffer.len() && (count == 0 || !self.source.pieces.is_empty()) {
+            match self.source.read(&mut buffer[count..]) {
+                Ok(0) => break,
+                Ok(more) => count += more,
+                Err(error) if count == 0 => return Err(error),
+                Err(error) => {
+                    self.source.pieces.push_front(Fails(error.kind()));
                     break;
                 }
-                Some(Fails(kind)) if count == 0 => return Err(kind.into()),
-                Some(Fails(kind)) => {
-                    self.arriving.push_front(Fails(kind));
-                    break;
-                }
-                None if count == 0 => return Err(ErrorKind::WouldBlock.into()),
-                None => break,
             }
         }
         self.read += count;

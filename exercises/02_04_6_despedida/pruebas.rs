@@ -8,7 +8,7 @@ pub mod ejercicio;
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::net::TcpListener;
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
@@ -321,12 +321,7 @@ fn el_servidor_se_despide_de_todos() -> Outcome {
     )
 }
 
-by_hand!(|listener| {
-    serve(&listener, |line| {
-        // Si nadie lee la salida, se sirve igual.
-        let _ = writeln!(io::stdout(), "{line}");
-    })
-});
+by_hand!(|listener| serve(&listener, tell));
 
 follow!(|hands| {
     hands.serve("cargo curso ejecutar")?;

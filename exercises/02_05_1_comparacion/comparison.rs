@@ -1,16 +1,15 @@
 //! El servicio, que no sabe qué motor tiene debajo, y lo que se mide con cada uno.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::os::fd::AsRawFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use ejercicios::descriptors::fill_to;
 use harness::Failure;
 use multiplexacion::listener;
 use multiplexacion::socketserver::{Control, Request, TcpServer, ThreadingMixIn};
@@ -266,25 +265,6 @@ pub fn threads_for(connections: usize) -> Result<usize, Failure> {
     Ok(threads.alive())
 }
 
-/// Ocupa los descriptores que caben en los conjuntos de `select`: los siguientes no caben.
-pub fn fill_the_sets() -> Result<Vec<File>, Failure> {
-    let mut fillers: Vec<File> = Vec::new();
-    let full = |fillers: &[File]| {
-        fillers
-            .last()
-            .is_some_and(|last| usize::try_from(last.as_raw_fd()).is_ok_and(|fd| fd >= FD_SETSIZE))
-    };
-    while !full(&fillers) {
-        fillers.push(File::open("/dev/null").map_err(|_| {
-            Failure::new(format!(
-                "Hacen falta más de {FD_SETSIZE} descriptores, y tu sesión no los permite."
-            ))
-            .hint("mira el límite con `ulimit -Hn`; lo pone quien administra la máquina")
-        })?);
-    }
-    Ok(fillers)
-}
-
 // ---- El procesador ----------------------------------------------------------------------------
 
 /// Clientes que hablan; los demás callan.
@@ -301,7 +281,7 @@ pub fn cpu_per_message<T>(
 ) -> Result<(T, Duration), Failure> {
     let listener = listen()?;
     // Los clientes, arriba: abajo queda sitio para que los del servidor quepan en `select`.
-    let fillers = fill_the_sets()?;
+    let fillers = fill_to(FD_SETSIZE)?;
     let address = listener.local_addr()?;
     let clients = (0..connections).map(|_| TcpStream::connect(address));
     let mut clients = clients.collect::<io::Result<Vec<_>>>()?;

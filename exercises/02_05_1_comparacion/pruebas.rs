@@ -12,14 +12,15 @@ pub mod selectors;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::rc::Rc;
-use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use comparison::{MESSAGE, Measured, Threads, measure, serve, threads_for};
 use ejercicio::{EpollSelector, SelectSelector, predict};
+use ejercicios::descriptors::{alone, fill_to, shared};
 use ejercicios::prelude::*;
 use harness::{numbered_lines, raise_descriptor_limit};
 use kernel::Kernel;
+use nix::sys::select::FD_SETSIZE;
 use selectors::{Engine, Event, Interest, Predictions, Selector};
 use socket2::SockRef;
 
@@ -37,9 +38,6 @@ const CONNECTIONS: [usize; 3] = [10, 100, 300];
 
 /// Lo que cabe en los búferes de quien envía antes de leer. El núcleo reserva el doble (socket(7)).
 const ROOM: usize = 8 * 1024;
-
-/// Los descriptores son de todo el proceso. Quien gasta muchos lo hace a solas.
-static DESCRIPTORS: RwLock<()> = RwLock::new(());
 
 #[test]
 fn antes_de_medir_se_predice() -> Outcome {
@@ -197,7 +195,7 @@ fn más_allá_de_1023_select_se_niega_y_epoll_no() -> Outcome {
     let _alone = alone();
     for engine in WRITTEN {
         let (fillers, refuses) = within(LIMIT, "registrar un descriptor alto", move || {
-            let fillers = comparison::fill_the_sets()?;
+            let fillers = fill_to(FD_SETSIZE)?;
             Ok::<_, Failure>((fillers, refuses_high_descriptors(engine)?))
         })??;
         drop(fillers);
@@ -216,7 +214,7 @@ fn más_allá_de_1023_select_se_niega_y_epoll_no() -> Outcome {
 
 #[test]
 fn el_mismo_eco_sobre_los_tres() -> Outcome {
-    let _shared = DESCRIPTORS.read().unwrap_or_else(PoisonError::into_inner);
+    let _shared = shared();
     for engine in WRITTEN {
         let (listener, clients) = narrow_listener()?;
         let serving = Task::start("el eco", move || serve(&mut *selector(engine)?, listener, 4))?;
@@ -448,14 +446,12 @@ fn talk(clients: &Conversation) -> Outcome {
     let much = &much[..16 * ROOM];
     let message = &much[..MESSAGE];
     for peer in [&mut ana, &mut beto] {
-        peer.send(message)?;
-        peer.expect(message)?;
+        echoes(peer, message)?;
     }
     beto.send_in_pieces(message, MESSAGE / 2)?;
     beto.expect(message)?;
     let sending = hasty.send_meanwhile(much)?;
-    ana.send(message)?;
-    ana.expect(message)?;
+    echoes(&mut ana, message)?;
     hasty.expect(much)?;
     sending.finish()?;
     for mut peer in [ana, hasty, beto] {
@@ -503,7 +499,7 @@ fn with_both(
     count: usize,
     script: impl Fn(&mut Room) -> Outcome + Clone + Send + 'static,
 ) -> Outcome {
-    let _shared = DESCRIPTORS.read().unwrap_or_else(PoisonError::into_inner);
+    let _shared = shared();
     for engine in WRITTEN {
         let (listener, conversation) = listening()?;
         let conversation = conversation.limit(LIMIT / 3);
@@ -521,12 +517,6 @@ fn with_both(
         followed.within(format!("Con {engine}."))?;
     }
     Ok(())
-}
-
-fn alone() -> impl Drop {
-    let guard = DESCRIPTORS.write().unwrap_or_else(PoisonError::into_inner);
-    raise_descriptor_limit();
-    guard
 }
 
 fn readable(id: u64) -> Event {

@@ -17,6 +17,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 use prose::{LIMIT, Quoted, as_here, program, quoted, shell, with_process};
 
+use crate::descriptors;
 use crate::outcome::{Outcome, ensure};
 use crate::panics;
 
@@ -36,6 +37,7 @@ macro_rules! follow {
 /// Sigue con `script` las órdenes de `statement`: las de sus bloques `console` y las que cita entre
 /// comillas de código y nombran el puerto. Todas: la que `script` no siga es un fallo.
 pub fn follow(statement: &str, script: impl FnOnce(&mut Hands) -> Outcome) -> Outcome {
+    let _shared = descriptors::shared();
     let mut hands = Hands::before(statement)?;
     if !hands.possible_here()? {
         return Ok(());

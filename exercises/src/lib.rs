@@ -17,6 +17,7 @@
 //! | `outcome` | [`Outcome`], [`ensure`], [`ensure_equal`], [`ensure_fails`], [`done`], [`Explain`]: lo que devuelve una prueba, y qué le falta a lo que falla |
 //! | `limit` | [`within`], [`lending`], [`Task`]: ejecutar algo en un hilo, con un límite |
 //! | `serving` | [`with_server`], [`connected`], [`listening`]: con clientes y sockets de verdad |
+//! | [`descriptors`] | usarlos con los demás, o gastarlos todos a solas |
 //! | [`fake`] | sockets de mentira, que dan y admiten lo que se les dijo |
 //! | `activity` | en qué llamada al sistema duerme un hilo, y qué conviene preguntarse |
 //! | `panics` | los pánicos, contados en español |
@@ -26,6 +27,7 @@
 
 mod activity;
 mod by_hand;
+pub mod descriptors;
 pub mod fake;
 mod follow;
 mod limit;
@@ -38,7 +40,8 @@ pub use follow::{Hands, Terminal, follow};
 pub use limit::{Task, lending, within};
 pub use outcome::{Explain, LIMIT, Outcome, done, ensure, ensure_equal, ensure_fails};
 pub use serving::{
-    Serving, connected, connected_narrowly, echoes, listening, listening_in_frames, with_server,
+    Serving, connected, connected_narrowly, echoes, listening, listening_in_frames, tell,
+    with_server,
 };
 
 /// Lo que usan casi todas las pruebas.
@@ -48,6 +51,6 @@ pub mod prelude {
     pub use crate::{
         Explain, LIMIT, Outcome, Serving, Task, by_hand, by_hand_calling, connected,
         connected_narrowly, done, echoes, ensure, ensure_equal, ensure_fails, follow, lending,
-        listening, listening_in_frames, with_server, within,
+        listening, listening_in_frames, tell, with_server, within,
     };
 }

@@ -1,6 +1,6 @@
 //! El código de quien aprende, con clientes de verdad: un puerto libre, conexiones y un servidor.
 
-use std::io;
+use std::io::{self, Write};
 use std::net::{TcpListener, TcpStream};
 
 use harness::{Conversation, Failure, Peer};
@@ -47,8 +47,13 @@ pub fn with_server(
     server.explain(script(&clients, &server))
 }
 
+/// Escribe una línea de lo que cuenta un servidor. Si nadie lee la salida, se sirve igual.
+pub fn tell(line: &str) {
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
 /// Dice algo, y espera que vuelva igual.
-pub fn echoes(client: &mut Peer, message: &str) -> Outcome {
-    client.send(message)?;
+pub fn echoes(client: &mut Peer, message: impl AsRef<[u8]>) -> Outcome {
+    client.send(&message)?;
     client.expect(message)
 }

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{ArgAction, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand};
 use multiplexacion::cli;
 
 const TEMPLATE: &str = "{about}\n\nUso: {usage}\n\nÓrdenes:\n{subcommands}{after-help}";
@@ -46,27 +46,15 @@ pub(crate) enum Order {
 
     /// Comprueba un ejercicio
     #[command(name = "probar", help_template = ORDER_TEMPLATE, override_usage = "cargo curso probar [ID]")]
-    Check {
-        /// El ejercicio; si falta, el próximo
-        #[arg(value_name = "ID")]
-        id: Option<String>,
-    },
+    Check(Chosen),
 
     /// Comprueba un ejercicio cada vez que lo guardas; `q` para salir
     #[command(name = "vigilar", help_template = ORDER_TEMPLATE, override_usage = "cargo curso vigilar [ID]")]
-    Watch {
-        /// El ejercicio; si falta, el próximo
-        #[arg(value_name = "ID")]
-        id: Option<String>,
-    },
+    Watch(Chosen),
 
     /// Da una pista; cada vez que la pides, otra más clara
     #[command(name = "pista", help_template = ORDER_TEMPLATE, override_usage = "cargo curso pista [ID]")]
-    Hint {
-        /// El ejercicio; si falta, el próximo
-        #[arg(value_name = "ID")]
-        id: Option<String>,
-    },
+    Hint(Chosen),
 
     /// Enseña la solución de un ejercicio superado
     #[command(name = "solucion", help_template = ORDER_TEMPLATE, override_usage = "cargo curso solucion ID [--rendirse]")]
@@ -98,9 +86,8 @@ pub(crate) enum Order {
     /// Pone en marcha lo que escribiste, para hablarle con `nc`
     #[command(name = "ejecutar", help_template = ORDER_TEMPLATE, override_usage = "cargo curso ejecutar [ID] [--port N]")]
     Run {
-        /// El ejercicio; si falta, el próximo
-        #[arg(value_name = "ID")]
-        id: Option<String>,
+        #[command(flatten)]
+        chosen: Chosen,
         /// Puerto en el que escucha, o al que llama si es un cliente; 0 deja que elija el núcleo
         #[arg(long, value_name = "N", value_parser = cli::port, default_value = "0")]
         port: u16,
@@ -198,6 +185,14 @@ pub(crate) enum Order {
         #[arg(value_name = "CARPETA")]
         folder: PathBuf,
     },
+}
+
+/// El ejercicio que se pide.
+#[derive(Args, Debug)]
+pub(crate) struct Chosen {
+    /// El ejercicio; si falta, el próximo
+    #[arg(value_name = "ID")]
+    pub(crate) id: Option<String>,
 }
 
 /// Entiende lo que se pide; nada es «¿dónde estoy?».

@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use classroom::Records;
 use multiplexacion::cli::Trouble;
 
-use crate::arguments::Order;
+use crate::arguments::{Chosen, Order};
 use crate::course::{Course, Exercise};
 use crate::progress::Progress;
 
@@ -39,16 +39,16 @@ pub(crate) fn obey(order: Option<Order>) -> Result<ExitCode, Trouble> {
             guide::list(&course, &progress);
             Ok(())
         }
-        Some(Order::Check { id }) => {
-            let exercise = choose(&course, &progress, id.as_deref())?;
+        Some(Order::Check(chosen)) => {
+            let exercise = choose(&course, &progress, &chosen)?;
             return check::check(&course, &mut progress, exercise).map(code);
         }
-        Some(Order::Watch { id }) => {
-            let exercise = choose(&course, &progress, id.as_deref())?;
+        Some(Order::Watch(chosen)) => {
+            let exercise = choose(&course, &progress, &chosen)?;
             watch::watch(&course, &mut progress, exercise)
         }
-        Some(Order::Hint { id }) => {
-            let exercise = choose(&course, &progress, id.as_deref())?;
+        Some(Order::Hint(chosen)) => {
+            let exercise = choose(&course, &progress, &chosen)?;
             help::hint(&mut progress, exercise)
         }
         Some(Order::Solution { id, give_up }) => {
@@ -56,8 +56,8 @@ pub(crate) fn obey(order: Option<Order>) -> Result<ExitCode, Trouble> {
         }
         Some(Order::Compare { id }) => help::compare(&progress, course.find(&id)?),
         Some(Order::Restart { id }) => help::restart(&course, &mut progress, course.find(&id)?),
-        Some(Order::Run { id, port }) => {
-            let exercise = choose(&course, &progress, id.as_deref())?;
+        Some(Order::Run { chosen, port }) => {
+            let exercise = choose(&course, &progress, &chosen)?;
             return run::run(&course, exercise, port).map(code);
         }
         Some(Order::Grade { lesson, stage, port, server }) => {
@@ -87,7 +87,7 @@ fn code(passed: bool) -> ExitCode {
 fn choose<'a>(
     course: &'a Course,
     progress: &Progress,
-    id: Option<&str>,
+    Chosen { id }: &Chosen,
 ) -> Result<&'a Exercise, Trouble> {
     if let Some(id) = id {
         return course.find(id);

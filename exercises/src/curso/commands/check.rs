@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use multiplexacion::cli::{self, Trouble};
 
+use super::guide::NOTHING_LEFT;
 use crate::build::{Build, NotBuilt};
 use crate::course::{Course, Exercise, read};
 use crate::paint;
@@ -148,10 +149,7 @@ fn advice(verdict: &Verdict, course: &Course, progress: &Progress, exercise: &Ex
     ];
     match progress.next(course) {
         Some(_) => lines.push(paint::suggest("Lo que sigue", "cargo curso siguiente")),
-        None => {
-            lines
-                .push("  No queda ningún ejercicio: los has hecho todos. ¡Enhorabuena!".to_owned());
-        }
+        None => lines.push(format!("  {NOTHING_LEFT}")),
     }
     lines.join("\n")
 }

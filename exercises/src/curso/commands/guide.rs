@@ -9,7 +9,9 @@ use crate::progress::Progress;
 /// Casillas de la barra de cada lección.
 const CELLS: usize = 12;
 
-const NOTHING_LEFT: &str = "No queda ningún ejercicio: los has hecho todos. ¡Enhorabuena!";
+/// Lo que se dice a quien los hizo todos.
+pub(super) const NOTHING_LEFT: &str =
+    "No queda ningún ejercicio: los has hecho todos. ¡Enhorabuena!";
 
 /// Una barra por lección, y cómo seguir.
 pub(crate) fn overview(course: &Course, progress: &Progress) {
