@@ -52,10 +52,8 @@ fn después_de_parar_nadie_escucha() -> Outcome {
     let (server, clients) = start()?;
     echoes(&mut clients.peer("cliente")?, "hola\n")?;
     stop(server, "parar cuando el único cliente ya se fue")?;
-    ensure(
-        TcpStream::connect(clients.address()).is_err(),
-        || "`stop` volvió, y aún se puede conectar: el socket que escucha sigue abierto.",
-    )
+    let why = "`stop` volvió, y aún se puede conectar: el socket que escucha sigue abierto.";
+    ensure(TcpStream::connect(clients.address()).is_err(), || why)
 }
 
 by_hand!(|listener| {

@@ -22,10 +22,8 @@ fn lo_reciben_todos_menos_quien_habla() -> Outcome {
     let mut chat = Chat::of_three()?;
     chat.broadcast(BETO, "hola")?;
     let queued = chat.queued();
-    ensure(
-        !queued.contains(&BETO.0),
-        || "Quien habla no debe oírse: habló el cliente 2, y en su propia cola está el mensaje.",
-    )?;
+    let why = "Quien habla no debe oírse: habló el cliente 2, y en su propia cola está el mensaje.";
+    ensure(!queued.contains(&BETO.0), || why)?;
     ensure_equal("quién tiene algo en la cola, si habla el cliente 2", vec![1, 3], queued)
         .hint("`broadcast` encola y no escribe: de escribir se encarga `settle`")
 }

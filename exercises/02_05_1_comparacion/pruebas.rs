@@ -51,10 +51,9 @@ fn antes_de_medir_se_predice() -> Outcome {
         epoll_examines_if_all_talk: 0,
         ..predictions
     };
-    ensure(predictions != blank, || {
-        "Todas tus cifras son cero: alguna vez habrá que llamar al núcleo, o examinar algo. \
-         Arriésgate: fallar no cuesta nada."
-    })
+    let why = "Todas tus cifras son cero: alguna vez habrá que llamar al núcleo, o examinar algo. \
+               Arriésgate: fallar no cuesta nada.";
+    ensure(predictions != blank, || why)
 }
 
 #[test]
@@ -260,12 +259,8 @@ fn las_predicciones_se_cumplen() -> Outcome {
 fn ejecutar() -> Outcome {
     raise_descriptor_limit();
     let mut out = io::stdout();
-    writeln!(
-        out,
-        "Procesador que gasta el servidor en cada mensaje, con 4 clientes que no callan:"
-    )?;
-    writeln!(out)?;
-    writeln!(out, "  conexiones         hilos        select         epoll")?;
+    let title = "Procesador que gasta el servidor en cada mensaje, con 4 clientes que no callan:";
+    writeln!(out, "{title}\n\n  conexiones         hilos        select         epoll")?;
     for connections in [10, 100, 1000] {
         write!(out, "  {connections:>10}")?;
         for engine in [Engine::Threads, Engine::Select, Engine::Epoll] {
@@ -276,12 +271,9 @@ fn ejecutar() -> Outcome {
         }
         writeln!(out)?;
     }
-    writeln!(out)?;
-    writeln!(
-        out,
-        "Compilado sin optimizar: compara unas casillas con otras, no con otros programas."
-    )?;
-    Ok(())
+    let warning =
+        "Compilado sin optimizar: compara unas casillas con otras, no con otros programas.";
+    Ok(writeln!(out, "\n{warning}")?)
 }
 
 follow!(|hands| {
