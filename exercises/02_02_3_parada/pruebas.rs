@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use ejercicio::Server;
+use ejercicios::descriptors;
 use ejercicios::prelude::*;
 
 #[test]
@@ -49,6 +50,7 @@ fn se_para_con_un_cliente_callado() -> Outcome {
 
 #[test]
 fn después_de_parar_nadie_escucha() -> Outcome {
+    let _alone = descriptors::alone();
     let (server, clients) = start()?;
     echoes(&mut clients.peer("cliente")?, "hola\n")?;
     stop(server, "parar cuando el único cliente ya se fue")?;

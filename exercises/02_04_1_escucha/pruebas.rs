@@ -13,6 +13,7 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use ejercicio::{BACKLOG, accept, listen};
+use ejercicios::descriptors;
 use ejercicios::prelude::*;
 use harness::raise_descriptor_limit;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -87,6 +88,7 @@ fn dos_servidores_no_comparten_el_puerto() -> Outcome {
 
 #[test]
 fn se_puede_volver_a_arrancar_enseguida() -> Outcome {
+    let _alone = descriptors::alone();
     let first = listening_on(any_port())?;
     let address = first.local_addr()?;
     let conversation = Conversation::with(address).limit(LIMIT);

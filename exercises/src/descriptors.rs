@@ -1,5 +1,6 @@
 //! Los descriptores de archivo, que son de todo el proceso: quien los gasta casi todos lo hace a
-//! solas.
+//! solas, y también quien necesita que uno quede cerrado al cerrarlo. Un programa que se arranca
+//! mientras tanto los tiene abiertos todos, hasta que empieza (fork(2), execve(2)).
 
 use std::fs::File;
 use std::os::fd::AsRawFd;

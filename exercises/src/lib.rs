@@ -17,7 +17,7 @@
 //! | `outcome` | [`Outcome`], [`ensure`], [`ensure_equal`], [`ensure_fails`], [`done`], [`Explain`]: lo que devuelve una prueba, y qué le falta a lo que falla |
 //! | `limit` | [`within`], [`lending`], [`Task`]: ejecutar algo en un hilo, con un límite |
 //! | `serving` | [`with_server`], [`connected`], [`listening`]: con clientes y sockets de verdad |
-//! | [`descriptors`] | usarlos con los demás, o gastarlos todos a solas |
+//! | [`descriptors`] | usarlos con los demás, o a solas si se gastan casi todos |
 //! | [`fake`] | sockets de mentira, que dan y admiten lo que se les dijo |
 //! | `activity` | en qué llamada al sistema duerme un hilo, y qué conviene preguntarse |
 //! | `panics` | los pánicos, contados en español |
