@@ -29,7 +29,7 @@ fn quien_cierra_su_lado_recibe_el_final_aunque_el_servidor_siga() -> Outcome {
     client.half_close()?;
     client.expect_end().hint(
         "la conexión no se cierra mientras quede abierto un descriptor suyo, y `try_clone` \
-             hace otro: ¿quién lo suelta cuando el cliente se va?",
+         hace otro: ¿quién lo suelta cuando el cliente se va?",
     )
 }
 

@@ -59,7 +59,7 @@ fn si_la_escritura_se_queda_corta_insiste() -> Outcome {
     let (outcome, sink) = send_on(stubborn, "hola, mundo")?;
     succeeded(&outcome).hint(
         "cada `write` acepta 3 bytes como mucho, y a veces la interrumpe una señal \
-             (ErrorKind::Interrupted): hay que repetirla",
+         (ErrorKind::Interrupted): hay que repetirla",
     )?;
     let (expected, written) = (frame::encode("hola, mundo"), sink.written);
     ensure(written == expected, || {

@@ -113,7 +113,7 @@ fn el_límite_se_mira_antes_de_guardar() -> Outcome {
     line.refuses("789A", "en la cola hay 7 bytes de 10, y llegan 4")?;
     line.queue("789").hint(
         "lo que no cabía no debía guardarse, ni en parte: seguía habiendo 7 bytes de 10, y estos 3 \
-             llegan justo al límite, sin pasarlo",
+         llegan justo al límite, sin pasarlo",
     )?;
     line.refuses("A", "la cola está llena")?;
     line.flush(4)?;

@@ -215,11 +215,15 @@ fn un_archivo_entero_sale_al_ritmo_de_la_red() -> Outcome {
     scene.plays(|scene| {
         thread::sleep(A_WHILE / 4);
         scene.server.says("¿sigues ahí?")?;
-        scene.shows("¿sigues ahí?\n").hint("el servidor aún no leía nada de un archivo de 1 MB: lo que no cabe en el núcleo espera \
-             en la cola, el teclado espera a que la cola se vacíe, y al servidor se le sigue oyendo")?;
+        scene.shows("¿sigues ahí?\n").hint(
+            "el servidor aún no leía nada de un archivo de 1 MB: lo que no cabe en el núcleo espera \
+             en la cola, el teclado espera a que la cola se vacíe, y al servidor se le sigue oyendo",
+        )?;
         for line in &lines {
-            scene.server.hears(line).hint("el teclado daba un archivo de 1 MB, y el servidor tardó en empezar a leer. Ha de \
-                 llegarle entero, línea a línea")?;
+            scene.server.hears(line).hint(
+                "el teclado daba un archivo de 1 MB, y el servidor tardó en empezar a leer. Ha de \
+                 llegarle entero, línea a línea",
+            )?;
         }
         scene.server.hears_the_end().hint("tras la última línea, se cierra nuestro lado")?;
         scene.server.closes()

@@ -24,7 +24,7 @@ fn se_entra_diciendo_el_nombre() -> Outcome {
             stranger.send_frame(first)?;
             expect_refusal(&mut stranger).within(format!(
                 "Si lo primero que llega es «{first}», se responde «ERROR: » y el motivo, y se \
-                     cierra."
+                 cierra."
             ))?;
         }
         join(chat, &"ñ".repeat(32)).map(drop)
@@ -70,7 +70,7 @@ fn dos_no_pueden_llamarse_igual() -> Outcome {
             other.send_frame(format!("NAME: {name}"))?;
             expect_refusal(&mut other).within(format!(
                 "Dentro ya está Ana: «{name}» la suplantaría. Las mayúsculas no distinguen a \
-                     nadie."
+                 nadie."
             ))?;
         }
         moves(&mut ana, "cine", 1)?;
@@ -184,8 +184,8 @@ fn un_mensaje_vacío_o_que_no_cabe_no_se_difunde() -> Outcome {
         })?;
         says(&mut beto, "más corto", &mut [&mut ana]).hint(
             "Beto envió un mensaje vacío, otro que no cabe con su nombre delante y este. Del \
-                 primero no se entera nadie; al segundo se le responde «ERROR: », y Beto sigue: \
-                 `refuse` es para quien no entra",
+             primero no se entera nadie; al segundo se le responde «ERROR: », y Beto sigue: \
+             `refuse` es para quien no entra",
         )
     })
 }
@@ -406,7 +406,7 @@ fn moves(peer: &mut Peer, room: &str, count: usize) -> Outcome {
     peer.send_frame(format!("/sala {room}"))?;
     peer.expect_frame(format!("(Sala: {room} ({count}))")).hint(
         "a quien pide una sala se le contesta con su nombre y cuántos son ya en ella; los avisos \
-             de que se va y de que llega son para los demás",
+         de que se va y de que llega son para los demás",
     )
 }
 

@@ -124,7 +124,7 @@ fn cada_aviso_es_una_lectura() -> Outcome {
         reading.gives("con un byte más", &Step::Wait)?;
         ensure_equal("las veces que llamaste a `read`", &count, &reading.source.reads).hint(
             "una por aviso: si queda algo, epoll lo repetirá, y quien no para de enviar no \
-                     hace esperar a los demás",
+             hace esperar a los demás",
         )?;
     }
     Ok(())

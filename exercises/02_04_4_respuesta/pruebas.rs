@@ -72,7 +72,7 @@ fn lo_nuevo_va_detrás_de_lo_que_falta() -> Outcome {
     answering.finish()?;
     answering.owes(ANSWER, 0).hint(
         "eran dos respuestas de diez bytes, y de la primera faltaban tres cuando llegó la \
-             segunda: lo nuevo va detrás de lo que falta",
+         segunda: lo nuevo va detrás de lo que falta",
     )
 }
 
@@ -81,7 +81,7 @@ fn si_no_cabe_nada_no_insiste() -> Outcome {
     let mut answering = Answering::over([Refuses(ErrorKind::WouldBlock)]);
     answering.send(ANSWER).hint(
         "que ahora no quepa no es un fallo: el cliente sigue ahí, y epoll avisará cuando haya \
-             sitio",
+         sitio",
     )?;
     answering.called(1, "`send`, si no cabía nada,")?;
     answering.owes(ANSWER, ANSWER.len())?;

@@ -94,7 +94,7 @@ fn si_no_cabe_deja_de_leer_y_después_sigue() -> Outcome {
     client.hears(EpollFlags::EPOLLOUT);
     client.ends_with("cuando vuelve a haber sitio", Turn::Wait).hint(
         "el EPOLLIN de esos bytes llegó cuando no se podía escribir, y no se repite: `readable` \
-             ha de recordarlo hasta que una lectura diga `WouldBlock`",
+         ha de recordarlo hasta que una lectura diga `WouldBlock`",
     )?;
     client.returned(b"01234567")
 }

@@ -40,7 +40,7 @@ fn lo_que_se_espera_de_cada_uno() -> Outcome {
         client.ended = true;
         expects(&client, "ya terminó y espera su respuesta", EpollFlags::EPOLLOUT).hint(
             "el final se puede leer una y otra vez: quien siga pidiendo EPOLLIN después de \
-                     verlo no duerme más",
+             verlo no duerme más",
         )?;
         client.out.clear();
         expects(&client, "ya terminó y lo recibió todo", EpollFlags::empty())
@@ -59,7 +59,7 @@ fn quien_cierra_su_lado_recibe_su_respuesta() -> Outcome {
         let farewell = scene.goodbye(id, "cerró su lado y espera su respuesta")?;
         peer.expect(reply("hola, y adiós")).hint(
             "cerrar su lado (EPOLLRDHUP) no es irse: lo que dijo antes puede estar sin leer, y \
-                 aún espera su respuesta (`reply`)",
+             aún espera su respuesta (`reply`)",
         )?;
         ensure_equal("por qué se fue quien cerró su lado", Reason::Left, farewell.reason)?;
         scene.leaves_nothing(id)?;
@@ -148,7 +148,7 @@ fn quien_corta_después_de_su_final() -> Outcome {
         let farewell = scene.goodbye(id, "cerró su lado y después cortó")?;
         broken(&farewell, ErrorKind::BrokenPipe).hint(
             "`read` dio el final sin más, y fue `say` quien descubrió que no hay nadie: su error \
-                 es el motivo",
+             es el motivo",
         )?;
         ensure_equal("los bytes que dijo", 4, farewell.heard)?;
         scene.leaves_nothing(id)
@@ -197,7 +197,7 @@ fn el_fallo_de_uno_es_solo_suyo() -> Outcome {
         // No es ECONNRESET: había cerrado su lado, y el núcleo lo anota así.
         broken(&farewell, ErrorKind::BrokenPipe).hint(
             "de él no se esperaba EPOLLIN, y solo llegan EPOLLERR y EPOLLHUP: por qué, lo guarda \
-                 el socket (SO_ERROR), y `take_error` lo entrega una vez",
+             el socket (SO_ERROR), y `take_error` lo entrega una vez",
         )?;
         scene.leaves_nothing(beto)?;
         scene.stays(ana, "Y no había hecho nada: el que falló es otro.")?;
@@ -312,7 +312,7 @@ fn el_servidor_se_despide_de_todos() -> Outcome {
             last.expect_end()?;
             ensure(!server.spins(LONG_ENOUGH), || {
                 "Tres clientes se fueron, el otro callaba, y el bucle no duerme: epoll sigue avisando \
-             de alguien que ya no está."
+                 de alguien que ya no está."
             })?;
             patient.half_close()?;
             patient.expect(reply("sigo aquí"))?;
@@ -457,7 +457,7 @@ impl Scene {
         let why = match self.room.clients.get(&id) {
             None => {
                 "Ya no está en `clients`, y `reap` no dio su despedida: es el único que cierra, \
-                     y el que cuenta a quién."
+                 y el que cuenta a quién."
                     .to_owned()
             }
             Some(client) if !client.out.is_empty() => format!(
@@ -472,7 +472,7 @@ impl Scene {
             ),
             Some(_) => {
                 "Nadie lo ha oído: ¿lo añadió `enter` a epoll con su número, y se espera de él \
-                        `LISTENING`?"
+                 `LISTENING`?"
                     .to_owned()
             }
         };

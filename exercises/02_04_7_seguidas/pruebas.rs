@@ -71,7 +71,7 @@ fn un_content_length_dudoso_no_se_adivina() -> Outcome {
     ] {
         measures(values, None).hint(
             "otro programa podría entender otra cosa, y ver acabar el cuerpo en otro sitio: \
-                 cifras y nada más, y una sola vez",
+             cifras y nada más, y una sola vez",
         )?;
     }
     measures(&["99999999999999999999999"], None)
@@ -384,7 +384,7 @@ impl Talk {
         let what = format!("lo que queda en `input` {when}");
         ensure_equal(what, text(input), text(&self.exchange.input)).hint(
             "de `input` sale lo usado, y nada más: lo que llegó de la petición siguiente no \
-                 volverá a llegar",
+             volverá a llegar",
         )
     }
 

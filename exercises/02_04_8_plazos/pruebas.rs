@@ -167,7 +167,7 @@ fn un_plazo_lejano_no_desborda() -> Outcome {
     let most = u64::from(u32::MAX / 2);
     sleeps(Duration::from_secs(100 * 24 * 60 * 60), most, "si al plazo le faltan cien días").hint(
         "ese límite es un i32, y cien días no caben: se duerme cuanto se puede, \
-                 EpollTimeout::MAX, y al despertar se vuelve a calcular",
+         EpollTimeout::MAX, y al despertar se vuelve a calcular",
     )
 }
 
@@ -194,7 +194,7 @@ fn cada_byte_no_renueva_el_plazo() -> Outcome {
         );
         visit.is_awaited_until(140, true, &when).hint(
             "si cada byte renovara el plazo, uno cada nueve segundos compraría el sitio para \
-                 siempre: el plazo de una cabecera cuenta desde su primer byte",
+             siempre: el plazo de una cabecera cuenta desde su primer byte",
         )?;
     }
     Ok(())

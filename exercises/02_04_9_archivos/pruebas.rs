@@ -77,7 +77,7 @@ fn las_barras_de_más_sobran() -> Outcome {
     for (target, expected) in [("//a///b/", "a/b"), ("///", ""), ("//etc/passwd", "etc/passwd")] {
         asks(target, Ok(expected)).hint(
             "la ruta ha de ser relativa: `join` y `push`, con una absoluta, sustituyen lo que \
-                 había, y la carpeta que se sirve desaparece",
+             había, y la carpeta que se sirve desaparece",
         )?;
     }
     Ok(())
@@ -108,7 +108,7 @@ fn una_barra_disfrazada_no_separa() -> Outcome {
     for target in ["/a%2fb", "/a%2F..%2F..%2Fsecreto.txt", "/%2fetc%2fpasswd", "/a%00.txt"] {
         asks(target, Err(BAD_REQUEST)).hint(
             "ningún nombre de archivo tiene una barra ni un byte cero: primero se parte por las \
-                 barras, y después se descifra cada segmento",
+             barras, y después se descifra cada segmento",
         )?;
     }
     Ok(())
@@ -248,7 +248,7 @@ fn lo_que_no_cabe_espera() -> Outcome {
     errand.ends_in(Step::Done)?;
     errand.has_written(&[&b"cabecera\n"[..], &body].concat()).hint(
         "`write` dice cuántos bytes admitió: los demás siguen en `pending`, y van delante de lo \
-             que se lea después",
+         que se lea después",
     )
 }
 
@@ -289,7 +289,7 @@ fn si_el_archivo_encoge_no_se_puede_terminar() -> Outcome {
     errand.sending.left = 16;
     errand.ends_in(Step::Broken).hint(
         "se prometieron 16 bytes y solo hay 8: `read` dio cero. Si se espera, epoll avisa sin \
-             descanso de que hay sitio; si se da por terminado, el cliente no sabe que falta algo",
+         descanso de que hay sitio; si se da por terminado, el cliente no sabe que falta algo",
     )?;
     errand.has_written(b"la mitad")
 }

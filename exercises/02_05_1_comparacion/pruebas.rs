@@ -139,7 +139,7 @@ fn de_quien_ya_no_se_vigila_no_dice_nada() -> Outcome {
     })
     .hint(
         "con epoll, olvidarlo no basta: lo vigila mientras alguien lo tenga abierto, y aquí \
-             alguien más lo tiene; hay que pedirle que deje de hacerlo",
+         alguien más lo tiene; hay que pedirle que deje de hacerlo",
     )
 }
 

@@ -14,7 +14,7 @@
 //!
 //! | módulo | qué hay |
 //! |---|---|
-//! | `outcome` | [`Outcome`], [`ensure`], [`ensure_equal`], [`ensure_fails`], [`done`], [`Explain`]: lo que devuelve una prueba, y qué le falta a lo que falla |
+//! | `outcome` | [`Outcome`], [`ensure`] y sus hermanas, [`Explain`]: lo que devuelve una prueba |
 //! | `limit` | [`within`], [`lending`], [`Task`]: ejecutar algo en un hilo, con un límite |
 //! | `serving` | [`with_server`], [`connected`], [`listening`]: con clientes y sockets de verdad |
 //! | [`descriptors`] | usarlos con los demás, o a solas si se gastan casi todos |
