@@ -84,16 +84,12 @@ impl Chat {
         match self.members.get(&from) {
             None => self.join(from, address, text).unwrap_or_else(Effect::Refused),
             Some(_) if text.is_empty() => Effect::Nothing,
-            Some(Member { name, address }) => {
-                let said = format!("#[{name}@{address}]>> {}", printable(text));
-                match said.len() {
-                    0..=MAX_TEXT => Effect::Said(said),
-                    length => Effect::Rejected(format!(
-                        "{ERROR}con tu nombre delante no cabe: {}",
-                        FrameError::TooLong(length)
-                    )),
+            Some(Member { name, address }) => match said(name, *address, text) {
+                Ok(message) => Effect::Said(message),
+                Err(why) => {
+                    Effect::Rejected(format!("{ERROR}con tu nombre delante no cabe: {why}"))
                 }
-            }
+            },
         }
     }
 
@@ -108,14 +104,14 @@ impl Chat {
         let count = self.members.len();
         Ok(Effect::Joined {
             greeting: format!("{CLIENT}{address}"),
-            notice: format!("(Conectado: nuevo cliente ({count}) desde {name}@{address})"),
+            notice: joined(count, name, address),
         })
     }
 
     /// Alguien se va. Si estaba en el chat, el aviso para los demás.
     pub fn leave(&mut self, id: ClientId) -> Option<String> {
         let Member { name, address } = self.members.remove(&id)?;
-        Some(format!("(Desconectado: cliente {name}@{address})"))
+        Some(left(&name, address))
     }
 
     /// Quiénes oyen lo que causa `from`: todos los que están, menos él.
@@ -124,6 +120,25 @@ impl Chat {
     }
 }
 // ANCHOR_END: chat
+
+/// El aviso de que alguien entró; `count` es cuántos hay con él.
+pub fn joined(count: usize, name: &str, address: IpAddr) -> String {
+    format!("(Conectado: nuevo cliente ({count}) desde {name}@{address})")
+}
+
+/// Lo que oyen los demás cuando alguien dice `text`, o por qué no cabe en un marco.
+pub fn said(name: &str, address: IpAddr, text: &str) -> Result<String, FrameError> {
+    let message = format!("#[{name}@{address}]>> {}", printable(text));
+    match message.len() {
+        0..=MAX_TEXT => Ok(message),
+        length => Err(FrameError::TooLong(length)),
+    }
+}
+
+/// El aviso de que alguien se fue.
+pub fn left(name: &str, address: IpAddr) -> String {
+    format!("(Desconectado: cliente {name}@{address})")
+}
 
 /// Por qué termina una conversación.
 #[derive(Debug)]

@@ -6,6 +6,7 @@ use std::net::{IpAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::Instant;
 
+use multiplexacion::chat::{self, CLIENT, ERROR, NAME, check_name};
 use multiplexacion::client_id::ClientId;
 use multiplexacion::connection::{Connection, Fill, LINGER, Limits, Phase};
 use multiplexacion::frame::{self, HEADER, MAX_TEXT};
@@ -14,11 +15,6 @@ use nix::sys::time::{TimeVal, TimeValLike};
 
 /// La sala en la que se entra.
 pub const LOBBY: &str = "principal";
-
-/// Lo que va delante de cada cosa.
-const NAME: &str = "NAME: ";
-const CLIENT: &str = "CLIENT: ";
-const ERROR: &str = "ERROR: ";
 
 /// Todos los conectados, por orden de llegada.
 #[derive(Default)]
@@ -172,38 +168,19 @@ impl Chat {
     }
 }
 
-/// Comprueba que el nombre de una persona o de una sala no engañe a nadie en la pantalla.
-fn check_name(name: &str) -> Result<(), &'static str> {
-    if name.is_empty() {
-        Err("falta un nombre")
-    } else if name.chars().count() > 32 {
-        Err("el nombre pasa de 32 caracteres")
-    } else if name.contains(char::is_control) || name.contains(['@', '[', ']', '<', '>', '#']) {
-        Err("el nombre no puede llevar caracteres de control ni ninguno de @ [ ] < > #")
-    } else if name.trim() != name {
-        Err("el nombre no puede empezar ni acabar con espacios")
-    } else if name.to_lowercase() == "servidor" {
-        Err("ese nombre está reservado para el servidor")
-    } else {
-        Ok(())
-    }
-}
-
 /// El aviso de que alguien llega a una sala, en la que con él ya son `count`.
 fn joined(count: usize, member: &Member) -> String {
-    format!("(Conectado: nuevo cliente ({count}) desde {}@{})", member.name, member.address)
+    chat::joined(count, &member.name, member.address)
 }
 
 /// El aviso de que alguien deja una sala.
 fn left(member: &Member) -> String {
-    format!("(Desconectado: cliente {}@{})", member.name, member.address)
+    chat::left(&member.name, member.address)
 }
 
 /// Lo que oyen los demás, sin caracteres de control; o por qué no se les puede decir.
 fn said(member: &Member, text: &str) -> Result<String, &'static str> {
-    let text = text.replace(|c: char| c.is_control() && c != '\t', "\u{FFFD}");
-    let message = format!("#[{}@{}]>> {text}", member.name, member.address);
-    if message.len() <= MAX_TEXT { Ok(message) } else { Err("con tu nombre delante no cabe") }
+    chat::said(&member.name, member.address, text).map_err(|_| "con tu nombre delante no cabe")
 }
 
 /// Lo que se guarda de cada cliente: medio marco, y hasta 256 KiB que aún no ha leído.
