@@ -182,12 +182,12 @@ def main():
     if not is_name(name):
         parser.error("")
     serving = name == "servidor"
+    sys.stdin = sys.stdin or open(os.devnull)  # si el descriptor 0 llegó cerrado
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(0))  # T3-16: sin ser un descriptor
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        chat = ChatServer(family, address) if serving else ChatClient(address, name)
-        chat.run()
+        (ChatServer(family, address) if serving else ChatClient(address, name)).run()
     except (socket.gaierror, UnicodeError):
         sys.exit(f"{PROGRAM}: no se encuentra esa máquina; revisa --host")
     except OSError:
