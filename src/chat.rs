@@ -151,7 +151,7 @@ pub enum CloseReason {
     Broken(io::Error),
     /// Lo que llegó, o lo que se quería enviar, no es un mensaje.
     BadFrame(FrameError),
-    /// Tiene 1 MiB esperando y no lo lee.
+    /// Tiene mucho por leer y no lo lee.
     NotReading,
     /// No dijo su nombre a tiempo.
     Silent,
@@ -162,6 +162,11 @@ pub enum CloseReason {
 }
 
 impl CloseReason {
+    /// Si solo cerró su lado: no dirá más, pero aún puede leer lo que le falta.
+    pub fn still_reads(&self) -> bool {
+        matches!(self, CloseReason::Left | CloseReason::CutShort)
+    }
+
     /// Lo que hay que decirle antes de cerrar. A quien se ha ido, o ya no está, nada.
     pub fn last_words(&self) -> Option<String> {
         match self {

@@ -231,6 +231,9 @@ impl<S: Read + Write + AsRawFd> Connection<S> {
             Err(error) if not_now(&error) => 0,
             Err(error) => {
                 Step::WriteFailed { fd, client, result: Shown(&reason(&error)) }.tell();
+                // No saldrá nada más. Y que lo diga también la lectura, tras lo que quede por leer.
+                self.output = Queue::new();
+                let _ = socket::shutdown(fd, How::Both);
                 return Err(error);
             }
             Ok(written) => written,

@@ -28,7 +28,7 @@ const NOT_HERE: &[(&str, &str)] = &[
     ("02_02_threading/tope", "`t2_05`"),
     ("02_03_select_chat/conversacion", "`t3_23` y las pruebas de la terminal"),
     ("02_03_select_chat/lector_expulsado", "`t3_11`; los números son de cada núcleo"),
-    ("02_03_select_chat/lector_lento", "`t3_11`; los números son de cada núcleo"),
+    ("02_03_select_chat/lector_lento", "`f3`; los números son de cada núcleo"),
     ("02_03_select_chat/media_linea", "`t3_23`"),
     ("02_03_select_chat/reinicio", "`t3_12`"),
     ("02_04_epoll_web/a_mano", "es `servidor_v` visto desde fuera"),

@@ -6,8 +6,6 @@ use std::time::Instant;
 
 use multiplexacion::chat::{CloseReason, Effect};
 use multiplexacion::client_id::ClientId;
-use multiplexacion::connection::Overflow;
-use multiplexacion::frame;
 use multiplexacion::steps::{Shown, Step};
 use nix::errno::Errno;
 use nix::sys::select::{FdSet, select};
@@ -22,11 +20,15 @@ impl ChatServer {
     /// El bucle de eventos. Cada vuelta: esperar, atender a quien esté listo, recoger.
     pub(crate) fn run(&mut self) -> io::Result<()> {
         loop {
-            let ready = self.wait()?;
+            let Some(mut ready) = self.wait()? else { continue };
             if ready.stop || (ready.console && self.console.asks_to_stop(&mut self.scratch)) {
                 Step::Stop {}.tell();
                 return Ok(());
             }
+            // Por turno: empieza el que sigue al último que habló. Si en la historia no hay sitio
+            // para todos, que no se queden fuera siempre los mismos.
+            let next = ready.readable.partition_point(|id| *id <= self.last_heard);
+            ready.readable.rotate_left(next);
             for id in ready.readable {
                 self.on_readable(id);
             }
@@ -47,7 +49,7 @@ impl ChatServer {
     /// `select` recibe dos conjuntos de descriptores y los devuelve con solo los que están
     /// listos: por eso hay que volver a llenarlos en cada vuelta, y recorrerlos enteros a la
     /// ida y a la vuelta. Con muchos clientes ociosos, ese es su costo.
-    fn wait(&self) -> io::Result<Ready> {
+    fn wait(&self) -> io::Result<Option<Ready>> {
         let (mut reading, mut writing) = (FdSet::new(), FdSet::new());
         reading.insert(self.stop.as_fd());
         if let Some(console) = self.console.watched() {
@@ -57,9 +59,12 @@ impl ChatServer {
             reading.insert(self.listener.as_fd());
         }
         for guest in self.guests.values() {
-            if guest.conn.wants_read() {
+            // ANCHOR: reading
+            // A quien habla más deprisa de lo que otros leen no se le lee: que espere.
+            if guest.conn.wants_read() && guest.may_talk(&self.history) {
                 reading.insert(guest.as_fd());
             }
+            // ANCHOR_END: reading
             // ANCHOR: writing
             // Solo quien tiene algo en la cola. Un socket casi siempre admite más bytes:
             // con todos en este conjunto, `select` volvería al instante, siempre.
@@ -73,8 +78,9 @@ impl ChatServer {
         let mut timeout = timeout_until(deadlines.chain(self.pause.until()).min());
         let result = match select(None, &mut reading, &mut writing, None, timeout.as_mut()) {
             Ok(count) => usize::try_from(count).unwrap_or_default(),
-            // Una señal que nadie esperaba: nadie está listo.
-            Err(Errno::EINTR) => return Ok(Ready::default()),
+            // Una señal, como la de seguir tras Ctrl-Z. No se sabe quién está listo: se vuelve a
+            // preguntar, antes de que a nadie le venza un plazo mientras su mensaje espera.
+            Err(Errno::EINTR) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
         Step::Wake { call: "select", result }.tell();
@@ -82,13 +88,13 @@ impl ChatServer {
             let ready = self.guests.iter().filter(|(_, guest)| set.contains(guest.as_fd()));
             ready.map(|(id, _)| *id).collect()
         };
-        Ok(Ready {
+        Ok(Some(Ready {
             stop: reading.contains(self.stop.as_fd()),
             console: self.console.watched().is_some_and(|console| reading.contains(console)),
             listener: reading.contains(self.listener.as_fd()),
             readable: among(&reading),
             writable: among(&writing),
-        })
+        }))
     }
     // ANCHOR_END: wait
 
@@ -110,7 +116,9 @@ impl ChatServer {
     // ANCHOR: on_readable
     /// Llegaron bytes de un cliente, o su final.
     fn on_readable(&mut self, id: ClientId) {
-        let Some(guest) = self.guests.get_mut(&id) else { return };
+        let guest = self.guests.get_mut(&id).filter(|guest| guest.may_talk(&self.history));
+        let Some(guest) = guest else { return };
+        self.last_heard = id;
         Step::Ready { fd: guest.conn.raw_fd(), client: id, result: Shown(&"leer") }.tell();
         let received = receive(&mut guest.conn, &mut self.scratch);
         for text in received.messages {
@@ -126,8 +134,7 @@ impl ChatServer {
     fn on_writable(&mut self, id: ClientId) {
         let Some(guest) = self.guests.get_mut(&id) else { return };
         Step::Ready { fd: guest.conn.raw_fd(), client: id, result: Shown(&"escribir") }.tell();
-        let outcome = guest.conn.on_writable();
-        guest.note(outcome.map_err(CloseReason::Broken));
+        guest.on_writable(Instant::now());
     }
 
     // ANCHOR: on_message
@@ -137,11 +144,10 @@ impl ChatServer {
         let Some(guest) = guest else { return };
         match self.chat.hear(id, guest.address, text) {
             Effect::Joined { greeting, notice } => {
-                guest.deadline = None;
-                guest.send(&greeting);
-                self.broadcast(id, &notice);
+                guest.join(&greeting, &self.history);
+                self.history.push(id, &notice);
             }
-            Effect::Said(text) => self.broadcast(id, &text),
+            Effect::Said(text) => self.history.push(id, &text),
             Effect::Rejected(why) => guest.send(&why),
             Effect::Refused(why) => guest.note(Err(CloseReason::Refused(why))),
             Effect::Nothing => {}
@@ -149,51 +155,36 @@ impl ChatServer {
     }
     // ANCHOR_END: on_message
 
-    // ANCHOR: broadcast
-    /// Difunde un mensaje a todos menos a quien lo causó, siempre en el mismo orden. Si a alguien
-    /// no le cabe, el problema es suyo, no de quien habla ni de los demás.
-    fn broadcast(&mut self, from: ClientId, text: &str) {
-        let Ok(frame) = frame::encode(text) else { return };
-        for id in self.chat.others(from) {
-            let Some(guest) = self.guests.get_mut(&id) else { continue };
-            // A quien se despide no se le dice más: tras un hueco, creería haberlo leído todo.
-            if matches!(guest.closing, None | Some(CloseReason::Left)) {
-                let queued = guest.conn.queue(&frame);
-                guest.note(queued.map_err(|Overflow| CloseReason::NotReading));
-            }
-        }
-    }
-    // ANCHOR_END: broadcast
-
     // ANCHOR: reap
-    /// Escribe lo encolado y despide a quien toca: el único lugar que cierra a quien ya entró.
-    /// Despedir encola un aviso para los demás: se repite hasta que no queda nadie por despedir.
+    /// Difunde lo dicho y despide a quien toca: el único lugar que cierra a quien ya entró.
+    /// Despedir deja un aviso para los demás: se repite hasta que no queda nadie por despedir.
     fn reap(&mut self) {
         let now = Instant::now();
         loop {
             for guest in self.guests.values_mut() {
-                let written = guest.conn.flush();
-                guest.note(written.map_err(CloseReason::Broken));
-                guest.check_deadline(now);
+                guest.deliver(&self.history);
+                guest.check_deadline(now, &self.history);
             }
             let closing: Vec<ClientId> = (self.guests.iter())
                 .filter_map(|(id, guest)| guest.closing.is_some().then_some(*id))
                 .collect();
             if closing.is_empty() {
-                self.pause.resume(now, &self.listener);
-                return;
+                break;
             }
             for id in closing {
-                let stays = self.guests.get_mut(&id).is_some_and(|guest| guest.dismiss(now));
-                if !stays {
+                let Some(guest) = self.guests.get_mut(&id) else { continue };
+                if !guest.dismiss(now, &self.history) {
                     self.guests.remove(&id);
                     self.pause.shorten(now);
                 }
                 if let Some(notice) = self.chat.leave(id) {
-                    self.broadcast(id, &notice);
+                    self.history.push(id, &notice);
                 }
             }
         }
+        let unheard = self.guests.values().filter_map(Guest::unheard).min();
+        self.history.forget_before(unheard.unwrap_or(u64::MAX));
+        self.pause.resume(now, &self.listener);
     }
     // ANCHOR_END: reap
 }

@@ -6,12 +6,13 @@
 //! cuáles están listas.
 //!
 //! Se lee en este orden: [`messages`], que empieza por `send` y `receive`; [`event_loop`], el bucle;
-//! [`guest`], un cliente tal como lo ve el servidor; [`server`], cómo se pone en marcha;
-//! [`client`]; y, si interesa, [`sets`], [`keyboard`] y [`terminal`].
+//! [`guest`], un cliente tal como lo ve el servidor; [`history`], lo que se ha dicho; [`server`],
+//! cómo se pone en marcha; [`client`]; y, si interesa, [`sets`], [`keyboard`] y [`terminal`].
 
 mod client;
 mod event_loop;
 mod guest;
+mod history;
 mod keyboard;
 mod messages;
 mod server;

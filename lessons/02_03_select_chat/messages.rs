@@ -53,5 +53,6 @@ pub(crate) fn receive(conn: &mut Connection, scratch: &mut [u8]) -> Received {
 }
 // ANCHOR_END: receive
 
-/// Lo que guarda una conexión: un marco a medio llegar, y hasta 1 MiB para quien lee despacio.
-pub(crate) static LIMITS: Limits = Limits { input: HEADER + MAX_TEXT, output: 1024 * 1024 };
+/// Lo que guarda una conexión: un marco a medio llegar, y unos cuantos por salir.
+pub(crate) static LIMITS: Limits =
+    Limits { input: HEADER + MAX_TEXT, output: 2 * (HEADER + MAX_TEXT) };

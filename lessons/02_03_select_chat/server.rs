@@ -9,13 +9,20 @@ use multiplexacion::cli::{self, Trouble};
 use multiplexacion::client_id::{ClientId, ClientIds};
 use multiplexacion::listener::{self, Pause};
 use multiplexacion::stop::Stop;
+use socket2::SockRef;
 
 use crate::guest::Guest;
+use crate::history::History;
 use crate::keyboard::Console;
 use crate::sets::must_fit_in_a_set;
 
 /// Bytes que se leen de un cliente, como mucho, cada vez que le toca.
-const TURN: usize = 16 * 1024;
+const TURN: usize = 4 * 1024;
+
+/// Bytes que el núcleo guarda de lo escrito a cada cliente: lo heredan del socket que escucha
+/// (tcp(7)). Si no, crecería hasta 4 MiB, y quien no lee tardaría en notarse lo que se tarda en
+/// llenarlos.
+const SEND_BUFFER: usize = 128 * 1024;
 
 // ANCHOR: server
 /// Un servidor de chat en un solo hilo.
@@ -31,13 +38,16 @@ pub(crate) struct ChatServer {
     pub(crate) guests: BTreeMap<ClientId, Guest>,
     /// Quiénes de ellos han dicho ya su nombre.
     pub(crate) chat: Chat,
+    /// Lo que han dicho y a alguno le falta por oír.
+    pub(crate) history: History,
+    /// A quién se leyó el último.
+    pub(crate) last_heard: ClientId,
     /// Donde se lee. Es uno para todos: un cliente ocioso no guarda ningún búfer.
     pub(crate) scratch: Vec<u8>,
 }
 // ANCHOR_END: server
 
 /// Lo que `select` encontró listo.
-#[derive(Default)]
 pub(crate) struct Ready {
     pub(crate) stop: bool,
     pub(crate) console: bool,
@@ -53,6 +63,7 @@ pub(crate) fn serve(host: &str, port: u16, login_timeout: Duration) -> Result<()
         .and_then(listener::listen)
         .map_err(|error| Trouble::listening(host, port, &error))?;
     must_fit_in_a_set(&listener)?;
+    SockRef::from(&listener).set_send_buffer_size(SEND_BUFFER)?;
     let address = listener.local_addr()?;
     let mut server = ChatServer {
         listener,
@@ -63,6 +74,8 @@ pub(crate) fn serve(host: &str, port: u16, login_timeout: Duration) -> Result<()
         ids: ClientIds::default(),
         guests: BTreeMap::new(),
         chat: Chat::default(),
+        history: History::default(),
+        last_heard: ClientId(0),
         scratch: vec![0; TURN],
     };
     cli::announce(address)?;

@@ -3,12 +3,16 @@
 use std::thread;
 use std::time::Duration;
 
+use harness::procfs::net::{self, TcpNetEntry, TcpState};
 use harness::{Conversation, Failure, Peer, Program, Server};
 
 use crate::{Outcome, server, settles};
 
 /// Lo que se deja al núcleo para que entregue lo que se envió a un servidor detenido.
 const DELIVERY: Duration = Duration::from_millis(20);
+
+/// Una de las dos colas de un socket: sus bytes.
+type Queue = fn(&TcpNetEntry) -> u32;
 
 pub(crate) struct Chat {
     pub(crate) server: Server,
@@ -71,6 +75,29 @@ impl Chat {
     /// Separa dos pasos: espera a que el servidor haya atendido lo enviado.
     pub(crate) fn settles(&self) -> Outcome {
         settles(&self.server)
+    }
+
+    /// Lo que el núcleo guarda, en los dos extremos, de lo que el servidor escribió.
+    pub(crate) fn bytes_on_their_way_out(&self) -> Result<usize, Failure> {
+        self.queued(|ours| ours.tx_queue, |theirs| theirs.rx_queue)
+    }
+
+    /// Lo que le enviaron al servidor y no ha salido aún de la máquina de quien lo dijo.
+    pub(crate) fn bytes_not_sent_yet(&self) -> Result<usize, Failure> {
+        self.queued(|_| 0, |theirs| theirs.tx_queue)
+    }
+
+    /// Una suma sobre los sockets de las conversaciones: los del servidor y los de los demás.
+    fn queued(&self, ours: Queue, theirs: Queue) -> Result<usize, Failure> {
+        let port = self.server.address().port();
+        let entries = self.server.ask_kernel(|_| net::tcp())?;
+        let bytes = entries.iter().map(|entry| match port {
+            _ if entry.state != TcpState::Established => 0,
+            _ if entry.local_address.port() == port => ours(entry),
+            _ if entry.remote_address.port() == port => theirs(entry),
+            _ => 0,
+        });
+        Ok(bytes.map(|bytes| bytes as usize).sum())
     }
 
     /// Detiene el servidor mientras ocurre `script`, para que después lo encuentre todo a la vez.

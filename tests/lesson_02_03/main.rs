@@ -2,6 +2,7 @@
 //!
 //! Cada prueba `t3_NN_…` cita el defecto de las recetas clásicas que el programa no debe tener.
 
+mod back_pressure;
 mod chat;
 mod client;
 mod closing;

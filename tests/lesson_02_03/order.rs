@@ -1,7 +1,8 @@
 //! El orden: todos oyen lo mismo, en el mismo orden, y nadie se oye a sí mismo.
 
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 
 use harness::{Failure, Peer, frame};
 use proptest::prelude::*;
@@ -117,18 +118,15 @@ enum Step {
     Leave,
 }
 
-/// Quién hace qué, uno tras otro y sin esperar a nadie.
-fn steps() -> impl Strategy<Value = Vec<(usize, Step)>> {
+/// Quién hace qué, uno tras otro y sin esperar a nadie; hablan a la vez `voices`, como mucho.
+fn steps(voices: usize, count: Range<usize>) -> impl Strategy<Value = Vec<(usize, Step)>> {
     let step = prop_oneof![
         12 => (1_usize..200).prop_map(Step::Say),
         2 => Just(Step::SayHalf),
         1 => Just(Step::Leave),
     ];
-    prop::collection::vec((0..VOICES, step), 1..200)
+    prop::collection::vec((0..voices, step), count)
 }
-
-/// Cuántos hablan a la vez, como mucho, en una charla al azar.
-const VOICES: usize = 8;
 
 /// Uno de los que hablan, y lo que ha dicho.
 struct Voice {
@@ -164,20 +162,20 @@ impl Voice {
 /// Juega una charla en el servidor, vacío, y comprueba lo que oyó cada uno.
 fn play(chat: &Chat, round: usize, steps: &[(usize, Step)]) -> Outcome {
     let mut witness = chat.member(&format!("testigo {round}"))?;
-    let mut voices: [Option<Voice>; VOICES] = Default::default();
+    let mut voices = BTreeMap::new();
     let mut gone = Vec::new();
     for (number, (who, step)) in steps.iter().enumerate() {
-        let mut voice = match voices[*who].take() {
+        let mut voice = match voices.remove(who) {
             Some(voice) => voice,
             None => Voice::new(chat, format!("voz {round}.{number}"))?,
         };
         voice.step(*step)?;
         match step {
             Step::Leave => gone.push(voice),
-            _ => voices[*who] = Some(voice),
+            _ => drop(voices.insert(who, voice)),
         }
     }
-    for mut voice in voices.into_iter().flatten() {
+    for mut voice in voices.into_values() {
         voice.step(Step::Leave)?;
         gone.push(voice);
     }
@@ -249,9 +247,18 @@ fn check_own(voice: &Voice, all: &[String]) -> Result<(), String> {
 
 #[test]
 fn cualquier_mezcla_de_voces_se_oye_en_el_mismo_orden() -> Outcome {
+    play_at_random(100, steps(8, 1..200))
+}
+
+#[test]
+fn cien_que_entran_hablan_y_se_van_oyen_todo_y_en_el_mismo_orden() -> Outcome {
+    play_at_random(2, steps(100, 1500..1501))
+}
+
+fn play_at_random(cases: u32, steps: impl Strategy<Value = Vec<(usize, Step)>>) -> Outcome {
     let chat = Chat::open()?;
     let config = Config {
-        cases: 100,
+        cases,
         failure_persistence: None,
         // Al fallar, diez segundos para buscar una charla más corta que también falle.
         max_shrink_time: 10_000,
@@ -261,7 +268,7 @@ fn cualquier_mezcla_de_voces_se_oye_en_el_mismo_orden() -> Outcome {
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let round = Cell::new(0);
     TestRunner::new_with_rng(config, rng)
-        .run(&steps(), |steps| {
+        .run(&steps, |steps| {
             round.set(round.get() + 1);
             play(&chat, round.get(), &steps)
                 .map_err(|failure| TestCaseError::fail(failure.to_string()))

@@ -4,6 +4,8 @@
 
 #[path = "../../../../lessons/02_03_select_chat/guest.rs"]
 mod guest;
+#[path = "../../../../lessons/02_03_select_chat/history.rs"]
+mod history;
 #[path = "../../../../lessons/02_03_select_chat/messages.rs"]
 mod messages;
 
@@ -23,13 +25,12 @@ use mio::{Events, Interest, Poll, Token};
 use multiplexacion::chat::{Chat, CloseReason, Effect};
 use multiplexacion::cli;
 use multiplexacion::client_id::{ClientId, ClientIds};
-use multiplexacion::connection::Overflow;
-use multiplexacion::frame;
 use multiplexacion::listener::Pause;
 use multiplexacion::steps::Step;
 use multiplexacion::stop::Stop;
 
 use guest::Guest;
+use history::History;
 use messages::receive;
 
 const LISTENER: Token = Token(usize::MAX);
@@ -39,7 +40,7 @@ const STOP: Token = Token(usize::MAX - 1);
 const EVENTS: usize = 256;
 
 /// Bytes que se leen de un cliente, como mucho, cada vez que le toca.
-const TURN: usize = 16 * 1024;
+const TURN: usize = 4 * 1024;
 
 /// Chat sobre mio: el servidor; entra con aplic_02_03
 #[derive(Args, Debug)]
@@ -76,6 +77,7 @@ struct ChatServer {
     /// A quién le puede quedar algo por leer.
     unfinished: BTreeSet<ClientId>,
     chat: Chat,
+    history: History,
     scratch: Vec<u8>,
 }
 // ANCHOR_END: server
@@ -105,6 +107,7 @@ impl ChatServer {
             guests: BTreeMap::new(),
             unfinished: BTreeSet::new(),
             chat: Chat::default(),
+            history: History::default(),
             scratch: vec![0; TURN],
         })
     }
@@ -160,7 +163,7 @@ impl ChatServer {
     fn timeout(&self) -> Option<Duration> {
         // Con trabajo apuntado no se duerme: nadie avisará de él.
         let accepting = self.more_to_accept && self.pause.until().is_none();
-        if accepting || !self.unfinished.is_empty() {
+        if accepting || self.unfinished.iter().any(|id| self.may_be_read(*id)) {
             return Some(Duration::ZERO);
         }
         let deadlines = self.guests.values().filter_map(|guest| guest.deadline);
@@ -168,6 +171,11 @@ impl ChatServer {
         Some(next.saturating_duration_since(Instant::now()))
     }
     // ANCHOR_END: wait
+
+    /// Si se le puede leer, o ha de esperar a que otros oigan lo que lleva dicho.
+    fn may_be_read(&self, id: ClientId) -> bool {
+        self.guests.get(&id).is_some_and(|guest| guest.may_talk(&self.history))
+    }
 
     // ANCHOR: on_acceptable
     /// Acepta a todos los que esperan. Si no se puede, `more_to_accept` recuerda que los hay.
@@ -198,10 +206,14 @@ impl ChatServer {
     }
 
     // ANCHOR: on_readable
-    /// Una lectura por vuelta, como en 02_03; pero a quien le puede quedar algo se le apunta,
-    /// porque mio no volverá a decirlo.
+    /// Una lectura por vuelta, como en 02_03; pero a quien le puede quedar algo, o ha de esperar
+    /// su turno, se le apunta, porque mio no volverá a decirlo.
     fn on_readable(&mut self, id: ClientId) {
         let Some(guest) = self.guests.get_mut(&id) else { return };
+        if !guest.may_talk(&self.history) {
+            self.unfinished.insert(id);
+            return;
+        }
         let received = receive(&mut guest.conn, &mut self.scratch);
         if guest.conn.may_have_more() {
             self.unfinished.insert(id);
@@ -217,8 +229,7 @@ impl ChatServer {
 
     fn on_writable(&mut self, id: ClientId) {
         let Some(guest) = self.guests.get_mut(&id) else { return };
-        let outcome = guest.conn.on_writable();
-        guest.note(outcome.map_err(CloseReason::Broken));
+        guest.on_writable(Instant::now());
     }
 
     fn on_message(&mut self, id: ClientId, text: &str) {
@@ -226,55 +237,43 @@ impl ChatServer {
         let Some(guest) = guest else { return };
         match self.chat.hear(id, guest.address, text) {
             Effect::Joined { greeting, notice } => {
-                guest.deadline = None;
-                guest.send(&greeting);
-                self.broadcast(id, &notice);
+                guest.join(&greeting, &self.history);
+                self.history.push(id, &notice);
             }
-            Effect::Said(text) => self.broadcast(id, &text),
+            Effect::Said(text) => self.history.push(id, &text),
             Effect::Rejected(why) => guest.send(&why),
             Effect::Refused(why) => guest.note(Err(CloseReason::Refused(why))),
             Effect::Nothing => {}
         }
     }
 
-    fn broadcast(&mut self, from: ClientId, text: &str) {
-        let Ok(frame) = frame::encode(text) else { return };
-        for id in self.chat.others(from) {
-            let Some(guest) = self.guests.get_mut(&id) else { continue };
-            // A quien se despide no se le dice más: tras un hueco, creería haberlo leído todo.
-            if matches!(guest.closing, None | Some(CloseReason::Left)) {
-                let queued = guest.conn.queue(&frame);
-                guest.note(queued.map_err(|Overflow| CloseReason::NotReading));
-            }
-        }
-    }
-
-    /// Escribe lo encolado en la vuelta y despide a quien toca, hasta que no queda nadie.
+    /// Difunde lo dicho en la vuelta y despide a quien toca, hasta que no queda nadie.
     fn reap(&mut self) {
         let now = Instant::now();
         loop {
             for guest in self.guests.values_mut() {
-                let written = guest.conn.flush();
-                guest.note(written.map_err(CloseReason::Broken));
-                guest.check_deadline(now);
+                guest.deliver(&self.history);
+                guest.check_deadline(now, &self.history);
             }
             let closing: Vec<ClientId> = (self.guests.iter())
                 .filter_map(|(id, guest)| guest.closing.is_some().then_some(*id))
                 .collect();
             if closing.is_empty() {
-                self.pause.resume(now, &self.listener);
-                return;
+                break;
             }
             for id in closing {
-                let stays = self.guests.get_mut(&id).is_some_and(|guest| guest.dismiss(now));
-                if !stays {
+                let Some(guest) = self.guests.get_mut(&id) else { continue };
+                if !guest.dismiss(now, &self.history) {
                     self.guests.remove(&id);
                     self.pause.shorten(now);
                 }
                 if let Some(notice) = self.chat.leave(id) {
-                    self.broadcast(id, &notice);
+                    self.history.push(id, &notice);
                 }
             }
         }
+        let unheard = self.guests.values().filter_map(Guest::unheard).min();
+        self.history.forget_before(unheard.unwrap_or(u64::MAX));
+        self.pause.resume(now, &self.listener);
     }
 }

@@ -1,0 +1,224 @@
+//! La contrapresión: quien habla más deprisa de lo que otros leen, espera; quien lee no pierde nada.
+
+use std::panic::resume_unwind;
+use std::thread;
+use std::time::Duration;
+
+use harness::{Failure, Peer, Stream, frame};
+
+use crate::chat::{Chat, hears, joined, left, said};
+use crate::{LIMIT, Outcome, client};
+
+/// Un búfer de recepción pequeño: lo que no cabe en él se le acumula al servidor.
+const SMALL: usize = 16 * 1024;
+
+/// Lo que tarda alguien en darse por frenado: más que de sobra para que pase lo que puede pasar, y
+/// menos de lo que el servidor espera a quien no lee.
+const STUCK: Duration = Duration::from_secs(1);
+
+#[test]
+fn f3_quien_habla_más_deprisa_de_lo_que_otro_lee_espera_y_nadie_pierde_nada() -> Outcome {
+    let (chat, [mut ana, mut carla]) = Chat::among(["ana", "carla"])?;
+    let mut slow = chat.slow_member("lento", SMALL)?;
+    hears(&mut carla, &joined(3, "lento"))?;
+
+    // Mucho más de lo que cabe en todos los búferes de por medio.
+    let count = 64 * 1024;
+    let lines: Vec<String> = (0..count).map(|number| format!("{number:0>200}")).collect();
+    let flood = lines.iter().flat_map(frame::encode).collect::<Vec<u8>>();
+    ana.set_limit(STUCK);
+    let sent = ana.try_send(&flood);
+    assert!(sent < flood.len(), "ana envió sus {sent} bytes sin que nadie los leyera");
+    // Mientras espera, los demás siguen hablando. Y en cuanto todos leen, les llega todo: lo que
+    // envió entero, y lo que se quedó a medias.
+    carla.send_frame("¿me oís?")?;
+    ana.set_limit(LIMIT);
+    let size = frame::encode(&lines[0]).len();
+    let whole = sent.div_ceil(size);
+    thread::scope(|scope| {
+        let carla = scope.spawn(|| hears_in_order(&mut carla, &lines[..whole]));
+        let slow = scope.spawn(|| hears_in_order(&mut slow, &lines[..whole]));
+        ana.send(&flood[sent..whole * size])?;
+        for reader in [carla, slow] {
+            reader.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+        }
+        hears(&mut ana, &said("carla", "¿me oís?"))
+    })
+}
+
+/// Lo que dijo ana, en orden y sin huecos, entre lo que dijeran los demás.
+fn hears_in_order(peer: &mut Peer, lines: &[String]) -> Outcome {
+    for line in lines {
+        let mut heard = peer.next_frame()?;
+        if heard == said("carla", "¿me oís?") {
+            heard = peer.next_frame()?;
+        }
+        assert_eq!(heard, said("ana", line));
+    }
+    Ok(())
+}
+
+#[test]
+fn f3_con_los_programas_de_verdad_nadie_se_queda_sin_una_línea() -> Outcome {
+    const LINES: usize = 20_000;
+    let chat = Chat::open()?;
+    let mut witness = chat.member("testigo")?;
+    let mut readers = Vec::new();
+    for name in ["beto", "carla", "dora"] {
+        readers.push(client(name, chat.server.address()).spawn()?);
+        hears(&mut witness, &joined(readers.len() + 1, name))?;
+    }
+    let ana = client("ana", chat.server.address()).spawn()?;
+    hears(&mut witness, &joined(5, "ana"))?;
+    ana.write_stdin((1..=LINES).map(|number| format!("{number}\n")).collect::<String>());
+    ana.close_stdin();
+    for number in 1..=LINES {
+        witness.expect_frame(said("ana", &number.to_string()))?;
+    }
+    witness.expect_frame(left("ana"))?;
+    assert_eq!(ana.wait(LIMIT)?.code, Some(0));
+    for reader in readers {
+        reader.wait_for_text(Stream::Stdout, &left("ana"), LIMIT)?;
+        reader.close_stdin();
+        let heard = reader.wait(LIMIT)?.stdout;
+        let heard = heard.lines().filter_map(|line| line.strip_prefix("#[ana@127.0.0.1]>> "));
+        assert!(heard.eq((1..=LINES).map(|number| number.to_string())), "falta alguna línea");
+    }
+    Ok(())
+}
+
+#[test]
+fn f4_una_ráfaga_de_mensajes_cortos_solo_retrasa_a_los_demás_un_turno() -> Outcome {
+    const BURST: usize = 10_000;
+    let (chat, [mut ana, mut beto, mut witness]) = Chat::among(["ana", "beto", "testigo"])?;
+    chat.while_stopped(|| {
+        ana.send(frame::encode("x").repeat(BURST))?;
+        beto.send_frame("hola")
+    })?;
+    let mut before = 0;
+    while witness.next_frame()? != said("beto", "hola") {
+        before += 1;
+    }
+    assert!(before <= 1000, "se oyeron {before} mensajes de ana antes que uno de beto");
+    for _ in before..BURST {
+        witness.expect_frame(said("ana", "x"))?;
+    }
+    Ok(())
+}
+
+/// Cuántos mensajes cortos envía cada uno: entre tres, más de 1 MiB para quien escucha.
+const BURST: usize = 2400;
+
+#[test]
+fn f4_si_hablan_muchos_a_la_vez_el_último_no_espera_a_que_acaben() -> Outcome {
+    const TALKERS: usize = 24;
+    let chat = Chat::open()?;
+    let mut witness = chat.member("testigo")?;
+    // Con nombres así, los cinco bytes de un mensaje son 149 para cada uno de los demás, y con
+    // nueve que hablan ya no hay sitio para otro en la misma vuelta.
+    let name = |number: usize| format!("{}{number:02}", "😀".repeat(30));
+    let mut talkers = Vec::new();
+    for number in 0..TALKERS {
+        talkers.push(chat.member(&name(number))?);
+        hears(&mut witness, &joined(number + 2, &name(number)))?;
+    }
+    chat.while_stopped(|| {
+        let flood = frame::encode("x").repeat(BURST);
+        talkers[..TALKERS - 1].iter_mut().try_for_each(|talker| talker.send(&flood))?;
+        talkers[TALKERS - 1].send_frame("por fin")
+    })?;
+    thread::scope(|scope| {
+        for talker in &mut talkers {
+            scope.spawn(|| talker.half_close().and_then(|()| talker.drain()));
+        }
+        let mut heard = 0;
+        while witness.next_frame()? != said(&name(TALKERS - 1), "por fin") {
+            heard += 1;
+        }
+        assert!(heard < TALKERS * 1000, "oyó {heard} mensajes antes que el del último");
+        witness.half_close()?;
+        witness.drain()
+    })
+}
+
+#[test]
+fn f3_una_ráfaga_de_mensajes_cortos_no_despide_a_quien_está_leyendo() -> Outcome {
+    let chat = Chat::open()?;
+    let names = ["😀", "😁", "😂"].map(|face| face.repeat(32));
+    let mut speakers = chat.members(names.each_ref().map(String::as_str))?;
+    let mut reader = chat.member("lectora")?;
+    speakers.iter_mut().try_for_each(|speaker| {
+        speaker.expect_frame("(Conectado: nuevo cliente (4) desde lectora@127.0.0.1)")
+    })?;
+    // El servidor lo encuentra todo a la vez, cuando nadie ha podido leer todavía.
+    chat.while_stopped(|| {
+        let burst = frame::encode("x").repeat(BURST);
+        speakers.iter_mut().try_for_each(|speaker| speaker.send(&burst))
+    })?;
+    thread::scope(|scope| {
+        let hears = |peer: &mut Peer, count| {
+            (0..count).map(|_| peer.next_frame()).collect::<Result<Vec<String>, Failure>>()
+        };
+        let speakers: Vec<_> = (speakers.iter_mut())
+            .map(|speaker| scope.spawn(move || hears(speaker, 2 * BURST)))
+            .collect();
+        let all = hears(&mut reader, 3 * BURST)?;
+        for (speaker, own) in speakers.into_iter().zip(&names) {
+            let heard = speaker.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+            let others = all.iter().filter(|line| **line != said(own, "x"));
+            assert!(heard.iter().eq(others), "no oyó lo mismo, o no en el mismo orden");
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn f16_aunque_nadie_lea_la_memoria_no_crece() -> Outcome {
+    let chat = Chat::open()?;
+    let mut deaf = Vec::new();
+    for number in 0..100 {
+        deaf.push(chat.slow_member(&format!("sordo {number}"), SMALL)?);
+    }
+    let mut ana = chat.member("ana")?;
+    ana.set_limit(STUCK);
+    let before = chat.server.memory(|told| told.vmrss)?;
+    let flood = frame::encode("x".repeat(1000)).repeat(18_000);
+    let sent = ana.try_send(&flood);
+    assert!(sent < flood.len(), "nadie lee, y ana envió {sent} bytes");
+    let grown = chat.server.memory(|told| told.vmrss)? - before;
+    assert!(grown < 8 * 1024, "creció {grown} KiB con {} que no leen", deaf.len());
+    Ok(())
+}
+
+/// Lo que dijo antes de que se cortara su conexión, aunque lo primero que lo note sea una escritura.
+#[test]
+fn lo_que_alguien_dijo_antes_de_cortarse_se_oye() -> Outcome {
+    let (chat, [mut ana, mut beto]) = Chat::among(["ana", "beto"])?;
+    let mut slow = chat.slow_member("lento", SMALL)?;
+    for peer in [&mut ana, &mut beto] {
+        hears(peer, &joined(3, "lento"))?;
+    }
+    // Beto habla hasta que tiene que esperar: lo último que dijo queda en el núcleo, sin leer.
+    let flood = frame::encode("x".repeat(96)).repeat(100_000);
+    beto.set_limit(STUCK);
+    let sent = beto.try_send(&flood);
+    assert!(sent < flood.len());
+    let lost = chat.bytes_not_sent_yet()?;
+    beto.reset()?;
+    // Y al servidor le falla una escritura a beto antes de leerlo.
+    ana.send_frame("¿sigues ahí, beto?")?;
+    let (mut heard, goodbye) = (0, left("beto"));
+    loop {
+        let line = slow.next_frame()?;
+        if line == goodbye {
+            break;
+        }
+        heard += usize::from(line == said("beto", &"x".repeat(96)));
+    }
+    assert!(
+        heard >= (sent - lost) / 100,
+        "se oyeron {heard} de los {} de beto",
+        (sent - lost) / 100
+    );
+    Ok(())
+}
