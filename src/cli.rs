@@ -7,7 +7,7 @@
 use std::error::Error;
 use std::ffi::OsString;
 use std::fmt;
-use std::io::{self, Write};
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -17,6 +17,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Parser};
 use errors::reason;
 use nix::errno::Errno;
 
+use crate::output::{self, Patience};
 use crate::steps;
 
 /// La ayuda de un programa, con sus títulos en español.
@@ -128,6 +129,9 @@ impl From<io::Error> for Trouble {
 
 /// Lee los argumentos del programa `name`, los comunes y los suyos; enciende la traza, ejecuta
 /// `run` y convierte lo que ocurra en un código de salida.
+///
+/// Mientras `run` dura, lo que se diga no espera a quien lo lee: ni un cliente ni Ctrl-C deben
+/// esperar a una tubería que nadie vacía.
 pub fn start<A: Args>(
     name: &'static str,
     run: impl FnOnce(Common, A) -> Result<(), Trouble>,
@@ -138,13 +142,17 @@ pub fn start<A: Args>(
         Ok(arguments) => arguments,
         Err(error) => return explain(name, &error),
     };
-    match start_trace(&common).and_then(|()| run(common, own)) {
+    output::set_patience(Patience::Never);
+    let code = match start_trace(&common).and_then(|()| run(common, own)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(trouble) => {
             complain(&format!("{name}: {trouble}"));
             ExitCode::FAILURE
         }
-    }
+    };
+    steps::finish();
+    output::finish();
+    code
 }
 
 /// Un programa del curso: cómo se llama, cómo se usa y qué opciones tiene, primero las suyas.
@@ -193,32 +201,40 @@ fn with_default(option: Arg) -> Arg {
 fn start_trace(common: &Common) -> Result<(), Trouble> {
     steps::start(common.verbose, common.trace.as_deref()).map_err(|error| {
         let file = common.trace.as_deref().unwrap_or_else(|| "".as_ref()).display();
-        Trouble::new(
-            format!("no se puede escribir la traza en «{file}»: {}", reason(&error)),
-            "indica con --trace un archivo en una carpeta tuya",
-        )
+        match error.raw_os_error().map(Errno::from_raw) {
+            Some(Errno::ENXIO) => Trouble::new(
+                format!("nadie lee en «{file}», y no se puede escribir la traza"),
+                format!("arranca antes a quien la lea, como cat {file}"),
+            ),
+            _ => Trouble::new(
+                format!("no se puede escribir la traza en «{file}»: {}", reason(&error)),
+                "indica con --trace un archivo en una carpeta tuya",
+            ),
+        }
     })
 }
 
-/// Escribe una línea en la salida estándar y la vacía, para que quien lea por una tubería la
-/// reciba ya. Errores: nadie lee la salida, o no queda disco.
+/// Escribe una línea en la salida estándar, ya. Si no cabe, una herramienta espera a quien lee, y
+/// un servidor no: véase [`output`]. Errores: se fue quien leía, o no queda disco.
 pub fn say(line: &str) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    out.write_all(format!("{line}\n").as_bytes())?;
-    out.flush()
+    output::stdout().put(&format!("{line}\n"))
 }
 
 /// Anuncia, en la primera línea de la salida estándar, la dirección real en la que se escucha.
 ///
-/// Se llama después de `listen`: cuando alguien la lee, ya es verdad.
+/// Se llama después de `listen`: cuando alguien la lee, ya es verdad. Que no la lea nadie (`| true`)
+/// no es un error: los clientes pueden saberla por otro camino. Errores: no queda disco.
 pub fn announce(address: std::net::SocketAddr) -> io::Result<()> {
-    say(&format!("Escuchando en {address}"))
+    match say(&format!("Escuchando en {address}")) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        outcome => outcome,
+    }
 }
 
-/// Escribe una línea en la salida de errores.
+/// Escribe una línea en la salida de errores, con las reglas de [`say`].
 pub fn complain(line: &str) {
     // Si ni siquiera hay salida de errores, queda el código de salida.
-    let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
+    let _ = output::stderr().put(&format!("{line}\n"));
 }
 
 /// `getaddrinfo` no deja un número de error del sistema, y `std` no le da un `ErrorKind`

@@ -9,7 +9,7 @@
 //! | 02_02, un hilo por cliente | [`socketserver`], que se apoya en [`listener`] |
 //! | 02_03, chat con `select` | [`listener`], [`connection`], [`frame`], [`chat`] |
 //! | 02_04, web con `epoll` | [`listener`], [`connection`], [`http`] |
-//! | las tres | [`steps`] (`-v` y `--trace`), [`stop`] (Ctrl-C como un descriptor más), [`client_id`], [`errors`] (los del sistema, en español), [`cli`] (la línea de órdenes) |
+//! | las tres | [`steps`] (`-v` y `--trace`), [`stop`] (Ctrl-C como un descriptor más), [`output`] (lo que se dice, sin esperar a quien lo lee), [`client_id`], [`errors`] (los del sistema, en español), [`cli`] (la línea de órdenes) |
 //!
 //! Las dependencias van en un solo sentido: las lecciones usan estos módulos y ninguno de ellos
 //! conoce una lección. Y solo [`cli`] sabe que hay una línea de órdenes.
@@ -21,6 +21,7 @@ pub mod connection;
 pub mod frame;
 pub mod http;
 pub mod listener;
+pub mod output;
 pub mod socketserver;
 pub mod steps;
 pub mod stop;

@@ -16,42 +16,59 @@
 //! | `us` | entero | microsegundos desde que arrancó el programa |
 //! | `thread` | texto | nombre del hilo |
 //! | `file`, `line` | texto, entero | dónde está, en el código, la línea que cuenta el paso |
-//! | `what` | texto | el paso: `listen`, `wait`, `ready`, `accept`, `read`, `write`, `register`, `modify`, `refuse`, `timeout`, `leave`, `shutdown`, `close`, `pause`, `resume`, `stdin`, `stop` |
+//! | `what` | texto | el paso: `listen`, `wait`, `ready`, `accept`, `read`, `write`, `register`, `modify`, `refuse`, `timeout`, `leave`, `shutdown`, `close`, `pause`, `resume`, `stdin`, `stop`, `lost` |
 //! | `fd` | entero | descriptor de archivo, si el paso es sobre uno |
 //! | `client` | entero | identificador del cliente, que no se reutiliza |
 //! | `bytes` | entero | bytes leídos o escritos |
-//! | `result` | texto o entero | lo que dio: cuántos listos (`wait`), sobre qué (`ready`: `EPOLLIN`…), por qué (`close`) o el error |
+//! | `result` | texto o entero | lo que dio: cuántos listos (`wait`), sobre qué (`ready`: `EPOLLIN`…), por qué (`close`), cuántos registros faltan (`lost`) o el error |
 //!
 //! `us`, `thread`, `file`, `line` y `what` están siempre; los demás, cuando tienen sentido. Quien
 //! lea el formato debe pasar por alto los campos que no conozca.
 
 use std::fmt::{self, Display};
-use std::fs::File;
-use std::io::{self, Write};
+use std::fs::OpenOptions;
+use std::io;
 use std::net::SocketAddr;
 use std::os::fd::RawFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::panic::Location;
 use std::path::Path;
 use std::sync::OnceLock;
 use std::thread;
 use std::time::Instant;
 
+use nix::fcntl::OFlag;
 use serde::{Serialize, Serializer};
 
 use crate::client_id::ClientId;
+use crate::output::{self, Lines, Output};
 
 /// Quien anota los pasos, si se pidió que alguien lo haga.
 static RECORDER: OnceLock<Recorder> = OnceLock::new();
 
 /// Enciende lo que se haya pedido; sin `-v` ni `--trace` no hace nada. Errores: el archivo de
-/// `--trace` no se puede crear.
+/// `--trace` no se puede crear, o es una tubería que nadie lee (ENXIO, fifo(7)).
 pub fn start(verbose: bool, trace: Option<&Path>) -> io::Result<()> {
     if verbose || trace.is_some() {
-        let records = trace.map(File::create).transpose()?;
+        let records = trace.map(records_in).transpose()?;
         // Si ya estaba encendido, lo sigue estando como se pidió entonces.
         let _ = RECORDER.set(Recorder { origin: Instant::now(), verbose, records });
     }
     Ok(())
+}
+
+/// Sin bloqueo: abrir una tubería con nombre esperaría a que alguien la abriera para leer.
+fn records_in(path: &Path) -> io::Result<Lines> {
+    let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).custom_flags(flags.bits());
+    Ok(Lines::new(Output::to(options.open(path)?), lost_records))
+}
+
+/// Antes de terminar: espera a que salga lo atrasado. Véase [`Lines::finish`].
+pub fn finish() {
+    let records = RECORDER.get().and_then(|recorder| recorder.records.as_ref());
+    records.into_iter().for_each(Lines::finish);
 }
 
 /// Si alguien los oye: para los pasos cuyos campos cuesta reunir.
@@ -140,6 +157,8 @@ pub enum Step<'a> {
     Stdin { result: &'static str },
     /// Alguien pidió terminar.
     Stop {},
+    /// Aquí faltan tantos registros: nadie los leía, y no cabían más.
+    Lost { result: usize },
 }
 
 /// Lo que dio un paso, todavía sin escribir: con los pasos apagados no se escribe nunca.
@@ -227,6 +246,9 @@ impl Display for Step<'_> {
             Step::Resume { .. } => f.write_str("se vuelve a aceptar"),
             Step::Stdin { .. } => f.write_str("la entrada estándar terminó; el servidor sigue"),
             Step::Stop {} => f.write_str("parada pedida: se deja de aceptar"),
+            Step::Lost { result } => {
+                write!(f, "faltan {}: nadie los leía", counted(result, "registro", "registros"))
+            }
         }
     }
 }
@@ -239,7 +261,7 @@ pub fn counted(count: usize, one: &str, many: &str) -> String {
 struct Recorder {
     origin: Instant,
     verbose: bool,
-    records: Option<File>,
+    records: Option<Lines>,
 }
 
 /// Una línea de `--trace`.
@@ -256,26 +278,35 @@ struct Record<'a> {
 impl Recorder {
     #[cold]
     fn note(&self, step: &Step<'_>, place: &Location<'_>) {
-        let elapsed = self.origin.elapsed();
-        // Cada línea, en una sola escritura: los hilos no se mezclan, y nada se pierde si el
-        // proceso muere. Si no queda quien lea, o disco, el programa sigue con lo suyo.
+        // Cada línea entra entera en su salida: los hilos no se mezclan. Si no queda quien lea, o
+        // disco, el programa sigue con lo suyo.
         if self.verbose {
-            let line = format!("[{:11.6}] {step}\n", elapsed.as_secs_f64());
-            let _ = io::stderr().write_all(line.as_bytes());
+            let _ = output::stderr()
+                .put(&format!("[{:11.6}] {step}\n", self.origin.elapsed().as_secs_f64()));
         }
-        if let Some(mut file) = self.records.as_ref() {
-            let thread = thread::current();
-            let record = Record {
-                us: u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
-                thread: thread.name().unwrap_or_default(),
-                file: place.file(),
-                line: place.line(),
-                step,
-            };
-            let line = serde_json::to_string(&record).unwrap_or_default();
-            let _ = file.write_all(format!("{line}\n").as_bytes());
+        if let Some(records) = &self.records {
+            let _ = records.put(&self.record(step, place));
         }
     }
+
+    /// La línea de un paso en `--trace`.
+    fn record(&self, step: &Step<'_>, place: &Location<'_>) -> String {
+        let thread = thread::current();
+        let record = Record {
+            us: u64::try_from(self.origin.elapsed().as_micros()).unwrap_or(u64::MAX),
+            thread: thread.name().unwrap_or_default(),
+            file: place.file(),
+            line: place.line(),
+            step,
+        };
+        serde_json::to_string(&record).unwrap_or_default() + "\n"
+    }
+}
+
+/// El registro de los que se perdieron.
+fn lost_records(result: usize) -> String {
+    let record = |recorder: &Recorder| recorder.record(&Step::Lost { result }, Location::caller());
+    RECORDER.get().map(record).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -28,12 +28,15 @@ impl Stop {
     /// la señal a la antigua, y el proceso moriría. Errores: los de `signalfd(2)`: no quedan
     /// descriptores.
     pub fn on_signals() -> io::Result<Stop> {
-        let mut mask = SigSet::empty();
-        mask.add(Signal::SIGINT);
-        mask.add(Signal::SIGTERM);
-        mask.thread_block()?;
-        let signals = SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
-        Ok(Stop { signals })
+        requests().thread_block()?;
+        Stop::already_set_aside()
+    }
+
+    /// El mismo descriptor, en un programa que ya apartó las señales. En otro cualquiera no se
+    /// entera de nada: ahí Ctrl-C termina a la antigua. Errores: los de `signalfd(2)`.
+    pub fn already_set_aside() -> io::Result<Stop> {
+        let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
+        Ok(Stop { signals: SignalFd::with_flags(&requests(), flags)? })
     }
 
     /// Duerme hasta que alguien pida terminar. Errores: los de `poll(2)`, salvo EINTR, tras el que
@@ -54,6 +57,11 @@ impl Stop {
         let mut watched = [PollFd::new(self.as_fd(), PollFlags::POLLIN)];
         poll(&mut watched, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
     }
+}
+
+/// Las señales con las que se pide terminar.
+fn requests() -> SigSet {
+    [Signal::SIGINT, Signal::SIGTERM].into_iter().collect()
 }
 
 impl AsFd for Stop {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use multiplexacion::cli::Trouble;
 use multiplexacion::errors;
+use multiplexacion::output::{self, Patience};
 use multiplexacion::stop::Stop;
 
 use crate::echo::{Meeting, preview};
@@ -34,6 +35,8 @@ pub(crate) struct Demonstration {
 impl Demonstration {
     /// Lanza los clientes, espera a que terminen y dice si a todos se les atendió.
     pub(crate) fn run(&self, stop: Stop) -> Result<(), Trouble> {
+        // Un servidor no espera a quien lee lo que cuenta; una demostración es para quien la lee.
+        output::set_patience(Patience::WhenFull);
         let (sender, news) = mpsc::channel();
         let outcome = self.launch(stop, &sender).and_then(|()| self.wait(&news));
         // Fuera como fuera, que ningún hilo del servidor siga esperando a quien no vendrá.

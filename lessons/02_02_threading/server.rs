@@ -1,7 +1,6 @@
 //! El servidor: cómo se monta, en su propio hilo, y cómo se para.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::Builder;
 use std::time::Duration;
@@ -45,7 +44,7 @@ pub(crate) fn run(host: &str, port: u16, settings: Settings) -> Result<(), Troub
         .handle_error(|request, failure| tell(&format!("{}: {failure}", request.client_address())));
 
     let address = server.server_address();
-    announce(address)?;
+    cli::announce(address)?;
     in_background(server, || match clients {
         None => Ok(stop.wait()?),
         Some(clients) => Demonstration { address, clients, timeout, meeting }.run(stop),
@@ -78,12 +77,4 @@ fn in_background(
 
 fn stop_everything() {
     let _ = kill(Pid::this(), Signal::SIGTERM);
-}
-
-fn announce(address: SocketAddr) -> io::Result<()> {
-    match cli::announce(address) {
-        // Si ya nadie lee (`| true`), el programa sigue con lo suyo.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        outcome => outcome,
-    }
 }
