@@ -90,7 +90,7 @@
 //! | `UnixStreamServer`, `UnixDatagramServer`, sus variantes con hilos y con procesos | no está: el curso trata de la red. Lo único que cambiaría es la familia de direcciones |
 
 use std::collections::HashMap;
-use std::io::{self, Write};
+use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
@@ -102,6 +102,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::client_id::ClientIds;
 use crate::listener::{self, Pause};
+use crate::output;
 use crate::steps::{Shown, Step};
 
 mod control;
@@ -412,7 +413,7 @@ impl Service {
 fn print_error(request: &Request, failure: &Failure) {
     let line = format!("no se pudo atender a {}: {failure}\n", request.client_address());
     // Si ni siquiera hay salida de errores, no queda a quién contárselo.
-    let _ = io::stderr().write_all(line.as_bytes());
+    let _ = output::stderr().put(&line);
 }
 
 /// `poll(2)` cuenta en milisegundos: se redondea hacia arriba, porque despertar antes de hora

@@ -50,6 +50,7 @@ pub struct Program {
     shell: &'static str,
     preparations: Vec<String>,
     stdin: Stdin,
+    held: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -69,6 +70,7 @@ impl Program {
             shell: "sh",
             preparations: Vec::new(),
             stdin: Stdin::Piped,
+            held: false,
         }
     }
 
@@ -109,6 +111,13 @@ impl Program {
     /// Sin entrada estándar: `/dev/null`.
     pub fn without_stdin(mut self) -> Self {
         self.stdin = Stdin::Null;
+        self
+    }
+
+    /// Sin que nadie lea lo que escribe, salvo la primera línea de cada salida, hasta que se
+    /// [siga leyendo](Running::read_on): la tubería se llena, y escribir puede hacerle esperar.
+    pub fn unheeded(mut self) -> Self {
+        self.held = true;
         self
     }
 
@@ -154,9 +163,9 @@ impl Program {
         let name = self.name();
         let mut command = self.command();
         let result = match self.stdin {
-            Stdin::Piped => spawn_with_pipes(&name, &mut command, Stdio::piped()),
-            Stdin::Null => spawn_with_pipes(&name, &mut command, Stdio::null()),
-            Stdin::Terminal => spawn_on_terminal(&name, &mut command),
+            Stdin::Piped => spawn_with_pipes(&name, &mut command, Stdio::piped(), self.held),
+            Stdin::Null => spawn_with_pipes(&name, &mut command, Stdio::null(), self.held),
+            Stdin::Terminal => spawn_on_terminal(&name, &mut command, self.held),
         };
         result.map_err(|error| {
             let why = errors::reason(&error);
@@ -198,17 +207,23 @@ impl Program {
     }
 }
 
-fn spawn_with_pipes(name: &str, command: &mut Command, stdin: Stdio) -> io::Result<Running> {
+fn spawn_with_pipes(
+    name: &str,
+    command: &mut Command,
+    stdin: Stdio,
+    held: bool,
+) -> io::Result<Running> {
     let mut child = command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let pipes = Pipes {
         stdin: child.stdin.take().map(|pipe| Box::new(pipe) as _),
         stdout: child.stdout.take().map(|pipe| Box::new(pipe) as _),
         stderr: child.stderr.take().map(|pipe| Box::new(pipe) as _),
+        held,
     };
     Running::new(name, child, pipes)
 }
 
-fn spawn_on_terminal(name: &str, command: &mut Command) -> io::Result<Running> {
+fn spawn_on_terminal(name: &str, command: &mut Command, held: bool) -> io::Result<Running> {
     let terminal = Terminal::open()?;
     let child = command
         .stdin(terminal.program_side()?)
@@ -219,6 +234,7 @@ fn spawn_on_terminal(name: &str, command: &mut Command) -> io::Result<Running> {
         stdin: Some(Box::new(terminal.our_side()?)),
         stdout: Some(Box::new(terminal.our_side()?)),
         stderr: None,
+        held,
     };
     Running::new(name, child, pipes)
 }

@@ -50,12 +50,16 @@ struct Shared {
 struct Text {
     bytes: Vec<u8>,
     ended: bool,
+    /// Tras la primera línea, no se lee más.
+    held: bool,
 }
 
 impl Output {
-    /// Lee hasta el final en un hilo propio, para que el programa nunca espere a que lo lean.
-    pub(super) fn drain(reader: impl Read + Send + 'static) -> io::Result<Self> {
+    /// Lee hasta el final en un hilo propio, para que el programa nunca espere a que lo lean; con
+    /// `held`, solo la primera línea, hasta que se [siga](Self::read_on).
+    pub(super) fn drain(reader: impl Read + Send + 'static, held: bool) -> io::Result<Self> {
         let output = Self::default();
+        output.lock().held = held;
         let writer = output.clone();
         thread::Builder::new()
             .name("lee un programa".to_owned())
@@ -80,8 +84,20 @@ impl Output {
                 Ok(_) | Err(_) => break,
             }
             self.0.changed.notify_all();
+            self.wait_while_held();
         }
         self.lock().ended = true;
+        self.0.changed.notify_all();
+    }
+
+    fn wait_while_held(&self) {
+        let has_to_wait = |text: &mut Text| text.held && text.bytes.contains(&b'\n');
+        drop(self.0.changed.wait_while(self.lock(), has_to_wait));
+    }
+
+    /// Desde ahora se lee todo.
+    pub(super) fn read_on(&self) {
+        self.lock().held = false;
         self.0.changed.notify_all();
     }
 

@@ -45,6 +45,8 @@ pub(super) struct Pipes {
     pub(super) stdin: Option<Box<dyn Write + Send>>,
     pub(super) stdout: Option<Box<dyn Read + Send>>,
     pub(super) stderr: Option<Box<dyn Read + Send>>,
+    /// De lo que escribe se lee solo la primera línea, por ahora.
+    pub(super) held: bool,
 }
 
 /// Cómo terminó un programa, y todo lo que escribió.
@@ -63,7 +65,7 @@ pub struct Exit {
 impl Running {
     pub(super) fn new(name: &str, child: Child, pipes: Pipes) -> io::Result<Self> {
         let drain = |pipe: Option<Box<dyn Read + Send>>| match pipe {
-            Some(pipe) => Output::drain(pipe),
+            Some(pipe) => Output::drain(pipe, pipes.held),
             None => Ok(Output::ended()),
         };
         Ok(Self {
@@ -106,6 +108,13 @@ impl Running {
     /// Lo que ha escrito hasta ahora en la salida de errores.
     pub fn stderr(&self) -> String {
         self.stderr.text()
+    }
+
+    /// Lee lo que haya escrito un programa [desatendido](crate::Program::unheeded), y lo que escriba
+    /// desde ahora.
+    pub fn read_on(&self) {
+        self.stdout.read_on();
+        self.stderr.read_on();
     }
 
     /// Espera a que haya una línea entera que contenga `substring`, y la devuelve.
@@ -354,6 +363,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        // Que no quede un hilo esperando para siempre.
+        self.read_on();
         let child = self.child.get_mut().unwrap_or_else(PoisonError::into_inner);
         // Si ya había terminado y se recogió, su número puede ser ya el de otro.
         if !matches!(child.try_wait(), Ok(None)) {
