@@ -104,6 +104,14 @@ impl Trouble {
         }
     }
 
+    /// El sistema no dio un hilo; `option` es la que los pide.
+    pub fn no_more_threads(option: &str) -> Trouble {
+        Trouble::new(
+            "el sistema no da más hilos",
+            format!("usa menos {option}, o sube el límite (ulimit -u, ulimit -v)"),
+        )
+    }
+
     fn unresolved(host: &str) -> Trouble {
         Trouble::new(
             format!("no se encuentra ninguna máquina llamada «{host}»"),

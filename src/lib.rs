@@ -6,7 +6,7 @@
 //!
 //! | lección | módulos que usa |
 //! |---|---|
-//! | 02_02, un hilo por cliente | [`socketserver`], que se apoya en [`listener`] |
+//! | 02_02, un hilo por cliente | [`socketserver`], que se apoya en [`listener`] y en [`threads`] |
 //! | 02_03, chat con `select` | [`listener`], [`connection`], [`frame`], [`chat`] |
 //! | 02_04, web con `epoll` | [`listener`], [`connection`], [`http`] |
 //! | las tres | [`steps`] (`-v` y `--trace`), [`stop`] (Ctrl-C como un descriptor más), [`output`] (lo que se dice, sin esperar a quien lo lee), [`client_id`], [`errors`] (los del sistema, en español), [`cli`] (la línea de órdenes) |
@@ -25,5 +25,6 @@ pub mod output;
 pub mod socketserver;
 pub mod steps;
 pub mod stop;
+pub mod threads;
 
 pub use errors;

@@ -94,7 +94,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
-use std::thread::{self, JoinHandle, ThreadId};
+use std::thread::{JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -104,6 +104,7 @@ use crate::client_id::ClientIds;
 use crate::listener::{self, Pause};
 use crate::output;
 use crate::steps::{Shown, Step};
+use crate::threads;
 
 mod control;
 mod handler;
@@ -343,10 +344,9 @@ impl TcpServer {
     // ANCHOR: start_thread
     fn start_thread(&mut self, mixin: ThreadingMixIn, request: &Arc<Request>) {
         let (service, theirs) = (self.service.clone(), Arc::clone(request));
-        let thread = thread::Builder::new()
-            .name(format!("cliente-{}", request.client()))
-            .stack_size(mixin.stack_size)
-            .spawn(move || service.attend(theirs));
+        let name = format!("cliente-{}", request.client());
+        let thread = threads::builder(name, mixin.stack_size)
+            .and_then(|builder| builder.spawn(move || service.attend(theirs)));
         match thread {
             Ok(thread) => {
                 self.threads.insert(thread.thread().id(), thread);

@@ -301,6 +301,43 @@ fn t2_13_si_no_se_puede_crear_un_hilo_se_rechaza_al_cliente_y_el_servidor_sigue(
     ends_in_order(&server, Signal::SIGTERM)
 }
 
+/// Con la memoria justa, el hilo se creaba y el `malloc` siguiente terminaba el proceso.
+#[test]
+fn f24_con_poca_memoria_se_rechaza_a_quien_no_cabe_y_el_servidor_sigue() -> Outcome {
+    let server = with_little_memory(&["--serve"]).start()?;
+    for round in ["la primera vez", "con las pilas de los hilos que terminaron"] {
+        let mut clients =
+            Conversation::with(server.address()).limit(LIMIT).peers("cliente", 400)?;
+        for client in &mut clients {
+            // Quien ya está rechazado puede no poder ni enviar.
+            let _ = client.send("x");
+        }
+        let echoed = clients.iter_mut().filter_map(|client| client.expect("x").ok()).count();
+        assert!((20..400).contains(&echoed), "{round}: {echoed}");
+        drop(clients);
+        server.eventually("no quedara nadie", LIMIT, || busy_threads(&server) == 0)?;
+    }
+    server.wait_for_line(Stream::Stdout, "el sistema no da más hilos", LIMIT)?;
+    serves_somebody(server.address())?;
+    ends_in_order(&server, Signal::SIGTERM)
+}
+
+#[test]
+fn f24_con_poca_memoria_la_demostración_lo_dice_en_español() -> Outcome {
+    let exit = with_little_memory(&["--clients", "400"]).run_to_end("", LIMIT)?;
+    assert_eq!(exit.code, Some(1), "{exit}");
+    assert!(exit.stderr.contains("el sistema no da más hilos"), "{exit}");
+    assert_eq!(exit.stderr.lines().count(), 1, "{exit}");
+    Ok(())
+}
+
+/// El programa, con 40 MiB de memoria virtual (setrlimit(2)).
+fn with_little_memory(options: &[&str]) -> Program {
+    let script = ["-c", "ulimit -v 40960 && exec \"$0\" \"$@\""];
+    let program = Program::new("bash").args(script).arg(env!("CARGO_BIN_EXE_aplic_02_02"));
+    program.args(options.iter().copied())
+}
+
 /// Cambia el límite blando de memoria virtual de un programa en marcha (prlimit(1)).
 fn limit_address_space(server: &Running, bytes: &str) -> Outcome {
     let pid = server.pid().to_string();

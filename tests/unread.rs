@@ -243,18 +243,22 @@ fn f2_con_salir_el_chat_termina_aunque_nadie_lea_su_salida() -> Outcome {
     Ok(())
 }
 
-#[test]
-fn f2_de_una_demostración_quien_lee_despacio_no_se_pierde_nada() -> Outcome {
-    let words = ["--clients", "300", "-v"];
-    let demonstration = program(&ECHO[..1]).args(words).unheeded().start()?;
-    // Los trescientos han terminado, y aún nadie ha leído más que la primera línea.
+/// Una demostración, con sus trescientos clientes ya atendidos, de la que nadie ha leído más que la
+/// primera línea.
+fn demonstrated() -> Result<Running, Failure> {
+    let program = program(&ECHO[..1]).args(["--clients", "300", "-v"]);
+    let demonstration = program.unheeded().spawn()?;
     demonstration.eventually("solo faltara leerla", LIMIT, || {
         let threads = demonstration.threads().unwrap_or_default();
-        !threads.is_empty()
-            && threads
-                .iter()
-                .all(|name| matches!(name.as_str(), "aplic_02_02" | "salida" | "parada"))
+        let is_over = |name: &String| ["aplic_02_02", "parada", "salida"].contains(&name.as_str());
+        !threads.is_empty() && threads.iter().all(is_over)
     })?;
+    Ok(demonstration)
+}
+
+#[test]
+fn f2_de_una_demostración_quien_lee_despacio_no_se_pierde_nada() -> Outcome {
+    let demonstration = demonstrated()?;
     demonstration.read_on();
     let exit = demonstration.wait(LIMIT)?;
     assert_eq!(exit.code, Some(0), "{exit}");
@@ -266,8 +270,7 @@ fn f2_de_una_demostración_quien_lee_despacio_no_se_pierde_nada() -> Outcome {
 
 #[test]
 fn f2_una_demostración_que_nadie_lee_termina_con_ctrl_c() -> Outcome {
-    let demonstration = program(&ECHO[..1]).args(["--clients", "300"]).unheeded().start()?;
-    let exit = demonstration.stop(Signal::SIGINT)?;
+    let exit = demonstrated()?.stop(Signal::SIGINT)?;
     assert_eq!(exit.code, Some(0), "{exit}");
     Ok(())
 }

@@ -48,19 +48,23 @@ impl Demonstration {
     fn launch(&self, stop: Stop, sender: &Sender<News>) -> Result<(), Trouble> {
         let stopping = sender.clone();
         small_thread("parada")
-            .spawn(move || stop.wait().map(|()| stopping.send(News::Stop)))
+            .and_then(|thread| {
+                thread.spawn(move || stop.wait().map(|()| stopping.send(News::Stop)))
+            })
             .map_err(no_more_threads)?;
         for number in 1..=self.clients {
             let (address, timeout) = (self.address, self.timeout);
             let (sender, meeting) = (sender.clone(), Arc::clone(&self.meeting));
-            let client = small_thread(&format!("prueba-{number}")).spawn(move || {
+            let work = move || {
                 let served = is_served(address, timeout);
                 if !served {
                     meeting.open();
                 }
                 sender.send(News::Client { served })
-            });
-            client.map_err(no_more_threads)?;
+            };
+            small_thread(&format!("prueba-{number}"))
+                .and_then(|thread| thread.spawn(work))
+                .map_err(no_more_threads)?;
         }
         Ok(())
     }
@@ -118,7 +122,7 @@ fn ask(mut stream: &TcpStream, message: &[u8]) -> io::Result<Vec<u8>> {
         // Se envía y se lee a la vez. Si se enviara todo antes de leer, un mensaje grande
         // llenaría los búferes de los dos sentidos, y cliente y servidor se esperarían el uno
         // al otro, ambos dormidos en `send`.
-        let sending = small_thread("envío").spawn_scoped(scope, move || {
+        let sending = small_thread("envío")?.spawn_scoped(scope, move || {
             stream.write_all(message)?;
             // El servidor leerá cero bytes. Cerrar del todo nos impediría leer la respuesta.
             stream.shutdown(Shutdown::Write)

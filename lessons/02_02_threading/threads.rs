@@ -4,20 +4,18 @@ use std::io;
 use std::thread::{self, Builder};
 
 use multiplexacion::cli::{self, Trouble};
+use multiplexacion::threads;
 
 /// Pila de cada hilo. En un programa de Rust son 2 MiB; a estos les basta con el búfer y algo
 /// más, y así caben mil hilos en cualquier sitio.
 pub(crate) const STACK: usize = 128 * 1024;
 
-pub(crate) fn small_thread(name: &str) -> Builder {
-    Builder::new().name(name.into()).stack_size(STACK)
+pub(crate) fn small_thread(name: &str) -> io::Result<Builder> {
+    threads::builder(name, STACK)
 }
 
 pub(crate) fn no_more_threads(_: io::Error) -> Trouble {
-    Trouble::new(
-        "el sistema no da más hilos",
-        "usa menos --clients, o sube el límite (ulimit -u, ulimit -v)",
-    )
+    Trouble::no_more_threads("--clients")
 }
 
 // ANCHOR: tell

@@ -9,10 +9,14 @@ use std::thread::{self, ScopedJoinHandle};
 use multiplexacion::cli::{self, Trouble};
 use multiplexacion::listener;
 use multiplexacion::stop::Stop;
+use multiplexacion::threads;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::server::{EpollServer, Settings};
+
+/// Pila de cada hilo: la de costumbre en un programa de Rust.
+const STACK: usize = 2 * 1024 * 1024;
 
 /// Arranca tantos bucles como `workers` y los deja en marcha hasta que se pida terminar.
 pub(crate) fn serve(
@@ -29,7 +33,7 @@ pub(crate) fn serve(
     cli::announce(address)?;
     // A quien solo quería la dirección (`| head -1`) no le hace falta lo demás.
     let _ = cli::say(&format!("Ábrelo en un navegador, http://{address}/; Ctrl-C termina."));
-    Ok(run_all(servers)?)
+    run_all(servers)
 }
 
 /// Un servidor por hilo, todos en el mismo puerto. El primero descubre cuál es, si lo elige
@@ -54,24 +58,26 @@ fn open(
 }
 
 /// El primero en este hilo; los demás, cada uno en el suyo.
-fn run_all(servers: Vec<EpollServer>) -> io::Result<()> {
+fn run_all(servers: Vec<EpollServer>) -> Result<(), Trouble> {
     thread::scope(|scope| {
         let mut servers = (1..).zip(servers);
         let first = servers.next();
         let others: Vec<_> = servers
             .map(|(number, server)| {
-                let thread = thread::Builder::new().name(format!("epoll-{number}"));
-                thread.spawn_scoped(scope, || run(server)).inspect_err(|_| stop_everyone())
+                let thread = threads::builder(format!("epoll-{number}"), STACK);
+                let thread = thread.and_then(|thread| thread.spawn_scoped(scope, || run(server)));
+                thread.inspect_err(|_| stop_everyone())
             })
             .collect();
-        let ended = first.map_or(Ok(()), |(_, server)| run(server));
+        let ended = first.map_or(Ok(()), |(_, server)| Ok(run(server)?));
         others.into_iter().fold(ended, |ended, thread| ended.and(outcome(thread)))
     })
 }
 
 /// Lo que devolvió un hilo, si llegó a empezar y a terminar.
-fn outcome(thread: io::Result<ScopedJoinHandle<'_, io::Result<()>>>) -> io::Result<()> {
-    thread?.join().unwrap_or_else(|_| Err(io::Error::other("un hilo no terminó bien")))
+fn outcome(thread: io::Result<ScopedJoinHandle<'_, io::Result<()>>>) -> Result<(), Trouble> {
+    let thread = thread.map_err(|_| Trouble::no_more_threads("--workers"))?;
+    Ok(thread.join().unwrap_or_else(|_| Err(io::Error::other("un hilo no terminó bien")))?)
 }
 
 /// Si un bucle falla, los demás terminan también: mejor un error a la vista que un servidor a

@@ -31,7 +31,8 @@ pub enum Failure {
     Handler(io::Error),
     /// El manejador entró en pánico: dónde, y lo que decía `panic!`.
     Panic(String),
-    /// El sistema no dio otro hilo (`pthread_create(3)`: EAGAIN). Se rechazó al cliente.
+    /// El sistema no dio otro hilo (`pthread_create(3)`: EAGAIN), o dejaría sin memoria a los demás.
+    /// Se rechazó al cliente.
     NoThread,
 }
 

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, TcpStream};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Mutex, OnceLock};
+use std::thread;
 
 use socket2::{Domain, Socket, Type};
 

@@ -81,3 +81,16 @@ fn dos_servidores_nunca_comparten_un_puerto_por_descuido() -> Outcome {
     }
     Ok(())
 }
+
+#[test]
+fn f23_donde_no_caben_más_hilos_se_dice_como_en_la_lección_02_02() -> Outcome {
+    let script = ["-c", "ulimit -v 40960 && exec \"$0\" \"$@\""];
+    let program = harness::Program::new("bash").args(script).arg(web::PROGRAM);
+    let exit = program.args(["--port", "0", "--workers", "400"]).run_to_end("", SOON)?;
+    assert_eq!(exit.code, Some(1), "{exit}");
+    assert!(
+        exit.stderr.contains("el sistema no da más hilos. Qué probar: usa menos --workers"),
+        "{exit}"
+    );
+    Ok(())
+}
