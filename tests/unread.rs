@@ -12,7 +12,7 @@ use std::time::Duration;
 use harness::procfs::ProcResult;
 use harness::procfs::net::{TcpNetEntry, TcpState, tcp};
 use harness::procfs::process::{FDTarget, Process};
-use harness::{Conversation, Failure, Program, Running, Signal, Stream};
+use harness::{Conversation, Failure, Program, Running, Signal, Stream, Trace};
 
 type Outcome = Result<(), Failure>;
 
@@ -243,15 +243,15 @@ fn f2_con_salir_el_chat_termina_aunque_nadie_lea_su_salida() -> Outcome {
     Ok(())
 }
 
-/// Una demostración, con sus trescientos clientes ya atendidos, de la que nadie ha leído más que la
+/// Una demostración, con sus cuatrocientos clientes ya atendidos, de la que nadie ha leído más que la
 /// primera línea.
 fn demonstrated() -> Result<Running, Failure> {
-    let program = program(&ECHO[..1]).args(["--clients", "300", "-v"]);
+    let trace = Trace::new();
+    let program = trace.of(program(&ECHO[..1]).args(["--clients", "400", "-v"]));
     let demonstration = program.unheeded().spawn()?;
     demonstration.eventually("solo faltara leerla", LIMIT, || {
-        let threads = demonstration.threads().unwrap_or_default();
-        let is_over = |name: &String| ["aplic_02_02", "parada", "salida"].contains(&name.as_str());
-        !threads.is_empty() && threads.iter().all(is_over)
+        let steps = trace.steps().unwrap_or_default();
+        steps.iter().filter(|step| step.what() == "close" && step.client().is_some()).count() == 400
     })?;
     Ok(demonstration)
 }
@@ -263,7 +263,7 @@ fn f2_de_una_demostración_quien_lee_despacio_no_se_pierde_nada() -> Outcome {
     let exit = demonstration.wait(LIMIT)?;
     assert_eq!(exit.code, Some(0), "{exit}");
     for what in ["] desde ", " envía ", " terminó; "] {
-        assert_eq!(exit.stdout.lines().filter(|line| line.contains(what)).count(), 300, "{what}");
+        assert_eq!(exit.stdout.lines().filter(|line| line.contains(what)).count(), 400, "{what}");
     }
     Ok(())
 }
