@@ -5,11 +5,11 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 use crate::errors::reason;
 use crate::steps::{Shown, Step};
@@ -37,12 +37,15 @@ pub fn resolve(host: &str, port: u16) -> io::Result<SocketAddr> {
 ///
 /// SO_REUSEADDR permite volver a arrancar sobre el mismo puerto aunque queden conexiones
 /// anteriores en TIME_WAIT (socket(7)). Y sin bloqueo, `accept` nunca duerme: entre el aviso de
-/// que hay un cliente y la llamada, el cliente puede irse (accept(2)). Errores: los de las tres
-/// llamadas: puerto ocupado, sin permiso, dirección ajena a la máquina.
+/// que hay un cliente y la llamada, el cliente puede irse (accept(2)). Lo que pide
+/// [`give_up_on_the_lost`] lo heredan en Linux las conexiones que se acepten: no cuesta nada en cada
+/// una. Errores: los de las tres llamadas: puerto ocupado, sin permiso, dirección ajena a la
+/// máquina.
 // ANCHOR: listen
 pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
+    give_up_on_the_lost(&socket)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     let listener = TcpListener::from(socket);
@@ -51,6 +54,24 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(listener)
 }
 // ANCHOR_END: listen
+
+/// Pide al núcleo que dé por perdida la conexión de quien lleva dos minutos sin dar señales: su
+/// máquina se apagó, o se cortó la red, y su FIN no llegará nunca.
+///
+/// Son dos opciones, porque son dos silencios. SO_KEEPALIVE es para cuando no hay nada que decirle:
+/// tras un minuto callado, se le pregunta tres veces, cada veinte segundos (socket(7), tcp(7)).
+/// TCP_USER_TIMEOUT, para cuando hay bytes que no confirma, o que no admite: sin ella, el núcleo
+/// los repetiría un cuarto de hora (tcp(7), `tcp_retries2`). Después, leer o escribir da ETIMEDOUT.
+/// Errores: los de `setsockopt(2)`.
+pub fn give_up_on_the_lost(socket: &impl AsFd) -> io::Result<()> {
+    let keepalive = TcpKeepalive::new()
+        .with_time(Duration::from_secs(60))
+        .with_interval(Duration::from_secs(20))
+        .with_retries(3);
+    let socket = SockRef::from(socket);
+    socket.set_tcp_keepalive(&keepalive)?;
+    socket.set_tcp_user_timeout(Some(Duration::from_secs(120)))
+}
 
 /// Prepara un socket recién aceptado para un bucle: sin bloqueo y sin la demora de Nagle, de modo
 /// que una respuesta pequeña no espera a que confirmen la anterior (tcp(7)). Errores: los de
@@ -157,6 +178,20 @@ mod tests {
         assert!(client.nodelay().unwrap());
         let error = io::Read::read(&mut &client, &mut [0]).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+    }
+
+    /// POSIX no promete que un socket aceptado herede las opciones del que escucha; Linux lo cumple.
+    #[test]
+    fn f15_a_una_conexión_aceptada_no_se_la_espera_para_siempre() {
+        let listener = local();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let stream = accept(&listener).unwrap().unwrap();
+        let socket = SockRef::from(&stream);
+        assert!(socket.keepalive().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(60));
+        assert_eq!(socket.tcp_keepalive_interval().unwrap(), Duration::from_secs(20));
+        assert_eq!(socket.tcp_keepalive_retries().unwrap(), 3);
+        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(Duration::from_secs(120)));
     }
 
     #[test]

@@ -24,6 +24,7 @@ use crate::terminal::Screen;
 pub(crate) fn chat(host: &str, port: u16, name: &str) -> Result<(), Trouble> {
     let connected = TcpStream::connect((host, port)).and_then(|stream| {
         listener::prepare(&stream)?;
+        listener::give_up_on_the_lost(&stream)?;
         Ok(stream)
     });
     let stream = connected.map_err(|error| Trouble::connecting(host, port, &error))?;

@@ -2,13 +2,14 @@
 
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::process::Command;
 use std::thread;
 
-use harness::{Conversation, Failure, Signal, Stream};
+use harness::{Conversation, Failure, Signal, Stream, tools};
 
 use crate::chat::{Chat, enter, joined, talk};
 use crate::host::Host;
-use crate::{LIMIT, NOTHING_TO_DO, Outcome, client_arguments, lesson, server};
+use crate::{LIMIT, NOTHING_TO_DO, Outcome, client, client_arguments, lesson, server};
 
 #[test]
 fn t3_16_las_dos_señales_terminan_en_orden_y_sin_quejas() -> Outcome {
@@ -148,4 +149,24 @@ fn al_servidor_en_marcha_no_le_importa_que_nadie_lea_lo_que_cuenta() -> Outcome 
     enter(&mut beto, "beto")?;
     ana.expect_frame(joined(2, "beto"))?;
     talk(&mut ana, &mut beto)
+}
+
+/// Lo que se espera de verdad son dos minutos: aquí, que el núcleo lleve la cuenta en las dos puntas
+/// de la conversación (ss(8), «timer»).
+#[test]
+fn f15_el_núcleo_vigila_que_quien_calla_siga_ahí() -> Outcome {
+    if !tools::available("ss", "que se note cuándo se apaga la máquina del otro")? {
+        return Ok(());
+    }
+    let server = server().start()?;
+    let ana = client("ana", server.address()).spawn()?;
+    let port = server.address().port();
+    for end in ["sport", "dport"] {
+        ana.eventually(&format!("se vigilara la punta «{end}»"), LIMIT, || {
+            let filter = format!("{end} = :{port}");
+            let told = Command::new("ss").args(["-Htno", "state", "established", &filter]).output();
+            told.is_ok_and(|told| String::from_utf8_lossy(&told.stdout).contains("(keepalive,"))
+        })?;
+    }
+    Ok(())
 }
