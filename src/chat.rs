@@ -194,7 +194,9 @@ impl fmt::Display for CloseReason {
 /// Comprueba que un nombre pueda mostrarse en la pantalla de los demás sin engañarlos. Errores: la
 /// regla que no cumple, en español.
 pub fn check_name(name: &str) -> Result<(), &'static str> {
-    let visible = |c: char| c.width().unwrap_or(0) > 0 && !UNSEEN.contains(&c);
+    // De los espacios, solo el corriente: otro daría un nombre que parece el mismo, o lo partiría.
+    let seen = |c: char| c == ' ' || !(c.is_whitespace() || UNSEEN.contains(&c));
+    let visible = |c: char| c.width().unwrap_or(0) > 0 && seen(c);
     if name.is_empty() {
         Err("el nombre está vacío")
     } else if name.chars().count() > MAX_NAME {
@@ -218,9 +220,10 @@ fn same_name(one: &str, other: &str) -> bool {
 }
 
 /// El texto sin caracteres de control, salvo el tabulador: una secuencia de escape podría
-/// borrar la pantalla de los demás o escribir en ella lo que quisiera.
+/// borrar la pantalla de los demás o escribir en ella lo que quisiera. Tampoco los dos separadores
+/// de Unicode, de línea y de párrafo: muchos programas los toman por un fin de línea.
 pub fn printable(text: &str) -> Cow<'_, str> {
-    let hostile = |c: char| c.is_control() && c != '\t';
+    let hostile = |c: char| c.is_control() && c != '\t' || matches!(c, '\u{2028}' | '\u{2029}');
     if text.contains(hostile) {
         Cow::Owned(text.replace(hostile, "\u{FFFD}"))
     } else {
@@ -297,6 +300,9 @@ mod tests {
             "ana ",
             "ana\u{A0}",
             "ana\n",
+            "a\u{2028}na",
+            "a\u{2029}na",
+            "a\u{3000}na",
             "a\tb",
             "a\u{1b}[2J",
             "a\u{200B}na",
@@ -322,6 +328,7 @@ mod tests {
     #[test]
     fn el_tabulador_y_las_letras_quedan_y_lo_demás_se_reemplaza() {
         assert_eq!(printable("a\tñ"), "a\tñ");
+        assert_eq!(printable("a\u{2028}b\u{2029}"), "a\u{FFFD}b\u{FFFD}");
         assert_eq!(printable("\u{1b}[2J\n\u{9b}"), "\u{FFFD}[2J\u{FFFD}\u{FFFD}");
     }
 

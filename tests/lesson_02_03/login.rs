@@ -152,6 +152,23 @@ fn t3_20_ninguna_secuencia_de_escape_llega_a_otra_pantalla() -> Outcome {
 }
 
 #[test]
+fn f22_ni_un_nombre_ni_un_mensaje_parten_la_línea_de_otra_pantalla() -> Outcome {
+    let (chat, [mut ana, mut beto]) = Chat::among(["ana", "beto"])?;
+    // Los que parten la línea o el párrafo, y los espacios que no se distinguen del corriente.
+    for space in ['\u{2028}', '\u{2029}', '\u{85}', '\u{A0}', '\u{2003}', '\u{3000}'] {
+        let mut stranger = chat.stranger("alguien")?;
+        stranger.send_frame(format!("NAME: be{space}to"))?;
+        stranger.expect_frame("ERROR: el nombre tiene caracteres de control o que no se ven")?;
+        stranger.expect_end()?;
+    }
+    beto.send_frame("una\u{2028}dos\u{2029}tres")?;
+    ana.expect_frame(said("beto", "una\u{FFFD}dos\u{FFFD}tres"))?;
+    // En un mensaje, un espacio raro no engaña a nadie.
+    beto.send_frame("20\u{A0}€")?;
+    ana.expect_frame(said("beto", "20\u{A0}€"))
+}
+
+#[test]
 fn los_que_entran_y_los_que_aún_no_se_cuentan_aparte() -> Outcome {
     let chat = Chat::open()?;
     let mut ana = chat.member("ana")?;

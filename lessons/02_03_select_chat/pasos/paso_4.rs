@@ -174,8 +174,9 @@ impl Chat {
     fn on_message(&mut self, id: u64, text: &str) {
         let Some(client) = self.clients.get_mut(&id) else { return };
         let State::Member { name } = &client.state else { return self.on_login(id, text) };
-        // Un carácter de control podría borrar la pantalla de los demás.
-        let safe = text.replace(|c: char| c.is_control() && c != '\t', "\u{fffd}");
+        // Un carácter de control podría borrar la pantalla de los demás; un separador, partirla.
+        let hostile = |c| char::is_control(c) && c != '\t' || "\u{2028}\u{2029}".contains(c);
+        let safe = text.replace(hostile, "\u{fffd}");
         let line = format!("#[{name}@{}]>> {safe}", client.address);
         match frame::encode(&line) {
             Ok(_) => self.broadcast(id, &line),

@@ -430,6 +430,7 @@ fn invalid_names(chat: &Conversation) -> Result<(), Failure> {
         "be\nto",
         "be\u{1b}[31mto",
         "be\u{200b}to",
+        "be\u{2028}to",
         "be\u{feff}to",
         "be\u{202e}to",
         "be\u{2066}to",

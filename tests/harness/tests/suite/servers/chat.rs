@@ -151,6 +151,7 @@ impl Room {
 fn check_name(name: &str) -> Result<(), &'static str> {
     let invisible = |c: char| {
         c.is_control()
+            || c.is_whitespace() && c != ' '
             || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}')
             || matches!(c, '\u{2060}'..='\u{2069}' | '\u{feff}')
     };
@@ -170,5 +171,8 @@ fn check_name(name: &str) -> Result<(), &'static str> {
 }
 
 fn safe(text: &str) -> String {
-    text.replace(|c: char| c.is_control() && c != '\t', "\u{fffd}")
+    text.replace(
+        |c: char| c.is_control() && c != '\t' || matches!(c, '\u{2028}' | '\u{2029}'),
+        "\u{fffd}",
+    )
 }
