@@ -62,7 +62,7 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 /// tras un minuto callado, se le pregunta tres veces, cada veinte segundos (socket(7), tcp(7)).
 /// TCP_USER_TIMEOUT, para cuando hay bytes que no confirma, o que no admite: sin ella, el núcleo
 /// los repetiría un cuarto de hora (tcp(7), `tcp_retries2`). Después, leer o escribir da ETIMEDOUT.
-/// Errores: los de `setsockopt(2)`.
+/// A quien pone plazo a todo lo que espera no le hacen falta. Errores: los de `setsockopt(2)`.
 pub fn give_up_on_the_lost(socket: &impl AsFd) -> io::Result<()> {
     let keepalive = TcpKeepalive::new()
         .with_time(Duration::from_secs(60))

@@ -274,3 +274,19 @@ fn f2_una_demostración_que_nadie_lee_termina_con_ctrl_c() -> Outcome {
     assert_eq!(exit.code, Some(0), "{exit}");
     Ok(())
 }
+
+/// O_NONBLOCK es de la apertura, no del descriptor: el intérprete que lanzó el programa tiene la misma,
+/// y con ella sin bloqueo, `cat` fallaría (fcntl(2)).
+#[test]
+fn f2_la_salida_de_quien_lo_lanza_sigue_como_estaba() -> Outcome {
+    let script = ["-c", "\"$0\" --clients 1 -v; cat /proc/$$/fdinfo/1 /proc/$$/fdinfo/2"];
+    let exit = Program::new("bash").args(script).arg(ECHO[0]).run_to_end("", LIMIT)?;
+    let flags: Vec<_> =
+        exit.stdout.lines().filter_map(|line| line.strip_prefix("flags:")).collect();
+    assert_eq!(flags.len(), 2, "{exit}");
+    for octal in flags {
+        let bits = i32::from_str_radix(octal.trim(), 8).unwrap();
+        assert_eq!(bits & 0o4000, 0, "{exit}");
+    }
+    Ok(())
+}

@@ -5,13 +5,13 @@ use std::iter;
 use std::mem;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread::Builder;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::{SFlag, fstat};
 
 use super::{Descriptor, Output, kind, when_writable};
 use crate::stop::Stop;
+use crate::threads;
 
 /// Bytes que esperan a quien lee, como mucho.
 const MOST: usize = 1024 * 1024;
@@ -178,8 +178,8 @@ impl Lines {
     fn get_help(&self, mut state: MutexGuard<'_, State>) {
         if state.output.pending() > 0 && !state.helped {
             let theirs = self.clone();
-            let helper = Builder::new().name("salida".into()).stack_size(STACK);
-            state.helped = helper.spawn(move || theirs.help()).is_ok();
+            let helper = threads::builder("salida", STACK);
+            state.helped = helper.and_then(|helper| helper.spawn(move || theirs.help())).is_ok();
         }
     }
 
