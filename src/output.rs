@@ -117,6 +117,21 @@ impl Output {
         Ok(())
     }
 
+    /// Espera a que salga lo pendiente: mientras haya quien lea o, si se pidió terminar, mientras no
+    /// pase medio segundo sin que salga nada. Errores: los de [`flush`](Output::flush).
+    pub fn finish(&mut self) -> io::Result<()> {
+        self.flush()?;
+        while self.pending() > 0 {
+            let before = self.pending();
+            let hurried = lines::sleep(self.as_fd(), Patience::EachLine);
+            self.flush()?;
+            if hurried && self.pending() == before {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     fn write_some(&mut self) -> nix::Result<usize> {
         let fd = self.fd.as_fd();
         let bytes = whole_lines(self.queue.make_contiguous());

@@ -41,6 +41,9 @@ fn numbered_reason(error: &io::Error) -> String {
         Some(number) if number == Errno::EMFILE as i32 => {
             "no quedan descriptores de archivo (ulimit -n)".to_owned()
         }
+        Some(number) if number == Errno::EBADF as i32 => {
+            "el descriptor no está abierto para eso".to_owned()
+        }
         Some(number) => format!("error {number} del sistema (míralo en errno(3))"),
         None => error.to_string(),
     }

@@ -223,7 +223,7 @@ impl State {
 
 /// Duerme hasta que haya sitio. Devuelve si hay prisa: se pidió terminar, o no se espera a nadie;
 /// entonces duerme medio segundo como mucho.
-fn sleep(fd: BorrowedFd<'_>, patience: Patience) -> bool {
+pub(super) fn sleep(fd: BorrowedFd<'_>, patience: Patience) -> bool {
     let stop = Stop::already_set_aside().ok().filter(|stop| !stop.is_requested());
     let hurried = stop.is_none() || patience == Patience::Never;
     let asked = stop.iter().map(|stop| PollFd::new(stop.as_fd(), PollFlags::POLLIN));

@@ -144,7 +144,7 @@ impl Program {
     pub fn on_terminal(mut self, columns: u16, rows: u16) -> Self {
         self.stdin = Stdin::Terminal;
         // Cambiar el tamaño desde aquí es un ioctl, y exigiría `unsafe`.
-        self.preparation(format!("stty cols {columns} rows {rows}"))
+        self.env("TERM", "xterm").preparation(format!("stty cols {columns} rows {rows}"))
     }
 
     /// Lo arranca y espera a que diga dónde escucha.

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -38,6 +38,11 @@ impl Trace {
     /// El programa, con la opción que hace que la escriba.
     pub fn of(&self, program: Program) -> Program {
         program.arg("--trace").arg(&self.0)
+    }
+
+    /// Dónde está.
+    pub fn path(&self) -> &Path {
+        &self.0
     }
 
     /// Los pasos hasta ahora.
