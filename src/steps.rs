@@ -153,7 +153,7 @@ pub enum Step<'a> {
     Pause { fd: RawFd, result: Shown<'a> },
     /// Se vuelve a aceptar.
     Resume { fd: RawFd },
-    /// La entrada estándar terminó.
+    /// La entrada estándar terminó; si es una terminal, solo por ahora.
     Stdin { result: &'static str },
     /// Alguien pidió terminar.
     Stop {},
@@ -244,7 +244,12 @@ impl Display for Step<'_> {
             Step::CloseListener { fd } => write!(f, "close({fd}): deja de escuchar"),
             Step::Pause { result, .. } => write!(f, "se deja de aceptar por ahora: {result}"),
             Step::Resume { .. } => f.write_str("se vuelve a aceptar"),
-            Step::Stdin { .. } => f.write_str("la entrada estándar terminó; el servidor sigue"),
+            Step::Stdin { result: "fin" } => {
+                f.write_str("la entrada estándar terminó; el servidor sigue")
+            }
+            Step::Stdin { .. } => {
+                f.write_str("la terminal es de otro programa, o se pulsó Ctrl-D: se mirará luego")
+            }
             Step::Stop {} => f.write_str("parada pedida: se deja de aceptar"),
             Step::Lost { result } => {
                 write!(f, "faltan {}: nadie los leía", counted(result, "registro", "registros"))

@@ -282,11 +282,10 @@ const VARYING: &[(&str, &str)] = &[
     (r", 256, [0-9]*\) = ", ", 256, T) = "),
     // Cuántas veces sonó el timbre del eco antes de que alguien lo oyera.
     (r#"read\(5, "\\.*?\\"#, r#"read(5, "\1\"#),
-    // Lo que se escribe en la terminal lleva puertos dentro, y mide lo que midan; de `clone3`, lo
-    // que se explica es la pila; y quién manda en la terminal depende de si la hay.
+    // Lo que se escribe en la terminal lleva puertos dentro, y mide lo que midan; y de `clone3`, lo
+    // que se explica es la pila.
     (r"^write\(1, .*", "write(1, …)"),
     (r"^.* stack_size=([^, ]*).*", "clone3(stack_size=$1)"),
-    (r"^ioctl\(0, TIOCGPGRP.*", "ioctl(0, TIOCGPGRP, …)"),
     (r"\s+", " "),
 ];
 

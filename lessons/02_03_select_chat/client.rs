@@ -1,6 +1,6 @@
 //! El cliente: teclado y socket a la vez, sin hilos.
 
-use std::io;
+use std::io::{self, Stdin};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
 
@@ -15,7 +15,7 @@ use multiplexacion::stop::Stop;
 use nix::errno::Errno;
 use nix::sys::select::{FdSet, select};
 
-use crate::keyboard::Keyboard;
+use crate::keyboard;
 use crate::messages::{LIMITS, receive, send};
 use crate::sets::must_fit_in_a_set;
 use crate::terminal::Screen;
@@ -60,7 +60,7 @@ struct Ready {
 struct ChatClient {
     conn: Connection,
     stop: Stop,
-    keyboard: Keyboard,
+    keyboard: Stdin,
     screen: Screen,
     stage: Stage,
     name: String,
@@ -72,7 +72,7 @@ impl ChatClient {
         ChatClient {
             conn: Connection::new(stream, ClientId(0), &LIMITS),
             stop,
-            keyboard: Keyboard::new(),
+            keyboard: io::stdin(),
             screen: Screen::new(),
             stage: Stage::Joining,
             name: name.to_owned(),
@@ -174,7 +174,7 @@ impl ChatClient {
 
     /// Llegó algo del teclado, o su final.
     fn on_keyboard(&mut self) -> Result<(), Trouble> {
-        let typed = match self.keyboard.read(&mut self.scratch)? {
+        let typed = match keyboard::read(&self.keyboard, &mut self.scratch)? {
             Some(bytes) => self.screen.typed(bytes)?,
             None => self.screen.finish(),
         };

@@ -52,9 +52,7 @@ impl ChatServer {
     fn wait(&self) -> io::Result<Option<Ready>> {
         let (mut reading, mut writing) = (FdSet::new(), FdSet::new());
         reading.insert(self.stop.as_fd());
-        if let Some(console) = self.console.watched() {
-            reading.insert(console);
-        }
+        let console = self.console.watch(&mut reading);
         if self.pause.until().is_none() {
             reading.insert(self.listener.as_fd());
         }
@@ -75,7 +73,7 @@ impl ChatServer {
         }
         Step::Sleep { call: "select", clients: self.guests.len() }.tell();
         let deadlines = self.guests.values().filter_map(|guest| guest.deadline);
-        let mut timeout = timeout_until(deadlines.chain(self.pause.until()).min());
+        let mut timeout = timeout_until(deadlines.chain(self.pause.until()).chain(console).min());
         let result = match select(None, &mut reading, &mut writing, None, timeout.as_mut()) {
             Ok(count) => usize::try_from(count).unwrap_or_default(),
             // Una señal, como la de seguir tras Ctrl-Z. No se sabe quién está listo: se vuelve a
@@ -90,7 +88,7 @@ impl ChatServer {
         };
         Ok(Some(Ready {
             stop: reading.contains(self.stop.as_fd()),
-            console: self.console.watched().is_some_and(|console| reading.contains(console)),
+            console: reading.contains(self.console.keyboard.as_fd()),
             listener: reading.contains(self.listener.as_fd()),
             readable: among(&reading),
             writable: among(&writing),

@@ -1,81 +1,71 @@
 //! La entrada estándar, leída como un descriptor más.
 
-use std::io::{self, Stdin};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::io::{self, IsTerminal, Stdin};
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
 
 use multiplexacion::chat::printable;
 use multiplexacion::cli;
 use multiplexacion::frame::MAX_TEXT;
 use multiplexacion::steps::Step;
 use nix::errno::Errno;
+use nix::sys::select::FdSet;
+use nix::sys::signal::{SigSet, Signal};
 use nix::unistd;
 
-/// La entrada estándar, sin búfer intermedio.
+/// Una lectura de la entrada estándar, cuando `select` ya dijo que hay algo. `None` es su fin.
 ///
-/// `std::io::stdin` lee de más y guarda lo que sobra donde `select` no puede verlo: con tres
-/// líneas ya leídas y una entregada, `select` diría que no hay nada y dos se quedarían dentro.
-#[derive(Debug)]
-pub(crate) struct Keyboard {
-    stdin: Stdin,
-}
-
-impl Keyboard {
-    pub(crate) fn new() -> Keyboard {
-        Keyboard { stdin: io::stdin() }
-    }
-
-    /// Si es una terminal que ahora usa otro programa, porque a este lo arrancaron con `&`.
-    /// Leerla detendría el proceso con SIGTTIN (termios(3)).
-    pub(crate) fn belongs_to_another(&self) -> bool {
-        unistd::tcgetpgrp(&self.stdin).is_ok_and(|foreground| foreground != unistd::getpgrp())
-    }
-
-    /// Una lectura, cuando `select` ya dijo que hay algo. `None` es el fin de la entrada.
-    pub(crate) fn read<'a>(&self, buffer: &'a mut [u8]) -> io::Result<Option<&'a [u8]>> {
-        match unistd::read(&self.stdin, buffer) {
-            // EIO: la terminal ya no es nuestra (el programa pasó a segundo plano o se cerró).
-            Ok(0) | Err(Errno::EIO) => Ok(None),
-            Ok(count) => Ok(Some(&buffer[..count])),
-            Err(Errno::EINTR | Errno::EAGAIN) => Ok(Some(&[])),
-            Err(error) => Err(error.into()),
-        }
-    }
-}
-
-impl AsFd for Keyboard {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.stdin.as_fd()
+/// Sin búfer intermedio: el de `Stdin` lee de más y guarda lo que sobra donde `select` no puede
+/// verlo. Con tres líneas ya leídas y una entregada, diría que no hay nada y dos se quedarían dentro.
+pub(crate) fn read<'a>(keyboard: &Stdin, buffer: &'a mut [u8]) -> io::Result<Option<&'a [u8]>> {
+    match unistd::read(keyboard, buffer) {
+        // EIO: la terminal ya no es nuestra (el programa pasó a segundo plano, o se cerró).
+        Ok(0) | Err(Errno::EIO) => Ok(None),
+        Ok(count) => Ok(Some(&buffer[..count])),
+        Err(Errno::EINTR | Errno::EAGAIN) => Ok(Some(&[])),
+        Err(error) => Err(error.into()),
     }
 }
 
 /// Lo que se escribe en la terminal del servidor.
 pub(crate) struct Console {
-    /// `None` cuando la entrada estándar terminó: el servidor sigue.
-    keyboard: Option<Keyboard>,
+    pub(crate) keyboard: Stdin,
+    /// Desde cuándo se vigila; `None` si la entrada estándar terminó: el servidor sigue.
+    since: Option<Instant>,
     lines: Lines,
 }
 
-impl Default for Console {
-    fn default() -> Console {
-        Console { keyboard: Some(Keyboard::new()), lines: Lines::default() }
-    }
-}
-
 impl Console {
-    /// El descriptor que vigilar, mientras haya algo que leer.
-    pub(crate) fn watched(&self) -> Option<BorrowedFd<'_>> {
-        self.keyboard.as_ref().map(AsFd::as_fd)
+    /// Lo que se espera a que la terminal, que es de otro, vuelva a ser nuestra. Hasta entonces,
+    /// lo que se escriba en ella la tiene «lista»: vigilarla sería no dormir nunca.
+    const RETRY: Duration = Duration::from_secs(1);
+
+    /// Con SIGTTIN apartada, leer una terminal que es de otro programa, porque a este lo arrancaron
+    /// con `&`, no detiene el proceso: es EIO (termios(3)).
+    pub(crate) fn new() -> io::Result<Console> {
+        SigSet::from(Signal::SIGTTIN).thread_block()?;
+        let since = Some(Instant::now());
+        Ok(Console { keyboard: io::stdin(), since, lines: Lines::default() })
+    }
+
+    /// Se apunta a lo que vigila `select`. Si aún no toca, devuelve desde cuándo.
+    pub(crate) fn watch<'a>(&'a self, reading: &mut FdSet<'a>) -> Option<Instant> {
+        let since = self.since?;
+        if since > Instant::now() {
+            return Some(since);
+        }
+        reading.insert(self.keyboard.as_fd());
+        None
     }
 
     /// Lee lo que haya, cuando `select` ya lo dijo. Devuelve si pide terminar.
     ///
-    /// La terminal es de otro, se acabó la entrada o no se puede leer: no se mira más, y los
-    /// clientes ni se enteran.
+    /// Si se acabó la entrada o no se puede leer, los clientes ni se enteran.
     pub(crate) fn asks_to_stop(&mut self, scratch: &mut [u8]) -> bool {
-        let keyboard = self.keyboard.as_ref().filter(|keyboard| !keyboard.belongs_to_another());
-        let Some(Ok(Some(bytes))) = keyboard.map(|keyboard| keyboard.read(scratch)) else {
-            Step::Stdin { result: "fin" }.tell();
-            self.keyboard = None;
+        let Ok(Some(bytes)) = read(&self.keyboard, scratch) else {
+            let terminal = self.keyboard.is_terminal();
+            Step::Stdin { result: if terminal { "terminal" } else { "fin" } }.tell();
+            self.since = terminal.then(|| Instant::now() + Console::RETRY);
             return false;
         };
         for line in self.lines.push(bytes) {
@@ -135,15 +125,6 @@ impl Lines {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    #[test]
-    fn t3_18_de_tres_líneas_leídas_de_golpe_salen_tres() {
-        let mut lines = Lines::default();
-        assert_eq!(lines.push(b"uno\ndos\r\ntres\ncua"), ["uno", "dos", "tres"]);
-        assert_eq!(lines.push(b"tro"), [""; 0]);
-        assert_eq!(lines.finish().as_deref(), Some("cuatro"));
-        assert_eq!(lines.finish(), None);
-    }
 
     proptest! {
         #[test]

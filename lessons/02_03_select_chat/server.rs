@@ -69,7 +69,7 @@ pub(crate) fn serve(host: &str, port: u16, login_timeout: Duration) -> Result<()
         listener,
         pause: Pause::default(),
         stop,
-        console: Console::default(),
+        console: Console::new()?,
         login_timeout,
         ids: ClientIds::default(),
         guests: BTreeMap::new(),

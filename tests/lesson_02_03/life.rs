@@ -5,11 +5,11 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::process::Command;
 use std::thread;
 
-use harness::{Conversation, Failure, Signal, Stream, tools};
+use harness::{Conversation, Failure, Program, Signal, Stream, tools};
 
 use crate::chat::{Chat, enter, joined, talk};
 use crate::host::Host;
-use crate::{LIMIT, NOTHING_TO_DO, Outcome, client, client_arguments, lesson, server};
+use crate::{LESSON, LIMIT, NOTHING_TO_DO, Outcome, client, client_arguments, lesson, server};
 
 #[test]
 fn t3_16_las_dos_señales_terminan_en_orden_y_sin_quejas() -> Outcome {
@@ -40,6 +40,32 @@ fn t3_17_el_servidor_sigue_cuando_se_acaba_su_entrada() -> Outcome {
     let [mut ana, mut beto] = chat.members(["ana", "beto"])?;
     chat.server.sleeps_through(NOTHING_TO_DO)?;
     talk(&mut ana, &mut beto)
+}
+
+#[test]
+fn f1_el_servidor_sigue_con_cualquier_entrada_o_sin_ella() -> Outcome {
+    let peer = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let socket = format!("<> /dev/tcp/127.0.0.1/{}", peer.local_addr()?.port());
+    // Sin entrada; que no se puede leer (EBADF, EISDIR); que se acaba; un socket.
+    let inputs =
+        ["<&-", "0> /dev/null", "< /", "< /proc/version", "< /dev/null", "< <(:)", &socket];
+    for input in inputs {
+        let script = format!("exec \"$@\" {input}");
+        let shell = Program::new("bash").args(["-c", &script, "bash", LESSON]);
+        let chat = Chat::with(shell.args(["--name", "servidor", "--port", "0"]))?;
+        let [mut ana, mut beto] = chat.members(["ana", "beto"])?;
+        chat.server.sleeps_through(NOTHING_TO_DO)?;
+        talk(&mut ana, &mut beto)?;
+        assert_eq!(chat.server.stop(Signal::SIGTERM)?.code, Some(0), "{input}");
+    }
+    // Desde una terminal, `nohup` le deja una entrada que no se puede leer, e ignora SIGHUP.
+    let script = "nohup \"$@\" 2> /dev/null | cat";
+    let shell = Program::new("sh").args(["-c", script, "sh", LESSON]).on_terminal(80, 24);
+    let shell = shell.args(["--name", "servidor", "--port", "0"]).spawn()?;
+    let line = shell.wait_for_line(Stream::Stdout, "Escuchando en ", LIMIT)?;
+    let address = line.trim().rsplit(' ').next().and_then(|address| address.parse().ok());
+    let address = address.ok_or_else(|| Failure::new(line.clone()))?;
+    enter(&mut Conversation::in_frames(address).peer("ana")?, "ana")
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! El cliente en una terminal (pty(7)): lo que ve quien escribe mientras le llegan mensajes.
 
-use harness::{Failure, Program, Running, Signal, Stream};
+use harness::{Failure, Program, Running, Signal, Stream, Trace};
 
 use crate::host::{Guest, Host};
 use crate::screen::{WELCOME, rows, shows};
@@ -223,11 +223,44 @@ fn con_la_salida_redirigida_no_hay_indicador_ni_secuencias() -> Outcome {
     Ok(())
 }
 
+/// Un intérprete de órdenes que manda en su propia terminal, y que no la arregla si un programa la
+/// deja mal: lo que hace `script`, con la lección y `arguments` en `$@`. Nada si aquí no se puede.
+fn job_control(script: &str, arguments: Vec<String>) -> Result<Option<Running>, Failure> {
+    if !harness::tools::available("setsid", "el control de trabajos")? {
+        return Ok(None);
+    }
+    let script = format!("set -m; {script}; echo fin; read _");
+    let shell = Program::new("setsid").args(["--ctty", "sh", "-c", &script, "sh", LESSON]);
+    shell.args(arguments).on_terminal(COLUMNS, 24).spawn().map(Some)
+}
+
+#[test]
+fn f17_un_servidor_arrancado_con_ampersand_obedece_tras_fg() -> Outcome {
+    let trace = Trace::new();
+    // Espera con `wait` a que se le diga que siga: lo escrito queda en la terminal, sin leer.
+    let script = "trap : USR1; \"$@\" & wait; read _; echo vuelve; fg; echo \"salió con $?\"";
+    let arguments = ["--name", "servidor", "--port", "0", "--trace"].map(str::to_owned);
+    let arguments = [&arguments[..], &[trace.path().display().to_string()]].concat();
+    let Some(shell) = job_control(script, arguments)? else { return Ok(()) };
+    shell.wait_for_line(Stream::Stdout, "«salir»", LIMIT)?;
+    shell.write_stdin("salir\n");
+    // No es para él, y ni se detiene ni da vueltas.
+    trace.wait_for(&shell, "que la terminal es de otro", |step| step.what() == "stdin")?;
+    shell.signal(Signal::SIGUSR1)?;
+    shell.wait_for_line(Stream::Stdout, "vuelve", LIMIT)?;
+    shell.write_stdin("salir\n");
+    shell.wait_for_line(Stream::Stdout, "salió con 0", LIMIT)?;
+    Ok(())
+}
+
 #[test]
 fn el_servidor_en_una_terminal_obedece_a_salir() -> Outcome {
     let server = server().on_terminal(80, 24).spawn()?;
     server.wait_for_line(Stream::Stdout, "Escuchando en 127.0.0.1:", LIMIT)?;
     server.wait_for_line(Stream::Stdout, "«salir»", LIMIT)?;
+    // Ctrl-D en una terminal no es el final de nada: después se puede seguir escribiendo.
+    server.write_stdin("\x04");
+    server.sleeps_through(NOTHING_TO_DO)?;
     server.write_stdin("salir\n");
     assert_eq!(server.wait(LIMIT)?.code, Some(0));
     Ok(())
