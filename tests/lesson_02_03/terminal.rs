@@ -253,6 +253,72 @@ fn f17_un_servidor_arrancado_con_ampersand_obedece_tras_fg() -> Outcome {
     Ok(())
 }
 
+/// Teclas que no escriben nada: flechas, edición, de función (con sus variantes), Alt y otra, ratón,
+/// pegado entre corchetes, títulos y respuestas de la terminal (ECMA-48 §5), y controles.
+const KEYS: [&str; 27] = [
+    "\x1b[D",
+    "\x1b[1;5C",
+    "\x1b[3~",
+    "\x1b[15~",
+    "\x1b[H",
+    "\x1bOH",
+    "\x1bOP",
+    "\x1bO5P",
+    "\x1b[[A",
+    "\x1b\x1b[A",
+    "\x1b\x1bOA",
+    "\x1bx",
+    "\x1bñ",
+    "\x1b漢",
+    "\x1b\x7f",
+    "\x1b\x01",
+    "\x1b[<0;10;5M",
+    "\x1b[200~",
+    "\x1b[201~",
+    "\x1b[I",
+    "\x1b]0;x\x07",
+    "\x1b]0;ñ\x1b\\",
+    "\x1bP1$r0m\x1b\\",
+    "\x1b_x\x1b\\",
+    "\x1bXx\x1b\\",
+    "\x01",
+    "\0",
+];
+
+#[test]
+fn f18_ninguna_otra_tecla_entra_en_la_línea() -> Outcome {
+    let (ana, mut guest) = ana_at_terminal(COLUMNS)?;
+    for key in KEYS {
+        ana.write_stdin(format!("a{key}b{key}{key}c\n"));
+        assert_eq!(guest.next_frame()?.as_deref(), Some("abc"), "{key:?}");
+    }
+    // Intro acaba con la que esté a medias.
+    for key in ["\x1b", "\x1b[", "\x1b[1;", "\x1bO", "\x1b[[", "\x1b]0;", "\x1bP", "\x1b_"] {
+        ana.write_stdin(format!("uno{key}\ndos{key}\r\n"));
+        assert_eq!(guest.next_frame()?.as_deref(), Some("uno"), "{key:?}");
+        assert_eq!(guest.next_frame()?.as_deref(), Some("dos"), "{key:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn f19_de_lo_que_no_es_utf_8_solo_se_pierde_lo_que_no_lo_es() -> Outcome {
+    let (ana, mut guest) = ana_at_terminal(COLUMNS)?;
+    let typed: [(&[u8], &str); 6] = [
+        (b"Espa\xf1a\n", "Espaa"),
+        (b"Espa\xf1\n", "Espa"),
+        (b"ab\xf1\x7fc\xe2\x82\n", "ac"),
+        (b"a\xf1\x1b[Db\n", "ab"),
+        (b"a\xf1\x15b\xff\xfe\x80\n", "b"),
+        (b"a\xc3\xc3\xb1b\xe2\x82c\x85d\n", "a\u{f1}bcd"),
+    ];
+    for (bytes, line) in typed {
+        ana.write_stdin(bytes);
+        assert_eq!(guest.next_frame()?.as_deref(), Some(line), "{}", bytes.escape_ascii());
+    }
+    Ok(())
+}
+
 #[test]
 fn el_servidor_en_una_terminal_obedece_a_salir() -> Outcome {
     let server = server().on_terminal(80, 24).spawn()?;
