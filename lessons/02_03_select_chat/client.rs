@@ -8,6 +8,7 @@ use multiplexacion::chat::{CLIENT, CloseReason, ERROR, NAME, printable};
 use multiplexacion::cli::Trouble;
 use multiplexacion::client_id::ClientId;
 use multiplexacion::connection::Connection;
+use multiplexacion::errors::reason;
 use multiplexacion::frame::MAX_TEXT;
 use multiplexacion::listener;
 use multiplexacion::steps::Step;
@@ -20,6 +21,9 @@ use crate::messages::{LIMITS, receive, send};
 use crate::sets::must_fit_in_a_set;
 use crate::terminal::Screen;
 
+/// Bytes por mostrar con los que ya no se lee más del servidor.
+const UNSHOWN: usize = 64 * 1024;
+
 /// Conecta con el servidor y conversa hasta Ctrl-C, Ctrl-D o el fin de la entrada.
 pub(crate) fn chat(host: &str, port: u16, name: &str) -> Result<(), Trouble> {
     let connected = TcpStream::connect((host, port)).and_then(|stream| {
@@ -31,7 +35,11 @@ pub(crate) fn chat(host: &str, port: u16, name: &str) -> Result<(), Trouble> {
     // Después de conectar: hasta entonces, Ctrl-C interrumpe la espera a la antigua.
     let stop = Stop::on_signals()?;
     must_fit_in_a_set(&stop)?;
-    ChatClient::new(stream, stop, name).run()
+    let mut client = ChatClient::new(stream, stop, name);
+    let outcome = client.run();
+    // Termine como termine: la terminal, como estaba, y lo que llegó, a la vista.
+    let shown = client.screen.leave().and_then(|()| client.screen.out.finish());
+    outcome.and(shown.map_err(|error| unshown(&error)))
 }
 
 /// Por dónde va la conversación.
@@ -52,7 +60,7 @@ enum Stage {
 struct Ready {
     stop: bool,
     keyboard: bool,
-    screen: bool,
+    signals: bool,
     readable: bool,
     writable: bool,
 }
@@ -90,8 +98,8 @@ impl ChatClient {
             if ready.stop {
                 return Ok(());
             }
-            if ready.screen {
-                self.screen.restore()?;
+            if ready.signals {
+                self.screen.on_signals()?;
             }
             if ready.writable {
                 self.conn.on_writable().map_err(|error| lost(&CloseReason::Broken(error)))?;
@@ -107,24 +115,31 @@ impl ChatClient {
     // ANCHOR_END: run
 
     // ANCHOR: wait
-    /// El único punto en el que el programa espera: a la red, al teclado, a Ctrl-C y a que la
-    /// terminal vuelva a ser nuestra.
+    /// El único punto en el que el programa espera: a la red, al teclado, a la pantalla y a las
+    /// señales.
     fn wait(&self) -> io::Result<Ready> {
         let (mut reading, mut writing) = (FdSet::new(), FdSet::new());
         let socket = self.conn.stream().as_fd();
-        let screen = self.screen.disturbed();
+        let signals = self.screen.signals();
         reading.insert(self.stop.as_fd());
-        reading.insert(socket);
-        if let Some(screen) = screen {
-            reading.insert(screen);
+        if let Some(signals) = signals {
+            reading.insert(signals);
         }
-        // Con la cola sin vaciar no se lee más del teclado: si es un archivo enorme, se envía
-        // al ritmo de la red en vez de guardarlo entero.
-        if self.stage == Stage::Chatting && !self.conn.wants_write() {
-            reading.insert(self.keyboard.as_fd());
+        // Si la pantalla no da abasto, no se lee más: el búfer del núcleo se llena, y TCP le hace
+        // llegar al servidor que aquí se lee despacio.
+        if self.screen.out.pending() < UNSHOWN {
+            reading.insert(socket);
+            // Con la cola sin vaciar no se lee más del teclado: si es un archivo enorme, se envía
+            // al ritmo de la red en vez de guardarlo entero.
+            if self.stage == Stage::Chatting && !self.conn.wants_write() {
+                reading.insert(self.keyboard.as_fd());
+            }
         }
         if self.conn.wants_write() {
             writing.insert(socket);
+        }
+        if self.screen.out.pending() > 0 {
+            writing.insert(self.screen.out.as_fd());
         }
         let result = match select(None, &mut reading, &mut writing, None, None) {
             Ok(count) => usize::try_from(count).unwrap_or_default(),
@@ -135,7 +150,7 @@ impl ChatClient {
         Ok(Ready {
             stop: reading.contains(self.stop.as_fd()),
             keyboard: reading.contains(self.keyboard.as_fd()),
-            screen: screen.is_some_and(|screen| reading.contains(screen)),
+            signals: signals.is_some_and(|signals| reading.contains(signals)),
             readable: reading.contains(socket),
             writable: writing.contains(socket),
         })
@@ -157,13 +172,14 @@ impl ChatClient {
 
     fn on_message(&mut self, text: &str) -> Result<(), Trouble> {
         if self.stage != Stage::Joining {
-            return Ok(self.screen.show(&printable(text))?);
+            self.screen.show(&printable(text));
+            return Ok(());
         }
         if let Some(address) = text.strip_prefix(CLIENT) {
             self.stage = Stage::Chatting;
             let address = printable(address);
-            self.screen.start(&format!("[{}@{address}]> ", self.name))?;
-            return self.screen.disturbed().map_or(Ok(()), must_fit_in_a_set);
+            self.screen.start(format!("[{}@{address}]> ", self.name))?;
+            return self.screen.signals().map_or(Ok(()), must_fit_in_a_set);
         }
         let Some(why) = text.strip_prefix(ERROR) else { return Err(not_a_chat()) };
         Err(Trouble::new(
@@ -174,25 +190,20 @@ impl ChatClient {
 
     /// Llegó algo del teclado, o su final.
     fn on_keyboard(&mut self) -> Result<(), Trouble> {
-        let typed = match keyboard::read(&self.keyboard, &mut self.scratch)? {
-            Some(bytes) => self.screen.typed(bytes)?,
-            None => self.screen.finish(),
-        };
+        let read = keyboard::read(&self.keyboard, &mut self.scratch);
+        let typed = self.screen.typed(read.map_err(|error| unreadable(&error))?);
         for line in typed.lines.iter().filter(|line| !line.is_empty()) {
-            self.say_or_explain(line)?;
+            if line.len() <= MAX_TEXT {
+                self.say(line)?;
+            } else {
+                let most = format!("(No se envió: un mensaje lleva como mucho {MAX_TEXT} bytes.)");
+                self.screen.show(&most);
+            }
         }
         if typed.ended {
             self.stage = Stage::Ending;
         }
         Ok(())
-    }
-
-    fn say_or_explain(&mut self, line: &str) -> Result<(), Trouble> {
-        if line.len() <= MAX_TEXT {
-            return self.say(line);
-        }
-        let note = format!("(No se envió: un mensaje lleva como mucho {MAX_TEXT} bytes.)");
-        Ok(self.screen.show(&note)?)
     }
 
     fn say(&mut self, text: &str) -> Result<(), Trouble> {
@@ -202,6 +213,7 @@ impl ChatClient {
     /// Escribe lo que quepa. Sin nada más que decir, cierra solo nuestro lado: el servidor lo
     /// ve como un final, y lo que estuviera enviando todavía llega.
     fn flush(&mut self) -> Result<(), Trouble> {
+        self.screen.out.flush().map_err(|error| unshown(&error))?;
         self.conn.flush().map_err(|error| lost(&CloseReason::Broken(error)))?;
         if self.stage == Stage::Ending && !self.conn.wants_write() {
             self.conn.stream().shutdown(Shutdown::Write)?;
@@ -209,6 +221,20 @@ impl ChatClient {
         }
         Ok(())
     }
+}
+
+fn unreadable(error: &io::Error) -> Trouble {
+    Trouble::new(
+        format!("no se puede leer la entrada estándar: {}", reason(error)),
+        "escribe desde una terminal, o pásale un archivo o una tubería",
+    )
+}
+
+fn unshown(error: &io::Error) -> Trouble {
+    Trouble::new(
+        format!("no se puede mostrar lo que llega: {}", reason(error)),
+        "comprueba adónde va la salida estándar",
+    )
 }
 
 fn not_a_chat() -> Trouble {

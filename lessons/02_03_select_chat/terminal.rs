@@ -4,11 +4,12 @@
 //! programa no sabe qué hay escrito, y no podría volver a dibujarlo. Aquí se le pide que
 //! entregue cada tecla (termios(3), modo no canónico) y la línea la lleva el programa.
 
-use std::io::{self, IsTerminal, Stdout, Write};
+use std::env;
+use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, BorrowedFd};
 
-use multiplexacion::cli;
-use nix::sys::signal::{SigSet, Signal};
+use multiplexacion::output::Output;
+use nix::sys::signal::{SigSet, Signal, raise};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 use unicode_width::UnicodeWidthStr;
@@ -28,161 +29,147 @@ const COLUMNS: usize = 80;
 /// Columnas que quedan siempre para escribir, aunque el indicador no quepa entero.
 const WRITING: usize = 10;
 
-/// Donde se muestran los mensajes.
-pub(crate) enum Screen {
-    /// Entrada o salida van a un archivo o a una tubería: solo líneas.
-    Plain(Lines),
-    /// Una persona ante una terminal.
-    Terminal(Box<Terminal>),
+/// Donde se muestran los mensajes y, si hay una persona delante, se dibuja lo que escribe.
+pub(crate) struct Screen {
+    /// Una salida es un descriptor más: mostrar algo es encolarlo, y el bucle escribe lo que quepa.
+    pub(crate) out: Output,
+    /// Lo que llega por líneas: de un archivo, de una tubería o de la edición del núcleo.
+    lines: Lines,
+    editor: Editor,
+    prompt: String,
+    /// La terminal, mientras es nuestra.
+    terminal: Option<Terminal>,
 }
 
 impl Screen {
-    /// Mira qué hay al otro lado de la entrada y de la salida.
     pub(crate) fn new() -> Screen {
-        if io::stdin().is_terminal() && io::stdout().is_terminal() {
-            Screen::Terminal(Box::default())
-        } else {
-            Screen::Plain(Lines::default())
+        Screen {
+            out: Output::stdout(),
+            lines: Lines::default(),
+            editor: Editor::default(),
+            prompt: String::new(),
+            terminal: None,
         }
     }
 
-    /// Empieza la conversación: desde aquí hay línea que editar.
-    pub(crate) fn start(&mut self, prompt: &str) -> io::Result<()> {
-        match self {
-            Screen::Plain(_) => Ok(()),
-            Screen::Terminal(terminal) => terminal.start(prompt),
+    /// Empieza la conversación: desde aquí, ante una terminal, hay línea que editar.
+    pub(crate) fn start(&mut self, prompt: String) -> io::Result<()> {
+        if understands_sequences() {
+            self.prompt = prompt;
+            self.terminal = Some(Terminal::new()?);
+            self.show(WELCOME);
         }
-    }
-
-    /// Un descriptor que avisa de que otro programa usó la terminal, o de que cambió.
-    pub(crate) fn disturbed(&self) -> Option<BorrowedFd<'_>> {
-        match self {
-            Screen::Plain(_) => None,
-            Screen::Terminal(terminal) => {
-                terminal.modes.as_ref().map(|modes| modes.disturbed.as_fd())
-            }
-        }
-    }
-
-    /// Vuelve a poner la terminal como la queremos.
-    pub(crate) fn restore(&self) -> io::Result<()> {
-        match self {
-            Screen::Plain(_) => Ok(()),
-            Screen::Terminal(terminal) => terminal.restore(),
-        }
+        Ok(())
     }
 
     /// Muestra un mensaje.
-    pub(crate) fn show(&mut self, text: &str) -> io::Result<()> {
-        match self {
-            Screen::Plain(_) => cli::say(text),
-            Screen::Terminal(terminal) => terminal.show(text),
-        }
+    pub(crate) fn show(&mut self, text: &str) {
+        self.draw(&format!("{text}\n"));
     }
 
-    /// Añade lo que llegó del teclado.
-    pub(crate) fn typed(&mut self, bytes: &[u8]) -> io::Result<Typed> {
-        match self {
-            Screen::Plain(lines) => Ok(Typed { lines: lines.push(bytes), ended: false }),
-            Screen::Terminal(terminal) => terminal.typed(bytes),
-        }
-    }
-
-    /// El teclado se acabó.
-    pub(crate) fn finish(&mut self) -> Typed {
-        let lines = match self {
-            Screen::Plain(lines) => lines.finish().into_iter().collect(),
-            Screen::Terminal(_) => Vec::new(),
+    /// Añade lo que llegó del teclado; `None`, si se acabó.
+    pub(crate) fn typed(&mut self, bytes: Option<&[u8]>) -> Typed {
+        let Some(bytes) = bytes else {
+            return Typed { lines: self.lines.finish().into_iter().collect(), ended: true };
         };
-        Typed { lines, ended: true }
+        if self.terminal.is_none() {
+            return Typed { lines: self.lines.push(bytes), ended: false };
+        }
+        let typed = self.editor.press(bytes);
+        let sent = typed.lines.iter().map(|line| format!("{}{line}\n", self.prompt));
+        let sent: String = sent.collect();
+        if typed.ended {
+            self.prompt.clear();
+        }
+        self.draw(&sent);
+        typed
     }
+
+    /// El descriptor que avisa de que hay que dejar la terminal, o de que cambió.
+    pub(crate) fn signals(&self) -> Option<BorrowedFd<'_>> {
+        self.terminal.as_ref().map(|terminal| terminal.signals.as_fd())
+    }
+
+    /// Llegaron señales: las que detienen o terminan el programa encuentran la terminal como
+    /// estaba. De SIGTSTP se vuelve, con `fg`.
+    pub(crate) fn on_signals(&mut self) -> io::Result<()> {
+        while let Some(signal) = self.terminal.as_ref().and_then(Terminal::next_signal) {
+            if !matches!(signal, Signal::SIGCONT | Signal::SIGWINCH) {
+                // Si ya no hay terminal, la señal hace lo suyo igual.
+                let _ = self.leave();
+                raise(signal)?;
+                self.terminal = Some(Terminal::new()?);
+            }
+        }
+        self.terminal.as_ref().map_or(Ok(()), Terminal::deliver_each_key)?;
+        self.draw("");
+        Ok(())
+    }
+
+    /// Deja la terminal como estaba, y la línea limpia. Errores: los de [`Output::flush`].
+    pub(crate) fn leave(&mut self) -> io::Result<()> {
+        if self.terminal.take().is_some() {
+            self.out.push(ERASE.as_bytes());
+        }
+        self.out.flush()
+    }
+
+    /// Encola lo que va antes, el indicador y la línea a medio escribir.
+    fn draw(&mut self, above: &str) {
+        if self.terminal.is_none() {
+            return self.out.push(above.as_bytes());
+        }
+        let columns = terminal_size::terminal_size().map_or(COLUMNS, |(width, _)| width.0.into());
+        let prompt = tail(&self.prompt, columns.saturating_sub(WRITING + 1));
+        let line = self.editor.tail(columns.saturating_sub(prompt.width() + 1));
+        self.out.push(format!("{ERASE}{above}{prompt}{line}").as_bytes());
+    }
+}
+
+/// Si entrada y salida son de una terminal que entiende secuencias: las que no, se llaman `dumb`.
+fn understands_sequences() -> bool {
+    let kind = env::var_os("TERM").unwrap_or_default();
+    io::stdin().is_terminal() && io::stdout().is_terminal() && !kind.is_empty() && kind != "dumb"
 }
 
 /// Una terminal que entrega cada tecla; al soltarla, vuelve a como estaba.
-#[derive(Default)]
-pub(crate) struct Terminal {
-    modes: Option<Modes>,
-    prompt: String,
-    editor: Editor,
-}
-
-/// Cómo estaba la terminal, cómo la queremos, y un aviso de cuándo hay que volver a quererla.
-#[derive(Debug)]
-struct Modes {
-    original: Termios,
-    ours: Termios,
-    /// SIGCONT, tras Ctrl-Z y `fg`: el intérprete dejó la terminal a su manera. SIGWINCH:
-    /// cambió de tamaño.
-    disturbed: SignalFd,
-}
-
-impl Modes {
-    fn new() -> io::Result<Modes> {
-        let original = tcgetattr(io::stdin())?;
-        let mut ours = original.clone();
-        // Sin ISIG no habría Ctrl-C ni Ctrl-Z: las señales se quedan.
-        ours.local_flags.remove(LocalFlags::ICANON | LocalFlags::ECHO | LocalFlags::IEXTEN);
-        let mut signals = SigSet::empty();
-        signals.add(Signal::SIGCONT);
-        signals.add(Signal::SIGWINCH);
-        signals.thread_block()?;
-        let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
-        Ok(Modes { original, ours, disturbed: SignalFd::with_flags(&signals, flags)? })
-    }
+struct Terminal {
+    before: Termios,
+    mask: SigSet,
+    /// SIGTSTP (Ctrl-Z), SIGQUIT (Ctrl-\) y SIGHUP: antes, hay que dejarla. SIGCONT: la usó otro
+    /// programa. SIGWINCH: cambió de tamaño.
+    signals: SignalFd,
 }
 
 impl Terminal {
-    fn start(&mut self, prompt: &str) -> io::Result<()> {
-        let modes = self.modes.insert(Modes::new()?);
-        tcsetattr(io::stdin(), SetArg::TCSANOW, &modes.ours)?;
-        prompt.clone_into(&mut self.prompt);
-        self.show(WELCOME)
+    fn new() -> io::Result<Terminal> {
+        use Signal::{SIGCONT, SIGHUP, SIGQUIT, SIGTSTP, SIGWINCH};
+        let before = tcgetattr(io::stdin())?;
+        let mask: SigSet = [SIGTSTP, SIGQUIT, SIGHUP, SIGCONT, SIGWINCH].into_iter().collect();
+        let signals = SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+        mask.thread_block()?;
+        let terminal = Terminal { before, mask, signals };
+        terminal.deliver_each_key()?;
+        Ok(terminal)
     }
 
-    fn restore(&self) -> io::Result<()> {
-        let Some(modes) = &self.modes else { return Ok(()) };
-        while modes.disturbed.read_signal()?.is_some() {}
-        tcsetattr(io::stdin(), SetArg::TCSANOW, &modes.ours)?;
-        self.draw(ERASE)
+    fn deliver_each_key(&self) -> io::Result<()> {
+        let mut modes = self.before.clone();
+        // Sin ISIG no habría Ctrl-C ni Ctrl-Z: las señales se quedan.
+        modes.local_flags.remove(LocalFlags::ICANON | LocalFlags::ECHO | LocalFlags::IEXTEN);
+        Ok(tcsetattr(io::stdin(), SetArg::TCSANOW, &modes)?)
     }
 
-    fn show(&mut self, text: &str) -> io::Result<()> {
-        self.draw(&format!("{ERASE}{text}\n"))
-    }
-
-    fn typed(&mut self, bytes: &[u8]) -> io::Result<Typed> {
-        let typed = self.editor.press(bytes);
-        let sent = |line: &String| format!("{ERASE}{}{line}\n", self.prompt);
-        let mut above: String = typed.lines.iter().map(sent).collect();
-        above.push_str(ERASE);
-        if typed.ended {
-            emit(&above)?;
-        } else {
-            self.draw(&above)?;
-        }
-        Ok(typed)
-    }
-
-    /// Todo en una escritura: lo que va antes, el indicador y la línea a medio escribir.
-    fn draw(&self, before: &str) -> io::Result<()> {
-        let columns = terminal_size::terminal_size().map_or(COLUMNS, |(width, _)| width.0.into());
-        let prompt = tail(&self.prompt, columns.saturating_sub(WRITING + 1));
-        let room = columns.saturating_sub(prompt.width() + 1);
-        emit(&format!("{before}{prompt}{}", self.editor.tail(room)))
+    fn next_signal(&self) -> Option<Signal> {
+        let received = self.signals.read_signal().ok()??;
+        Signal::try_from(received.ssi_signo.cast_signed()).ok()
     }
 }
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        if let Some(modes) = &self.modes {
-            let _ = emit(ERASE);
-            let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, &modes.original);
-        }
+        let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, &self.before);
+        // En este orden: una señal que esperase encuentra ya la terminal en su sitio.
+        let _ = self.mask.thread_unblock();
     }
-}
-
-fn emit(text: &str) -> io::Result<()> {
-    let mut out: Stdout = io::stdout();
-    out.write_all(text.as_bytes())?;
-    out.flush()
 }

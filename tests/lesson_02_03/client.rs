@@ -1,12 +1,15 @@
 //! El cliente por tuberías: líneas que entran, líneas que salen.
 
+use std::io::{self, PipeReader};
+use std::os::fd::AsRawFd;
+use std::process;
 use std::thread;
 use std::time::Duration;
 
-use harness::{Failure, Program, Signal, Stream, frame};
+use harness::{Exit, Failure, Program, Running, Signal, Stream, frame};
 
 use crate::chat::{Chat, joined, left, said};
-use crate::host::Host;
+use crate::host::{Guest, Host};
 use crate::{LESSON, LIMIT, NOTHING_TO_DO, Outcome, client, client_arguments, photograph, settles};
 
 #[test]
@@ -144,6 +147,135 @@ fn las_dos_señales_terminan_al_cliente_en_orden() -> Outcome {
         let exit = ana.stop(signal)?;
         assert_eq!((exit.code, exit.stdout.as_str(), exit.stderr.as_str()), (Some(0), "", ""));
         beto.expect_frame(left("ana"))?;
+    }
+    Ok(())
+}
+
+/// Ana, ya dentro, que escribe en una tubería que nadie lee; el otro extremo de su conexión y el de
+/// la tubería.
+fn ana_unread() -> Result<(Running, Guest, PipeReader), Failure> {
+    let host = Host::open()?;
+    let (reader, writer) = io::pipe()?;
+    let script = format!("exec \"$@\" > {}", path_of(&writer));
+    let shell = Program::new("sh").args(["-c", &script, "sh", LESSON]);
+    let ana = shell.args(client_arguments("ana", host.address()?)).spawn()?;
+    let guest = host.guest("ana")?;
+    Ok((ana, guest, reader))
+}
+
+/// Con qué nombre puede abrir otro programa un descriptor de este (proc(5)).
+fn path_of(descriptor: &impl AsRawFd) -> String {
+    format!("/proc/{}/fd/{}", process::id(), descriptor.as_raw_fd())
+}
+
+#[test]
+fn f2b_con_la_salida_llena_las_dos_señales_lo_terminan() -> Outcome {
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        let (ana, mut guest, _reader) = ana_unread()?;
+        for _ in 0..400 {
+            guest.say(&"x".repeat(1000))?;
+        }
+        ana.sleeps_through(NOTHING_TO_DO)?;
+        let exit = ana.stop(signal)?;
+        assert_eq!((exit.code, exit.stderr.as_str()), (Some(0), ""));
+    }
+    Ok(())
+}
+
+#[test]
+fn f2b_lo_que_nadie_leía_espera_en_la_red_y_no_se_pierde() -> Outcome {
+    const MESSAGES: usize = 10 * 1024;
+    let message = |number| format!("{number} {}", "x".repeat(1000));
+    let (ana, mut guest, reader) = ana_unread()?;
+    let speaker = thread::spawn(move || -> Outcome {
+        (0..MESSAGES).try_for_each(|number| guest.say(&message(number)))?;
+        assert_eq!(guest.next_frame()?, None);
+        Ok(())
+    });
+    ana.sleeps_through(NOTHING_TO_DO)?;
+    let reserved = ana.memory(|told| told.vmdata)?;
+    assert!(reserved < 8 * 1024, "lo que nadie lee ocupa {reserved} KiB");
+    ana.close_stdin();
+    let reading = Program::new("cat").arg(path_of(&reader)).spawn()?;
+    speaker.join().map_err(|_| Failure::new("El servidor de mentira falló."))??;
+    assert_eq!(ana.wait(LIMIT)?.code, Some(0));
+    let shown = reading.wait(LIMIT)?.stdout;
+    assert!(shown.lines().map(str::to_owned).eq((0..MESSAGES).map(message)));
+    Ok(())
+}
+
+#[test]
+fn f2b_con_la_conversación_terminada_espera_a_que_se_lea_lo_último() -> Outcome {
+    let (ana, mut guest, reader) = ana_unread()?;
+    let message = "x".repeat(1000);
+    for _ in 0..150 {
+        guest.say(&message)?;
+    }
+    drop(guest);
+    ana.sleeps_through(NOTHING_TO_DO)?;
+    let reading = Program::new("cat").arg(path_of(&reader)).spawn()?;
+    let exit = ana.wait(LIMIT)?;
+    assert_eq!(exit.code, Some(1));
+    assert!(exit.stderr.contains("el servidor cerró la conversación"), "{exit}");
+    assert_eq!(reading.wait(LIMIT)?.stdout, format!("{message}\n").repeat(150));
+    Ok(())
+}
+
+#[test]
+fn f2b_quien_habla_mucho_termina_cuando_lo_ha_dicho_todo() -> Outcome {
+    let host = Host::open()?;
+    let script = "seq 1 300000 | \"$@\"";
+    let shell = Program::new("sh").args(["-c", script, "sh", LESSON]);
+    let ana = shell.args(client_arguments("ana", host.address()?)).spawn()?;
+    let mut guest = host.guest("ana")?;
+    for number in 1..=300_000 {
+        assert_eq!(guest.next_frame()?, Some(number.to_string()));
+    }
+    assert_eq!(guest.next_frame()?, None);
+    drop(guest);
+    let exit = ana.wait(LIMIT)?;
+    assert_eq!((exit.code, exit.stdout.as_str(), exit.stderr.as_str()), (Some(0), "", ""));
+    Ok(())
+}
+
+#[test]
+fn si_se_va_quien_leía_la_salida_termina_y_lo_dice() -> Outcome {
+    let (ana, mut guest, reader) = ana_unread()?;
+    drop(reader);
+    guest.say("¿me lees?")?;
+    let exit = ana.wait(LIMIT)?;
+    let complaint = "aplic_02_03: no se puede mostrar lo que llega: nadie lee al otro lado. \
+                     Qué probar: comprueba adónde va la salida estándar.\n";
+    assert_eq!((exit.code, exit.stderr.as_str()), (Some(1), complaint));
+    assert_eq!(guest.next_frame()?, None);
+    Ok(())
+}
+
+/// Cómo termina Ana con la entrada estándar que le dé `redirection`, si nadie le dice nada.
+fn exit_with_input(redirection: &str) -> Result<Exit, Failure> {
+    let host = Host::open()?;
+    let script = format!("exec \"$@\" {redirection}");
+    let shell = Program::new("bash").args(["-c", &script, "bash", LESSON]);
+    let ana = shell.args(client_arguments("ana", host.address()?)).spawn()?;
+    let mut guest = host.guest("ana")?;
+    while guest.next_frame()?.is_some() {}
+    drop(guest);
+    ana.wait(LIMIT)
+}
+
+#[test]
+fn f1_el_cliente_termina_como_debe_con_cualquier_entrada() -> Outcome {
+    for readable in ["<&-", "< /dev/null", "< /proc/version", "< <(:)"] {
+        let exit = exit_with_input(readable)?;
+        assert_eq!((exit.code, exit.stderr.as_str()), (Some(0), ""), "{readable}");
+    }
+    let reasons =
+        [("0> /dev/null", "el descriptor no está abierto para eso"), ("< /", "es una carpeta")];
+    for (unreadable, reason) in reasons {
+        let exit = exit_with_input(unreadable)?;
+        let what =
+            format!("aplic_02_03: no se puede leer la entrada estándar: {reason}. Qué probar");
+        assert!(exit.complaint(1)?.starts_with(&what), "{unreadable}: {exit}");
     }
     Ok(())
 }

@@ -166,8 +166,9 @@ fn change_terminal(program: &Running, how: &[&str]) -> Outcome {
 
 type Ending = fn(&Running, Guest) -> Outcome;
 
-/// Tres finales, y el código con el que sale el cliente en cada uno.
-const ENDINGS: [(&str, Ending); 3] = [
+/// Cinco finales, y el código con el que sale el cliente en cada uno. A los dos últimos no los
+/// detiene nadie: el programa muere de esa señal, 128 más su número, con la terminal en su sitio.
+const ENDINGS: [(&str, Ending); 5] = [
     ("0", |shell, mut guest| {
         shell.write_stdin("\x15\x04");
         assert_eq!(guest.next_frame()?, None);
@@ -182,13 +183,24 @@ const ENDINGS: [(&str, Ending); 3] = [
         assert_eq!(guest.next_frame()?, None);
         Ok(())
     }),
+    ("131", |shell, mut guest| {
+        shell.signal_child(Signal::SIGQUIT)?;
+        assert_eq!(guest.next_frame()?, None);
+        Ok(())
+    }),
+    ("129", |shell, mut guest| {
+        shell.signal_child(Signal::SIGHUP)?;
+        assert_eq!(guest.next_frame()?, None);
+        Ok(())
+    }),
 ];
 
 #[test]
-fn t3_23_la_terminal_queda_como_estaba() -> Outcome {
+fn t3_23_f20_la_terminal_queda_como_estaba() -> Outcome {
     for (code, end) in ENDINGS {
         let host = Host::open()?;
-        let script = "stty -g; \"$@\"; echo \"salió con $?\"; stty -g; echo fin; read _";
+        let script =
+            "ulimit -c 0; stty -g; \"$@\"; echo \"salió con $?\"; stty -g; echo fin; read _";
         let shell = Program::new("sh").args(["-c", script, "sh", LESSON]);
         let arguments = client_arguments("ana", host.address()?);
         let shell = shell.args(arguments).on_terminal(80, 24).spawn()?;
@@ -208,21 +220,6 @@ fn t3_23_la_terminal_queda_como_estaba() -> Outcome {
     Ok(())
 }
 
-#[test]
-fn con_la_salida_redirigida_no_hay_indicador_ni_secuencias() -> Outcome {
-    let host = Host::open()?;
-    let script = "\"$@\" | cat";
-    let shell = Program::new("sh").args(["-c", script, "sh", LESSON]);
-    let ana = shell.args(client_arguments("ana", host.address()?)).on_terminal(80, 24).spawn()?;
-    let mut guest = host.guest("ana")?;
-    guest.say("hola")?;
-    ana.wait_for_line(Stream::Stdout, "hola", LIMIT)?;
-    assert_eq!(ana.stdout(), "hola\r\n");
-    drop(guest);
-    ana.wait(LIMIT)?;
-    Ok(())
-}
-
 /// Un intérprete de órdenes que manda en su propia terminal, y que no la arregla si un programa la
 /// deja mal: lo que hace `script`, con la lección y `arguments` en `$@`. Nada si aquí no se puede.
 fn job_control(script: &str, arguments: Vec<String>) -> Result<Option<Running>, Failure> {
@@ -232,6 +229,36 @@ fn job_control(script: &str, arguments: Vec<String>) -> Result<Option<Running>, 
     let script = format!("set -m; {script}; echo fin; read _");
     let shell = Program::new("setsid").args(["--ctty", "sh", "-c", &script, "sh", LESSON]);
     shell.args(arguments).on_terminal(COLUMNS, 24).spawn().map(Some)
+}
+
+#[test]
+fn f20_con_ctrl_z_se_detiene_con_la_terminal_como_estaba_y_con_fg_sigue_donde_iba() -> Outcome {
+    let host = Host::open()?;
+    let script =
+        "stty -g; \"$@\"; echo \"detenido: $?\"; stty -g; fg; echo \"salió con $?\"; stty -g";
+    let Some(shell) = job_control(script, client_arguments("ana", host.address()?))? else {
+        return Ok(());
+    };
+    let mut guest = host.guest("ana")?;
+    shell.write_stdin("a medio");
+    shell.wait_for_text(Stream::Stdout, "> a medio", LIMIT)?;
+    shell.write_stdin("\x1a");
+    // Al volver, la línea sigue ahí.
+    shell.wait_for_text(Stream::Stdout, "\r\x1b[K[ana@127.0.0.1]> a medio\r\x1b[K", LIMIT)?;
+    let redrawn = |text: &str| {
+        text.split_once("detenido").is_some_and(|(_, after)| after.contains("> a medio"))
+    };
+    shell.eventually("se volviera a dibujar", LIMIT, || redrawn(&shell.stdout()))?;
+    shell.write_stdin("!\n\x04");
+    assert_eq!(guest.next_frame()?.as_deref(), Some("a medio!"));
+    assert_eq!(guest.next_frame()?, None);
+    drop(guest);
+    shell.wait_for_line(Stream::Stdout, "fin", LIMIT)?;
+    let output = shell.stdout();
+    assert!(output.contains("detenido: 148") && output.contains("salió con 0"), "{output}");
+    let modes: Vec<&str> = output.lines().filter(|line| line.matches(':').count() > 9).collect();
+    assert_eq!((modes.len(), modes[0], modes[0]), (3, modes[1], modes[2]), "{output}");
+    Ok(())
 }
 
 #[test]
@@ -315,6 +342,65 @@ fn f19_de_lo_que_no_es_utf_8_solo_se_pierde_lo_que_no_lo_es() -> Outcome {
     for (bytes, line) in typed {
         ana.write_stdin(bytes);
         assert_eq!(guest.next_frame()?.as_deref(), Some(line), "{}", bytes.escape_ascii());
+    }
+    Ok(())
+}
+
+#[test]
+fn f21_en_una_terminal_sin_secuencias_no_se_escribe_ninguna() -> Outcome {
+    for kind in ["TERM=dumb", "TERM=", "--unset=TERM"] {
+        let host = Host::open()?;
+        let ana = Program::new("env").args([kind, LESSON]).on_terminal(COLUMNS, 24);
+        let ana = ana.args(client_arguments("ana", host.address()?)).spawn()?;
+        let mut guest = host.guest("ana")?;
+        // La línea la edita el núcleo, que la devuelve según se escribe.
+        ana.write_stdin("hoja\x7f\x7fla\n");
+        assert_eq!(guest.next_frame()?.as_deref(), Some("hola"));
+        guest.say("¿qué tal?")?;
+        ana.wait_for_line(Stream::Stdout, "¿qué tal?", LIMIT)?;
+        ana.write_stdin("\x04");
+        assert_eq!(guest.next_frame()?, None);
+        drop(guest);
+        let exit = ana.wait(LIMIT)?;
+        assert_eq!((exit.code, exit.stdout.contains('\x1b')), (Some(0), false), "{kind}: {exit}");
+    }
+    Ok(())
+}
+
+#[test]
+fn f2b_con_ctrl_s_ni_se_pierde_nada_ni_se_deja_de_obedecer() -> Outcome {
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        let (ana, mut guest) = ana_at_terminal(COLUMNS)?;
+        ana.write_stdin("\x13");
+        settles(&ana)?;
+        for number in 1..=300 {
+            guest.say(&format!("{number} {}", "x".repeat(1000)))?;
+        }
+        // Sin sitio en la pantalla, duerme.
+        ana.sleeps_through(NOTHING_TO_DO)?;
+        if signal == Signal::SIGTERM {
+            ana.write_stdin("\x11");
+            ana.wait_for_text(Stream::Stdout, "300 x", LIMIT)?;
+            let shown = ana.stdout();
+            assert!((1..=300).all(|number| shown.contains(&format!("{number} x"))));
+            ana.write_stdin("\x13");
+            guest.say(&"x".repeat(60_000))?;
+        }
+        assert_eq!(ana.stop(signal)?.code, Some(0));
+    }
+    Ok(())
+}
+
+#[test]
+fn con_la_entrada_o_la_salida_redirigidas_no_hay_indicador_ni_secuencias() -> Outcome {
+    for script in ["\"$@\" | cat", "sleep 60 | \"$@\""] {
+        let host = Host::open()?;
+        let shell = Program::new("sh").args(["-c", script, "sh", LESSON]).on_terminal(80, 24);
+        let ana = shell.args(client_arguments("ana", host.address()?)).spawn()?;
+        let mut guest = host.guest("ana")?;
+        guest.say("hola")?;
+        ana.wait_for_line(Stream::Stdout, "hola", LIMIT)?;
+        assert_eq!(ana.stdout(), "hola\r\n");
     }
     Ok(())
 }
