@@ -7,8 +7,8 @@
 //!
 //! Se lee en este orden: [`messages`], que empieza por `send` y `receive`; [`event_loop`], el bucle;
 //! [`guest`], un cliente tal como lo ve el servidor; [`history`], lo que se ha dicho; [`server`],
-//! cómo se pone en marcha; [`client`]; y, si interesa, [`sets`], [`keyboard`],
-//! [`terminal`] y [`editor`].
+//! cómo se pone en marcha; [`client`]; y, si interesa, [`sets`], [`keyboard`], [`terminal`] y
+//! [`editor`].
 
 mod client;
 mod editor;

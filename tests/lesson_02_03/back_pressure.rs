@@ -70,10 +70,11 @@ fn f3_con_los_programas_de_verdad_nadie_se_queda_sin_una_línea() -> Outcome {
     }
     let ana = client("ana", chat.server.address()).spawn()?;
     hears(&mut witness, &joined(5, "ana"))?;
-    ana.write_stdin((1..=LINES).map(|number| format!("{number}\n")).collect::<String>());
+    let lines: Vec<String> = (1..=LINES).map(|number| number.to_string()).collect();
+    ana.write_stdin(lines.join("\n"));
     ana.close_stdin();
-    for number in 1..=LINES {
-        witness.expect_frame(said("ana", &number.to_string()))?;
+    for line in &lines {
+        witness.expect_frame(said("ana", line))?;
     }
     witness.expect_frame(left("ana"))?;
     assert_eq!(ana.wait(LIMIT)?.code, Some(0));
@@ -82,7 +83,7 @@ fn f3_con_los_programas_de_verdad_nadie_se_queda_sin_una_línea() -> Outcome {
         reader.close_stdin();
         let heard = reader.wait(LIMIT)?.stdout;
         let heard = heard.lines().filter_map(|line| line.strip_prefix("#[ana@127.0.0.1]>> "));
-        assert!(heard.eq((1..=LINES).map(|number| number.to_string())), "falta alguna línea");
+        assert!(heard.eq(lines.iter()), "falta alguna línea");
     }
     Ok(())
 }
@@ -156,14 +157,14 @@ fn f3_una_ráfaga_de_mensajes_cortos_no_despide_a_quien_está_leyendo() -> Outco
         speakers.iter_mut().try_for_each(|speaker| speaker.send(&burst))
     })?;
     thread::scope(|scope| {
-        let hears = |peer: &mut Peer, count| {
+        let next = |peer: &mut Peer, count| {
             (0..count).map(|_| peer.next_frame()).collect::<Result<Vec<String>, Failure>>()
         };
-        let speakers: Vec<_> = (speakers.iter_mut())
-            .map(|speaker| scope.spawn(move || hears(speaker, 2 * BURST)))
+        let listening: Vec<_> = (speakers.iter_mut())
+            .map(|speaker| scope.spawn(move || next(speaker, 2 * BURST)))
             .collect();
-        let all = hears(&mut reader, 3 * BURST)?;
-        for (speaker, own) in speakers.into_iter().zip(&names) {
+        let all = next(&mut reader, 3 * BURST)?;
+        for (speaker, own) in listening.into_iter().zip(&names) {
             let heard = speaker.join().unwrap_or_else(|panic| resume_unwind(panic))?;
             let others = all.iter().filter(|line| **line != said(own, "x"));
             assert!(heard.iter().eq(others), "no oyó lo mismo, o no en el mismo orden");
