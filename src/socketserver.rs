@@ -345,9 +345,8 @@ impl TcpServer {
     fn start_thread(&mut self, mixin: ThreadingMixIn, request: &Arc<Request>) {
         let (service, theirs) = (self.service.clone(), Arc::clone(request));
         let name = format!("cliente-{}", request.client());
-        let thread = threads::builder(name, mixin.stack_size)
-            .and_then(|builder| builder.spawn(move || service.attend(theirs)));
-        match thread {
+        let work = move || service.attend(theirs);
+        match threads::create(name, mixin.stack_size, |thread| thread.spawn(work)) {
             Ok(thread) => {
                 self.threads.insert(thread.thread().id(), thread);
             }

@@ -18,7 +18,7 @@ type Outcome = Result<(), Failure>;
 
 const LIMIT: Duration = harness::DEFAULT_LIMIT;
 
-/// Los que hacen falta para llenar cualquier tubería (64 KiB) con lo que se dice de cada uno.
+/// Los que hacen falta para llenar cualquier tubería (64 KiB), con dos líneas de cada uno.
 const CROWD: usize = 600;
 
 const ECHO: &[&str] = &[env!("CARGO_BIN_EXE_aplic_02_02"), "--serve", "--port", "0"];

@@ -13,7 +13,7 @@ use multiplexacion::output::{self, Patience};
 use multiplexacion::stop::Stop;
 
 use crate::echo::{Meeting, preview};
-use crate::threads::{no_more_threads, small_thread, tell, thread_name};
+use crate::threads::{small_thread, tell, thread_name};
 
 /// Lo que los demás hilos cuentan al que dirige la demostración.
 enum News {
@@ -47,11 +47,8 @@ impl Demonstration {
     /// Un hilo por cliente y otro para Ctrl-C: de lo que ocurra se enteran todos por un canal.
     fn launch(&self, stop: Stop, sender: &Sender<News>) -> Result<(), Trouble> {
         let stopping = sender.clone();
-        small_thread("parada")
-            .and_then(|thread| {
-                thread.spawn(move || stop.wait().map(|()| stopping.send(News::Stop)))
-            })
-            .map_err(no_more_threads)?;
+        let waiting = move || stop.wait().map(|()| stopping.send(News::Stop));
+        small_thread("parada", |thread| thread.spawn(waiting))?;
         for number in 1..=self.clients {
             let (address, timeout) = (self.address, self.timeout);
             let (sender, meeting) = (sender.clone(), Arc::clone(&self.meeting));
@@ -62,9 +59,7 @@ impl Demonstration {
                 }
                 sender.send(News::Client { served })
             };
-            small_thread(&format!("prueba-{number}"))
-                .and_then(|thread| thread.spawn(work))
-                .map_err(no_more_threads)?;
+            small_thread(&format!("prueba-{number}"), |thread| thread.spawn(work))?;
         }
         Ok(())
     }
@@ -122,12 +117,13 @@ fn ask(mut stream: &TcpStream, message: &[u8]) -> io::Result<Vec<u8>> {
         // Se envía y se lee a la vez. Si se enviara todo antes de leer, un mensaje grande
         // llenaría los búferes de los dos sentidos, y cliente y servidor se esperarían el uno
         // al otro, ambos dormidos en `send`.
-        let sending = small_thread("envío")?.spawn_scoped(scope, move || {
+        let send = move || {
             stream.write_all(message)?;
             // El servidor leerá cero bytes. Cerrar del todo nos impediría leer la respuesta.
             stream.shutdown(Shutdown::Write)
-        });
-        let sending = sending.map_err(|error| io::Error::other(no_more_threads(error)))?;
+        };
+        let sending = small_thread("envío", |thread| thread.spawn_scoped(scope, send));
+        let sending = sending.map_err(io::Error::other)?;
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer)?;
         sending.join().unwrap_or_else(|_| Err(io::Error::other("el envío terminó mal")))?;

@@ -14,7 +14,7 @@ use nix::unistd::Pid;
 
 use crate::clients::Demonstration;
 use crate::echo::{EchoHandler, Meeting};
-use crate::threads::{STACK, no_more_threads, tell};
+use crate::threads::{STACK, tell};
 
 /// Lo que se elige al arrancar.
 #[derive(Clone, Copy)]
@@ -67,7 +67,7 @@ fn in_background(
         server.serve_forever().inspect_err(|_| stop_everything())
         // `server` es de este hilo: al terminar, su socket se cierra.
     });
-    let background = background.map_err(no_more_threads)?;
+    let background = background.map_err(|_| Trouble::no_more_threads("--clients"))?;
     let outcome = work();
     drop(stops_at_the_end);
     background.join().unwrap_or_else(|_| Err(io::Error::other("el servidor terminó mal")))?;

@@ -10,12 +10,12 @@ use multiplexacion::threads;
 /// más, y así caben mil hilos en cualquier sitio.
 pub(crate) const STACK: usize = 128 * 1024;
 
-pub(crate) fn small_thread(name: &str) -> io::Result<Builder> {
-    threads::builder(name, STACK)
-}
-
-pub(crate) fn no_more_threads(_: io::Error) -> Trouble {
-    Trouble::no_more_threads("--clients")
+/// Un hilo con esa pila; `spawn` lo lanza.
+pub(crate) fn small_thread<T>(
+    name: &str,
+    spawn: impl FnOnce(Builder) -> io::Result<T>,
+) -> Result<T, Trouble> {
+    threads::create(name, STACK, spawn).map_err(|_| Trouble::no_more_threads("--clients"))
 }
 
 // ANCHOR: tell

@@ -64,9 +64,9 @@ fn run_all(servers: Vec<EpollServer>) -> Result<(), Trouble> {
         let first = servers.next();
         let others: Vec<_> = servers
             .map(|(number, server)| {
-                let thread = threads::builder(format!("epoll-{number}"), STACK);
-                let thread = thread.and_then(|thread| thread.spawn_scoped(scope, || run(server)));
-                thread.inspect_err(|_| stop_everyone())
+                let work = || run(server);
+                threads::create(format!("epoll-{number}"), STACK, |it| it.spawn_scoped(scope, work))
+                    .inspect_err(|_| stop_everyone())
             })
             .collect();
         let ended = first.map_or(Ok(()), |(_, server)| Ok(run(server)?));

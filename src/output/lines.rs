@@ -178,8 +178,8 @@ impl Lines {
     fn get_help(&self, mut state: MutexGuard<'_, State>) {
         if state.output.pending() > 0 && !state.helped {
             let theirs = self.clone();
-            let helper = threads::builder("salida", STACK);
-            state.helped = helper.and_then(|helper| helper.spawn(move || theirs.help())).is_ok();
+            let helper = threads::create("salida", STACK, |it| it.spawn(move || theirs.help()));
+            state.helped = helper.is_ok();
         }
     }
 
