@@ -1,10 +1,14 @@
 //! Lo justo de HTTP/1.1 para no equivocarse: dónde acaba una petición y cómo se escribe una
-//! respuesta (RFC 9112). La sintaxis de la cabecera la comprueba `httparse`.
+//! respuesta (RFC 9112). La sintaxis de los campos la comprueba `httparse`.
 
 mod body;
+mod fields;
+#[cfg(test)]
+mod grammar;
 mod head;
 mod response;
 mod status;
+mod target;
 
 pub use body::{Body, Chunk, MAX_BODY};
 pub use head::{MAX_HEAD, Method, Persistence, Request, end_of_head, leading_blank, parse_head};

@@ -205,8 +205,7 @@ impl Client {
         } else if self.is_between_requests() {
             self.close_later(CloseReason::Idle);
         } else {
-            let reason = "la petición no llegó entera a tiempo";
-            self.refuse(&Refusal { status: Status::REQUEST_TIMEOUT, reason });
+            self.refuse(&Refusal::TIMEOUT);
         }
     }
 
@@ -339,10 +338,11 @@ impl Client {
     fn refuse(&mut self, refusal: &Refusal) {
         let Refusal { status, reason } = *refusal;
         Step::Refuse { client: self.conn.id(), result: status.code, reason }.tell();
-        let body = format!("Petición rechazada: {reason}.\n");
-        let persistence = Persistence::Close;
-        let response = Response { status, body: &body, with_body: true, persistence };
-        self.conn.leave(&response.encode(SystemTime::now()));
+        let to_head = match &self.stage {
+            Stage::Head { .. } => self.conn.input().starts_with(b"HEAD "),
+            Stage::Body { reply, .. } => reply.method == Method::Head,
+        };
+        self.conn.leave(&refusal.encode(to_head, SystemTime::now()));
     }
 
     /// Si no hay ninguna petición a medias. Media línea vacía no lo es.

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::time::SystemTime;
 
 use super::head::Persistence;
-use super::status::Status;
+use super::status::{Refusal, Status};
 
 /// Una respuesta por escribir.
 #[derive(Debug)]
@@ -47,6 +47,17 @@ impl Response<'_> {
             bytes.extend_from_slice(self.body.as_bytes());
         }
         bytes
+    }
+}
+
+impl Refusal {
+    /// Los bytes de la respuesta a lo que se rechaza: la razón, en una línea, y el cierre. A un HEAD,
+    /// `to_head`, sin contenido (RFC 9110 §9.3.2).
+    pub fn encode(&self, to_head: bool, now: SystemTime) -> Vec<u8> {
+        let Refusal { status, reason } = *self;
+        let body = &format!("Petición rechazada: {reason}.\n");
+        let (with_body, persistence) = (!to_head, Persistence::Close);
+        Response { status, body, with_body, persistence }.encode(now)
     }
 }
 

@@ -40,6 +40,18 @@ pub struct Refusal {
     pub reason: &'static str,
 }
 
+impl Refusal {
+    /// Venció su plazo.
+    pub const TIMEOUT: Refusal = Refusal {
+        status: Status::REQUEST_TIMEOUT,
+        reason: "la petición no llegó entera a tiempo",
+    };
+}
+
 pub(super) const fn bad(reason: &'static str) -> Refusal {
     Refusal { status: Status::BAD_REQUEST, reason }
+}
+
+pub(super) const fn too_large(reason: &'static str) -> Refusal {
+    Refusal { status: Status::FIELDS_TOO_LARGE, reason }
 }

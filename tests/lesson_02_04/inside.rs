@@ -168,7 +168,7 @@ fn una_petición_rechazada_cuenta_la_razón_y_la_despedida() -> Outcome {
     client.expect_end()?;
     client.leave()?;
     let exit = server.stop(Signal::SIGTERM)?;
-    let sentence = "respuesta 400: la cabecera no cumple la sintaxis de HTTP/1.1";
+    let sentence = "respuesta 400: la primera línea se escribe «MÉTODO destino HTTP/1.1»";
     assert!(exit.stderr.contains(sentence), "{exit}");
     let life: Vec<_> = trace.steps_of(1)?.iter().map(|step| step.what().to_owned()).collect();
     assert_eq!(

@@ -6,6 +6,7 @@
 //! | [`defects`] | un defecto de las recetas clásicas, una prueba: `t4_01` … `t4_18` |
 //! | [`answers`] | lo que se responde a una petición bien escrita, byte a byte |
 //! | [`refusals`] | lo que se responde a las demás, y el contrabando de peticiones |
+//! | [`table`] | cada petición de `requests.txt`, con la sección de la RFC que lo manda |
 //! | [`splits`] | que cortar las peticiones por donde sea no cambia nada |
 //! | [`patience`] | los plazos, y terminar en orden |
 //! | [`workers`] | varios bucles en un puerto |
@@ -24,5 +25,6 @@ mod patience;
 mod refusals;
 mod splits;
 mod stages;
+mod table;
 mod web;
 mod workers;
