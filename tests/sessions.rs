@@ -278,6 +278,8 @@ const VARYING: &[(&str, &str)] = &[
     (r"\}\}", "}"),
     (r#""<\\0.*?""#, r#""<…""#),
     (r"\{tv_sec=.*?\}", "{…}"),
+    // Dónde se habría escrito la dirección de quien no había.
+    (r"^accept4\(4, 0x.*", "accept4(4, …) = -1 EAGAIN"),
     // Un plazo de epoll_wait(2).
     (r", 256, [0-9]*\) = ", ", 256, T) = "),
     // Cuántas veces sonó el timbre del eco antes de que alguien lo oyera.

@@ -21,6 +21,9 @@ pub(crate) const LINE: &str = "¡Hola desde EpollServer!\n";
 /// ella: mientras quede algo por escribir, no se lee más.
 static LIMITS: Limits = Limits { input: http::MAX_HEAD, output: 128 * 1024 };
 
+/// Lecturas en las que cabe el cuerpo más largo.
+const MAX_READS: u64 = http::MAX_BODY / http::MAX_HEAD as u64;
+
 /// Cuánto se espera a un cliente.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Patience {
@@ -63,16 +66,12 @@ impl Context {
         if self.now >= self.answer_expires {
             let clock = SystemTime::now();
             self.answer = Reply::OK.encode(clock);
-            self.answer_expires = self.now + left_of_the_second(clock);
+            let since = clock.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            let left = 1_000_000_000 - since.subsec_nanos();
+            self.answer_expires = self.now + Duration::from_nanos(left.into());
         }
         &self.answer
     }
-}
-
-/// Cuánto falta para que cambie el segundo del reloj.
-fn left_of_the_second(clock: SystemTime) -> Duration {
-    let since = clock.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Duration::from_nanos(1_000_000_000 - u64::from(since.subsec_nanos()))
 }
 
 /// Qué se va a responder a una petición.
@@ -182,8 +181,10 @@ impl Client {
 
     /// Vuelve a haber sitio para lo que quedó por escribir.
     pub(crate) fn on_writable(&mut self, context: &mut Context) {
+        let queued = self.conn.pending();
         match self.conn.on_writable() {
             Err(error) => self.close_later(CloseReason::Broken(error)),
+            Ok(()) if self.conn.pending() == queued => {}
             Ok(()) if self.conn.wants_write() => {
                 self.deadline = context.until(context.patience.idle);
             }
@@ -192,9 +193,13 @@ impl Client {
         }
     }
 
-    /// Suena su alarma. Puede ser temprana, si después se le dio más plazo.
+    /// Suena su alarma. Puede ser temprana, si después se le dio más plazo; o tardía, si el programa
+    /// estuvo detenido: lo que llegó mientras tanto llegó a tiempo, y se atiende.
     pub(crate) fn on_alarm(&mut self, context: &mut Context) {
-        if self.deadline > context.now {
+        if self.deadline <= context.now {
+            self.catch_up(context);
+        }
+        if self.deadline > context.now || self.closing.is_some() {
             return;
         }
         Step::Timeout { fd: self.conn.raw_fd(), client: self.conn.id() }.tell();
@@ -209,20 +214,34 @@ impl Client {
         }
     }
 
-    /// El servidor termina: lo que ya había llegado se atiende, y quien tenga una respuesta a medias
-    /// la recibe entera; los demás no esperan nada.
+    /// El servidor termina: lo que ya había llegado se atiende, y quien tenga algo a medias se despide
+    /// en orden; los demás no esperan nada.
     pub(crate) fn on_stop(&mut self, context: &mut Context) {
-        if self.conn.phase() == Phase::Open && !self.conn.wants_write() {
-            // Cerrar con algo sin leer reiniciaría la conexión, y se llevaría las respuestas que el
-            // núcleo aún no hubiera entregado.
-            self.on_readable(context);
-        }
-        if self.conn.wants_write() || !self.conn.input().is_empty() {
+        let came = self.conn.phase() == Phase::Open && self.catch_up(context);
+        // Cerrar con algo sin leer reiniciaría la conexión, con lo que el núcleo aún no entregó.
+        if came || self.conn.wants_write() || !self.is_between_requests() {
             self.conn.leave(&[]);
         } else if self.conn.phase() == Phase::Open {
             self.close_later(CloseReason::Stopping);
         }
         self.deadline = context.until(self.deadline.saturating_duration_since(context.now));
+    }
+
+    /// Lee y escribe cuanto se pueda sin esperar: lo que guarda el núcleo ya había llegado. Devuelve si
+    /// leyó algo.
+    fn catch_up(&mut self, context: &mut Context) -> bool {
+        self.on_writable(context);
+        let mut reads = 0;
+        while reads <= MAX_READS && !self.conn.wants_write() && self.closing.is_none() {
+            let before = self.conn.phase();
+            self.on_readable(context);
+            self.settle(before, context);
+            if !self.conn.may_have_more() {
+                break;
+            }
+            reads += 1;
+        }
+        reads > 0
     }
 
     // ANCHOR: settle
@@ -379,24 +398,14 @@ mod tests {
         (Client::new(listener.accept().unwrap().0, ClientId(1), &context), context, browser)
     }
 
-    fn scanned(client: &Client) -> Option<usize> {
-        let Stage::Head { scanned } = client.stage else { return None };
-        Some(scanned)
-    }
-
     #[test]
     fn t4_09_de_una_cabecera_a_medias_se_recuerda_hasta_dónde_se_examinó() {
         let (mut client, mut context, mut browser) = connected();
         for count in 1..=100 {
             browser.write_all(b"x").unwrap();
             client.on_readable(&mut context);
-            assert_eq!(scanned(&client), Some(count));
+            assert!(matches!(client.stage, Stage::Head { scanned } if scanned == count));
         }
-        // Y desde ahí se sigue: un final más atrás ya no se ve.
-        client.stage = Stage::Head { scanned: 1000 };
-        browser.write_all(&[b"\n\n", &[b'x'; 1000][..]].concat()).unwrap();
-        client.on_readable(&mut context);
-        assert_eq!(scanned(&client), Some(1102));
     }
 
     /// Lo que hace el bucle cada vez que toca a un cliente.
@@ -406,13 +415,7 @@ mod tests {
         client.settle(before, context);
     }
 
-    /// Un cliente que no lee, con los búferes llenos y algo más en la cola.
-    fn blocked() -> (Client, Context, TcpStream) {
-        let (mut client, context, browser) = connected();
-        fill_buffers(&mut client);
-        (client, context, browser)
-    }
-
+    /// Quien no lee, con los búferes llenos y algo más en la cola.
     fn fill_buffers(client: &mut Client) {
         client.conn.stream().set_nonblocking(true).unwrap();
         while !client.conn.wants_write() {
@@ -431,7 +434,8 @@ mod tests {
 
     #[test]
     fn aunque_lo_último_saliera_tarde_después_solo_se_espera_a_que_cierre() {
-        let (mut client, mut context, mut browser) = blocked();
+        let (mut client, mut context, mut browser) = connected();
+        fill_buffers(&mut client);
         client.conn.leave(&[]);
         drain(&mut client, &mut context, &mut browser);
         assert_eq!(client.conn.phase(), Phase::Lingering);
@@ -440,7 +444,8 @@ mod tests {
 
     #[test]
     fn una_alarma_temprana_no_da_más_plazo_a_quien_no_lee() {
-        let (mut client, mut context, _browser) = blocked();
+        let (mut client, mut context, _browser) = connected();
+        fill_buffers(&mut client);
         touch(&mut client, &mut context, Client::on_writable);
         let deadline = client.deadline;
         context.now += context.patience.idle / 2;

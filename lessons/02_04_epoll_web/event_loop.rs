@@ -8,20 +8,20 @@ use std::time::{Duration, Instant};
 
 use multiplexacion::client_id::ClientId;
 use multiplexacion::errors;
-use multiplexacion::listener;
+use multiplexacion::listener::{self, BACKLOG};
 use multiplexacion::steps::{Shown, Step};
 use nix::errno::Errno;
 use nix::sys::epoll::{EpollEvent, EpollFlags, EpollTimeout};
 
 use crate::client::{Client, CloseReason, Context};
-use crate::server::{Entry, EpollServer, LISTENER, Names, Ready, STOP};
+use crate::server::{EVENTS, Entry, EpollServer, LISTENER, Names, Ready, STOP};
 
 impl EpollServer {
     // ANCHOR: run
     /// El bucle de eventos. Cada vuelta: esperar, atender a quien esté listo, recoger. Acaba
     /// cuando se pidió la parada y se fue el último.
     pub(crate) fn run(&mut self) -> io::Result<()> {
-        let mut ready = Ready::default();
+        let mut ready = Ready { events: vec![EpollEvent::empty(); EVENTS], ..Ready::default() };
         while self.listener.is_some() || !self.clients.is_empty() {
             self.wait(&mut ready)?;
             if mem::take(&mut ready.stop) {
@@ -87,17 +87,21 @@ impl EpollServer {
 
     // ANCHOR: on_acceptable
     /// Alguien espera en la cola del núcleo. Se acepta a uno por vuelta: si hay más, epoll lo
-    /// repetirá (disparo por nivel).
-    fn on_acceptable(&mut self) {
-        let Some(listener) = &self.listener else { return };
+    /// repetirá (disparo por nivel). Devuelve si entró.
+    fn on_acceptable(&mut self) -> bool {
+        let Some(listener) = &self.listener else { return false };
         match listener.accept() {
-            Ok((stream, address)) => self.welcome(stream, address),
+            Ok((stream, address)) => {
+                self.welcome(stream, address);
+                return true;
+            }
             Err(error) => self.pause.after(&error, listener),
         }
-        // En pausa, el socket que escucha seguiría «listo»: se deja de vigilar.
-        if let (Some(listener), Some(_)) = (&self.listener, self.pause.until()) {
+        if self.pause.until().is_some() {
+            // El socket que escucha seguiría «listo»: se deja de vigilar.
             let _ = self.epoll.delete(listener);
         }
+        false
     }
     // ANCHOR_END: on_acceptable
 
@@ -174,12 +178,14 @@ impl EpollServer {
     // ANCHOR_END: reap
 
     // ANCHOR: on_stop
-    /// Ctrl-C o SIGTERM: nadie más entra, los ociosos se van y quien tenga una respuesta a
-    /// medias la recibe entera.
+    /// Ctrl-C o SIGTERM: nadie más llega, los ociosos se van y quien tenga una respuesta a medias
+    /// la recibe entera.
     fn on_stop(&mut self) {
         Step::Stop {}.tell();
         // La señal sigue «lista» para siempre: si se siguiera vigilando, no se dormiría más.
         let _ = self.epoll.delete(&*self.stop);
+        // Cerrar el socket que escucha reinicia a quien espera en su cola: antes entran todos.
+        let _all_in = (0..BACKLOG).all(|_| self.on_acceptable());
         self.listener = None;
         self.pause = listener::Pause::default();
         self.context.closing_time = Some(self.context.now + self.drain);

@@ -135,27 +135,16 @@ impl EpollServer {
 }
 
 /// Eventos que se recogen de una vez. Los que no quepan se entregan en la vuelta siguiente.
-const EVENTS: usize = 256;
+pub(crate) const EVENTS: usize = 256;
 
 /// Lo que `epoll` encontró listo. Se reutiliza de una vuelta a otra.
+#[derive(Default)]
 pub(crate) struct Ready {
-    pub(crate) events: [EpollEvent; EVENTS],
+    pub(crate) events: Vec<EpollEvent>,
     pub(crate) stop: bool,
     pub(crate) listener: bool,
     pub(crate) readable: Vec<ClientId>,
     pub(crate) writable: Vec<ClientId>,
-}
-
-impl Default for Ready {
-    fn default() -> Ready {
-        Ready {
-            events: [EpollEvent::empty(); EVENTS],
-            stop: false,
-            listener: false,
-            readable: Vec::new(),
-            writable: Vec::new(),
-        }
-    }
 }
 
 /// Los nombres de los eventos, como en epoll_ctl(2).

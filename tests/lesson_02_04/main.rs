@@ -9,6 +9,7 @@
 //! | [`table`] | cada petición de `requests.txt`, con la sección de la RFC que lo manda |
 //! | [`splits`] | que cortar las peticiones por donde sea no cambia nada |
 //! | [`patience`] | los plazos, y terminar en orden |
+//! | [`suspended`] | lo que llegó mientras el servidor estaba detenido, o iba a terminar |
 //! | [`workers`] | varios bucles en un puerto |
 //! | [`curl`] | un cliente que no hemos escrito nosotros |
 //! | [`command_line`] | la ayuda, los errores y los códigos de salida |
@@ -25,6 +26,7 @@ mod patience;
 mod refusals;
 mod splits;
 mod stages;
+mod suspended;
 mod table;
 mod web;
 mod workers;
