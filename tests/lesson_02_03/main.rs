@@ -16,6 +16,7 @@ mod order;
 mod screen;
 mod slow_readers;
 mod stages;
+mod suspended;
 mod terminal;
 mod usage;
 
