@@ -27,8 +27,12 @@ pub enum Method {
 
 impl Method {
     fn named(name: &str) -> Method {
+        // Lo más corriente, primero y sin llamar a nadie.
+        if name == "GET" { Method::Get } else { Method::other(name) }
+    }
+
+    fn other(name: &str) -> Method {
         match name {
-            "GET" => Method::Get,
             "HEAD" => Method::Head,
             "POST" | "PUT" | "DELETE" | "CONNECT" | "OPTIONS" | "TRACE" | "PATCH" => Method::Known,
             _ => Method::Unknown,
@@ -131,8 +135,8 @@ fn at_once(bytes: &[u8], scanned: usize) -> Option<Request> {
 fn by_lines(bytes: &[u8], scanned: usize) -> Result<Option<Request>, Refusal> {
     check_opening(bytes)?;
     let news = &bytes[scanned..];
-    if let Some(end) = memchr::memchr(b'\n', bytes)
-        && memchr::memchr(b'\n', news).is_some()
+    if memchr::memchr(b'\n', news).is_some()
+        && let Some(end) = memchr::memchr(b'\n', bytes)
     {
         let line = RequestLine::read(&bytes[..end])?;
         let (mut fields, mut length, mut count) = (Fields::default(), end + 1, 0);

@@ -24,7 +24,7 @@ pub(super) fn is_host(value: &[u8]) -> bool {
         Some(colon) if value[colon] == b':' => &value[..colon],
         _ => value,
     };
-    is_plain(name) || is_odd(name)
+    is_plain(name) || is_odd_name(name)
 }
 
 fn is_plain(name: &[u8]) -> bool {
@@ -34,7 +34,7 @@ fn is_plain(name: &[u8]) -> bool {
 
 /// Lo poco frecuente va aparte (`cold`): así lo corriente cabe en pocas instrucciones.
 #[cold]
-fn is_odd(name: &[u8]) -> bool {
+fn is_odd_name(name: &[u8]) -> bool {
     is_address(name) || is_escaped(name)
 }
 
@@ -76,16 +76,21 @@ fn is_future(address: &str) -> bool {
 /// En la ruta se admite cualquier carácter visible, como hacen los navegadores con `[`, `|` o `%`;
 /// salvo `#`: un fragmento no sale nunca del cliente (RFC 3986 §3.5).
 pub(super) fn is_valid(method: &str, target: &str) -> bool {
-    let shaped = match method {
+    let is_path = target.starts_with('/') && method != "CONNECT";
+    (is_path || is_odd_target(method, target))
+        && target.bytes().all(|byte| matches!(byte, b'!'..=b'~') && byte != b'#')
+}
+
+#[cold]
+fn is_odd_target(method: &str, target: &str) -> bool {
+    match method {
         "CONNECT" => is_authority(target),
         "OPTIONS" if target == "*" => true,
-        _ => target.starts_with('/') || is_absolute(target),
-    };
-    shaped && target.bytes().all(|byte| matches!(byte, b'!'..=b'~') && byte != b'#')
+        _ => is_absolute(target),
+    }
 }
 
 /// `host:puerto`, los dos de verdad (RFC 9110 §9.3.6).
-#[cold]
 fn is_authority(target: &str) -> bool {
     let Some((host, port)) = target.rsplit_once(':') else { return false };
     !host.is_empty() && is_host(target.as_bytes()) && port.parse::<u16>().is_ok()
@@ -93,7 +98,6 @@ fn is_authority(target: &str) -> bool {
 
 /// `esquema://máquina/ruta`. De los demás esquemas solo se mira que lo sean; `http` exige una
 /// máquina, y no quiere contraseñas a la vista (RFC 9110 §4.2.1 y §4.2.4).
-#[cold]
 fn is_absolute(target: &str) -> bool {
     let Some((scheme, rest)) = target.split_once("://") else { return false };
     let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
