@@ -6,11 +6,14 @@ mod fields;
 #[cfg(test)]
 mod grammar;
 mod head;
+mod line;
 mod response;
 mod status;
 mod target;
 
 pub use body::{Body, Chunk, MAX_BODY};
-pub use head::{MAX_HEAD, Method, Persistence, Request, end_of_head, leading_blank, parse_head};
+pub use fields::Persistence;
+pub use head::{Method, Request, end_of_head, leading_blank, parse_head};
+pub use line::MAX_HEAD;
 pub use response::Response;
 pub use status::{Refusal, Status};

@@ -154,7 +154,7 @@ impl Client {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
             Err(error) => return Err(error),
         }
-        while let Some(end) = http::end_of_head(&self.input, 0) {
+        while let Some(end) = http::end_of_head(&self.input) {
             let head: Vec<u8> = self.input.drain(..end).collect();
             self.out.send(&mut self.stream, &response(&head))?;
         }

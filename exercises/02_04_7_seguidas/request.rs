@@ -23,7 +23,7 @@ impl Request {
         // Las líneas vacías de antes se pasan por alto (RFC 9112 §2.2).
         let blank = leading_blank(input);
         let input = &input[blank..];
-        match end_of_head(input, 0) {
+        match end_of_head(input) {
             Some(end) if end <= MAX_HEAD => {
                 Request::parse(&input[..end]).map(|request| Some((request, blank + end)))
             }

@@ -124,7 +124,7 @@ impl Client {
     /// Si hay una petición entera, la saca de `input` y dice qué responder.
     fn next_request(&mut self) -> Option<Status> {
         self.input.drain(..http::leading_blank(&self.input));
-        match http::end_of_head(&self.input, 0) {
+        match http::end_of_head(&self.input) {
             Some(end) => {
                 let request = http::parse_head(&self.input[..end], 0);
                 self.input.drain(..end);

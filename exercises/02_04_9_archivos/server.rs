@@ -187,7 +187,7 @@ impl Client {
         if let Stage::Reading(input) = &mut self.stage {
             input.extend_from_slice(&buffer[..count]);
             input.drain(..http::leading_blank(input));
-            if let Some(end) = http::end_of_head(input, 0) {
+            if let Some(end) = http::end_of_head(input) {
                 self.stage = Stage::Answering(reply(root, &input[..end]));
             } else if input.len() >= MAX_HEAD {
                 self.stage = Stage::Answering(refuse(Status::FIELDS_TOO_LARGE, true));

@@ -2,8 +2,7 @@
 
 use httparse::Status::{Complete, Partial};
 
-use super::fields::read_field;
-use super::head::MAX_HEAD;
+use super::line::{MAX_HEAD, read_field};
 use super::status::{Refusal, Status, bad, too_large};
 
 /// Bytes de cuerpo que se leen, y se descartan, antes de renunciar.

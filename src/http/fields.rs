@@ -1,36 +1,22 @@
-//! Los campos de una cabecera: cómo se leen, y los que cambian cómo se lee lo que sigue.
+//! Los campos de una cabecera que cambian cómo se lee lo que sigue.
 
 use std::mem;
 
 use httparse::Header;
-use httparse::Status::{Complete, Partial};
 
 use super::body::{Body, Chunk, MAX_BODY, TOO_LARGE};
-use super::head::Persistence;
-use super::status::{Refusal, Status, bad, too_large};
+use super::status::{Refusal, Status, bad};
 use super::target;
 
-/// Campos que puede tener una cabecera, o el final de un cuerpo.
-pub(super) const MAX_FIELDS: usize = 100;
-
-/// Lee la línea con la que empiezan `bytes`: un campo, o la línea vacía que los termina, y cuánto
-/// ocupa. `None` si no ha llegado entera. `count` son los campos que van. Errores: una línea mal
-/// escrita, o un campo de más.
-pub(super) fn read_field<'a>(
-    bytes: &'a [u8],
-    count: &mut usize,
-) -> Result<Option<(Option<Header<'a>>, usize)>, Refusal> {
-    let Some(end) = memchr::memchr(b'\n', bytes) else { return Ok(None) };
-    let mut field = [httparse::EMPTY_HEADER];
-    let field = match httparse::parse_headers(&bytes[..=end], &mut field) {
-        Ok(Complete(_)) => None,
-        Ok(Partial) if *count == MAX_FIELDS => return Err(too_large("hay más de 100 campos")),
-        Ok(Partial) => Some(field[0]),
-        Err(httparse::Error::HeaderValue) => return Err(CONTROL),
-        Err(_) => return Err(bad("un campo se escribe «Nombre: valor»")),
-    };
-    *count += usize::from(field.is_some());
-    Ok(Some((field, end + 1)))
+/// Si la conexión sirve para otra petición (RFC 9112 §9.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Persistence {
+    /// HTTP/1.1: sigue abierta sin necesidad de decirlo.
+    Implicit,
+    /// HTTP/1.0 con `Connection: keep-alive`: sigue abierta, y hay que decirlo.
+    Explicit,
+    /// Se cierra tras la respuesta.
+    Close,
 }
 
 /// Lo que dicen los campos que importan, según van llegando.
@@ -168,14 +154,12 @@ impl Fields {
         }
     }
 
-    /// En HTTP/1.0 no se hace caso; lo demás que alguien pueda esperar, tampoco se promete
-    /// (RFC 9110 §10.1.1).
+    /// En HTTP/1.0 no se hace caso (RFC 9110 §10.1.1). Tampoco de lo que no sea 100-continue, ni se
+    /// responde el 417, que es optativo.
     pub(super) fn expects_continue(&self, minor: u8) -> bool {
         self.expects_continue && minor == 1
     }
 }
-
-pub(super) const CONTROL: Refusal = bad("lleva caracteres de control");
 
 const ONE_HOST: Refusal = bad("la petición debe llevar un campo Host, y solo uno");
 

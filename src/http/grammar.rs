@@ -5,7 +5,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use super::{Body, Chunk, Method, Persistence, Request, leading_blank, parse_head};
+use super::{Body, Chunk, Method, Persistence, Request, end_of_head, leading_blank, parse_head};
 
 /// Una cabecera válida, por partes, y lo que dice.
 #[derive(Debug)]
@@ -179,6 +179,7 @@ proptest! {
     ) {
         let bytes = head.bytes();
         let head_length = bytes.len();
+        prop_assert_eq!(end_of_head(&bytes), Some(head_length));
         let Head { method, persistence, body, expects_continue, .. } = head;
         let expected = Ok(Some(Request { head_length, method, persistence, body, expects_continue }));
         let bytes = [bytes, rest.into_bytes()].concat();

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::SystemTime;
 
-use super::head::Persistence;
+use super::fields::Persistence;
 use super::status::{Refusal, Status};
 
 /// Una respuesta por escribir.

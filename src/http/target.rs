@@ -32,7 +32,7 @@ fn is_plain(name: &[u8]) -> bool {
     name.iter().fold(true, |plain, &byte| plain & NAME_BYTES[usize::from(byte)])
 }
 
-/// Lo poco frecuente va aparte (`cold`): así lo corriente cabe en pocas instrucciones.
+// Lo poco frecuente va aparte (`cold`): así lo corriente cabe en pocas instrucciones.
 #[cold]
 fn is_odd_name(name: &[u8]) -> bool {
     is_address(name) || is_escaped(name)

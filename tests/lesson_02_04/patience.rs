@@ -105,6 +105,19 @@ fn quien_no_cierra_tras_la_despedida_se_va_igualmente() -> Outcome {
     server.stays_asleep(Duration::from_millis(100))
 }
 
+#[test]
+fn f10_a_un_head_que_no_acaba_de_llegar_se_le_dice_sin_contenido() -> Outcome {
+    let server = web::server(&["--head-timeout", "0.2", "--idle-timeout", "0.2"])?;
+    for request in ["HEAD / HT", "HEAD / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nx"] {
+        let mut client = conversation(&server).peer("quien pide a medias")?;
+        client.send(request)?;
+        let answer = client.expect_response_to_head()?;
+        assert_eq!(answer.status, 408, "{request}");
+        client.expect_end()?;
+    }
+    Ok(())
+}
+
 /// Un servidor detenido (Ctrl-Z) puede despertar con peticiones y con la orden de terminar a la vez.
 #[test]
 fn al_terminar_se_atiende_lo_que_ya_había_llegado() -> Outcome {

@@ -51,7 +51,7 @@ impl Client {
     /// La línea vacía acaba la cabecera. T4-07: sigue sin mirarse qué pide.
     fn answer(&mut self) {
         // T4-09: se busca desde el principio cada vez, y lo leído puede crecer sin límite.
-        if http::end_of_head(&self.input, 0).is_some() {
+        if http::end_of_head(&self.input).is_some() {
             let _ = self.stream.write_all(RESPONSE.as_bytes());
             self.closing = true;
         }

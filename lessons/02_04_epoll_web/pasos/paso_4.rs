@@ -57,7 +57,7 @@ impl Client {
         loop {
             self.input.drain(..http::leading_blank(&self.input));
             // T4-09: se busca su final desde el principio cada vez, y por lejos que esté.
-            if self.last || http::end_of_head(&self.input, 0).is_none() {
+            if self.last || http::end_of_head(&self.input).is_none() {
                 return;
             }
             let (response, used) = match http::parse_head(&self.input, 0) {
