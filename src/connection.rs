@@ -77,6 +77,8 @@ pub struct Connection<S = TcpStream> {
     blocked: bool,
     /// El núcleo no tiene más por ahora.
     drained: bool,
+    /// La última lectura se llevó todo lo que había llegado: trajo menos de lo que cabía.
+    emptied: bool,
     /// El otro extremo ya no enviará más.
     ended: bool,
 }
@@ -85,8 +87,9 @@ impl<S: Read + Write + AsRawFd> Connection<S> {
     /// Envuelve `stream`, que debe ser no bloqueante.
     pub fn new(stream: S, id: ClientId, limits: &'static Limits) -> Connection<S> {
         let (input, output) = (Queue::new(), Queue::new());
-        let (phase, blocked, drained, ended) = (Phase::Open, false, false, false);
-        Connection { stream, id, limits, input, output, phase, blocked, drained, ended }
+        let (phase, blocked, drained) = (Phase::Open, false, false);
+        let (emptied, ended) = (false, false);
+        Connection { stream, id, limits, input, output, phase, blocked, drained, emptied, ended }
     }
 
     /// El socket.
@@ -156,6 +159,7 @@ impl<S: Read + Write + AsRawFd> Connection<S> {
             }
             Ok(bytes) => {
                 Step::Read { fd, client, bytes }.tell();
+                self.emptied = bytes < room;
                 if self.phase != Phase::Open {
                     return Ok(Fill::Empty);
                 }
@@ -242,6 +246,12 @@ impl<S: Read + Write + AsRawFd> Connection<S> {
         Ok(written)
     }
 
+    /// El otro anunció que no dirá más. Si de lo que dijo no queda nada por leer, irse es cerrar: no
+    /// hay que esperar a que cierre él.
+    pub fn expect_no_more(&mut self) {
+        self.ended |= self.emptied && self.input.is_empty();
+    }
+
     // ANCHOR: leave
     /// Empieza el adiós, con `last_words` al final de la cola aunque esté llena. Desde aquí, lo
     /// que llegue se descarta, y cada [`flush`](Connection::flush) y cada
@@ -254,13 +264,18 @@ impl<S: Read + Write + AsRawFd> Connection<S> {
         }
     }
 
-    /// Cierra solo nuestro lado: el otro lee un final, y lo que ya salió le llega entero.
+    /// Cierra solo nuestro lado: el otro lee un final, y lo que ya salió le llega entero. Si él ya
+    /// terminó, basta con soltar el socket.
     fn close_our_side(&mut self) {
+        if self.ended {
+            self.phase = Phase::Over;
+            return;
+        }
         let (fd, client) = (self.raw_fd(), self.id);
         Step::Shutdown { fd, client, result: "SHUT_WR" }.tell();
         // Si falla, el otro ya no está: no hay a quién decir adiós.
         let gone = socket::shutdown(fd, How::Write).is_err();
-        self.phase = if gone || self.ended { Phase::Over } else { Phase::Lingering };
+        self.phase = if gone { Phase::Over } else { Phase::Lingering };
     }
     // ANCHOR_END: leave
 }

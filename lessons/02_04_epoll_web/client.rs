@@ -307,7 +307,7 @@ impl Client {
         self.conn.consume(request.head_length);
         let mut reply = Reply { method: request.method, persistence: request.persistence };
         if request.body.is_done() {
-            self.answer(reply, context);
+            self.complete(reply, context);
         } else if request.expects_continue {
             // Quien pregunta antes de enviar el cuerpo ya tiene su respuesta; si lo enviará o
             // no, no se sabe: por eso se cierra (RFC 9110 §10.1.1).
@@ -328,9 +328,17 @@ impl Client {
         let done = body.is_done();
         self.conn.consume(used);
         if done {
-            self.answer(reply, context);
+            self.complete(reply, context);
         }
         Ok(done)
+    }
+
+    /// Una petición entera. Si pidió que se cerrara, era la última (RFC 9112 §9.6).
+    fn complete(&mut self, reply: Reply, context: &mut Context) {
+        if reply.persistence == Persistence::Close {
+            self.conn.expect_no_more();
+        }
+        self.answer(reply, context);
     }
 
     // ANCHOR: answer
