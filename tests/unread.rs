@@ -18,8 +18,11 @@ type Outcome = Result<(), Failure>;
 
 const LIMIT: Duration = harness::DEFAULT_LIMIT;
 
-/// Los que hacen falta para llenar cualquier tubería (64 KiB), con dos líneas de cada uno.
+/// Los que hacen falta para llenar una tubería (64 KiB), con dos líneas de cada uno.
 const CROWD: usize = 600;
+
+/// Y con seis o más de cada uno.
+const CROWD_IN_DETAIL: usize = 300;
 
 const ECHO: &[&str] = &[env!("CARGO_BIN_EXE_aplic_02_02"), "--serve", "--port", "0"];
 const CHAT: &[&str] = &[env!("CARGO_BIN_EXE_aplic_02_03"), "--name", "servidor", "--port", "0"];
@@ -60,14 +63,14 @@ fn web(address: SocketAddr) -> Outcome {
 /// Lo arranca, y comprueba que atiende a todos y que termina en orden con esa señal.
 fn serves_a_crowd_and_ends(program: Program, talk: Talk, signal: Signal) -> Outcome {
     let (server, address) = started(program)?;
-    crowd(&server, address, talk)?;
+    crowd(CROWD_IN_DETAIL, &server, address, talk)?;
     let exit = server.stop(signal)?;
     assert_eq!(exit.code, Some(0), "{exit}");
     Ok(())
 }
 
-fn crowd(server: &Running, address: SocketAddr, talk: Talk) -> Outcome {
-    (0..CROWD).try_for_each(|_| talk(address)).map_err(|failure| server.explain(failure))
+fn crowd(size: usize, server: &Running, address: SocketAddr, talk: Talk) -> Outcome {
+    (0..size).try_for_each(|_| talk(address)).map_err(|failure| server.explain(failure))
 }
 
 /// Arranca un servidor que quizá no tenga a quién decir dónde escucha: lo dice el núcleo.
@@ -97,7 +100,10 @@ fn listening_address(process: &Process) -> ProcResult<Option<SocketAddr>> {
 #[test]
 fn f2_el_eco_atiende_a_todos_aunque_nadie_lea_lo_que_cuenta() -> Outcome {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
-        serves_a_crowd_and_ends(program(ECHO).unheeded(), echo, signal)?;
+        let server = program(ECHO).unheeded().start()?;
+        crowd(CROWD, &server, server.address(), echo)?;
+        let exit = server.stop(signal)?;
+        assert_eq!(exit.code, Some(0), "{exit}");
     }
     Ok(())
 }
@@ -158,7 +164,7 @@ fn f2_en_una_terminal_parada_con_ctrl_s_los_tres_siguen() -> Outcome {
     for (words, talk) in SERVERS {
         let (server, address) = started(program(words).arg("-v").on_terminal(80, 24))?;
         server.write_stdin("\x13");
-        crowd(&server, address, talk)?;
+        crowd(CROWD_IN_DETAIL, &server, address, talk)?;
         let exit = server.stop(Signal::SIGINT)?;
         assert_eq!(exit.code, Some(0), "{exit}");
     }
@@ -187,7 +193,7 @@ fn f2_quien_lee_tarde_lo_recibe_todo_aunque_las_dos_salidas_sean_la_misma() -> O
     let script = ["-c", "exec \"$0\" \"$@\" 2>&1"];
     let program = Program::new("bash").args(script).args(ECHO).arg("-v").unheeded();
     let (server, address) = started(program)?;
-    crowd(&server, address, echo)?;
+    crowd(CROWD, &server, address, echo)?;
     server.read_on();
     let exit = server.stop(Signal::SIGTERM)?;
     assert_eq!(exit.code, Some(0), "{exit}");

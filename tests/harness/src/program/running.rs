@@ -323,6 +323,8 @@ impl Running {
 
     /// Espera a que acabe de llegar lo que escribió antes de terminar.
     fn hear_last_words(&self) {
+        // Ya no hay a quién hacer esperar.
+        self.read_on();
         self.stdout.wait_for_end(LAST_WORDS);
         self.stderr.wait_for_end(LAST_WORDS);
     }
