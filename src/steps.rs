@@ -333,6 +333,13 @@ mod tests {
     }
 
     #[test]
+    fn f2_lo_que_se_perdió_es_un_registro_más() {
+        let step = Step::Lost { result: 120 };
+        assert_eq!(serde_json::to_value(step).unwrap(), json!({"what": "lost", "result": 120}));
+        assert_eq!(step.to_string(), "faltan 120 registros: nadie los leía");
+    }
+
+    #[test]
     fn un_despertar_dice_cuántos_hay_listos_y_un_sueño_no() {
         let wake = serde_json::to_value(Step::Wake { call: "select", result: 1 }).unwrap();
         assert_eq!(wake, json!({"what": "wait", "result": 1}));
