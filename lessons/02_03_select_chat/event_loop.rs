@@ -76,8 +76,7 @@ impl ChatServer {
         let mut timeout = timeout_until(deadlines.chain(self.pause.until()).chain(console).min());
         let result = match select(None, &mut reading, &mut writing, None, timeout.as_mut()) {
             Ok(count) => usize::try_from(count).unwrap_or_default(),
-            // Una señal, como la de seguir tras Ctrl-Z. No se sabe quién está listo: se vuelve a
-            // preguntar, antes de que a nadie le venza un plazo mientras su mensaje espera.
+            // Una señal que nadie esperaba: no se sabe quién está listo, y se vuelve a preguntar.
             Err(Errno::EINTR) => return Ok(None),
             Err(error) => return Err(error.into()),
         };

@@ -174,20 +174,40 @@ fn f3_una_ráfaga_de_mensajes_cortos_no_despide_a_quien_está_leyendo() -> Outco
 }
 
 #[test]
-fn f16_aunque_nadie_lea_la_memoria_no_crece() -> Outcome {
+fn f3_quien_lee_despacio_y_sin_parar_sigue_dentro() -> Outcome {
+    let (chat, [mut ana]) = Chat::among(["ana"])?;
+    let mut slow = chat.slow_member("lento", SMALL)?;
+    let line = "x".repeat(1000);
+    let _flood = ana.send_meanwhile(frame::encode(&line).repeat(3000))?;
+    // Bastante más tiempo del que se espera a quien no lee.
+    for _ in 0..14 {
+        for _ in 0..40 {
+            slow.expect_frame(said("ana", &line))?;
+        }
+        slow.pause(Duration::from_millis(500));
+    }
+    Ok(())
+}
+
+#[test]
+fn f16_aunque_hablen_todos_y_no_lea_nadie_la_memoria_tiene_un_tope() -> Outcome {
+    const MEMBERS: usize = 100;
     let chat = Chat::open()?;
-    let mut deaf = Vec::new();
-    for number in 0..100 {
-        deaf.push(chat.slow_member(&format!("sordo {number}"), SMALL)?);
+    let mut members = Vec::new();
+    for number in 0..MEMBERS {
+        members.push(chat.slow_member(&format!("sordo {number}"), SMALL)?);
     }
     let mut ana = chat.member("ana")?;
-    ana.set_limit(STUCK);
     let before = chat.server.memory(|told| told.vmrss)?;
-    let flood = frame::encode("x".repeat(1000)).repeat(18_000);
-    let sent = ana.try_send(&flood);
-    assert!(sent < flood.len(), "nadie lee, y ana envió {sent} bytes");
+    let text = frame::encode("x".repeat(1000));
+    // Uno que quiere decir 18 MB, y cien que quieren decir 100 kB.
+    ana.set_limit(STUCK);
+    let sent = ana.try_send(text.repeat(18_000));
+    assert!(sent < 18_000 * text.len(), "nadie lee, y ana envió {sent} bytes");
+    members.iter_mut().try_for_each(|member| member.send(text.repeat(100)))?;
+    chat.settles()?;
     let grown = chat.server.memory(|told| told.vmrss)? - before;
-    assert!(grown < 8 * 1024, "creció {grown} KiB con {} que no leen", deaf.len());
+    assert!(grown < 4 * 1024, "creció {grown} KiB con {MEMBERS} que no leen");
     Ok(())
 }
 
