@@ -125,6 +125,7 @@ fn spoil(mut head: Head, how: usize, place: Index, byte: u8) -> Vec<u8> {
         7 => head.fields[field] = "sin dos puntos".to_owned(),
         8 => head.fields.insert(field, "Host: otro".to_owned()),
         9 => head.fields[host] += "@",
+        // En HTTP/1.0 puede faltar.
         10 if !is_1_0 => drop(head.fields.remove(host)),
         11 => head.fields.insert(field, "Content-Length: +1".to_owned()),
         12 => head.fields.extend(["Content-Length: 1".to_owned(), "Content-Length: 1".to_owned()]),
@@ -200,8 +201,6 @@ proptest! {
         byte in select([&(0..9_u8).collect::<Vec<_>>()[..], &[11, 12, 14, 22, 31, 127]].concat()),
         cuts in vec(any::<Index>(), 0..4),
     ) {
-        // En HTTP/1.0, Host puede faltar.
-        prop_assume!(how != 10 || !head.first.ends_with('0'));
         let bytes = spoil(head, how, place, byte);
         let verdict = parse(&bytes, 0);
         prop_assert!(verdict.as_ref().is_err_and(|code| *code >= 400), "{:?}", verdict);
@@ -223,8 +222,7 @@ proptest! {
     ) {
         let bytes = pieces.concat();
         // Las líneas vacías de delante las quita quien llama.
-        let bytes = &bytes[leading_blank(&bytes)..];
-        prop_assume!(!bytes.is_empty());
+        let bytes = &[&bytes[leading_blank(&bytes)..], b" "].concat();
         let verdict = parse(bytes, 0);
         prop_assert_eq!(&in_pieces(bytes, &cuts), &verdict);
         prop_assert_eq!(&byte_by_byte(bytes), &verdict);

@@ -5,7 +5,7 @@
 //! | [`stages`] | las etapas del arnés, las mismas que pasarán los servidores de los estudiantes |
 //! | [`defects`] | un defecto de las recetas clásicas, una prueba: `t4_01` … `t4_18` |
 //! | [`answers`] | lo que se responde a una petición bien escrita, byte a byte |
-//! | [`refusals`] | lo que se responde a las demás, y el contrabando de peticiones |
+//! | [`refusals`] | las razones que se dan a las demás |
 //! | [`table`] | cada petición de `requests.txt`, con la sección de la RFC que lo manda |
 //! | [`splits`] | que cortar las peticiones por donde sea no cambia nada |
 //! | [`patience`] | los plazos, y terminar en orden |

@@ -1,4 +1,4 @@
-//! Lo que se responde a una petición mal escrita: su código, la razón en una línea y el cierre.
+//! Lo que se dice a quien envía una petición mal escrita: la razón, en una línea.
 
 use std::collections::BTreeSet;
 
