@@ -307,6 +307,9 @@ fn not_now(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
+/// Bytes que crece de una vez una cola que no estaba vacía.
+const GROWTH: usize = 4 * 1024;
+
 /// Bytes en orden de llegada. Vacía no ocupa memoria: es lo que permite miles de conexiones
 /// ociosas.
 #[derive(Debug)]
@@ -343,6 +346,10 @@ impl Queue {
         if self.start > self.len() {
             self.bytes.drain(..self.start);
             self.start = 0;
+        }
+        // Quien encola dos veces suele seguir: crecer de golpe ahorra mudanzas.
+        if self.bytes.capacity() - self.bytes.len() < bytes.len() {
+            self.bytes.reserve(bytes.len().max(GROWTH));
         }
         self.bytes.extend_from_slice(bytes);
     }
