@@ -43,9 +43,9 @@ pub enum Chunk {
     /// Los campos finales, hasta una línea vacía: cuántos van, y cuántos bytes.
     Trailer {
         /// Campos.
-        count: usize,
+        count: u16,
         /// Bytes.
-        length: usize,
+        length: u16,
     },
     /// Nada: el cuerpo ha terminado.
     Done,
@@ -133,16 +133,18 @@ impl Chunk {
     fn read_trailer(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
         let Chunk::Trailer { count, length } = self else { return Ok(0) };
         let line = read_field(bytes, count)?;
-        *length += line.map_or(0, |(_, used)| used);
+        let used = line.map_or(0, |(_, used)| used);
         // Sin el final de la línea, aún tiene que caber al menos un byte.
         let missing = if line.is_none() { bytes.len() + 1 } else { 0 };
-        if *length + missing > MAX_HEAD {
+        let seen = usize::from(*length) + used;
+        if seen + missing > MAX_HEAD {
             return Err(too_large("el final del cuerpo pasa de 8 KiB"));
         }
+        *length = u16::try_from(seen).unwrap_or(u16::MAX);
         if let Some((None, _)) = line {
             *self = Chunk::Done;
         }
-        Ok(line.map_or(0, |(_, used)| used))
+        Ok(used)
     }
 }
 

@@ -18,17 +18,19 @@ pub(super) const CONTROL: Refusal = bad("lleva caracteres de control");
 /// escrita, o un campo de más.
 pub(super) fn read_field<'a>(
     bytes: &'a [u8],
-    count: &mut usize,
+    count: &mut u16,
 ) -> Result<Option<(Option<Header<'a>>, usize)>, Refusal> {
     let Some(end) = memchr::memchr(b'\n', bytes) else { return Ok(None) };
     let mut field = [httparse::EMPTY_HEADER];
     let field = match httparse::parse_headers(&bytes[..=end], &mut field) {
         Ok(Complete(_)) => None,
-        Ok(Partial) if *count == MAX_FIELDS => return Err(too_large("hay más de 100 campos")),
+        Ok(Partial) if usize::from(*count) == MAX_FIELDS => {
+            return Err(too_large("hay más de 100 campos"));
+        }
         Ok(Partial) => Some(field[0]),
         Err(httparse::Error::HeaderValue) => return Err(CONTROL),
         Err(_) => return Err(bad("un campo se escribe «Nombre: valor»")),
     };
-    *count += usize::from(field.is_some());
+    *count += u16::from(field.is_some());
     Ok(Some((field, end + 1)))
 }
