@@ -59,7 +59,7 @@ impl ChatServer {
         for guest in self.guests.values() {
             // ANCHOR: reading
             // A quien habla más deprisa de lo que otros leen no se le lee: que espere.
-            if guest.conn.wants_read() && guest.may_talk(&self.history) {
+            if guest.may_talk(&self.history) {
                 reading.insert(guest.as_fd());
             }
             // ANCHOR_END: reading

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
-use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
@@ -14,13 +13,13 @@ use multiplexacion::frame;
 use multiplexacion::listener;
 use multiplexacion::steps::{Shown, Step};
 
-use crate::history::{History, SHARE};
+use crate::history::{History, Message, SHARE};
 use crate::messages::{LIMITS, send};
 
 /// Lo que se espera a que lea algo quien tiene mucho por leer.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Bytes que pasan de una vez a la cola de uno: lo demás sigue en la historia, que es de todos.
+/// Bytes en la cola de uno con los que ya no pasa a ella nada más.
 const BATCH: usize = 16 * 1024;
 
 // ANCHOR: guest
@@ -28,13 +27,24 @@ const BATCH: usize = 16 * 1024;
 pub(crate) struct Guest {
     pub(crate) conn: Connection,
     pub(crate) address: IpAddr,
-    /// Desde qué mensaje le falta por oír. Sin fin, está en el chat; con fin, se fue y le queda eso;
-    /// vacío, no ha entrado o no hay más para él.
-    pub(crate) hears: Range<u64>,
+    stage: Stage,
+    /// El primer mensaje de la historia que le falta por oír.
+    next: u64,
     /// Hasta cuándo se le espera: a que diga su nombre, a que lea o a que termine de irse.
     pub(crate) deadline: Option<Instant>,
     /// Por qué hay que despedirlo. Lo anota quien lo descubre; lo cumple el final de la vuelta.
     pub(crate) closing: Option<CloseReason>,
+}
+
+/// En qué punto está.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// No ha dicho su nombre: no oye nada.
+    Login,
+    /// Está en el chat: oye todo lo que se diga.
+    Member,
+    /// Se va, o se le despide: solo oye lo que se dijo antes de esta posición.
+    Leaving(u64),
 }
 // ANCHOR_END: guest
 
@@ -56,7 +66,8 @@ impl Guest {
             conn: Connection::new(stream, client, &LIMITS),
             // Un servidor que escucha en `::` ve las direcciones IPv4 disfrazadas de IPv6.
             address: address.ip().to_canonical(),
-            hears: 0..0,
+            stage: Stage::Login,
+            next: 0,
             deadline: Some(Instant::now() + login_timeout),
             closing: None,
         })
@@ -64,7 +75,8 @@ impl Guest {
 
     /// Entra en el chat: oirá lo que se diga desde ahora.
     pub(crate) fn join(&mut self, greeting: &str, history: &History) {
-        self.hears = history.end()..u64::MAX;
+        self.stage = Stage::Member;
+        self.next = history.end();
         self.deadline = None;
         self.send(greeting);
     }
@@ -75,9 +87,10 @@ impl Guest {
         self.note(queued);
     }
 
-    /// Si se le puede leer, o ha de esperar a que otros oigan lo que lleva dicho.
+    /// Si toca leerle: puede enviar algo, y no ha de esperar a que otros oigan lo que lleva dicho.
     pub(crate) fn may_talk(&self, history: &History) -> bool {
-        self.hears.is_empty() || history.has_room_for(self.conn.id())
+        let waits = self.stage == Stage::Member && !history.has_room_for(self.conn.id());
+        self.conn.wants_read() && !waits
     }
 
     /// Anota lo que le salió mal, si algo salió mal. La primera razón es la que cuenta, salvo que
@@ -95,11 +108,13 @@ impl Guest {
         }
     }
 
-    /// Volvió a haber sitio en su búfer de salida: está leyendo, y tiene otro plazo.
+    /// Volvió a haber sitio en su búfer de salida. Si lo esperaba, es que lee, y tiene otro plazo.
     pub(crate) fn on_writable(&mut self, now: Instant) {
+        if self.conn.wants_write() {
+            self.deadline = self.deadline.map(|_| now + PATIENCE);
+        }
         let written = self.conn.on_writable();
         self.on_written(written);
-        self.deadline = self.deadline.map(|_| now + PATIENCE);
     }
 
     // ANCHOR: deliver
@@ -107,43 +122,42 @@ impl Guest {
     pub(crate) fn deliver(&mut self, history: &History) {
         // A quien se despide no se le dice más: tras un hueco, creería haberlo leído todo.
         while self.closing.as_ref().is_none_or(CloseReason::still_reads) {
-            let more = self.take_from(history);
-            if self.hears.is_empty() && self.hears.end > 0 {
-                // Se había ido, y esto era lo último que le quedaba.
+            // Lo justo para una escritura: lo demás sigue en la historia, que es de todos.
+            while self.conn.pending() < BATCH
+                && let Some(message) = self.unheard_in(history)
+            {
+                self.next += 1;
+                if message.author != self.conn.id() {
+                    let queued = self.conn.queue(&message.frame);
+                    self.note(queued.map_err(|Overflow| CloseReason::NotReading));
+                }
+            }
+            let up_to_date = self.unheard_in(history).is_none();
+            if up_to_date && matches!(self.stage, Stage::Leaving(_)) {
                 self.conn.leave(&[]);
             }
             let written = self.conn.flush();
             self.on_written(written);
-            if !more || self.conn.wants_write() {
+            if up_to_date || self.conn.wants_write() {
                 break;
             }
         }
     }
-
-    /// Pasa a su cola lo que otros dijeron, lo justo para una escritura. Devuelve si queda algo.
-    fn take_from(&mut self, history: &History) -> bool {
-        while self.is_behind(history) {
-            if self.conn.pending() >= BATCH {
-                return true;
-            }
-            let message = history.get(self.hears.start);
-            self.hears.start += 1;
-            if let Some(message) = message.filter(|message| message.author != self.conn.id()) {
-                let queued = self.conn.queue(&message.frame);
-                self.note(queued.map_err(|Overflow| CloseReason::NotReading));
-            }
-        }
-        false
-    }
     // ANCHOR_END: deliver
 
-    /// El primer mensaje que no puede olvidarse, porque le falta a él.
+    /// El primer mensaje que no puede olvidarse, porque es para él y le falta.
     pub(crate) fn unheard(&self) -> Option<u64> {
-        (!self.hears.is_empty()).then_some(self.hears.start)
+        let ours = match self.stage {
+            Stage::Login => false,
+            Stage::Member => true,
+            Stage::Leaving(end) => self.next < end,
+        };
+        ours.then_some(self.next)
     }
 
-    fn is_behind(&self, history: &History) -> bool {
-        self.hears.start < self.hears.end.min(history.end())
+    /// Ese mensaje, si ya se dijo.
+    fn unheard_in<'a>(&self, history: &'a History) -> Option<&'a Message> {
+        history.get(self.unheard()?)
     }
 
     /// Si ya no se le puede escribir, lo que dijo antes de cortarse quizá espere aún en el núcleo:
@@ -159,15 +173,15 @@ impl Guest {
         if self.conn.phase() == Phase::Over {
             self.note(Err(CloseReason::Left));
         }
-        if self.hears.end == u64::MAX {
-            let slow = history.bytes_from(self.hears.start) > SHARE;
+        if self.stage == Stage::Member {
+            let slow = history.bytes_from(self.next) > SHARE;
             self.deadline = slow.then(|| self.deadline.unwrap_or(now + PATIENCE));
         }
         if self.deadline.is_some_and(|deadline| deadline <= now) {
-            self.note(Err(match self.hears.end {
-                u64::MAX => CloseReason::NotReading,
-                0 if self.conn.phase() == Phase::Open => CloseReason::Silent,
-                _ => CloseReason::Overstayed,
+            self.note(Err(match self.stage {
+                Stage::Login => CloseReason::Silent,
+                Stage::Member => CloseReason::NotReading,
+                Stage::Leaving(_) => CloseReason::Overstayed,
             }));
         }
     }
@@ -177,28 +191,27 @@ impl Guest {
     pub(crate) fn dismiss(&mut self, now: Instant, history: &History) -> bool {
         let Some(reason) = self.closing.take() else { return true };
         let (fd, client) = (self.conn.raw_fd(), self.conn.id());
-        let reads = reason.still_reads() && (self.conn.wants_write() || self.is_behind(history));
-        let last_words = reason.last_words();
-        let going = self.conn.phase() != Phase::Open || !matches!(self.hears.end, 0 | u64::MAX);
-        let stays = !going && (reads || last_words.is_some());
-        if !stays {
-            Step::Close { fd, client, result: Shown(&reason) }.tell();
-        } else if reads {
-            Step::Leave { client, result: Shown(&reason) }.tell();
-            self.hears.end = history.end();
-            self.deadline = Some(now + PATIENCE);
-        } else {
-            Step::Leave { client, result: Shown(&reason) }.tell();
-            self.hears = 0..0;
-            self.leave(&last_words.unwrap_or_default());
-            self.deadline = Some(now + LINGER);
-        }
-        stays
+        let behind = self.conn.wants_write() || self.unheard_in(history).is_some();
+        let going = matches!(self.stage, Stage::Leaving(_));
+        let (end, patience) = match reason.last_words() {
+            Some(words) if !going => {
+                self.leave(&words);
+                (self.next, LINGER)
+            }
+            None if !going && behind && reason.still_reads() => (history.end(), PATIENCE),
+            _ => {
+                Step::Close { fd, client, result: Shown(&reason) }.tell();
+                return false;
+            }
+        };
+        Step::Leave { client, result: Shown(&reason) }.tell();
+        self.stage = Stage::Leaving(end);
+        self.deadline = Some(now + patience);
+        true
     }
 
     pub(crate) fn leave(&mut self, last_words: &str) {
-        let words = frame::encode(last_words).ok().filter(|_| !last_words.is_empty());
-        self.conn.leave(&words.unwrap_or_default());
+        self.conn.leave(&frame::encode(last_words).unwrap_or_default());
     }
 }
 

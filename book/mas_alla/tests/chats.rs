@@ -88,6 +88,24 @@ fn mio_lee_hasta_el_final_a_quien_despide() -> Result<(), Failure> {
     Ok(())
 }
 
+/// Por flanco, el primer aviso de que se puede escribir llega nada más entrar: no es que lea.
+#[test]
+fn mio_no_alarga_el_plazo_de_quien_calla() -> Result<(), Failure> {
+    let silent = |program, timeout| -> Result<(Server, Peer), Failure> {
+        let arguments = ["--port", "0", "-v", "--login-timeout", timeout];
+        let server = Program::new(program).args(arguments).start()?;
+        let peer = Conversation::in_frames(server.address()).peer("callado")?;
+        Ok((server, peer))
+    };
+    let [mio, tokio] = CHATS;
+    let (hurried, _peer) = silent(mio, "0.2")?;
+    let (_patient, mut last) = silent(tokio, "3")?;
+    last.expect_frame("ERROR: no dijiste tu nombre a tiempo")?;
+    let told = hurried.stderr();
+    assert!(told.contains("no dijiste tu nombre a tiempo"), "{told}");
+    Ok(())
+}
+
 /// Habla hasta que el servidor despida al lento. Devuelve lo que dijo.
 fn talk_until_evicted(
     ana: &mut Peer,
