@@ -35,7 +35,15 @@ pub(crate) fn chat(host: &str, port: u16, name: &str) -> Result<(), Trouble> {
     // Después de conectar: hasta entonces, Ctrl-C interrumpe la espera a la antigua.
     let stop = Stop::on_signals()?;
     must_fit_in_a_set(&stop)?;
-    let mut client = ChatClient::new(stream, stop, name);
+    let mut client = ChatClient {
+        conn: Connection::new(stream, ClientId(0), &LIMITS),
+        stop,
+        keyboard: io::stdin(),
+        screen: Screen::new(),
+        stage: Stage::Joining,
+        name: name.to_owned(),
+        scratch: vec![0; 16 * 1024],
+    };
     let outcome = client.run();
     // Termine como termine: la terminal, como estaba, y lo que llegó, a la vista.
     let shown = client.screen.leave().and_then(|()| client.screen.out.finish());
@@ -76,18 +84,6 @@ struct ChatClient {
 }
 
 impl ChatClient {
-    fn new(stream: TcpStream, stop: Stop, name: &str) -> ChatClient {
-        ChatClient {
-            conn: Connection::new(stream, ClientId(0), &LIMITS),
-            stop,
-            keyboard: io::stdin(),
-            screen: Screen::new(),
-            stage: Stage::Joining,
-            name: name.to_owned(),
-            scratch: vec![0; 16 * 1024],
-        }
-    }
-
     // ANCHOR: run
     /// El mismo bucle que el del servidor, con menos descriptores.
     fn run(&mut self) -> Result<(), Trouble> {

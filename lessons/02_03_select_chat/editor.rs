@@ -131,30 +131,6 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn line(keys: impl AsRef<[u8]>) -> String {
-        let mut editor = Editor::default();
-        editor.press(keys.as_ref());
-        editor.line.text
-    }
-
-    #[test]
-    fn se_escribe_y_se_borra() {
-        assert_eq!(line("año\x7f\x7f"), "a");
-        assert_eq!(line("e\u{301}\x7f"), "");
-        assert_eq!(line("uno dos  \x17"), "uno ");
-        assert_eq!(line("uno\u{3000}dos\x17"), "uno\u{3000}");
-        assert_eq!(line("uno\x15dos"), "dos");
-        assert_eq!(line("\x7f\x17a"), "a");
-    }
-
-    #[test]
-    fn de_una_línea_larga_se_ve_el_final() {
-        assert_eq!(tail("abcdef", 3), "def");
-        assert_eq!(tail("abc", 3), "abc");
-        assert_eq!(tail("a漢字", 3), "字");
-        assert_eq!(tail("a\tb", 9), "a b");
-    }
-
     proptest! {
         #[test]
         fn con_cualquier_corte_sale_lo_mismo_y_sin_controles(

@@ -1,6 +1,5 @@
 //! Lo que se ha dicho y a alguien le falta por oír: una sola cola para todos.
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 
 use multiplexacion::client_id::ClientId;
@@ -74,13 +73,11 @@ impl History {
             && let Some(Message { author, frame, .. }) = self.messages.pop_front()
         {
             self.forgotten += 1;
-            if let Entry::Occupied(mut share) = self.shares.entry(author) {
-                *share.get_mut() -= frame.len();
-                if *share.get() == 0 {
-                    share.remove();
-                }
+            if let Some(share) = self.shares.get_mut(&author) {
+                *share -= frame.len();
             }
         }
+        self.shares.retain(|_, share| *share > 0);
     }
 }
 // ANCHOR_END: history

@@ -40,7 +40,10 @@ fn t3_18_las_líneas_llegan_como_sea_que_se_escriban() -> Outcome {
     ana.write_stdin("os\r\n\n\ntr");
     assert_eq!(guest.next_frame()?.as_deref(), Some("dos"));
     settles(&ana)?;
-    ana.write_stdin("és");
+    // También una letra puede llegar en dos veces.
+    ana.write_stdin(b"\xc3");
+    settles(&ana)?;
+    ana.write_stdin(b"\xa9s");
     ana.close_stdin();
     // Las líneas vacías no dicen nada; a la última puede faltarle su fin.
     assert_eq!(guest.next_frame()?.as_deref(), Some("trés"));

@@ -69,8 +69,8 @@ fn t3_23_se_borra_letra_a_letra_también_con_acentos_y_letras_anchas() -> Outcom
     shows(&ana, COLUMNS, &["hola", "[ana@127.0.0.1]> añ▁"])?;
     ana.write_stdin(b"\xb3 uno dos\x17\x1b[D\x1b[3~tres\n");
     assert_eq!(guest.next_frame()?.as_deref(), Some("añó uno tres"));
-    ana.write_stdin("todo esto\x15nada\n");
-    assert_eq!(guest.next_frame()?.as_deref(), Some("nada"));
+    ana.write_stdin("todo esto\x15nada  \x17\x17\x7fe\u{301}\x7funo\u{3000}dos\x17\n");
+    assert_eq!(guest.next_frame()?.as_deref(), Some("uno\u{3000}"));
     Ok(())
 }
 
@@ -80,7 +80,11 @@ fn t3_23_de_una_línea_más_ancha_que_la_terminal_se_ve_el_final() -> Outcome {
     // Quedan 12 columnas para escribir, y una para el cursor.
     ana.write_stdin("abcdefghijkl");
     shows(&ana, 30, &["[ana@127.0.0.1]> abcdefghijkl▁"])?;
-    ana.write_stdin("mnñ");
+    ana.write_stdin("字");
+    shows(&ana, 30, &["[ana@127.0.0.1]> cdefghijkl字▁"])?;
+    ana.write_stdin("\x7f\t");
+    shows(&ana, 30, &["[ana@127.0.0.1]> bcdefghijkl ▁"])?;
+    ana.write_stdin("\x7fmnñ");
     shows(&ana, 30, &["[ana@127.0.0.1]> defghijklmnñ▁"])?;
     guest.say("#[beto@127.0.0.1]>> un mensaje que no cabe en una fila")?;
     let message = ["#[beto@127.0.0.1]>> un mensaje", " que no cabe en una fila"];
