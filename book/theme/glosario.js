@@ -16,7 +16,7 @@ window.glosario = [
     {spanish: "cierre ordenado", english: "orderly close", address: "antes_de_empezar.html#el-final-no-es-un-error", meaning: "Terminar con FIN: el otro lado lee todo lo enviado y después un final."},
     {spanish: "cola de espera", english: "backlog", address: "antes_de_empezar.html#la-cola-de-quienes-ya-llamaron", meaning: "Conexiones completas que el núcleo guarda hasta que alguien las acepta."},
     {spanish: "conjunto", english: "set (fd_set)", address: "02_03.html#la-idea-preguntar-quién-está-listo", meaning: "Los descriptores que se entregan a select, que al volver deja en él solo los que están listos."},
-    {spanish: "contrapresión", english: "backpressure", address: "antes_de_empezar.html#entre-los-dos-hay-dos-búferes", meaning: "Frenar a quien produce cuando quien consume no da abasto."},
+    {spanish: "contrapresión", english: "backpressure", address: "02_03.html#contrapresión", meaning: "Frenar a quien produce cuando quien consume no da abasto."},
     {spanish: "cuerpo", english: "body", address: "02_04.html#lo-justo-de-http", meaning: "Lo que va tras la línea vacía de un mensaje HTTP; Content-Length dice cuántos bytes son."},
     {spanish: "demora de Nagle", english: "Nagle's algorithm", address: "02_04.html#el-constructor", meaning: "Retener lo pequeño hasta que confirmen lo anterior; TCP_NODELAY la desactiva."},
     {spanish: "descriptor de archivo", english: "file descriptor", address: "antes_de_empezar.html#un-número-para-cada-cosa-abierta", meaning: "El número con el que un proceso nombra un archivo, un socket o cualquier otra cosa abierta."},
