@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::fmt::Debug;
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::iter;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::sync::Arc;
@@ -19,12 +20,29 @@ use nix::sys::socket::{MsgFlags, send};
 use nix::sys::stat::{FileStat, SFlag, fstat};
 use nix::unistd::{dup2_stderr, dup2_stdout, write};
 
+use crate::stop::Stop;
+
 mod lines;
 
-pub use lines::{Lines, Patience, finish, set_patience, stderr, stdout};
+pub use lines::{Lines, finish, set_patience, stderr, stdout};
 
 /// Lo que una tubería con sitio admite siempre entero, sin mezclarlo con lo de otros (pipe(7)).
 const PIPE_BUF: usize = 4096;
+
+/// Milisegundos que se espera al terminar, si no sale nada.
+const FAREWELL: u16 = 500;
+
+/// Qué se hace con quien lee despacio, o no lee.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// Cada línea espera a salir: lo de una herramienta, que no tiene otra cosa que hacer.
+    EachLine,
+    /// El programa sigue mientras quepa en la cola, y entonces espera: lo de una demostración.
+    WhenFull,
+    /// No se espera a nadie, y lo que no quepa se pierde: lo de un servidor, que se debe a sus
+    /// clientes.
+    Never,
+}
 
 /// Una salida y lo que aún no cupo en ella. Quien la tiene en su bucle la vigila, como un
 /// descriptor más, mientras quede algo [pendiente](Output::pending).
@@ -123,7 +141,7 @@ impl Output {
         self.flush()?;
         while self.pending() > 0 {
             let before = self.pending();
-            let hurried = lines::sleep(self.as_fd(), Patience::EachLine);
+            let hurried = sleep(self.as_fd(), Patience::EachLine);
             self.flush()?;
             if hurried && self.pending() == before {
                 break;
@@ -190,6 +208,18 @@ fn whole_lines(bytes: &[u8]) -> &[u8] {
     let Some(most) = bytes.get(..PIPE_BUF) else { return bytes };
     let end = most.iter().rposition(|byte| *byte == b'\n').map_or(PIPE_BUF, |last| last + 1);
     &bytes[..end]
+}
+
+/// Duerme hasta que haya sitio. Devuelve si hay prisa: se pidió terminar, o no se espera a nadie;
+/// entonces duerme medio segundo como mucho.
+fn sleep(fd: BorrowedFd<'_>, patience: Patience) -> bool {
+    let stop = Stop::already_set_aside().ok().filter(|stop| !stop.is_requested());
+    let hurried = stop.is_none() || patience == Patience::Never;
+    let asked = stop.iter().map(|stop| PollFd::new(stop.as_fd(), PollFlags::POLLIN));
+    let mut watched: Vec<PollFd<'_>> = iter::once(when_writable(fd)).chain(asked).collect();
+    // Si lo interrumpe una señal, quien llama vuelve a mirar.
+    let _ = poll(&mut watched, if hurried { FAREWELL.into() } else { PollTimeout::NONE });
+    hurried
 }
 
 fn when_writable(fd: BorrowedFd<'_>) -> PollFd<'_> {

@@ -1,38 +1,21 @@
 //! Una salida por líneas, que comparten los hilos del programa.
 
 use std::io;
-use std::iter;
 use std::mem;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollTimeout, poll};
 use nix::sys::stat::{SFlag, fstat};
 
-use super::{Descriptor, Output, kind, when_writable};
-use crate::stop::Stop;
+use super::{Descriptor, Output, Patience, kind, sleep, when_writable};
 use crate::threads;
 
 /// Bytes que esperan a quien lee, como mucho.
 const MOST: usize = 1024 * 1024;
 
-/// Milisegundos que se espera al terminar, si no sale nada.
-const FAREWELL: u16 = 500;
-
 /// La pila del hilo que vacía lo atrasado, que no hace otra cosa.
 const STACK: usize = 64 * 1024;
-
-/// Qué se hace con quien lee despacio, o no lee.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Patience {
-    /// Cada línea espera a salir: lo de una herramienta, que no tiene otra cosa que hacer.
-    EachLine,
-    /// El programa sigue mientras quepa en la cola, y entonces espera: lo de una demostración.
-    WhenFull,
-    /// No se espera a nadie, y lo que no quepa se pierde: lo de un servidor, que se debe a sus
-    /// clientes.
-    Never,
-}
 
 /// Cómo se trata a quien lee; es de todo el programa.
 static PATIENCE: Mutex<Patience> = Mutex::new(Patience::EachLine);
@@ -219,18 +202,6 @@ impl State {
     fn fd(&self) -> Arc<dyn Descriptor> {
         Arc::clone(&self.output.fd)
     }
-}
-
-/// Duerme hasta que haya sitio. Devuelve si hay prisa: se pidió terminar, o no se espera a nadie;
-/// entonces duerme medio segundo como mucho.
-pub(super) fn sleep(fd: BorrowedFd<'_>, patience: Patience) -> bool {
-    let stop = Stop::already_set_aside().ok().filter(|stop| !stop.is_requested());
-    let hurried = stop.is_none() || patience == Patience::Never;
-    let asked = stop.iter().map(|stop| PollFd::new(stop.as_fd(), PollFlags::POLLIN));
-    let mut watched: Vec<PollFd<'_>> = iter::once(when_writable(fd)).chain(asked).collect();
-    // Si lo interrumpe una señal, quien llama vuelve a mirar.
-    let _ = poll(&mut watched, if hurried { FAREWELL.into() } else { PollTimeout::NONE });
-    hurried
 }
 
 /// Un pánico con el cerrojo echado no deja una línea a medias: la cola se escribe entera.
