@@ -157,7 +157,7 @@ pub enum CloseReason {
     Silent,
     /// El nombre no vale, y por qué.
     Refused(&'static str),
-    /// Se le despidió, y ni así cerró a tiempo su lado.
+    /// Se iba, y no acabó a tiempo de leer lo suyo, o de cerrar su lado.
     Overstayed,
 }
 
