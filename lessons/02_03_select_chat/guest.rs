@@ -108,18 +108,23 @@ impl Guest {
         }
     }
 
-    /// Volvió a haber sitio en su búfer de salida. Si lo esperaba, es que lee, y tiene otro plazo.
+    /// Quizá haya sitio en su búfer de salida. Si lo hay, está leyendo, y tiene otro plazo.
     pub(crate) fn on_writable(&mut self, now: Instant) {
-        if self.conn.wants_write() {
-            self.deadline = self.deadline.map(|_| now + PATIENCE);
-        }
+        let before = self.conn.pending();
         let written = self.conn.on_writable();
         self.on_written(written);
+        if self.conn.pending() < before {
+            self.deadline = self.deadline.map(|_| now + PATIENCE);
+        }
     }
 
     // ANCHOR: deliver
     /// Le entrega lo que le falta por oír, hasta que el núcleo no admita más.
-    pub(crate) fn deliver(&mut self, history: &History) {
+    pub(crate) fn deliver(&mut self, now: Instant, history: &History) {
+        // `select` calla hasta que sobra un tercio del búfer: quizá lea, y aún no se sepa.
+        if self.is_due(now) {
+            self.on_writable(now);
+        }
         // A quien se despide no se le dice más: tras un hueco, creería haberlo leído todo.
         while self.closing.as_ref().is_none_or(CloseReason::still_reads) {
             // Lo justo para una escritura: lo demás sigue en la historia, que es de todos.
@@ -177,13 +182,17 @@ impl Guest {
             let slow = history.bytes_from(self.next) > SHARE;
             self.deadline = slow.then(|| self.deadline.unwrap_or(now + PATIENCE));
         }
-        if self.deadline.is_some_and(|deadline| deadline <= now) {
+        if self.is_due(now) {
             self.note(Err(match self.stage {
                 Stage::Login => CloseReason::Silent,
                 Stage::Member => CloseReason::NotReading,
                 Stage::Leaving(_) => CloseReason::Overstayed,
             }));
         }
+    }
+
+    fn is_due(&self, now: Instant) -> bool {
+        self.deadline.is_some_and(|deadline| deadline <= now)
     }
 
     /// Lo despide. Devuelve si se queda un rato: con una explicación, si la merece, o porque le

@@ -183,9 +183,10 @@ fn f3_quien_lee_despacio_y_sin_parar_sigue_dentro() -> Outcome {
             let sending = talker.send_meanwhile(flood.clone())?;
             scope.spawn(|| talker.drain().map(|()| drop(sending)));
         }
-        // Bastante más tiempo del que se espera a quien no lee.
+        // Bastante más tiempo del que se espera a quien no lee, y menos de lo que hace falta para
+        // que `select` diga, en ese plazo, que vuelve a haber sitio.
         for _ in 0..14 {
-            (0..40).try_for_each(|_| slow.next_frame().map(drop))?;
+            (0..6).try_for_each(|_| slow.next_frame().map(drop))?;
             slow.pause(Duration::from_millis(500));
         }
         // Y ahora deprisa, más de lo que ya le guardaba el núcleo.
