@@ -115,7 +115,9 @@ impl ChatServer {
     fn on_readable(&mut self, id: ClientId) {
         let guest = self.guests.get_mut(&id).filter(|guest| guest.may_talk(&self.history));
         let Some(guest) = guest else { return };
-        self.last_heard = id;
+        if !guest.hears.is_empty() {
+            self.last_heard = id;
+        }
         Step::Ready { fd: guest.conn.raw_fd(), client: id, result: Shown(&"leer") }.tell();
         let received = receive(&mut guest.conn, &mut self.scratch);
         for text in received.messages {

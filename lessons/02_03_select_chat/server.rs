@@ -40,7 +40,7 @@ pub(crate) struct ChatServer {
     pub(crate) chat: Chat,
     /// Lo que han dicho y a alguno le falta por oír.
     pub(crate) history: History,
-    /// A quién se leyó el último.
+    /// A quién, de los que están en el chat, se leyó el último.
     pub(crate) last_heard: ClientId,
     /// Donde se lee. Es uno para todos: un cliente ocioso no guarda ningún búfer.
     pub(crate) scratch: Vec<u8>,

@@ -201,6 +201,37 @@ fn f3_quien_lee_despacio_y_sin_parar_sigue_dentro() -> Outcome {
 }
 
 #[test]
+fn f4_quien_entra_no_le_quita_el_turno_a_quien_espera() -> Outcome {
+    const TALKERS: usize = 40;
+    let chat = Chat::open()?;
+    let mut slow = chat.slow_member("lenta", SMALL)?;
+    let mut talkers = Vec::new();
+    for number in 0..TALKERS {
+        talkers.push(chat.member(&format!("voz {number:02}"))?);
+    }
+    let flood = frame::encode("x".repeat(1000)).repeat(300);
+    thread::scope(|scope| {
+        for talker in &mut talkers {
+            let sending = talker.send_meanwhile(flood.clone())?;
+            scope.spawn(|| talker.drain().map(|()| drop(sending)));
+        }
+        let last = said(&format!("voz {:02}", TALKERS - 1), &"x".repeat(1000));
+        let mut heard = 0;
+        for number in 0..300 {
+            // Siempre hay alguien nuevo, que va detrás de todos.
+            drop(chat.member(&format!("de paso {number}"))?);
+            for _ in 0..20 {
+                heard += usize::from(slow.next_frame()? == last && number >= 150);
+            }
+        }
+        assert!(heard >= 3000 / TALKERS / 3, "de 3000 mensajes, {heard} son de la última voz");
+        // El servidor termina, y con él los demás.
+        drop(chat);
+        Ok(())
+    })
+}
+
+#[test]
 fn f16_aunque_hablen_todos_y_no_lea_nadie_la_memoria_tiene_un_tope() -> Outcome {
     const MEMBERS: usize = 100;
     let chat = Chat::open()?;
