@@ -79,6 +79,8 @@ pub struct Connection<S = TcpStream> {
     drained: bool,
     /// La última lectura se llevó todo lo que había llegado: trajo menos de lo que cabía.
     emptied: bool,
+    /// Aún no se le ha dicho nada.
+    silent: bool,
     /// El otro extremo ya no enviará más.
     ended: bool,
 }
@@ -86,10 +88,19 @@ pub struct Connection<S = TcpStream> {
 impl<S: Read + Write + AsRawFd> Connection<S> {
     /// Envuelve `stream`, que debe ser no bloqueante.
     pub fn new(stream: S, id: ClientId, limits: &'static Limits) -> Connection<S> {
-        let (input, output) = (Queue::new(), Queue::new());
-        let (phase, blocked, drained) = (Phase::Open, false, false);
-        let (emptied, ended) = (false, false);
-        Connection { stream, id, limits, input, output, phase, blocked, drained, emptied, ended }
+        Connection {
+            stream,
+            id,
+            limits,
+            input: Queue::new(),
+            output: Queue::new(),
+            phase: Phase::Open,
+            blocked: false,
+            drained: false,
+            emptied: false,
+            silent: true,
+            ended: false,
+        }
     }
 
     /// El socket.
@@ -200,6 +211,7 @@ impl<S: Read + Write + AsRawFd> Connection<S> {
             return Err(Overflow);
         }
         self.output.push(bytes);
+        self.silent = false;
         Ok(())
     }
 
@@ -246,10 +258,11 @@ impl<S: Read + Write + AsRawFd> Connection<S> {
         Ok(written)
     }
 
-    /// El otro anunció que no dirá más. Si de lo que dijo no queda nada por leer, irse es cerrar: no
-    /// hay que esperar a que cierre él.
+    /// El otro anunció que no dirá más, y espera una respuesta corta. Si de lo que dijo no queda nada
+    /// por leer, y no tiene otras por recoger, irse es cerrar: no hay que esperar a que cierre él. Con
+    /// otras por delante, un byte de más las destruiría.
     pub fn expect_no_more(&mut self) {
-        self.ended |= self.emptied && self.input.is_empty();
+        self.ended |= self.silent && self.emptied && self.input.is_empty();
     }
 
     // ANCHOR: leave

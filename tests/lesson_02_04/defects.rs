@@ -348,6 +348,22 @@ fn t4_11_la_respuesta_llega_entera_aunque_el_cliente_siga_enviando() -> Outcome 
     Ok(())
 }
 
+/// Un fin de línea de más, cuando ya se le dijo adiós y casi todo está aún en el núcleo, a la espera de
+/// que lea.
+#[test]
+fn t4_11_un_byte_de_más_no_destruye_lo_que_falta_por_entregar() -> Outcome {
+    const PAGES: usize = 300;
+    let (server, trace) = web::traced(&[])?;
+    let mut client = conversation(&server).peer_with_receive_buffer("quien lee tarde", 4096)?;
+    client.send(GET.repeat(PAGES) + GET_AND_CLOSE)?;
+    trace.wait_for(&server, "el adiós", |step| ["shutdown", "close"].contains(&step.what()))?;
+    client.send("\r\n")?;
+    for _ in 0..=PAGES {
+        expect_page(&mut client)?;
+    }
+    client.expect_end()
+}
+
 #[test]
 fn t4_12_despedirse_de_quien_ya_no_está_no_es_un_problema() -> Outcome {
     let server = web::server(&[])?;
