@@ -49,9 +49,8 @@ impl EpollServer {
     /// A `epoll` no hay que decirle qué vigilar, porque ya lo sabe, y entrega solo los que están
     /// listos: con mil clientes ociosos y uno activo, uno.
     fn wait(&mut self, ready: &mut Ready) -> io::Result<()> {
-        let timeout = self.timeout();
         Step::Sleep { call: "epoll_wait", clients: self.clients.len() }.tell();
-        let result = match self.epoll.wait(&mut ready.events, timeout) {
+        let result = match self.epoll.wait(&mut ready.events, self.timeout()) {
             Ok(count) => count,
             // Otra señal, como la de reanudar tras Ctrl-Z (signal(7)).
             Err(Errno::EINTR) => 0,
@@ -116,9 +115,8 @@ impl EpollServer {
         }
         Step::Register { fd, client: id, result: Shown(&Names(interest)) }.tell();
         let client = Client::new(stream, id, &self.context);
-        let alarm = client.deadline;
-        self.deadlines.arm(alarm, id);
-        self.clients.insert(id, Box::new(Entry { client, interest, alarm }));
+        self.deadlines.arm(client.deadline, id);
+        self.clients.insert(id, Box::new(Entry { alarm: client.deadline, client, interest }));
     }
     // ANCHOR_END: welcome
 
@@ -184,15 +182,17 @@ impl EpollServer {
         Step::Stop {}.tell();
         // La señal sigue «lista» para siempre: si se siguiera vigilando, no se dormiría más.
         let _ = self.epoll.delete(&*self.stop);
-        // Cerrar el socket que escucha reinicia a quien espera en su cola: antes entran todos.
-        let _all_in = (0..BACKLOG).all(|_| self.on_acceptable());
-        self.listener = None;
-        self.pause = listener::Pause::default();
         self.context.closing_time = Some(self.context.now + self.drain);
-        let ids: Vec<ClientId> = self.clients.keys().copied().collect();
-        for id in ids {
-            self.touch(id, Client::on_stop);
+        // Cerrar el socket que escucha reinicia a quien espera en su cola: antes entran todos. La
+        // segunda vez, con los descriptores de quienes se fueron en la primera.
+        for _ in 0..2 {
+            let _all_in = (0..BACKLOG).all(|_| self.on_acceptable());
+            for id in self.clients.keys().copied().collect::<Vec<_>>() {
+                self.touch(id, Client::on_stop);
+            }
+            self.reap();
         }
+        (self.listener, self.pause) = (None, listener::Pause::default());
     }
     // ANCHOR_END: on_stop
 }

@@ -6,7 +6,7 @@ use harness::{Failure, Program, Signal, Step, Stream, Trace, tools};
 
 use crate::web::{
     self, BODY, GET, GET_AND_CLOSE, HEAD, Outcome, SOON, ask, clogged, conversation, expect_page,
-    expect_status, serves_a_latecomer,
+    expect_status, is_accepted, serves_a_latecomer,
 };
 
 /// Cuánto se mira a un servidor que debería estar dormido: el mal que se busca lo despertaría
@@ -140,11 +140,6 @@ fn t4_04_sin_descriptores_sirve_a_los_que_ya_están_y_acepta_en_cuanto_se_va_uno
     drop(clients);
     server.holds_descriptors(base)?;
     serves_a_latecomer(&server)
-}
-
-/// Alguien entró. Sin descriptores libres, `accept` también se cuenta, pero sin cliente.
-fn is_accepted(step: &Step) -> bool {
-    step.what() == "accept" && step.client().is_some()
 }
 
 /// El despertar de un `epoll_wait`: el que dice cuántos hay listos.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use harness::{Failure, Peer, Server, Signal, Trace};
 
 use crate::web::{
-    self, GET, Outcome, SOON, ask, clogged, conversation, expect_page, expect_status,
+    self, GET, Outcome, SOON, ask, clogged, conversation, expect_page, expect_status, is_accepted,
 };
 
 /// El plazo de todos, y una suspensión que lo deja atrás.
@@ -132,6 +132,23 @@ fn f26_al_terminar_nadie_que_ya_hubiera_pedido_recibe_un_reset() -> Outcome {
         }
         assert_eq!(server.wait(SOON)?.code, Some(0));
     }
+    Ok(())
+}
+
+/// Lo mismo sin descriptores libres: los que esperan caben en el sitio de los ociosos, que se van.
+#[test]
+fn f26_al_terminar_los_ociosos_dejan_su_sitio_a_quien_esperaba_en_la_cola() -> Outcome {
+    let trace = Trace::new();
+    let server = trace.of(web::program().descriptor_limit(32)).start()?;
+    let mut clients = conversation(&server).peers("cliente", 40)?;
+    trace.wait_for(&server, "que se deja de aceptar", |step| step.what() == "pause")?;
+    let inside = trace.steps()?.iter().filter(|step| is_accepted(step)).count();
+    let mut waiting = clients.split_off(inside);
+    waiting.iter_mut().try_for_each(|client| client.send(GET))?;
+    server.signal(Signal::SIGTERM)?;
+    waiting.iter_mut().try_for_each(last_page)?;
+    drop(waiting);
+    assert_eq!(server.wait(SOON)?.code, Some(0));
     Ok(())
 }
 

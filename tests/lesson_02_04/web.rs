@@ -5,7 +5,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use harness::{Conversation, Failure, Peer, Program, Response, Sending, Server, Trace};
+use harness::{Conversation, Failure, Peer, Program, Response, Sending, Server, Step, Trace};
 
 pub(crate) type Outcome = Result<(), Failure>;
 
@@ -65,6 +65,11 @@ pub(crate) fn clogged(
         step.client() == Some(id) && step.what() == "modify" && step.text("result") == "EPOLLOUT"
     })?;
     Ok((slow, sending))
+}
+
+/// Alguien entró. Sin descriptores libres, `accept` también se cuenta, pero sin cliente.
+pub(crate) fn is_accepted(step: &Step) -> bool {
+    step.what() == "accept" && step.client().is_some()
 }
 
 pub(crate) fn conversation(server: &Server) -> Conversation {
