@@ -307,7 +307,12 @@ impl Client {
         self.conn.consume(request.head_length);
         let mut reply = Reply { method: request.method, persistence: request.persistence };
         if request.body.is_done() {
-            self.complete(reply, context);
+            // Si pidió que se cerrara, era la última (RFC 9112 §9.6). Tras un cuerpo no se da por
+            // hecho: hay quien envía un fin de línea de más (§2.2).
+            if reply.persistence == Persistence::Close {
+                self.conn.expect_no_more();
+            }
+            self.answer(reply, context);
         } else if request.expects_continue {
             // Quien pregunta antes de enviar el cuerpo ya tiene su respuesta; si lo enviará o
             // no, no se sabe: por eso se cierra (RFC 9110 §10.1.1).
@@ -328,17 +333,9 @@ impl Client {
         let done = body.is_done();
         self.conn.consume(used);
         if done {
-            self.complete(reply, context);
+            self.answer(reply, context);
         }
         Ok(done)
-    }
-
-    /// Una petición entera. Si pidió que se cerrara, era la última (RFC 9112 §9.6).
-    fn complete(&mut self, reply: Reply, context: &mut Context) {
-        if reply.persistence == Persistence::Close {
-            self.conn.expect_no_more();
-        }
-        self.answer(reply, context);
     }
 
     // ANCHOR: answer

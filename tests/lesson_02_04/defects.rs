@@ -359,6 +359,22 @@ fn t4_11_un_byte_de_más_no_destruye_lo_que_falta_por_entregar() -> Outcome {
     client.expect_end()
 }
 
+/// Tras un cuerpo hay quien envía un fin de línea de más (RFC 9112 §2.2): se le deja terminar.
+#[test]
+fn t4_11_a_quien_envió_un_cuerpo_se_le_espera_aunque_pidiera_el_cierre() -> Outcome {
+    for version in ["1.0", "1.1"] {
+        let (server, trace) = web::traced(&[])?;
+        let mut client = conversation(&server).peer(version)?;
+        let fields = "Host: a\r\nConnection: close\r\nContent-Length: 4";
+        client.send(format!("POST / HTTP/{version}\r\n{fields}\r\n\r\nhola"))?;
+        trace.wait_for(&server, "el medio cierre", |step| step.what() == "shutdown")?;
+        client.send("\r\n")?;
+        expect_status(&mut client, 405)?;
+        client.expect_end()?;
+    }
+    Ok(())
+}
+
 #[test]
 fn t4_12_despedirse_de_quien_ya_no_está_no_es_un_problema() -> Outcome {
     let server = web::server(&[])?;
