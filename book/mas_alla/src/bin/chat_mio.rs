@@ -252,7 +252,7 @@ impl ChatServer {
         let now = Instant::now();
         loop {
             for guest in self.guests.values_mut() {
-                guest.deliver(&self.history);
+                guest.deliver(now, &self.history);
                 guest.check_deadline(now, &self.history);
             }
             let closing: Vec<ClientId> = (self.guests.iter())
