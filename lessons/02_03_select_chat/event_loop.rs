@@ -115,7 +115,7 @@ impl ChatServer {
     fn on_readable(&mut self, id: ClientId) {
         let guest = self.guests.get_mut(&id).filter(|guest| guest.may_talk(&self.history));
         let Some(guest) = guest else { return };
-        if !guest.hears.is_empty() {
+        if guest.is_member() {
             self.last_heard = id;
         }
         Step::Ready { fd: guest.conn.raw_fd(), client: id, result: Shown(&"leer") }.tell();

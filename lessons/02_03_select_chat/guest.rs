@@ -87,9 +87,13 @@ impl Guest {
         self.note(queued);
     }
 
+    pub(crate) fn is_member(&self) -> bool {
+        self.stage == Stage::Member
+    }
+
     /// Si toca leerle: puede enviar algo, y no ha de esperar a que otros oigan lo que lleva dicho.
     pub(crate) fn may_talk(&self, history: &History) -> bool {
-        let waits = self.stage == Stage::Member && !history.has_room_for(self.conn.id());
+        let waits = self.is_member() && !history.has_room_for(self.conn.id());
         self.conn.wants_read() && !waits
     }
 
@@ -178,7 +182,7 @@ impl Guest {
         if self.conn.phase() == Phase::Over {
             self.note(Err(CloseReason::Left));
         }
-        if self.stage == Stage::Member {
+        if self.is_member() {
             let slow = history.bytes_from(self.next) > SHARE;
             self.deadline = slow.then(|| self.deadline.unwrap_or(now + PATIENCE));
         }
