@@ -183,10 +183,11 @@ impl EpollServer {
         // La señal sigue «lista» para siempre: si se siguiera vigilando, no se dormiría más.
         let _ = self.epoll.delete(&*self.stop);
         self.context.closing_time = Some(self.context.now + self.drain);
-        // Cerrar el socket que escucha reinicia a quien espera en su cola: antes entran todos. La
-        // segunda vez, con los descriptores de quienes se fueron en la primera.
+        // Cerrar el socket que escucha reinicia a quien espera en su cola: antes entran todos. Si
+        // faltan descriptores, a la segunda vuelta, con los de quienes se van en la primera.
         for _ in 0..2 {
             let _all_in = (0..BACKLOG).all(|_| self.on_acceptable());
+            self.listener = self.listener.take().filter(|_| self.pause.until().is_some());
             for id in self.clients.keys().copied().collect::<Vec<_>>() {
                 self.touch(id, Client::on_stop);
             }
