@@ -18,7 +18,7 @@ use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, send};
 use nix::sys::stat::{FileStat, SFlag, fstat};
-use nix::unistd::{dup2_stderr, dup2_stdout, write};
+use nix::unistd::{dup2_stderr, dup2_stdout, tcgetpgrp, write};
 
 use crate::stop::Stop;
 
@@ -194,8 +194,11 @@ fn without_blocking(fd: &impl AsFd) -> (Manner, Option<File>) {
 
 fn reopen(fd: &impl AsFd) -> io::Result<File> {
     let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
-    let path = format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd());
-    OpenOptions::new().write(true).custom_flags(flags.bits()).open(path)
+    let open = |path: &str| OpenOptions::new().write(true).custom_flags(flags.bits()).open(path);
+    open(&format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd())).or_else(|error| {
+        // La terminal es de otro usuario (`sudo -u`), pero la nuestra: tiene otro nombre (tty(4)).
+        tcgetpgrp(fd).map_or(Err(error), |_| open("/dev/tty"))
+    })
 }
 
 /// Se fue quien leía: se cerró la tubería, o la terminal (EIO, ENXIO).

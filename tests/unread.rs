@@ -180,6 +180,23 @@ fn f2_en_una_terminal_que_nadie_mira_los_tres_siguen() -> Outcome {
     Ok(())
 }
 
+/// Con `sudo -u`, la terminal es la nuestra, pero el archivo es de otro. A root hay que quitarle el
+/// permiso de abrirlo todo.
+const SOMEONE_ELSES: &str = r#"
+chmod 000 "$(tty)"
+[ "$(id -u)" != 0 ] || set -- setpriv --bounding-set=-dac_override,-dac_read_search "$@"
+exec "$@""#;
+
+#[test]
+fn f2_en_una_terminal_que_es_de_otro_y_nadie_mira_los_tres_siguen() -> Outcome {
+    for (words, talk) in SERVERS {
+        let program = Program::new("setsid").args(["--ctty", "sh", "-c", SOMEONE_ELSES, "sh"]);
+        let program = program.args(words.iter().copied()).arg("-v").on_terminal(80, 24).unheeded();
+        serves_a_crowd_and_ends(program, talk, Signal::SIGTERM)?;
+    }
+    Ok(())
+}
+
 #[test]
 fn f25_los_tres_siguen_aunque_al_arrancar_ya_se_hubiera_ido_quien_leía() -> Outcome {
     for (words, talk) in SERVERS {
