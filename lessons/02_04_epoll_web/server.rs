@@ -1,6 +1,5 @@
 //! El servidor: de qué se compone y cómo se construye.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -8,6 +7,7 @@ use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use foldhash::HashMap;
 use multiplexacion::client_id::{ClientId, ClientIds};
 use multiplexacion::listener::{BACKLOG, Pause};
 use multiplexacion::steps::{self, Shown, Step};
@@ -45,7 +45,8 @@ pub(crate) struct EpollServer {
     pub(crate) stop: Arc<Stop>,
     pub(crate) drain: Duration,
     pub(crate) ids: ClientIds,
-    /// En cajas: al crecer, la tabla mueve punteros, y sus huecos no ocupan un cliente entero.
+    /// En cajas: al crecer, la tabla mueve punteros, y sus huecos no ocupan un cliente entero. La de
+    /// `std` se protege de quien elige las claves; estas las ponemos nosotros, y basta otra más rápida.
     pub(crate) clients: HashMap<ClientId, Box<Entry>>,
     pub(crate) deadlines: Deadlines,
     /// A quién hay que cerrar al final de la vuelta.
@@ -107,7 +108,7 @@ impl EpollServer {
             stop,
             drain: settings.drain,
             ids: ClientIds::default(),
-            clients: HashMap::new(),
+            clients: HashMap::default(),
             deadlines: Deadlines::default(),
             closing: Vec::new(),
             context: Context::new(settings.patience),
