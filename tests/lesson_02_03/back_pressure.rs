@@ -1,7 +1,7 @@
 //! La contrapresión: quien habla más deprisa de lo que otros leen, espera; quien lee no pierde nada.
 
 use std::panic::resume_unwind;
-use std::thread;
+use std::thread::{self, Scope};
 use std::time::Duration;
 
 use harness::{Failure, Peer, Stream, frame};
@@ -173,16 +173,26 @@ fn f3_una_ráfaga_de_mensajes_cortos_no_despide_a_quien_está_leyendo() -> Outco
     })
 }
 
+/// Cada uno dice todo `flood` y lee cuanto le llega, en otro hilo, hasta que el servidor termine.
+fn talk_without_pause<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    talkers: &'scope mut [Peer],
+    flood: &[u8],
+) -> Outcome {
+    for talker in talkers {
+        let sending = talker.send_meanwhile(flood)?;
+        scope.spawn(|| talker.drain().map(|()| drop(sending)));
+    }
+    Ok(())
+}
+
 #[test]
 fn f3_quien_lee_despacio_y_sin_parar_sigue_dentro() -> Outcome {
     let (chat, mut talkers) = Chat::among(["ana", "beto", "carla", "dora"])?;
     let mut slow = chat.slow_member("lento", SMALL)?;
     let flood = frame::encode("x".repeat(1000)).repeat(3000);
     thread::scope(|scope| {
-        for talker in &mut talkers {
-            let sending = talker.send_meanwhile(flood.clone())?;
-            scope.spawn(|| talker.drain().map(|()| drop(sending)));
-        }
+        talk_without_pause(scope, &mut talkers, &flood)?;
         // Bastante más tiempo del que se espera a quien no lee, y menos de lo que hace falta para
         // que `select` diga, en ese plazo, que vuelve a haber sitio.
         for _ in 0..14 {
@@ -211,10 +221,7 @@ fn f4_quien_entra_no_le_quita_el_turno_a_quien_espera() -> Outcome {
     }
     let flood = frame::encode("x".repeat(1000)).repeat(300);
     thread::scope(|scope| {
-        for talker in &mut talkers {
-            let sending = talker.send_meanwhile(flood.clone())?;
-            scope.spawn(|| talker.drain().map(|()| drop(sending)));
-        }
+        talk_without_pause(scope, &mut talkers, &flood)?;
         let last = said(&format!("voz {:02}", TALKERS - 1), &"x".repeat(1000));
         let mut heard = 0;
         for number in 0..300 {
