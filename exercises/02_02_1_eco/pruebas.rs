@@ -14,7 +14,16 @@ use ejercicios::fake::{Line, Sink, Source, Space, bytes};
 use ejercicios::prelude::*;
 use harness::numbered_lines;
 
-#[test]
+ejercicios::tests! {
+    responde_en_cuanto_llega_algo_y_sigue_hasta_el_final,
+    devuelve_bytes_sean_texto_o_no,
+    un_mensaje_mayor_que_los_búferes_vuelve_entero,
+    repite_la_escritura_que_se_queda_corta,
+    dice_cuántos_bytes_devolvió,
+    una_señal_no_es_el_final,
+    un_error_de_verdad_se_devuelve,
+}
+
 fn responde_en_cuanto_llega_algo_y_sigue_hasta_el_final() -> Outcome {
     with_client(|client| {
         for piece in ["ho", "la", "¿sigues ahí?\n"] {
@@ -24,7 +33,6 @@ fn responde_en_cuanto_llega_algo_y_sigue_hasta_el_final() -> Outcome {
     })
 }
 
-#[test]
 fn devuelve_bytes_sean_texto_o_no() -> Outcome {
     let every_byte: Vec<u8> = (0..=255).collect();
     with_client(|client| {
@@ -33,7 +41,6 @@ fn devuelve_bytes_sean_texto_o_no() -> Outcome {
     })
 }
 
-#[test]
 fn un_mensaje_mayor_que_los_búferes_vuelve_entero() -> Outcome {
     let message = numbered_lines(4 << 20);
     with_client(|client| {
@@ -44,20 +51,17 @@ fn un_mensaje_mayor_que_los_búferes_vuelve_entero() -> Outcome {
     })
 }
 
-#[test]
 fn repite_la_escritura_que_se_queda_corta() -> Outcome {
     let (outcome, written) = echo_on(stubborn([bytes("hola, "), bytes("mundo"), End]))?;
     ensure_equal("lo escrito si cada `write` acepta 3 bytes", "hola, mundo", written)?;
     ensure(outcome.is_ok(), || format!("Debía terminar bien, y devolvió {outcome:?}."))
 }
 
-#[test]
 fn dice_cuántos_bytes_devolvió() -> Outcome {
     let (outcome, _) = echo_on(stubborn([bytes("hola, "), bytes("mundo"), End]))?;
     ensure_equal("lo que devuelve tu función tras 11 bytes", Some(11), outcome.ok())
 }
 
-#[test]
 fn una_señal_no_es_el_final() -> Outcome {
     // Una de cada dos llamadas, interrumpida.
     let signal = || Fails(Interrupted);
@@ -72,7 +76,6 @@ fn una_señal_no_es_el_final() -> Outcome {
     })
 }
 
-#[test]
 fn un_error_de_verdad_se_devuelve() -> Outcome {
     let (outcome, _) = echo_on(stubborn([bytes("hola"), Fails(ConnectionReset)]))?;
     ensure_fails("el error, si el otro lado corta la conexión", ConnectionReset, &outcome)

@@ -10,10 +10,16 @@ use std::thread;
 use std::time::Duration;
 
 use ejercicio::Server;
-use ejercicios::descriptors;
 use ejercicios::prelude::*;
 
-#[test]
+ejercicios::tests! {
+    atiende_a_dos_a_la_vez,
+    quien_cierra_su_lado_recibe_el_final_aunque_el_servidor_siga,
+    se_para_sin_clientes,
+    se_para_con_un_cliente_callado,
+    después_de_parar_nadie_escucha,
+}
+
 fn atiende_a_dos_a_la_vez() -> Outcome {
     let (_server, clients) = start()?;
     let mut silent = clients.peer("callado")?;
@@ -21,7 +27,6 @@ fn atiende_a_dos_a_la_vez() -> Outcome {
     echoes(&mut silent, "sí\n")
 }
 
-#[test]
 fn quien_cierra_su_lado_recibe_el_final_aunque_el_servidor_siga() -> Outcome {
     let (_server, clients) = start()?;
     let mut client = clients.peer("cliente")?;
@@ -33,13 +38,11 @@ fn quien_cierra_su_lado_recibe_el_final_aunque_el_servidor_siga() -> Outcome {
     )
 }
 
-#[test]
 fn se_para_sin_clientes() -> Outcome {
     let (server, _) = start()?;
     stop(server, "parar un servidor sin clientes")
 }
 
-#[test]
 fn se_para_con_un_cliente_callado() -> Outcome {
     let (server, clients) = start()?;
     let mut silent = clients.peer("callado")?;
@@ -48,9 +51,7 @@ fn se_para_con_un_cliente_callado() -> Outcome {
     silent.expect_end_or_reset()
 }
 
-#[test]
 fn después_de_parar_nadie_escucha() -> Outcome {
-    let _alone = descriptors::alone();
     let (server, clients) = start()?;
     echoes(&mut clients.peer("cliente")?, "hola\n")?;
     stop(server, "parar cuando el único cliente ya se fue")?;

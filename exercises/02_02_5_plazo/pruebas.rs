@@ -20,7 +20,14 @@ const PATIENCE: Duration = Duration::from_millis(600);
 /// Lo que cabe en cada búfer por el que pasa la respuesta. El núcleo reserva el doble (socket(7)).
 const ROOM: usize = 16 * 1024;
 
-#[test]
+ejercicios::tests! {
+    quien_cierra_su_lado_termina_bien,
+    a_quien_calla_se_le_despide,
+    cada_mensaje_da_un_plazo_nuevo,
+    a_quien_no_lee_se_le_deja,
+    una_conexión_rota_es_un_error,
+}
+
 fn quien_cierra_su_lado_termina_bien() -> Outcome {
     let (mut client, attending) = start()?;
     plays(&attending, || {
@@ -31,7 +38,6 @@ fn quien_cierra_su_lado_termina_bien() -> Outcome {
     ends(attending, End::Closed)
 }
 
-#[test]
 fn a_quien_calla_se_le_despide() -> Outcome {
     let (mut client, attending) = start()?;
     let started = Instant::now();
@@ -46,7 +52,6 @@ fn a_quien_calla_se_le_despide() -> Outcome {
     ends(attending, End::Silent)
 }
 
-#[test]
 fn cada_mensaje_da_un_plazo_nuevo() -> Outcome {
     let (mut client, attending) = start()?;
     plays(&attending, || {
@@ -61,7 +66,6 @@ fn cada_mensaje_da_un_plazo_nuevo() -> Outcome {
     ends(attending, End::Closed)
 }
 
-#[test]
 fn a_quien_no_lee_se_le_deja() -> Outcome {
     let (mut client, stream) = connected_narrowly(ROOM)?;
     SockRef::from(&stream).set_send_buffer_size(ROOM)?;
@@ -75,7 +79,6 @@ fn a_quien_no_lee_se_le_deja() -> Outcome {
     ends(attend_to(stream)?, End::Deaf)
 }
 
-#[test]
 fn una_conexión_rota_es_un_error() -> Outcome {
     let (client, attending) = start()?;
     client.reset()?;

@@ -12,7 +12,16 @@ use ejercicio::{DIVISION_BY_ZERO, MAX_LINE, NOT_UNDERSTOOD, OVERFLOW, TOO_LONG, 
 use ejercicios::prelude::*;
 use multiplexacion::socketserver::Control;
 
-#[test]
+ejercicios::tests! {
+    sabe_las_cuatro_operaciones,
+    dice_por_qué_no_hay_resultado,
+    lo_que_no_cabe_no_es_un_pánico,
+    responde_a_cada_línea_y_sigue_tras_un_error,
+    una_línea_puede_llegar_en_trozos_y_varias_juntas,
+    una_línea_tiene_un_límite,
+    atiende_a_varios_y_se_para_con_ellos_dentro,
+}
+
 fn sabe_las_cuatro_operaciones() -> Outcome {
     for (line, expected) in
         [("2 + 3", 5), ("2 - 3", -1), ("-4 * 5", -20), ("7 / 2", 3), ("  1   +  1 ", 2)]
@@ -22,7 +31,6 @@ fn sabe_las_cuatro_operaciones() -> Outcome {
     Ok(())
 }
 
-#[test]
 fn dice_por_qué_no_hay_resultado() -> Outcome {
     for line in ["", "hola", "2 +", "2 + 3 + 4", "2 ^ 3", "dos + tres", "2.5 + 1"] {
         evaluates(line, Err(NOT_UNDERSTOOD))?;
@@ -30,7 +38,6 @@ fn dice_por_qué_no_hay_resultado() -> Outcome {
     evaluates("1 / 0", Err(DIVISION_BY_ZERO))
 }
 
-#[test]
 fn lo_que_no_cabe_no_es_un_pánico() -> Outcome {
     let (most, least) = (i64::MAX, i64::MIN);
     for line in [
@@ -44,7 +51,6 @@ fn lo_que_no_cabe_no_es_un_pánico() -> Outcome {
     Ok(())
 }
 
-#[test]
 fn responde_a_cada_línea_y_sigue_tras_un_error() -> Outcome {
     with_server(|clients| {
         let mut client = clients.peer("cliente")?;
@@ -59,7 +65,6 @@ fn responde_a_cada_línea_y_sigue_tras_un_error() -> Outcome {
     })
 }
 
-#[test]
 fn una_línea_puede_llegar_en_trozos_y_varias_juntas() -> Outcome {
     with_server(|clients| {
         let mut client = clients.peer("cliente")?;
@@ -73,7 +78,6 @@ fn una_línea_puede_llegar_en_trozos_y_varias_juntas() -> Outcome {
     })
 }
 
-#[test]
 fn una_línea_tiene_un_límite() -> Outcome {
     with_server(|clients| {
         let mut exact = clients.peer("quien llega justo al límite")?;
@@ -89,7 +93,6 @@ fn una_línea_tiene_un_límite() -> Outcome {
     })
 }
 
-#[test]
 fn atiende_a_varios_y_se_para_con_ellos_dentro() -> Outcome {
     let mut silent = None;
     with_server(|clients| {

@@ -14,12 +14,22 @@ use ejercicios::fake::Space::{Fits, Refuses};
 use ejercicios::prelude::*;
 use harness::frame;
 
-#[test]
+ejercicios::tests! {
+    la_longitud_va_delante_y_en_orden_de_red,
+    la_longitud_cuenta_bytes_y_no_caracteres,
+    un_texto_vacío_también_es_un_marco,
+    una_longitud_de_más_de_un_byte_también_va_en_orden_de_red,
+    longitud_y_texto_salen_en_una_sola_escritura,
+    si_la_escritura_se_queda_corta_insiste,
+    lo_que_pasa_del_máximo_no_se_envía,
+    un_error_de_verdad_se_devuelve,
+    quien_habla_en_marcos_lo_entiende,
+}
+
 fn la_longitud_va_delante_y_en_orden_de_red() -> Outcome {
     sends_the_frame_of("hola")
 }
 
-#[test]
 fn la_longitud_cuenta_bytes_y_no_caracteres() -> Outcome {
     for text in ["año", "¿sí?", "🙂"] {
         sends_the_frame_of(text)?;
@@ -27,17 +37,14 @@ fn la_longitud_cuenta_bytes_y_no_caracteres() -> Outcome {
     Ok(())
 }
 
-#[test]
 fn un_texto_vacío_también_es_un_marco() -> Outcome {
     sends_the_frame_of("")
 }
 
-#[test]
 fn una_longitud_de_más_de_un_byte_también_va_en_orden_de_red() -> Outcome {
     sends_the_frame_of(&"x".repeat(0x01_02))
 }
 
-#[test]
 fn longitud_y_texto_salen_en_una_sola_escritura() -> Outcome {
     let (outcome, sink) = send_on(Sink::default(), "hola")?;
     succeeded(&outcome)?;
@@ -51,7 +58,6 @@ fn longitud_y_texto_salen_en_una_sola_escritura() -> Outcome {
     })
 }
 
-#[test]
 fn si_la_escritura_se_queda_corta_insiste() -> Outcome {
     // Una de cada dos llamadas, interrumpida.
     let space = [Refuses(ErrorKind::Interrupted), Fits(3)].repeat(5).into();
@@ -73,7 +79,6 @@ fn si_la_escritura_se_queda_corta_insiste() -> Outcome {
     })
 }
 
-#[test]
 fn lo_que_pasa_del_máximo_no_se_envía() -> Outcome {
     sends_the_frame_of(&"x".repeat(MAX_TEXT))?;
     let (outcome, sink) = send_on(Sink::default(), &"x".repeat(MAX_TEXT + 1))?;
@@ -88,7 +93,6 @@ fn lo_que_pasa_del_máximo_no_se_envía() -> Outcome {
     })
 }
 
-#[test]
 fn un_error_de_verdad_se_devuelve() -> Outcome {
     // Tras la primera llamada, el otro lado ya no está.
     let then = Refuses(ErrorKind::BrokenPipe);
@@ -96,7 +100,6 @@ fn un_error_de_verdad_se_devuelve() -> Outcome {
     ensure_fails("el error, si el otro lado ya no está", ErrorKind::BrokenPipe, &outcome)
 }
 
-#[test]
 fn quien_habla_en_marcos_lo_entiende() -> Outcome {
     let texts = ["hola", "", "¿qué tal, señora?", "adiós"];
     let (listener, clients) = listening_in_frames()?;

@@ -17,19 +17,32 @@ use harness::procfs::process::Process;
 /// La longitud que anuncia un marco hostil: 2 GiB menos un byte.
 const HOSTILE: u32 = 0x7FFF_FFFF;
 
-#[test]
+ejercicios::tests! {
+    un_marco_en_una_lectura,
+    dos_marcos_en_una_lectura,
+    lee_una_sola_vez_aunque_falte_algo,
+    dos_marcos_y_medio,
+    un_marco_vacío_es_un_mensaje_vacío,
+    cualquier_corte_da_los_mismos_mensajes,
+    un_mensaje_mayor_que_el_búfer_llega_entero,
+    cerrar_entre_dos_marcos_es_irse,
+    cerrar_a_mitad_de_un_marco_no_lo_es,
+    sin_nada_que_leer_no_es_el_final,
+    una_conexión_rota_se_cuenta,
+    lo_que_no_es_texto_se_rechaza,
+    una_longitud_imposible_se_rechaza_sin_esperar,
+}
+
 fn un_marco_en_una_lectura() -> Outcome {
     let when = "cuando llega un marco entero";
     receives(when, &mut Line::of([frame::encode("hola")]), &["hola"], None)
 }
 
-#[test]
 fn dos_marcos_en_una_lectura() -> Outcome {
     let mut line = Line::of([encode(&["hola", "adiós"])]);
     receives("cuando llegan dos marcos juntos", &mut line, &["hola", "adiós"], None)
 }
 
-#[test]
 fn lee_una_sola_vez_aunque_falte_algo() -> Outcome {
     let whole = frame::encode("hola");
     let mut line = Line::of([whole[..6].to_vec(), whole[6..].to_vec()]);
@@ -37,7 +50,6 @@ fn lee_una_sola_vez_aunque_falte_algo() -> Outcome {
     receives("cuando llega la otra mitad", &mut line, &["hola"], None)
 }
 
-#[test]
 fn dos_marcos_y_medio() -> Outcome {
     let bytes = encode(&["uno", "dos", "tres"]);
     let middle = bytes.len() - 2;
@@ -46,13 +58,11 @@ fn dos_marcos_y_medio() -> Outcome {
     receives("cuando llega lo que faltaba del tercero", &mut line, &["tres"], None)
 }
 
-#[test]
 fn un_marco_vacío_es_un_mensaje_vacío() -> Outcome {
     let mut line = Line::of([encode(&["", "hola", ""])]);
     receives("con dos marcos vacíos y otro en medio", &mut line, &["", "hola", ""], None)
 }
 
-#[test]
 fn cualquier_corte_da_los_mismos_mensajes() -> Outcome {
     let texts = ["hola", "", "año nuevo", "¿qué?", "adiós 🙂"];
     let bytes = encode(&texts);
@@ -76,7 +86,6 @@ fn cualquier_corte_da_los_mismos_mensajes() -> Outcome {
     Ok(())
 }
 
-#[test]
 fn un_mensaje_mayor_que_el_búfer_llega_entero() -> Outcome {
     let text = "añ".repeat(MAX_TEXT / 3);
     let mut line = Line::of([frame::encode(&text)]);
@@ -93,14 +102,12 @@ fn un_mensaje_mayor_que_el_búfer_llega_entero() -> Outcome {
     })
 }
 
-#[test]
 fn cerrar_entre_dos_marcos_es_irse() -> Outcome {
     let mut line = Line::of([frame::encode("hola")]).then_end();
     receives("cuando llega un marco", &mut line, &["hola"], None)?;
     receives("cuando el otro lado cierra", &mut line, &[], Some(End::Left))
 }
 
-#[test]
 fn cerrar_a_mitad_de_un_marco_no_lo_es() -> Outcome {
     for (what, kept) in [("con media longitud", 2), ("con medio texto", 6)] {
         let mut line = Line::of([frame::encode("hola")[..kept].to_vec()]).then_end();
@@ -111,7 +118,6 @@ fn cerrar_a_mitad_de_un_marco_no_lo_es() -> Outcome {
     Ok(())
 }
 
-#[test]
 fn sin_nada_que_leer_no_es_el_final() -> Outcome {
     for kind in [ErrorKind::WouldBlock, ErrorKind::Interrupted] {
         let mut line = Line::of([frame::encode("hola")]).after(kind);
@@ -121,21 +127,18 @@ fn sin_nada_que_leer_no_es_el_final() -> Outcome {
     Ok(())
 }
 
-#[test]
 fn una_conexión_rota_se_cuenta() -> Outcome {
     let mut line = Line::of([]).after(ErrorKind::ConnectionReset);
     let end = Some(End::Broken(ErrorKind::ConnectionReset));
     receives("si el otro lado corta la conexión", &mut line, &[], end)
 }
 
-#[test]
 fn lo_que_no_es_texto_se_rechaza() -> Outcome {
     let bytes = [encode(&["hola"]), frame::encode([0xFF, 0xFE]), encode(&["adiós"])].concat();
     let end = Some(End::NotText);
     receives("si el segundo marco no es UTF-8", &mut Line::of([bytes]), &["hola"], end)
 }
 
-#[test]
 fn una_longitud_imposible_se_rechaza_sin_esperar() -> Outcome {
     for length in [MAX_TEXT as u64 + 1, u64::from(HOSTILE), u64::from(u32::MAX)] {
         let header = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();

@@ -18,7 +18,18 @@ use nix::sys::select::{FD_SETSIZE, FdSet};
 /// Lo que se da a quien no debe despertar, por si despierta.
 const A_WHILE: Duration = Duration::from_millis(100);
 
-#[test]
+ejercicios::tests! {
+    vigila_para_leer_al_que_escucha_y_a_los_clientes,
+    vigila_para_escribir_solo_a_quien_tiene_algo_que_recibir,
+    a_quien_terminó_no_se_le_lee,
+    despierta_cuando_alguien_llama,
+    despierta_cuando_alguien_habla,
+    despierta_cuando_alguien_cierra,
+    distingue_a_quien_leer_y_a_quien_escribir,
+    si_nadie_está_listo_duerme,
+    el_que_no_cabe_se_rechaza,
+}
+
 fn vigila_para_leer_al_que_escucha_y_a_los_clientes() -> Outcome {
     with_clients(2, |room, _| {
         room.watches("sin nadie especial", |sets| {
@@ -30,7 +41,6 @@ fn vigila_para_leer_al_que_escucha_y_a_los_clientes() -> Outcome {
     })
 }
 
-#[test]
 fn vigila_para_escribir_solo_a_quien_tiene_algo_que_recibir() -> Outcome {
     with_clients(3, |room, _| {
         room.clients[1].output = b"algo".to_vec();
@@ -48,7 +58,6 @@ fn vigila_para_escribir_solo_a_quien_tiene_algo_que_recibir() -> Outcome {
     })
 }
 
-#[test]
 fn a_quien_terminó_no_se_le_lee() -> Outcome {
     with_clients(2, |room, _| {
         room.clients[0].ended = true;
@@ -64,7 +73,6 @@ fn a_quien_terminó_no_se_le_lee() -> Outcome {
     })
 }
 
-#[test]
 fn despierta_cuando_alguien_llama() -> Outcome {
     with_clients(1, |room, address| {
         let _caller = address.peer("quien llama")?;
@@ -72,7 +80,6 @@ fn despierta_cuando_alguien_llama() -> Outcome {
     })
 }
 
-#[test]
 fn despierta_cuando_alguien_habla() -> Outcome {
     with_clients(3, |room, _| {
         room.peers[1].send("hola")?;
@@ -80,7 +87,6 @@ fn despierta_cuando_alguien_habla() -> Outcome {
     })
 }
 
-#[test]
 fn despierta_cuando_alguien_cierra() -> Outcome {
     with_clients(2, |room, _| {
         room.peers[0].half_close()?;
@@ -88,7 +94,6 @@ fn despierta_cuando_alguien_cierra() -> Outcome {
     })
 }
 
-#[test]
 fn distingue_a_quien_leer_y_a_quien_escribir() -> Outcome {
     with_clients(3, |room, _| {
         room.peers[2].send("hola")?;
@@ -99,7 +104,6 @@ fn distingue_a_quien_leer_y_a_quien_escribir() -> Outcome {
     })
 }
 
-#[test]
 fn si_nadie_está_listo_duerme() -> Outcome {
     with_clients(2, |room, _| {
         room.clients[1].ended = true;
@@ -115,9 +119,7 @@ fn si_nadie_está_listo_duerme() -> Outcome {
     })
 }
 
-#[test]
 fn el_que_no_cabe_se_rechaza() -> Outcome {
-    let _alone = descriptors::alone();
     let (listener, address) = listening()?;
     let mut fitting = address.peer("quien cabe")?;
     let mut late = address.peer("quien no cabe")?;
@@ -290,7 +292,6 @@ fn must(condition: bool, why: &'static str) -> Result<(), &'static str> {
 
 /// Conecta a `count` clientes, los envuelve con `Client::new` y sigue el guion.
 fn with_clients(count: usize, script: impl FnOnce(&mut Room, &Conversation) -> Outcome) -> Outcome {
-    let _shared = descriptors::shared();
     let (listener, address) = listening()?;
     let (mut clients, mut peers) = (Vec::new(), Vec::new());
     for place in 0..count {

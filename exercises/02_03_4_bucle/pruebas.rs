@@ -14,7 +14,19 @@ use harness::frame;
 /// Lo que se mira si el hilo gasta procesador sin tener nada que hacer.
 const A_WHILE: Duration = Duration::from_millis(300);
 
-#[test]
+ejercicios::tests! {
+    devuelve_cada_mensaje,
+    uno_que_calla_no_hace_esperar_a_los_demás,
+    medio_marco_no_hace_esperar_a_los_demás,
+    varios_hablan_a_la_vez_y_cada_uno_recibe_lo_suyo,
+    quien_cierra_su_lado_recibe_el_final,
+    quien_falla_no_se_lleva_a_nadie,
+    quien_no_lee_no_hace_esperar_a_los_demás,
+    lo_que_no_cupo_llega_cuando_hay_sitio,
+    quien_cierra_su_lado_recibe_antes_lo_que_le_falta,
+    sin_nada_que_hacer_duerme,
+}
+
 fn devuelve_cada_mensaje() -> Outcome {
     with_loop(|clients, _| {
         let mut client = clients.peer("cliente")?;
@@ -24,7 +36,6 @@ fn devuelve_cada_mensaje() -> Outcome {
     })
 }
 
-#[test]
 fn uno_que_calla_no_hace_esperar_a_los_demás() -> Outcome {
     with_loop(|clients, server| {
         let mut silent = clients.peer("callado")?;
@@ -36,7 +47,6 @@ fn uno_que_calla_no_hace_esperar_a_los_demás() -> Outcome {
     })
 }
 
-#[test]
 fn medio_marco_no_hace_esperar_a_los_demás() -> Outcome {
     with_loop(|clients, _| {
         let mut slow = clients.peer("quien envía medio marco")?;
@@ -48,7 +58,6 @@ fn medio_marco_no_hace_esperar_a_los_demás() -> Outcome {
     })
 }
 
-#[test]
 fn varios_hablan_a_la_vez_y_cada_uno_recibe_lo_suyo() -> Outcome {
     with_loop(|clients, _| {
         let mut peers = clients.peers("cliente", 20)?;
@@ -63,7 +72,6 @@ fn varios_hablan_a_la_vez_y_cada_uno_recibe_lo_suyo() -> Outcome {
     })
 }
 
-#[test]
 fn quien_cierra_su_lado_recibe_el_final() -> Outcome {
     with_loop(|clients, _| {
         let mut other = clients.peer("quien sigue")?;
@@ -76,7 +84,6 @@ fn quien_cierra_su_lado_recibe_el_final() -> Outcome {
     })
 }
 
-#[test]
 fn quien_falla_no_se_lleva_a_nadie() -> Outcome {
     with_loop(|clients, _| {
         let mut first = clients.peer("quien llegó antes")?;
@@ -94,7 +101,6 @@ fn quien_falla_no_se_lleva_a_nadie() -> Outcome {
     })
 }
 
-#[test]
 fn quien_no_lee_no_hace_esperar_a_los_demás() -> Outcome {
     with_loop(|clients, server| {
         let mut deaf = in_bytes(clients).peer_with_receive_buffer("quien no lee", 4096)?;
@@ -108,7 +114,6 @@ fn quien_no_lee_no_hace_esperar_a_los_demás() -> Outcome {
     })
 }
 
-#[test]
 fn lo_que_no_cupo_llega_cuando_hay_sitio() -> Outcome {
     with_loop(|clients, server| {
         let mut slow = in_bytes(clients).peer_with_receive_buffer("quien lee despacio", 4096)?;
@@ -124,7 +129,6 @@ fn lo_que_no_cupo_llega_cuando_hay_sitio() -> Outcome {
     })
 }
 
-#[test]
 fn quien_cierra_su_lado_recibe_antes_lo_que_le_falta() -> Outcome {
     with_loop(|clients, server| {
         let mut slow = in_bytes(clients).peer_with_receive_buffer("quien se va", 4096)?;
@@ -145,7 +149,6 @@ fn quien_cierra_su_lado_recibe_antes_lo_que_le_falta() -> Outcome {
     })
 }
 
-#[test]
 fn sin_nada_que_hacer_duerme() -> Outcome {
     with_loop(|clients, server| {
         let mut silent = clients.peer("callado")?;

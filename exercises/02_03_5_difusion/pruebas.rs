@@ -17,7 +17,19 @@ const ANA: ClientId = ClientId(1);
 const BETO: ClientId = ClientId(2);
 const EVA: ClientId = ClientId(3);
 
-#[test]
+ejercicios::tests! {
+    lo_reciben_todos_menos_quien_habla,
+    settle_escribe_lo_encolado,
+    a_quien_no_le_cabe_se_le_anota_a_él,
+    a_quien_ya_tiene_motivo_no_se_le_encola_nada,
+    a_quien_tiene_motivo_se_le_despide_y_se_avisa,
+    quien_ya_no_está_no_se_lleva_a_nadie,
+    quien_no_lee_pierde_su_sitio,
+    despedir_a_uno_descubre_que_otro_tampoco_está,
+    dos_que_se_van_a_la_vez,
+    tres_conversan_y_uno_se_va_sin_avisar,
+}
+
 fn lo_reciben_todos_menos_quien_habla() -> Outcome {
     let mut chat = Chat::of_three()?;
     chat.broadcast(BETO, "hola")?;
@@ -28,7 +40,6 @@ fn lo_reciben_todos_menos_quien_habla() -> Outcome {
         .hint("`broadcast` encola y no escribe: de escribir se encarga `settle`")
 }
 
-#[test]
 fn settle_escribe_lo_encolado() -> Outcome {
     let mut chat = Chat::of_three()?;
     chat.broadcast(ANA, "uno")?;
@@ -43,7 +54,6 @@ fn settle_escribe_lo_encolado() -> Outcome {
     chat.peer(ANA)?.expect_frame("tres")
 }
 
-#[test]
 fn a_quien_no_le_cabe_se_le_anota_a_él() -> Outcome {
     let mut chat = Chat::of_three()?;
     chat.fill(BETO);
@@ -63,7 +73,6 @@ fn a_quien_no_le_cabe_se_le_anota_a_él() -> Outcome {
     ensure_equal(what, Some(Reason::NotReading), chat.reason(BETO))
 }
 
-#[test]
 fn a_quien_ya_tiene_motivo_no_se_le_encola_nada() -> Outcome {
     let mut chat = Chat::of_three()?;
     chat.close(EVA, Reason::Left);
@@ -73,7 +82,6 @@ fn a_quien_ya_tiene_motivo_no_se_le_encola_nada() -> Outcome {
     ensure_equal("el motivo del cliente 3, que ya se iba", Some(Reason::Left), chat.reason(EVA))
 }
 
-#[test]
 fn a_quien_tiene_motivo_se_le_despide_y_se_avisa() -> Outcome {
     let mut chat = Chat::of_three()?;
     chat.close(BETO, Reason::Left);
@@ -86,7 +94,6 @@ fn a_quien_tiene_motivo_se_le_despide_y_se_avisa() -> Outcome {
     chat.peer(BETO)?.expect_end()
 }
 
-#[test]
 fn quien_ya_no_está_no_se_lleva_a_nadie() -> Outcome {
     let mut chat = Chat::of_three()?;
     chat.reset(BETO)?;
@@ -99,7 +106,6 @@ fn quien_ya_no_está_no_se_lleva_a_nadie() -> Outcome {
     hears_of(chat.peer(ANA)?, &[BETO], why)
 }
 
-#[test]
 fn quien_no_lee_pierde_su_sitio() -> Outcome {
     let mut chat = Chat::of_three()?;
     chat.fill(EVA);
@@ -111,7 +117,6 @@ fn quien_no_lee_pierde_su_sitio() -> Outcome {
     hears_of(chat.peer(ANA)?, &[EVA], "Al cliente 3 se le despidió por no leer.")
 }
 
-#[test]
 fn despedir_a_uno_descubre_que_otro_tampoco_está() -> Outcome {
     let mut chat = Chat::of_three()?;
     chat.reset(EVA)?;
@@ -123,7 +128,6 @@ fn despedir_a_uno_descubre_que_otro_tampoco_está() -> Outcome {
     hears_of(chat.peer(ANA)?, &[BETO, EVA], story)
 }
 
-#[test]
 fn dos_que_se_van_a_la_vez() -> Outcome {
     let mut chat = Chat::of_three()?;
     chat.close(ANA, Reason::Left);
@@ -133,7 +137,6 @@ fn dos_que_se_van_a_la_vez() -> Outcome {
     hears_of(chat.peer(BETO)?, &[ANA, EVA], "Se fueron dos, y hay un aviso por cada uno.")
 }
 
-#[test]
 fn tres_conversan_y_uno_se_va_sin_avisar() -> Outcome {
     with_server(
         "el chat",

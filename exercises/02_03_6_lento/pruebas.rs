@@ -33,7 +33,21 @@ const OWED: &str =
 const FEW: usize = 10;
 const MANY: usize = 20;
 
-#[test]
+ejercicios::tests! {
+    lo_encolado_sale_en_orden,
+    lo_que_no_cabe_en_el_núcleo_se_queda_para_después,
+    sin_nada_en_la_cola_no_pide_escribir,
+    que_no_haya_sitio_no_es_un_fallo_ni_se_insiste,
+    cualquier_corte_da_los_mismos_bytes,
+    un_fallo_de_verdad_se_devuelve,
+    el_límite_se_mira_antes_de_guardar,
+    las_últimas_palabras_van_detrás_y_después_nada,
+    lo_que_dice_uno_les_llega_a_los_demás,
+    sin_nada_que_hacer_duerme,
+    quien_lee_despacio_lo_recibe_todo_y_en_orden,
+    a_quien_no_lee_se_le_despide_y_los_demás_no_lo_notan,
+}
+
 fn lo_encolado_sale_en_orden() -> Outcome {
     let mut line = Line::of(100)?;
     line.queue("hola, ")?;
@@ -45,7 +59,6 @@ fn lo_encolado_sale_en_orden() -> Outcome {
     line.is_out("hola, mundo, y adiós", "al encolar algo más")
 }
 
-#[test]
 fn lo_que_no_cabe_en_el_núcleo_se_queda_para_después() -> Outcome {
     let mut line = Line::of(100)?;
     line.queue("hola, mundo")?;
@@ -56,7 +69,6 @@ fn lo_que_no_cabe_en_el_núcleo_se_queda_para_después() -> Outcome {
     line.is_out("hola, mundo", "cuando vuelve a haber sitio")
 }
 
-#[test]
 fn sin_nada_en_la_cola_no_pide_escribir() -> Outcome {
     let mut line = Line::of(100)?;
     let why = "no queda nada: un socket casi siempre admite más, y `select` volvería al instante, \
@@ -68,7 +80,6 @@ fn sin_nada_en_la_cola_no_pide_escribir() -> Outcome {
     line.wants_write(false, why)
 }
 
-#[test]
 fn que_no_haya_sitio_no_es_un_fallo_ni_se_insiste() -> Outcome {
     let mut line = Line::of(100)?;
     line.queue("hola")?;
@@ -79,7 +90,6 @@ fn que_no_haya_sitio_no_es_un_fallo_ni_se_insiste() -> Outcome {
     line.is_out("hola", "tras faltar el sitio y llegar una señal")
 }
 
-#[test]
 fn cualquier_corte_da_los_mismos_bytes() -> Outcome {
     for size in 1..=12 {
         let mut line = Line::of(1000)?;
@@ -96,7 +106,6 @@ fn cualquier_corte_da_los_mismos_bytes() -> Outcome {
     Ok(())
 }
 
-#[test]
 fn un_fallo_de_verdad_se_devuelve() -> Outcome {
     let mut line = Line::of(100)?;
     line.queue("hola")?;
@@ -106,7 +115,6 @@ fn un_fallo_de_verdad_se_devuelve() -> Outcome {
     ensure_fails("el error, si el otro lado ya no está", ErrorKind::BrokenPipe, &outcome)
 }
 
-#[test]
 fn el_límite_se_mira_antes_de_guardar() -> Outcome {
     let mut line = Line::of(10)?;
     line.queue("0123456")?;
@@ -124,7 +132,6 @@ fn el_límite_se_mira_antes_de_guardar() -> Outcome {
     line.is_out("0123456789ABCD", "tras dos mensajes que no cabían")
 }
 
-#[test]
 fn las_últimas_palabras_van_detrás_y_después_nada() -> Outcome {
     let mut line = Line::of(10)?;
     line.queue("0123456789")?;
@@ -136,7 +143,6 @@ fn las_últimas_palabras_van_detrás_y_después_nada() -> Outcome {
     line.refuses("x", "ya se dijeron las últimas palabras, y no queda nada por salir")
 }
 
-#[test]
 fn lo_que_dice_uno_les_llega_a_los_demás() -> Outcome {
     with_chat(|clients, _| {
         let mut ana = clients.peer("ana")?;
@@ -151,7 +157,6 @@ fn lo_que_dice_uno_les_llega_a_los_demás() -> Outcome {
     })
 }
 
-#[test]
 fn sin_nada_que_hacer_duerme() -> Outcome {
     with_chat(|clients, server| {
         let mut ana = clients.peer("ana")?;
@@ -160,7 +165,6 @@ fn sin_nada_que_hacer_duerme() -> Outcome {
     })
 }
 
-#[test]
 fn quien_lee_despacio_lo_recibe_todo_y_en_orden() -> Outcome {
     with_chat(|clients, server| {
         let mut chat = Slow::start(clients)?;
@@ -178,7 +182,6 @@ fn quien_lee_despacio_lo_recibe_todo_y_en_orden() -> Outcome {
     })
 }
 
-#[test]
 fn a_quien_no_lee_se_le_despide_y_los_demás_no_lo_notan() -> Outcome {
     with_chat(|clients, server| {
         let mut chat = Slow::start(clients)?;

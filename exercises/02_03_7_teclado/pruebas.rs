@@ -22,7 +22,24 @@ use socket2::SockRef;
 /// Lo que se mira si el hilo gira sin tener nada que hacer.
 const A_WHILE: Duration = Duration::from_millis(400);
 
-#[test]
+ejercicios::tests! {
+    cada_línea_sale_en_un_marco,
+    cada_mensaje_se_muestra,
+    de_tres_líneas_que_llegan_juntas_salen_tres,
+    media_línea_espera_a_su_resto,
+    una_línea_vacía_no_se_envía,
+    lo_que_no_es_utf_8_sale_con_su_marca,
+    medio_marco_no_detiene_al_teclado,
+    los_dos_a_la_vez,
+    al_acabarse_el_teclado_sale_la_última_línea_y_se_sigue_oyendo,
+    con_el_teclado_acabado_duerme,
+    sin_nada_que_hacer_duerme,
+    el_servidor_puede_cerrar_mientras_tecleamos,
+    lo_que_no_es_un_marco_es_un_error,
+    una_conexión_que_se_corta_es_un_error,
+    un_archivo_entero_sale_al_ritmo_de_la_red,
+}
+
 fn cada_línea_sale_en_un_marco() -> Outcome {
     Scene::start()?.plays(|scene| {
         scene.types("hola\n")?;
@@ -32,7 +49,6 @@ fn cada_línea_sale_en_un_marco() -> Outcome {
     })
 }
 
-#[test]
 fn cada_mensaje_se_muestra() -> Outcome {
     Scene::start()?.plays(|scene| {
         scene.server.says("hola")?;
@@ -42,7 +58,6 @@ fn cada_mensaje_se_muestra() -> Outcome {
     })
 }
 
-#[test]
 fn de_tres_líneas_que_llegan_juntas_salen_tres() -> Outcome {
     let why = "las tres líneas llegaron juntas del teclado. Un búfer intermedio, como el de \
                `BufReader`, las lee todas, entrega una y guarda las demás donde `select` no puede \
@@ -53,7 +68,6 @@ fn de_tres_líneas_que_llegan_juntas_salen_tres() -> Outcome {
     })
 }
 
-#[test]
 fn media_línea_espera_a_su_resto() -> Outcome {
     let why = "la línea llegó del teclado en dos trozos, con la «ñ» partida por la mitad: júntalos \
                antes de interpretarlos, y envía la línea cuando esté entera";
@@ -68,7 +82,6 @@ fn media_línea_espera_a_su_resto() -> Outcome {
     })
 }
 
-#[test]
 fn una_línea_vacía_no_se_envía() -> Outcome {
     let why = "llegaron juntas dos líneas con texto y tres vacías: salen las dos, y las vacías no";
     Scene::start()?.plays(|scene| {
@@ -78,7 +91,6 @@ fn una_línea_vacía_no_se_envía() -> Outcome {
     })
 }
 
-#[test]
 fn lo_que_no_es_utf_8_sale_con_su_marca() -> Outcome {
     Scene::start()?.plays(|scene| {
         scene.types(b"a\xFFb\n")?;
@@ -87,7 +99,6 @@ fn lo_que_no_es_utf_8_sale_con_su_marca() -> Outcome {
     })
 }
 
-#[test]
 fn medio_marco_no_detiene_al_teclado() -> Outcome {
     let why = "del servidor solo había llegado medio marco: no se puede esperar ahí al resto, con \
                el teclado desatendido";
@@ -101,7 +112,6 @@ fn medio_marco_no_detiene_al_teclado() -> Outcome {
     })
 }
 
-#[test]
 fn los_dos_a_la_vez() -> Outcome {
     let why = "cuando empezaste, el teclado y el socket estaban listos los dos: hay que atender a \
                ambos";
@@ -117,7 +127,6 @@ fn los_dos_a_la_vez() -> Outcome {
     })
 }
 
-#[test]
 fn al_acabarse_el_teclado_sale_la_última_línea_y_se_sigue_oyendo() -> Outcome {
     let mut scene = Scene::start()?;
     scene.plays(|scene| {
@@ -141,7 +150,6 @@ fn al_acabarse_el_teclado_sale_la_última_línea_y_se_sigue_oyendo() -> Outcome 
     scene.finishes(End::Ours)
 }
 
-#[test]
 fn con_el_teclado_acabado_duerme() -> Outcome {
     let mut scene = Scene::start()?;
     scene.plays(|scene| {
@@ -158,7 +166,6 @@ fn con_el_teclado_acabado_duerme() -> Outcome {
     scene.finishes(End::Ours)
 }
 
-#[test]
 fn sin_nada_que_hacer_duerme() -> Outcome {
     Scene::start()?.plays(|scene| {
         scene.types("hola\nmedia lín")?;
@@ -172,7 +179,6 @@ fn sin_nada_que_hacer_duerme() -> Outcome {
     })
 }
 
-#[test]
 fn el_servidor_puede_cerrar_mientras_tecleamos() -> Outcome {
     let mut scene = Scene::start()?;
     scene.plays(|scene| {
@@ -186,14 +192,12 @@ fn el_servidor_puede_cerrar_mientras_tecleamos() -> Outcome {
     screen.shows("se cierra\n").hint("el mensaje llegó justo antes de que el servidor cerrara")
 }
 
-#[test]
 fn lo_que_no_es_un_marco_es_un_error() -> Outcome {
     let mut scene = Scene::start()?;
     scene.plays(|scene| scene.server.sends([0xFF; 4]))?;
     scene.fails_with(ErrorKind::InvalidData, "Del servidor llegó algo que no es un marco")
 }
 
-#[test]
 fn una_conexión_que_se_corta_es_un_error() -> Outcome {
     let mut scene = Scene::start()?;
     scene.plays(|scene| {
@@ -204,7 +208,6 @@ fn una_conexión_que_se_corta_es_un_error() -> Outcome {
     scene.fails_with(ErrorKind::ConnectionReset, "La conexión se cortó")
 }
 
-#[test]
 fn un_archivo_entero_sale_al_ritmo_de_la_red() -> Outcome {
     let mut scene = Scene::start()?;
     let lines: Vec<String> = (0..16_000).map(|number| format!("{number:>60}")).collect();
@@ -231,8 +234,6 @@ fn un_archivo_entero_sale_al_ritmo_de_la_red() -> Outcome {
     scene.finishes(End::Ours)
 }
 
-#[test]
-#[ignore = "para usarlo a mano: cargo curso ejecutar 02_03_7_teclado"]
 fn ejecutar() -> Outcome {
     by_hand_calling(|stream| {
         // El descriptor 0, sin el búfer que `io::stdin()` pone delante.

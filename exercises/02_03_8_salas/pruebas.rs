@@ -14,7 +14,25 @@ use socket2::SockRef;
 /// Búferes del núcleo pequeños: que quien no lee se note pronto.
 const SMALL: usize = 16 * 1024;
 
-#[test]
+ejercicios::tests! {
+    se_entra_diciendo_el_nombre,
+    quienes_están_se_oyen,
+    quien_calla_no_hace_esperar_y_no_oye,
+    dos_no_pueden_llamarse_igual,
+    cambiar_de_sala_se_nota_en_las_dos,
+    cada_sala_oye_lo_suyo,
+    quedarse_en_la_misma_sala_no_es_noticia,
+    se_pueden_pedir_las_salas_y_una_vacía_no_existe,
+    una_orden_que_no_vale_es_un_error_y_se_sigue,
+    un_mensaje_vacío_o_que_no_cabe_no_se_difunde,
+    dos_marcos_en_una_lectura_van_en_orden,
+    tras_un_nombre_rechazado_no_cuenta_lo_que_venía_detrás,
+    quien_se_va_se_despide_de_su_sala,
+    quien_corta_no_se_lleva_a_nadie,
+    todos_ven_lo_mismo_en_el_mismo_orden,
+    quien_no_lee_en_una_sala_no_afecta_a_nadie,
+}
+
 fn se_entra_diciendo_el_nombre() -> Outcome {
     with_chat(|chat, _| {
         let _ana = join(chat, "ana")?;
@@ -31,7 +49,6 @@ fn se_entra_diciendo_el_nombre() -> Outcome {
     })
 }
 
-#[test]
 fn quienes_están_se_oyen() -> Outcome {
     with_chat(|chat, _| {
         let mut ana = join(chat, "ana")?;
@@ -46,7 +63,6 @@ fn quienes_están_se_oyen() -> Outcome {
     })
 }
 
-#[test]
 fn quien_calla_no_hace_esperar_y_no_oye() -> Outcome {
     with_chat(|chat, _| {
         let mut silent = chat.peer("quien calla")?;
@@ -61,7 +77,6 @@ fn quien_calla_no_hace_esperar_y_no_oye() -> Outcome {
     })
 }
 
-#[test]
 fn dos_no_pueden_llamarse_igual() -> Outcome {
     with_chat(|chat, _| {
         let mut ana = join(chat, "Ana")?;
@@ -83,7 +98,6 @@ fn dos_no_pueden_llamarse_igual() -> Outcome {
     })
 }
 
-#[test]
 fn cambiar_de_sala_se_nota_en_las_dos() -> Outcome {
     with_chat(|chat, _| {
         let mut ana = join(chat, "ana")?;
@@ -105,7 +119,6 @@ fn cambiar_de_sala_se_nota_en_las_dos() -> Outcome {
     })
 }
 
-#[test]
 fn cada_sala_oye_lo_suyo() -> Outcome {
     with_chat(|chat, _| {
         let mut rooms = TwoRooms::open(chat)?;
@@ -119,7 +132,6 @@ fn cada_sala_oye_lo_suyo() -> Outcome {
     })
 }
 
-#[test]
 fn quedarse_en_la_misma_sala_no_es_noticia() -> Outcome {
     with_chat(|chat, _| {
         let mut ana = join(chat, "ana")?;
@@ -130,7 +142,6 @@ fn quedarse_en_la_misma_sala_no_es_noticia() -> Outcome {
     })
 }
 
-#[test]
 fn se_pueden_pedir_las_salas_y_una_vacía_no_existe() -> Outcome {
     with_chat(|chat, _| {
         // Quien aún no ha dicho su nombre no cuenta.
@@ -150,7 +161,6 @@ fn se_pueden_pedir_las_salas_y_una_vacía_no_existe() -> Outcome {
     })
 }
 
-#[test]
 fn una_orden_que_no_vale_es_un_error_y_se_sigue() -> Outcome {
     with_chat(|chat, _| {
         let mut ana = join(chat, "ana")?;
@@ -168,7 +178,6 @@ fn una_orden_que_no_vale_es_un_error_y_se_sigue() -> Outcome {
     })
 }
 
-#[test]
 fn un_mensaje_vacío_o_que_no_cabe_no_se_difunde() -> Outcome {
     with_chat(|chat, _| {
         let mut ana = join(chat, "ana")?;
@@ -190,7 +199,6 @@ fn un_mensaje_vacío_o_que_no_cabe_no_se_difunde() -> Outcome {
     })
 }
 
-#[test]
 fn dos_marcos_en_una_lectura_van_en_orden() -> Outcome {
     with_chat(|chat, _| {
         let mut ana = join(chat, "ana")?;
@@ -217,7 +225,6 @@ fn dos_marcos_en_una_lectura_van_en_orden() -> Outcome {
     })
 }
 
-#[test]
 fn tras_un_nombre_rechazado_no_cuenta_lo_que_venía_detrás() -> Outcome {
     with_chat(|chat, _| {
         let mut ana = join(chat, "ana")?;
@@ -228,7 +235,6 @@ fn tras_un_nombre_rechazado_no_cuenta_lo_que_venía_detrás() -> Outcome {
     })
 }
 
-#[test]
 fn quien_se_va_se_despide_de_su_sala() -> Outcome {
     with_chat(|chat, _| {
         let mut rooms = TwoRooms::open(chat)?;
@@ -243,7 +249,6 @@ fn quien_se_va_se_despide_de_su_sala() -> Outcome {
     })
 }
 
-#[test]
 fn quien_corta_no_se_lleva_a_nadie() -> Outcome {
     with_chat(|chat, _| {
         let TwoRooms { mut ana, mut dani, beto, mut eva } = TwoRooms::open(chat)?;
@@ -255,7 +260,6 @@ fn quien_corta_no_se_lleva_a_nadie() -> Outcome {
     })
 }
 
-#[test]
 fn todos_ven_lo_mismo_en_el_mismo_orden() -> Outcome {
     const EACH: usize = 40;
     with_chat(|chat, _| {
@@ -295,7 +299,6 @@ fn todos_ven_lo_mismo_en_el_mismo_orden() -> Outcome {
     })
 }
 
-#[test]
 fn quien_no_lee_en_una_sala_no_afecta_a_nadie() -> Outcome {
     with_chat(|chat, server| {
         let TwoRooms { mut ana, mut dani, beto: mut talker, mut eva } = TwoRooms::open(chat)?;

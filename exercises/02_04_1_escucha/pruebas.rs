@@ -13,7 +13,6 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use ejercicio::{BACKLOG, accept, listen};
-use ejercicios::descriptors;
 use ejercicios::prelude::*;
 use harness::raise_descriptor_limit;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -22,7 +21,21 @@ use socket2::{Domain, SockRef, Socket, Type};
 /// Los que llaman a la vez a un servidor ocupado. Más que los 128 de otras bibliotecas.
 const CROWD: usize = 300;
 
-#[test]
+ejercicios::tests! {
+    escucha_donde_se_le_dice,
+    el_que_escucha_no_bloquea,
+    el_que_escucha_tiene_tcp_nodelay,
+    también_escucha_en_ipv6,
+    dos_servidores_no_comparten_el_puerto,
+    se_puede_volver_a_arrancar_enseguida,
+    en_la_cola_caben_muchos,
+    sin_nadie_en_la_cola_no_se_espera,
+    los_clientes_se_aceptan_por_orden_de_llegada,
+    el_socket_de_un_cliente_no_bloquea,
+    cada_cliente_tiene_tcp_nodelay_aunque_no_se_herede,
+    un_error_de_verdad_se_devuelve,
+}
+
 fn escucha_donde_se_le_dice() -> Outcome {
     let listener = listening_on(any_port())?;
     let address = listener.local_addr()?;
@@ -33,7 +46,6 @@ fn escucha_donde_se_le_dice() -> Outcome {
     Ok(())
 }
 
-#[test]
 fn el_que_escucha_no_bloquea() -> Outcome {
     let listener = listening_on(any_port())?;
     ensure(SockRef::from(&listener).nonblocking()?, || {
@@ -42,7 +54,6 @@ fn el_que_escucha_no_bloquea() -> Outcome {
     })
 }
 
-#[test]
 fn el_que_escucha_tiene_tcp_nodelay() -> Outcome {
     let listener = listening_on(any_port())?;
     ensure(SockRef::from(&listener).tcp_nodelay()?, || {
@@ -52,7 +63,6 @@ fn el_que_escucha_tiene_tcp_nodelay() -> Outcome {
     })
 }
 
-#[test]
 fn también_escucha_en_ipv6() -> Outcome {
     let address = SocketAddr::from((Ipv6Addr::LOCALHOST, 0));
     let listener = match within(LIMIT, "escuchar en IPv6", move || listen(address))? {
@@ -66,7 +76,6 @@ fn también_escucha_en_ipv6() -> Outcome {
     })
 }
 
-#[test]
 fn dos_servidores_no_comparten_el_puerto() -> Outcome {
     let first = listening_on(any_port())?;
     let address = first.local_addr()?;
@@ -86,9 +95,7 @@ fn dos_servidores_no_comparten_el_puerto() -> Outcome {
     })
 }
 
-#[test]
 fn se_puede_volver_a_arrancar_enseguida() -> Outcome {
-    let _alone = descriptors::alone();
     let first = listening_on(any_port())?;
     let address = first.local_addr()?;
     let conversation = Conversation::with(address).limit(LIMIT);
@@ -110,7 +117,6 @@ fn se_puede_volver_a_arrancar_enseguida() -> Outcome {
     })
 }
 
-#[test]
 fn en_la_cola_caben_muchos() -> Outcome {
     raise_descriptor_limit();
     let listener = listening_on(any_port())?;
@@ -132,7 +138,6 @@ fn en_la_cola_caben_muchos() -> Outcome {
     Ok(())
 }
 
-#[test]
 fn sin_nadie_en_la_cola_no_se_espera() -> Outcome {
     let listener = listening_on(any_port())?;
     let accepted = within(LIMIT, "aceptar cuando no llama nadie", move || accept(&listener))?;
@@ -144,7 +149,6 @@ fn sin_nadie_en_la_cola_no_se_espera() -> Outcome {
     })
 }
 
-#[test]
 fn los_clientes_se_aceptan_por_orden_de_llegada() -> Outcome {
     let listener = listening_on(any_port())?;
     let address = listener.local_addr()?;
@@ -159,7 +163,6 @@ fn los_clientes_se_aceptan_por_orden_de_llegada() -> Outcome {
     })
 }
 
-#[test]
 fn el_socket_de_un_cliente_no_bloquea() -> Outcome {
     let listener = listening_on(any_port())?;
     let _caller = TcpStream::connect(listener.local_addr()?)?;
@@ -170,7 +173,6 @@ fn el_socket_de_un_cliente_no_bloquea() -> Outcome {
     })
 }
 
-#[test]
 fn cada_cliente_tiene_tcp_nodelay_aunque_no_se_herede() -> Outcome {
     // Uno que no la tiene, y del que no se puede heredar.
     let listener = TcpListener::bind(any_port())?;
@@ -183,7 +185,6 @@ fn cada_cliente_tiene_tcp_nodelay_aunque_no_se_herede() -> Outcome {
     })
 }
 
-#[test]
 fn un_error_de_verdad_se_devuelve() -> Outcome {
     // Tiene dirección, pero nunca se puso a escuchar: accept(2) da EINVAL.
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;

@@ -23,7 +23,22 @@ const A_WHILE: Option<Duration> = Some(Duration::from_millis(50));
 /// descriptor.
 const LISTENER: u64 = u64::MAX;
 
-#[test]
+ejercicios::tests! {
+    si_no_pasa_nada_se_acaba_el_tiempo,
+    avisa_de_quien_habla_con_su_número,
+    avisa_de_quien_llama,
+    sin_límite_espera_hasta_que_alguien_hable,
+    por_nivel_se_repite_mientras_quede_algo,
+    el_final_es_algo_que_leer_y_se_repite,
+    sitio_para_escribir_casi_siempre_hay,
+    cambiar_sustituye_lo_que_se_espera,
+    sin_esperar_nada_sigue_en_la_lista,
+    a_quien_se_quita_no_se_le_oye_y_puede_volver,
+    lo_que_no_se_pide_también_llega_si_se_rompe,
+    los_errores_del_núcleo_se_devuelven,
+    de_cien_que_hablan_no_se_pierde_ninguno,
+}
+
 fn si_no_pasa_nada_se_acaba_el_tiempo() -> Outcome {
     with_clients(1, |room| {
         room.add(0, Interest::Read)?;
@@ -31,7 +46,6 @@ fn si_no_pasa_nada_se_acaba_el_tiempo() -> Outcome {
     })
 }
 
-#[test]
 fn avisa_de_quien_habla_con_su_número() -> Outcome {
     with_clients(3, |room| {
         for place in 0..3 {
@@ -42,7 +56,6 @@ fn avisa_de_quien_habla_con_su_número() -> Outcome {
     })
 }
 
-#[test]
 fn avisa_de_quien_llama() -> Outcome {
     with_clients(0, |room| {
         let added = room.poller.add(&room.listener, LISTENER, Interest::Read);
@@ -52,7 +65,6 @@ fn avisa_de_quien_llama() -> Outcome {
     })
 }
 
-#[test]
 fn sin_límite_espera_hasta_que_alguien_hable() -> Outcome {
     with_clients(1, |room| {
         room.add(0, Interest::Read)?;
@@ -68,7 +80,6 @@ fn sin_límite_espera_hasta_que_alguien_hable() -> Outcome {
     })
 }
 
-#[test]
 fn por_nivel_se_repite_mientras_quede_algo() -> Outcome {
     with_clients(1, |room| {
         room.add(0, Interest::Read)?;
@@ -82,7 +93,6 @@ fn por_nivel_se_repite_mientras_quede_algo() -> Outcome {
     })
 }
 
-#[test]
 fn el_final_es_algo_que_leer_y_se_repite() -> Outcome {
     with_clients(1, |room| {
         room.add(0, Interest::Read)?;
@@ -94,7 +104,6 @@ fn el_final_es_algo_que_leer_y_se_repite() -> Outcome {
     })
 }
 
-#[test]
 fn sitio_para_escribir_casi_siempre_hay() -> Outcome {
     with_clients(2, |room| {
         room.add(0, Interest::Write)?;
@@ -108,7 +117,6 @@ fn sitio_para_escribir_casi_siempre_hay() -> Outcome {
     })
 }
 
-#[test]
 fn cambiar_sustituye_lo_que_se_espera() -> Outcome {
     with_clients(1, |room| {
         room.add(0, Interest::Read)?;
@@ -124,7 +132,6 @@ fn cambiar_sustituye_lo_que_se_espera() -> Outcome {
     })
 }
 
-#[test]
 fn sin_esperar_nada_sigue_en_la_lista() -> Outcome {
     with_clients(1, |room| {
         room.add(0, Interest::Read)?;
@@ -136,7 +143,6 @@ fn sin_esperar_nada_sigue_en_la_lista() -> Outcome {
     })
 }
 
-#[test]
 fn a_quien_se_quita_no_se_le_oye_y_puede_volver() -> Outcome {
     with_clients(2, |room| {
         room.add(0, Interest::Read)?;
@@ -152,7 +158,6 @@ fn a_quien_se_quita_no_se_le_oye_y_puede_volver() -> Outcome {
     })
 }
 
-#[test]
 fn lo_que_no_se_pide_también_llega_si_se_rompe() -> Outcome {
     with_clients(1, |room| {
         room.add(0, Interest::Nothing)?;
@@ -162,7 +167,6 @@ fn lo_que_no_se_pide_también_llega_si_se_rompe() -> Outcome {
     })
 }
 
-#[test]
 fn los_errores_del_núcleo_se_devuelven() -> Outcome {
     with_clients(2, |room| {
         room.add(0, Interest::Read)?;
@@ -178,7 +182,6 @@ fn los_errores_del_núcleo_se_devuelven() -> Outcome {
     })
 }
 
-#[test]
 fn de_cien_que_hablan_no_se_pierde_ninguno() -> Outcome {
     with_clients(100, |room| {
         for place in 0..100 {

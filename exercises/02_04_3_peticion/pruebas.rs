@@ -26,7 +26,25 @@ const PIECE: usize = 64;
 /// El número que se da en epoll al socket que escucha.
 const LISTENER: u64 = u64::MAX;
 
-#[test]
+ejercicios::tests! {
+    encuentra_el_final_de_una_cabecera,
+    el_final_puede_llegar_partido,
+    no_vuelve_a_mirar_lo_ya_examinado,
+    una_cabecera_que_llega_entera,
+    llega_en_dos_trozos_cortada_por_cualquier_sitio,
+    llega_byte_a_byte_y_se_recuerda_por_dónde_se_iba,
+    lo_que_llega_detrás_se_guarda,
+    cada_aviso_es_una_lectura,
+    si_no_había_nada_se_espera,
+    el_final_de_la_entrada_se_mira,
+    un_error_de_verdad_se_dice,
+    la_mayor_que_cabe,
+    una_cabecera_que_no_cabe_se_rechaza,
+    una_cabecera_sin_fin_no_se_queda_con_la_memoria,
+    on_readable_no_vuelve_a_mirar_lo_ya_examinado,
+    con_un_socket_de_verdad,
+}
+
 fn encuentra_el_final_de_una_cabecera() -> Outcome {
     for (input, expected) in [
         (&b"\r\n\r\n"[..], Some(4)),
@@ -41,7 +59,6 @@ fn encuentra_el_final_de_una_cabecera() -> Outcome {
     Ok(())
 }
 
-#[test]
 fn el_final_puede_llegar_partido() -> Outcome {
     let head = b"GET / HTTP/1.1\r\n\r\n";
     for scanned in (head.len() - 4)..head.len() {
@@ -54,7 +71,6 @@ fn el_final_puede_llegar_partido() -> Outcome {
     Ok(())
 }
 
-#[test]
 fn no_vuelve_a_mirar_lo_ya_examinado() -> Outcome {
     // Si alguien mirase ahí, vería un final. Nadie debe mirar.
     let mut input = b"\r\n\r\n".to_vec();
@@ -73,14 +89,12 @@ fn no_vuelve_a_mirar_lo_ya_examinado() -> Outcome {
     Ok(())
 }
 
-#[test]
 fn una_cabecera_que_llega_entera() -> Outcome {
     let mut reading = Reading::of([bytes(HEAD)]);
     reading.gives("cuando llega la cabecera entera", &head(HEAD))?;
     reading.keeps(b"", 0)
 }
 
-#[test]
 fn llega_en_dos_trozos_cortada_por_cualquier_sitio() -> Outcome {
     for cut in 1..HEAD.len() {
         let (first, second) = HEAD.split_at(cut);
@@ -94,7 +108,6 @@ fn llega_en_dos_trozos_cortada_por_cualquier_sitio() -> Outcome {
     Ok(())
 }
 
-#[test]
 fn llega_byte_a_byte_y_se_recuerda_por_dónde_se_iba() -> Outcome {
     let pieces = HEAD.iter().map(|byte| bytes([*byte]));
     let mut reading = Reading::of(pieces);
@@ -106,7 +119,6 @@ fn llega_byte_a_byte_y_se_recuerda_por_dónde_se_iba() -> Outcome {
     reading.keeps(b"", 0)
 }
 
-#[test]
 fn lo_que_llega_detrás_se_guarda() -> Outcome {
     let second = b"POST /otra HTTP/1.1\r\nHost: x\r\n\r\n";
     let (piece, rest) = second.split_at(9);
@@ -117,7 +129,6 @@ fn lo_que_llega_detrás_se_guarda() -> Outcome {
     reading.keeps(b"", 0)
 }
 
-#[test]
 fn cada_aviso_es_una_lectura() -> Outcome {
     let mut reading = Reading::of((0..50).map(|_| bytes(b"x")));
     for count in 1..=3 {
@@ -130,7 +141,6 @@ fn cada_aviso_es_una_lectura() -> Outcome {
     Ok(())
 }
 
-#[test]
 fn si_no_había_nada_se_espera() -> Outcome {
     for kind in [ErrorKind::WouldBlock, ErrorKind::Interrupted] {
         let mut reading = Reading::of([bytes(&HEAD[..20]), Fails(kind), bytes(&HEAD[20..])]);
@@ -142,7 +152,6 @@ fn si_no_había_nada_se_espera() -> Outcome {
     Ok(())
 }
 
-#[test]
 fn el_final_de_la_entrada_se_mira() -> Outcome {
     let hint = "`read` dio cero: no habrá más. Esperar a otro aviso es recibirlo sin descanso, para \
                 siempre";
@@ -159,7 +168,6 @@ fn el_final_de_la_entrada_se_mira() -> Outcome {
         .map_err(explain)
 }
 
-#[test]
 fn un_error_de_verdad_se_dice() -> Outcome {
     let kind = ErrorKind::ConnectionReset;
     let mut reading = Reading::of([bytes(&HEAD[..20]), Fails(kind)]);
@@ -167,7 +175,6 @@ fn un_error_de_verdad_se_dice() -> Outcome {
     reading.gives("si se reinicia la conexión", &Step::Broken(kind))
 }
 
-#[test]
 fn la_mayor_que_cabe() -> Outcome {
     let head_of_max = head_of(MAX_HEAD);
     let pieces = head_of_max.chunks(PIECE).map(bytes);
@@ -179,7 +186,6 @@ fn la_mayor_que_cabe() -> Outcome {
     reading.gives(&format!("con una cabecera de {MAX_HEAD} bytes"), &head(&head_of_max))
 }
 
-#[test]
 fn una_cabecera_que_no_cabe_se_rechaza() -> Outcome {
     let head_past_max = head_of(MAX_HEAD + 1);
     let pieces = head_past_max.chunks(PIECE).map(bytes);
@@ -195,7 +201,6 @@ fn una_cabecera_que_no_cabe_se_rechaza() -> Outcome {
     })
 }
 
-#[test]
 fn una_cabecera_sin_fin_no_se_queda_con_la_memoria() -> Outcome {
     let pieces = (0..1000).map(|_| bytes(vec![b'x'; PIECE]));
     let mut reading = Reading::of(pieces);
@@ -219,7 +224,6 @@ fn una_cabecera_sin_fin_no_se_queda_con_la_memoria() -> Outcome {
     })
 }
 
-#[test]
 fn on_readable_no_vuelve_a_mirar_lo_ya_examinado() -> Outcome {
     let mut input = b"\r\n\r\n".to_vec();
     input.extend_from_slice(&[b'x'; 100]);
@@ -237,7 +241,6 @@ fn on_readable_no_vuelve_a_mirar_lo_ya_examinado() -> Outcome {
     })
 }
 
-#[test]
 fn con_un_socket_de_verdad() -> Outcome {
     let (mut client, mut stream) = connected()?;
     client.send_in_pieces(HEAD, 7)?;

@@ -29,7 +29,22 @@ const A_WHILE: Duration = Duration::from_millis(50);
 /// Lo que se mira si el hilo gira sin tener nada que hacer.
 const LONG_ENOUGH: Duration = Duration::from_millis(300);
 
-#[test]
+ejercicios::tests! {
+    lo_que_cabe_sale_enseguida,
+    lo_que_no_cabe_se_guarda,
+    sigue_por_donde_iba,
+    lo_nuevo_va_detrás_de_lo_que_falta,
+    si_no_cabe_nada_no_insiste,
+    una_señal_no_es_un_fallo,
+    quien_ya_no_está_sí_es_un_fallo,
+    se_pide_epollout_solo_mientras_falte_algo,
+    mientras_falte_algo_no_se_le_lee,
+    quien_no_recoge_no_hace_esperar_a_los_demás,
+    a_quien_lee_despacio_le_llega_entera,
+    quien_corta_a_mitad_no_se_lleva_a_nadie,
+    con_todo_escrito_duerme,
+}
+
 fn lo_que_cabe_sale_enseguida() -> Outcome {
     let mut answering = Answering::over([]);
     answering.send(ANSWER)?;
@@ -40,7 +55,6 @@ fn lo_que_cabe_sale_enseguida() -> Outcome {
     answering.owes(ANSWER, 0)
 }
 
-#[test]
 fn lo_que_no_cabe_se_guarda() -> Outcome {
     let mut answering = Answering::over([Fits(7)]);
     answering.send(ANSWER)?;
@@ -50,7 +64,6 @@ fn lo_que_no_cabe_se_guarda() -> Outcome {
     answering.owes(ANSWER, 0)
 }
 
-#[test]
 fn sigue_por_donde_iba() -> Outcome {
     let mut answering = Answering::over((1..=5).map(Fits));
     answering.send(ANSWER)?;
@@ -63,7 +76,6 @@ fn sigue_por_donde_iba() -> Outcome {
     answering.owes(ANSWER, 0)
 }
 
-#[test]
 fn lo_nuevo_va_detrás_de_lo_que_falta() -> Outcome {
     // Cuando llega la segunda respuesta ya vuelve a haber sitio: aun así, le toca después.
     let mut answering = Answering::over([Fits(7)]);
@@ -76,7 +88,6 @@ fn lo_nuevo_va_detrás_de_lo_que_falta() -> Outcome {
     )
 }
 
-#[test]
 fn si_no_cabe_nada_no_insiste() -> Outcome {
     let mut answering = Answering::over([Refuses(ErrorKind::WouldBlock)]);
     answering.send(ANSWER).hint(
@@ -92,7 +103,6 @@ fn si_no_cabe_nada_no_insiste() -> Outcome {
     answering.owes(ANSWER, 0)
 }
 
-#[test]
 fn una_señal_no_es_un_fallo() -> Outcome {
     let mut answering = Answering::over([Refuses(ErrorKind::Interrupted), Fits(5)]);
     answering.send(ANSWER).map_err(interrupted)?;
@@ -102,7 +112,6 @@ fn una_señal_no_es_un_fallo() -> Outcome {
     answering.owes(ANSWER, 0)
 }
 
-#[test]
 fn quien_ya_no_está_sí_es_un_fallo() -> Outcome {
     for kind in [ErrorKind::BrokenPipe, ErrorKind::ConnectionReset] {
         let mut answering = Answering::over([Refuses(kind)]);
@@ -117,7 +126,6 @@ fn quien_ya_no_está_sí_es_un_fallo() -> Outcome {
     Ok(())
 }
 
-#[test]
 fn se_pide_epollout_solo_mientras_falte_algo() -> Outcome {
     with_client(|room| {
         room.send(ANSWER)?;
@@ -128,7 +136,6 @@ fn se_pide_epollout_solo_mientras_falte_algo() -> Outcome {
     })
 }
 
-#[test]
 fn mientras_falte_algo_no_se_le_lee() -> Outcome {
     with_client(|room| {
         room.fill()?;
@@ -154,7 +161,6 @@ fn mientras_falte_algo_no_se_le_lee() -> Outcome {
     })
 }
 
-#[test]
 fn quien_no_recoge_no_hace_esperar_a_los_demás() -> Outcome {
     with_loop(|clients, server| {
         let mut deaf = clients.peer_with_receive_buffer("quien no recoge", 4096)?;
@@ -170,7 +176,6 @@ fn quien_no_recoge_no_hace_esperar_a_los_demás() -> Outcome {
     })
 }
 
-#[test]
 fn a_quien_lee_despacio_le_llega_entera() -> Outcome {
     with_loop(|clients, server| {
         let mut slow = clients.peer_with_receive_buffer("quien lee despacio", 16 * 1024)?;
@@ -182,7 +187,6 @@ fn a_quien_lee_despacio_le_llega_entera() -> Outcome {
     })
 }
 
-#[test]
 fn quien_corta_a_mitad_no_se_lleva_a_nadie() -> Outcome {
     with_loop(|clients, _| {
         let mut other = clients.peer("otro")?;
@@ -196,7 +200,6 @@ fn quien_corta_a_mitad_no_se_lleva_a_nadie() -> Outcome {
     })
 }
 
-#[test]
 fn con_todo_escrito_duerme() -> Outcome {
     with_loop(|clients, server| {
         let mut client = clients.peer("cliente")?;

@@ -27,21 +27,38 @@ const LONG_ENOUGH: Duration = Duration::from_millis(300);
 /// Lo que tiene por enviar quien no para: si un turno no tuviera límite, se vería.
 const ENDLESS: usize = 100 * TURN;
 
-#[test]
+ejercicios::tests! {
+    lee_hasta_que_no_queda_nada,
+    tras_lo_último_puede_estar_el_final,
+    escribe_hasta_que_no_cabe,
+    una_señal_no_es_quedarse_sin_nada,
+    si_no_cabe_deja_de_leer_y_después_sigue,
+    quien_cierra_su_lado_recibe_antes_lo_que_falta,
+    los_errores_se_devuelven,
+    quien_no_para_de_enviar_agota_su_turno,
+    cada_uno_tiene_su_turno_y_solo_uno,
+    quien_termina_o_falla_se_va,
+    se_registra_una_vez_y_por_flanco,
+    se_acepta_a_todos_los_que_llaman,
+    nada_se_queda_en_el_núcleo,
+    el_servidor_devuelve_lo_que_recibe,
+    lo_que_no_cabe_de_una_vez_vuelve_entero,
+    quien_no_recoge_no_hace_esperar_a_los_demás,
+    sin_nada_que_hacer_duerme,
+}
+
 fn lee_hasta_que_no_queda_nada() -> Outcome {
     let mut client = Fake::sending([endless(40_000), bytes("fin")]).client();
     client.ends_with("con 40\u{202f}003 bytes por leer", Turn::Wait)?;
     ensure_equal("los bytes devueltos", 40_003, client.0.stream.sink.written.len())
 }
 
-#[test]
 fn tras_lo_último_puede_estar_el_final() -> Outcome {
     let mut client = Fake::sending([bytes("adiós"), End]).client();
     client.ends_with("si tras seis bytes está el final", Turn::Done)?;
     client.returned("adiós".as_bytes())
 }
 
-#[test]
 fn escribe_hasta_que_no_cabe() -> Outcome {
     let room = [Fits(3), Fits(3), Refuses(ErrorKind::WouldBlock)];
     let mut client = Fake::sending([bytes("0123456789")]).with_room(room).client();
@@ -52,7 +69,6 @@ fn escribe_hasta_que_no_cabe() -> Outcome {
     client.returned(b"0123456789")
 }
 
-#[test]
 fn una_señal_no_es_quedarse_sin_nada() -> Outcome {
     let interrupted = || Fails(ErrorKind::Interrupted);
     let mut client = Fake::sending([interrupted(), bytes("hola"), interrupted()])
@@ -66,7 +82,6 @@ fn una_señal_no_es_quedarse_sin_nada() -> Outcome {
         .hint(hint)
 }
 
-#[test]
 fn si_no_cabe_deja_de_leer_y_después_sigue() -> Outcome {
     let room = std::iter::once(Fits(2))
         .chain(std::iter::repeat_with(|| Refuses(ErrorKind::WouldBlock)).take(100));
@@ -99,7 +114,6 @@ fn si_no_cabe_deja_de_leer_y_después_sigue() -> Outcome {
     client.returned(b"01234567")
 }
 
-#[test]
 fn quien_cierra_su_lado_recibe_antes_lo_que_falta() -> Outcome {
     let room = [Fits(4), Refuses(ErrorKind::WouldBlock)];
     let mut client = Fake::sending([bytes("0123456789"), End]).with_room(room).client();
@@ -109,7 +123,6 @@ fn quien_cierra_su_lado_recibe_antes_lo_que_falta() -> Outcome {
     client.returned(b"0123456789")
 }
 
-#[test]
 fn los_errores_se_devuelven() -> Outcome {
     let kind = ErrorKind::ConnectionReset;
     let mut client = Fake::sending([bytes("hola"), Fails(kind)]).client();
@@ -121,7 +134,6 @@ fn los_errores_se_devuelven() -> Outcome {
     ensure_equal(format!("lo que da `turn` si `write` falla con {kind:?}"), Err(kind), turn)
 }
 
-#[test]
 fn quien_no_para_de_enviar_agota_su_turno() -> Outcome {
     let mut client = Fake::sending([endless(ENDLESS), bytes("fin"), End]).client();
     client.one_turn_of_endless()?;
@@ -134,7 +146,6 @@ fn quien_no_para_de_enviar_agota_su_turno() -> Outcome {
     ensure_equal("los bytes devueltos", ENDLESS + 3, client.0.stream.sink.written.len())
 }
 
-#[test]
 fn cada_uno_tiene_su_turno_y_solo_uno() -> Outcome {
     let talker = || Fake::sending([endless(ENDLESS)]);
     let mut room = room([(1, talker()), (2, Fake::sending([bytes("hola")])), (3, talker())]);
@@ -170,7 +181,6 @@ fn cada_uno_tiene_su_turno_y_solo_uno() -> Outcome {
     ensure_equal("la lista tras una vuelta, si al 1 y al 3 les queda", vec![1, 3], list)
 }
 
-#[test]
 fn quien_termina_o_falla_se_va() -> Outcome {
     let room = turns(room([
         (1, Fake::sending([bytes("hola")])),
@@ -183,7 +193,6 @@ fn quien_termina_o_falla_se_va() -> Outcome {
     ensure_equal("la lista, si a nadie le queda nada", Vec::<u64>::new(), ids(&room))
 }
 
-#[test]
 fn se_registra_una_vez_y_por_flanco() -> Outcome {
     with_epoll(|epoll| {
         let (mut peer, stream) = connected()?;
@@ -214,7 +223,6 @@ fn se_registra_una_vez_y_por_flanco() -> Outcome {
     })
 }
 
-#[test]
 fn se_acepta_a_todos_los_que_llaman() -> Outcome {
     with_epoll(|epoll| {
         let (listener, clients) = listening()?;
@@ -240,7 +248,6 @@ fn se_acepta_a_todos_los_que_llaman() -> Outcome {
     })
 }
 
-#[test]
 fn nada_se_queda_en_el_núcleo() -> Outcome {
     with_epoll(|epoll| {
         let (mut peer, stream) = connected()?;
@@ -277,7 +284,6 @@ fn nada_se_queda_en_el_núcleo() -> Outcome {
     })
 }
 
-#[test]
 fn el_servidor_devuelve_lo_que_recibe() -> Outcome {
     with_loop(|clients, _| {
         let mut peers = clients.peers("cliente", 10)?;
@@ -291,7 +297,6 @@ fn el_servidor_devuelve_lo_que_recibe() -> Outcome {
     })
 }
 
-#[test]
 fn lo_que_no_cabe_de_una_vez_vuelve_entero() -> Outcome {
     with_loop(|clients, server| {
         let mut peer = clients.peer_with_receive_buffer("quien envía mucho", 64 * 1024)?;
@@ -304,7 +309,6 @@ fn lo_que_no_cabe_de_una_vez_vuelve_entero() -> Outcome {
     })
 }
 
-#[test]
 fn quien_no_recoge_no_hace_esperar_a_los_demás() -> Outcome {
     with_loop(|clients, server| {
         let mut deaf = clients.peer_with_receive_buffer("quien no recoge", 4096)?;
@@ -317,7 +321,6 @@ fn quien_no_recoge_no_hace_esperar_a_los_demás() -> Outcome {
     })
 }
 
-#[test]
 fn sin_nada_que_hacer_duerme() -> Outcome {
     with_loop(|clients, server| {
         let mut silent = clients.peer("callado")?;

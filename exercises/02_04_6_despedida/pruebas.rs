@@ -30,7 +30,22 @@ const LONG_ENOUGH: Duration = Duration::from_millis(300);
 /// Vueltas que nadie necesita para despedirse.
 const TOO_MANY: usize = 2000;
 
-#[test]
+ejercicios::tests! {
+    lo_que_se_espera_de_cada_uno,
+    quien_cierra_su_lado_recibe_su_respuesta,
+    quien_entra_y_sale_no_deja_nada,
+    quien_no_se_va_sigue,
+    lo_último_que_dijo_cuenta,
+    sin_nada_que_leer_se_acabó,
+    quien_corta_después_de_su_final,
+    el_final_se_mira_una_vez,
+    el_fallo_de_uno_es_solo_suyo,
+    el_número_no_se_repite,
+    un_aviso_atrasado_no_alcanza_a_nadie,
+    de_cuarenta_que_se_van_a_la_vez_no_queda_ninguno,
+    el_servidor_se_despide_de_todos,
+}
+
 fn lo_que_se_espera_de_cada_uno() -> Outcome {
     within(LIMIT, "preguntar qué se espera de un cliente", || {
         let (_peer, stream) = connected()?;
@@ -47,7 +62,6 @@ fn lo_que_se_espera_de_cada_uno() -> Outcome {
     })?
 }
 
-#[test]
 fn quien_cierra_su_lado_recibe_su_respuesta() -> Outcome {
     with_scene(|scene| {
         let (id, mut peer) = scene.enter("Ana")?;
@@ -67,7 +81,6 @@ fn quien_cierra_su_lado_recibe_su_respuesta() -> Outcome {
     })
 }
 
-#[test]
 fn quien_entra_y_sale_no_deja_nada() -> Outcome {
     with_scene(|scene| {
         let (id, peer) = scene.enter("Beto")?;
@@ -78,7 +91,6 @@ fn quien_entra_y_sale_no_deja_nada() -> Outcome {
     })
 }
 
-#[test]
 fn quien_no_se_va_sigue() -> Outcome {
     with_scene(|scene| {
         let (id, mut peer) = scene.enter("Ana")?;
@@ -95,7 +107,6 @@ fn quien_no_se_va_sigue() -> Outcome {
     })
 }
 
-#[test]
 fn lo_último_que_dijo_cuenta() -> Outcome {
     with_scene(|scene| {
         let (id, mut peer) = scene.enter("Eva")?;
@@ -119,7 +130,6 @@ fn lo_último_que_dijo_cuenta() -> Outcome {
     })
 }
 
-#[test]
 fn sin_nada_que_leer_se_acabó() -> Outcome {
     with_scene(|scene| {
         let (id, mut peer) = scene.enter("Ana")?;
@@ -136,7 +146,6 @@ fn sin_nada_que_leer_se_acabó() -> Outcome {
     })
 }
 
-#[test]
 fn quien_corta_después_de_su_final() -> Outcome {
     with_scene(|scene| {
         let (id, mut peer) = scene.enter("Eva")?;
@@ -155,7 +164,6 @@ fn quien_corta_después_de_su_final() -> Outcome {
     })
 }
 
-#[test]
 fn el_final_se_mira_una_vez() -> Outcome {
     with_scene(|scene| {
         let (id, mut peer) = scene.enter_narrow("Ana")?;
@@ -182,7 +190,6 @@ fn el_final_se_mira_una_vez() -> Outcome {
     })
 }
 
-#[test]
 fn el_fallo_de_uno_es_solo_suyo() -> Outcome {
     with_scene(|scene| {
         let (ana, mut peer) = scene.enter("Ana")?;
@@ -209,7 +216,6 @@ fn el_fallo_de_uno_es_solo_suyo() -> Outcome {
     })
 }
 
-#[test]
 fn el_número_no_se_repite() -> Outcome {
     with_scene(|scene| {
         let mut numbers = HashMap::new();
@@ -231,7 +237,6 @@ fn el_número_no_se_repite() -> Outcome {
     })
 }
 
-#[test]
 fn un_aviso_atrasado_no_alcanza_a_nadie() -> Outcome {
     with_scene(|scene| {
         for _ in 0..20 {
@@ -258,7 +263,6 @@ fn un_aviso_atrasado_no_alcanza_a_nadie() -> Outcome {
     })
 }
 
-#[test]
 fn de_cuarenta_que_se_van_a_la_vez_no_queda_ninguno() -> Outcome {
     with_scene(|scene| {
         let mut here = Vec::new();
@@ -294,7 +298,6 @@ fn de_cuarenta_que_se_van_a_la_vez_no_queda_ninguno() -> Outcome {
     })
 }
 
-#[test]
 fn el_servidor_se_despide_de_todos() -> Outcome {
     with_server(
         "el servidor",

@@ -17,13 +17,32 @@ use server::serve;
 /// Peticiones que llegan de un golpe de quien no lee: sus respuestas pasan de `MAX_QUEUED`.
 const MANY: usize = 500;
 
-#[test]
+ejercicios::tests! {
+    en_http_1_1_sigue_abierta_y_en_1_0_se_cierra,
+    connection_puede_decir_lo_contrario,
+    connection_es_una_lista_y_no_importan_las_mayúsculas,
+    el_cuerpo_mide_lo_que_dice_content_length,
+    un_content_length_dudoso_no_se_adivina,
+    responde_a_una_petición,
+    una_tras_otra_por_la_misma_conexión,
+    varias_en_una_lectura_y_en_su_orden,
+    lo_que_está_a_medias_espera,
+    el_cuerpo_no_es_la_petición_siguiente,
+    con_el_cuerpo_a_medias_aún_no_se_responde_y_no_se_guarda,
+    cortadas_por_cualquier_sitio_son_las_mismas,
+    tras_cerrar_no_se_atiende_a_las_de_detrás,
+    la_respuesta_dice_qué_será_de_la_conexión,
+    lo_que_no_se_entiende_se_rechaza_y_se_cierra,
+    con_mucho_por_escribir_no_se_responde_a_más,
+    tres_peticiones_de_golpe_por_un_socket,
+    quien_pregunta_y_no_lee_lo_recibe_todo_después,
+}
+
 fn en_http_1_1_sigue_abierta_y_en_1_0_se_cierra() -> Outcome {
     survives("HTTP/1.1", &[], Persistence::Implicit)?;
     survives("HTTP/1.0", &[], Persistence::Close)
 }
 
-#[test]
 fn connection_puede_decir_lo_contrario() -> Outcome {
     survives("HTTP/1.1", &["close"], Persistence::Close)?;
     survives("HTTP/1.0", &["keep-alive"], Persistence::Explicit)?;
@@ -31,7 +50,6 @@ fn connection_puede_decir_lo_contrario() -> Outcome {
     survives("HTTP/1.1", &["upgrade"], Persistence::Implicit)
 }
 
-#[test]
 fn connection_es_una_lista_y_no_importan_las_mayúsculas() -> Outcome {
     let hint = "`Connection` es una lista de palabras separadas por comas, sin distinguir mayúsculas; \
                 puede aparecer varias veces, y `close` manda";
@@ -49,7 +67,6 @@ fn connection_es_una_lista_y_no_importan_las_mayúsculas() -> Outcome {
     Ok(())
 }
 
-#[test]
 fn el_cuerpo_mide_lo_que_dice_content_length() -> Outcome {
     measures(&[], Some(0))?;
     measures(&["0"], Some(0))?;
@@ -57,7 +74,6 @@ fn el_cuerpo_mide_lo_que_dice_content_length() -> Outcome {
     measures(&["007"], Some(7))
 }
 
-#[test]
 fn un_content_length_dudoso_no_se_adivina() -> Outcome {
     for values in [
         &["12", "12"][..],
@@ -77,7 +93,6 @@ fn un_content_length_dudoso_no_se_adivina() -> Outcome {
     measures(&["99999999999999999999999"], None)
 }
 
-#[test]
 fn responde_a_una_petición() -> Outcome {
     let mut talk = Talk::default();
     talk.hears(get("/uno"))?;
@@ -86,7 +101,6 @@ fn responde_a_una_petición() -> Outcome {
     talk.is_closing(false, "tras una petición de HTTP/1.1")
 }
 
-#[test]
 fn una_tras_otra_por_la_misma_conexión() -> Outcome {
     let mut talk = Talk::default();
     for target in ["/uno", "/dos", "/tres"] {
@@ -96,7 +110,6 @@ fn una_tras_otra_por_la_misma_conexión() -> Outcome {
     talk.keeps(b"", "tras tres peticiones enteras")
 }
 
-#[test]
 fn varias_en_una_lectura_y_en_su_orden() -> Outcome {
     let mut talk = Talk::default();
     talk.hears([get("/uno"), get("/dos"), get("/tres")].concat())?;
@@ -110,7 +123,6 @@ fn varias_en_una_lectura_y_en_su_orden() -> Outcome {
     talk.keeps(b"", "tras tres peticiones enteras")
 }
 
-#[test]
 fn lo_que_está_a_medias_espera() -> Outcome {
     let third = get("/tres");
     let (half, rest) = third.split_at(20);
@@ -122,7 +134,6 @@ fn lo_que_está_a_medias_espera() -> Outcome {
     talk.answers("al llegar el resto de la tercera", &["GET /tres"])
 }
 
-#[test]
 fn el_cuerpo_no_es_la_petición_siguiente() -> Outcome {
     let body = get("/trampa");
     let mut talk = Talk::default();
@@ -140,7 +151,6 @@ fn el_cuerpo_no_es_la_petición_siguiente() -> Outcome {
     talk.keeps(b"", "tras dos peticiones enteras")
 }
 
-#[test]
 fn con_el_cuerpo_a_medias_aún_no_se_responde_y_no_se_guarda() -> Outcome {
     let mut talk = Talk::default();
     talk.hears([post("/uno", 10), b"0123".to_vec()].concat())?;
@@ -152,7 +162,6 @@ fn con_el_cuerpo_a_medias_aún_no_se_responde_y_no_se_guarda() -> Outcome {
     talk.answers("al llegar el último byte del cuerpo y otra petición", &["POST /uno", "GET /dos"])
 }
 
-#[test]
 fn cortadas_por_cualquier_sitio_son_las_mismas() -> Outcome {
     let bytes = [get("/uno"), post("/dos", 4), b"hola".to_vec(), get("/tres")].concat();
     for cut in 1..bytes.len() {
@@ -169,7 +178,6 @@ fn cortadas_por_cualquier_sitio_son_las_mismas() -> Outcome {
     Ok(())
 }
 
-#[test]
 fn tras_cerrar_no_se_atiende_a_las_de_detrás() -> Outcome {
     let mut talk = Talk::default();
     let last = request("GET /dos HTTP/1.1", &["Host: x", "connection: Close"]);
@@ -180,7 +188,6 @@ fn tras_cerrar_no_se_atiende_a_las_de_detrás() -> Outcome {
     talk.answers("si llega otra cuando ya se cierra", &[])
 }
 
-#[test]
 fn la_respuesta_dice_qué_será_de_la_conexión() -> Outcome {
     for (bytes, expected) in [
         (request("GET / HTTP/1.0", &[]), "Connection: close\r\n"),
@@ -203,7 +210,6 @@ fn la_respuesta_dice_qué_será_de_la_conexión() -> Outcome {
     Ok(())
 }
 
-#[test]
 fn lo_que_no_se_entiende_se_rechaza_y_se_cierra() -> Outcome {
     for (wrong, status) in [
         (b"hola\r\n\r\n".to_vec(), "400"),
@@ -224,7 +230,6 @@ fn lo_que_no_se_entiende_se_rechaza_y_se_cierra() -> Outcome {
     Ok(())
 }
 
-#[test]
 fn con_mucho_por_escribir_no_se_responde_a_más() -> Outcome {
     let mut talk = Talk::default();
     let requests: Vec<u8> = (0..MANY).flat_map(|number| get(&format!("/{number}"))).collect();
@@ -256,7 +261,6 @@ fn con_mucho_por_escribir_no_se_responde_a_más() -> Outcome {
     ensure_equal("las respuestas, en orden", &expected, &answers)
 }
 
-#[test]
 fn tres_peticiones_de_golpe_por_un_socket() -> Outcome {
     with_loop(|web| {
         let mut client = web.peer("cliente")?;
@@ -270,7 +274,6 @@ fn tres_peticiones_de_golpe_por_un_socket() -> Outcome {
     })
 }
 
-#[test]
 fn quien_pregunta_y_no_lee_lo_recibe_todo_después() -> Outcome {
     with_loop(|web| {
         let mut busy = web.peer_with_receive_buffer("quien pregunta y no lee", 4096)?;

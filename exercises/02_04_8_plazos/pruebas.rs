@@ -30,12 +30,34 @@ const LONG: Duration = Duration::from_secs(60);
 /// Vueltas del bucle que ninguna prueba necesita. Quien no duerme da muchas más.
 const MANY_TURNS: usize = 50;
 
-#[test]
+ejercicios::tests! {
+    sin_nadie_no_hay_plazo,
+    el_próximo_es_el_más_cercano,
+    cambiar_un_plazo_sustituye_al_que_había,
+    quien_se_va_no_despierta_a_nadie,
+    vencen_por_orden_y_una_sola_vez,
+    dos_pueden_vencer_a_la_vez,
+    sin_plazo_se_duerme_sin_límite,
+    con_plazo_se_duerme_lo_que_falta,
+    se_redondea_hacia_arriba,
+    un_plazo_que_ya_pasó_no_espera,
+    un_plazo_lejano_no_desborda,
+    a_quien_acaba_de_llegar_se_le_espera_idle,
+    la_cabecera_tiene_su_plazo_desde_el_primer_byte,
+    cada_byte_no_renueva_el_plazo,
+    al_acabar_la_cabecera_vuelve_a_ser_idle,
+    la_cabecera_que_llega_detrás_de_otra_estrena_plazo,
+    las_líneas_vacías_no_son_actividad,
+    el_servidor_cierra_a_quien_calla,
+    el_servidor_dice_408_a_quien_no_acaba,
+    el_servidor_no_se_deja_engañar_byte_a_byte,
+    el_servidor_duerme_mientras_no_vence_nada,
+}
+
 fn sin_nadie_no_hay_plazo() -> Outcome {
     with_deadlines(|clock| clock.next_is(None, "sin ningún cliente"))
 }
 
-#[test]
 fn el_próximo_es_el_más_cercano() -> Outcome {
     with_deadlines(|clock| {
         for (id, second) in [(1, 30), (2, 10), (3, 20)] {
@@ -45,7 +67,6 @@ fn el_próximo_es_el_más_cercano() -> Outcome {
     })
 }
 
-#[test]
 fn cambiar_un_plazo_sustituye_al_que_había() -> Outcome {
     with_deadlines(|clock| {
         clock.set(1, 10);
@@ -58,7 +79,6 @@ fn cambiar_un_plazo_sustituye_al_que_había() -> Outcome {
     .hint("el plazo anterior ya no vale: hay que quitarlo de los dos sitios")
 }
 
-#[test]
 fn quien_se_va_no_despierta_a_nadie() -> Outcome {
     with_deadlines(|clock| {
         clock.set(1, 10);
@@ -76,7 +96,6 @@ fn quien_se_va_no_despierta_a_nadie() -> Outcome {
     .hint("un plazo de quien ya no está despierta al bucle para nada: `remove` lo quita")
 }
 
-#[test]
 fn vencen_por_orden_y_una_sola_vez() -> Outcome {
     with_deadlines(|clock| {
         for (id, second) in [(1, 30), (2, 10), (3, 20), (4, 40)] {
@@ -93,7 +112,6 @@ fn vencen_por_orden_y_una_sola_vez() -> Outcome {
     })
 }
 
-#[test]
 fn dos_pueden_vencer_a_la_vez() -> Outcome {
     with_deadlines(|clock| {
         for id in [5, 3, 4] {
@@ -106,7 +124,6 @@ fn dos_pueden_vencer_a_la_vez() -> Outcome {
     })
 }
 
-#[test]
 fn sin_plazo_se_duerme_sin_límite() -> Outcome {
     let start = Instant::now();
     let got = milliseconds(None, start)?;
@@ -114,7 +131,6 @@ fn sin_plazo_se_duerme_sin_límite() -> Outcome {
         .hint("sin nadie a quien esperar no hay por qué despertar: EpollTimeout::NONE")
 }
 
-#[test]
 fn con_plazo_se_duerme_lo_que_falta() -> Outcome {
     for left in [1, 250, 10_000, 3_600_000] {
         let what = format!("si al plazo le faltan {left} ms justos");
@@ -124,7 +140,6 @@ fn con_plazo_se_duerme_lo_que_falta() -> Outcome {
     Ok(())
 }
 
-#[test]
 fn se_redondea_hacia_arriba() -> Outcome {
     let start = Instant::now();
     for (nanos, expected) in
@@ -144,7 +159,6 @@ fn se_redondea_hacia_arriba() -> Outcome {
     Ok(())
 }
 
-#[test]
 fn un_plazo_que_ya_pasó_no_espera() -> Outcome {
     let start = Instant::now();
     for late in [Duration::ZERO, Duration::from_millis(5), Duration::from_secs(5)] {
@@ -161,7 +175,6 @@ fn un_plazo_que_ya_pasó_no_espera() -> Outcome {
     Ok(())
 }
 
-#[test]
 fn un_plazo_lejano_no_desborda() -> Outcome {
     // `epoll_wait` cuenta los milisegundos en 32 bits con signo: unos 24 días.
     let most = u64::from(u32::MAX / 2);
@@ -171,19 +184,16 @@ fn un_plazo_lejano_no_desborda() -> Outcome {
     )
 }
 
-#[test]
 fn a_quien_acaba_de_llegar_se_le_espera_idle() -> Outcome {
     Visit::at(100)?.is_awaited_until(160, false, "de quien llegó en el segundo 100 y aún calla")
 }
 
-#[test]
 fn la_cabecera_tiene_su_plazo_desde_el_primer_byte() -> Outcome {
     let mut visit = Visit::at(100)?;
     visit.reads(130, HALF_HEAD)?;
     visit.is_awaited_until(140, true, "de quien envió en el 130 la primera parte de una cabecera")
 }
 
-#[test]
 fn cada_byte_no_renueva_el_plazo() -> Outcome {
     let mut visit = Visit::at(100)?;
     visit.reads(130, HALF_HEAD)?;
@@ -200,7 +210,6 @@ fn cada_byte_no_renueva_el_plazo() -> Outcome {
     Ok(())
 }
 
-#[test]
 fn al_acabar_la_cabecera_vuelve_a_ser_idle() -> Outcome {
     let mut visit = Visit::at(100)?;
     visit.reads(130, HALF_HEAD)?;
@@ -213,7 +222,6 @@ fn al_acabar_la_cabecera_vuelve_a_ser_idle() -> Outcome {
     visit.is_awaited_until(210, true, "de quien empezó la siguiente en el 200")
 }
 
-#[test]
 fn la_cabecera_que_llega_detrás_de_otra_estrena_plazo() -> Outcome {
     let mut visit = Visit::at(100)?;
     visit.reads(130, HALF_HEAD)?;
@@ -223,7 +231,6 @@ fn la_cabecera_que_llega_detrás_de_otra_estrena_plazo() -> Outcome {
         .hint("es otra cabecera: su primer byte llegó ahora")
 }
 
-#[test]
 fn las_líneas_vacías_no_son_actividad() -> Outcome {
     let mut visit = Visit::at(100)?;
     for second in [110, 150, 159] {
@@ -235,7 +242,6 @@ fn las_líneas_vacías_no_son_actividad() -> Outcome {
     Ok(())
 }
 
-#[test]
 fn el_servidor_cierra_a_quien_calla() -> Outcome {
     with_server(Patience { head: LONG, idle: SHORT }, |web, _| {
         web.peer("callado")?.expect_end()?;
@@ -244,7 +250,6 @@ fn el_servidor_cierra_a_quien_calla() -> Outcome {
     })
 }
 
-#[test]
 fn el_servidor_dice_408_a_quien_no_acaba() -> Outcome {
     with_server(Patience { head: SHORT, idle: LONG }, |web, _| {
         let mut slow = web.peer("quien no acaba")?;
@@ -255,7 +260,6 @@ fn el_servidor_dice_408_a_quien_no_acaba() -> Outcome {
     })
 }
 
-#[test]
 fn el_servidor_no_se_deja_engañar_byte_a_byte() -> Outcome {
     with_server(Patience { head: SHORT, idle: LONG }, |web, _| {
         let mut slow = web.peer("quien envía un byte cada poco")?;
@@ -277,7 +281,6 @@ fn el_servidor_no_se_deja_engañar_byte_a_byte() -> Outcome {
     })
 }
 
-#[test]
 fn el_servidor_duerme_mientras_no_vence_nada() -> Outcome {
     with_server(Patience { head: SHORT, idle: LONG }, |web, turns| {
         let mut idle = web.peer("quien pidió y calla")?;

@@ -40,7 +40,37 @@ const NO_ROOM: Space = Refuses(ErrorKind::WouldBlock);
 /// Un archivo que no cabe en ningún búfer.
 const LARGE: usize = 2 << 20;
 
-#[test]
+ejercicios::tests! {
+    una_ruta_corriente,
+    la_consulta_no_cuenta,
+    se_descifra_una_sola_vez,
+    lo_mal_cifrado_se_rechaza,
+    las_barras_de_más_sobran,
+    lo_que_empieza_por_punto_no_se_sirve,
+    tampoco_con_los_puntos_disfrazados,
+    una_barra_disfrazada_no_separa,
+    abre_un_archivo_y_dice_lo_que_mide,
+    de_una_carpeta_se_abre_su_índice,
+    lo_que_no_existe_es_404,
+    solo_archivos_corrientes,
+    un_enlace_que_se_queda_dentro_vale,
+    la_propia_carpeta_puede_ser_un_enlace,
+    nada_sale_de_la_carpeta,
+    envía_la_cabecera_y_después_el_cuerpo,
+    un_trozo_y_una_escritura_por_aviso,
+    lo_que_no_cabe_espera,
+    mientras_no_cabe_no_se_lee_más,
+    si_el_archivo_crece_se_envía_lo_prometido,
+    si_el_archivo_encoge_no_se_puede_terminar,
+    los_errores_se_distinguen,
+    sirve_archivos_con_su_tipo_y_su_longitud,
+    a_head_le_basta_la_cabecera,
+    cada_negativa_tiene_su_código,
+    nadie_lee_el_secreto,
+    uno_grande_no_hace_esperar_a_los_demás,
+    si_se_borra_mientras_se_envía_llega_entero,
+}
+
 fn una_ruta_corriente() -> Outcome {
     asks("/index.html", Ok("index.html"))?;
     asks("/apuntes/epoll.html", Ok("apuntes/epoll.html"))?;
@@ -48,13 +78,11 @@ fn una_ruta_corriente() -> Outcome {
     asks("/a.b.c/d..e", Ok("a.b.c/d..e"))
 }
 
-#[test]
 fn la_consulta_no_cuenta() -> Outcome {
     asks("/a.html?orden=/../b&x=%zz", Ok("a.html"))?;
     asks("/?", Ok(""))
 }
 
-#[test]
 fn se_descifra_una_sola_vez() -> Outcome {
     asks("/hola%20mundo.txt", Ok("hola mundo.txt"))?;
     asks("/ma%C3%b1ana.txt", Ok("mañana.txt"))?;
@@ -63,7 +91,6 @@ fn se_descifra_una_sola_vez() -> Outcome {
     asks("/x%2541", Ok("x%41")).hint("«%25» es un «%»: lo que sale ya no se vuelve a descifrar")
 }
 
-#[test]
 fn lo_mal_cifrado_se_rechaza() -> Outcome {
     for target in ["/%", "/a%4", "/%zz", "/a%2/b", "/%+1"] {
         asks(target, Err(BAD_REQUEST))
@@ -72,7 +99,6 @@ fn lo_mal_cifrado_se_rechaza() -> Outcome {
     Ok(())
 }
 
-#[test]
 fn las_barras_de_más_sobran() -> Outcome {
     for (target, expected) in [("//a///b/", "a/b"), ("///", ""), ("//etc/passwd", "etc/passwd")] {
         asks(target, Ok(expected)).hint(
@@ -83,7 +109,6 @@ fn las_barras_de_más_sobran() -> Outcome {
     Ok(())
 }
 
-#[test]
 fn lo_que_empieza_por_punto_no_se_sirve() -> Outcome {
     for target in
         ["/../secreto.txt", "/a/../../secreto.txt", "/a/..", "/.", "/.git/config", "/a/.env"]
@@ -93,7 +118,6 @@ fn lo_que_empieza_por_punto_no_se_sirve() -> Outcome {
     Ok(())
 }
 
-#[test]
 fn tampoco_con_los_puntos_disfrazados() -> Outcome {
     for target in ["/%2e%2e/secreto.txt", "/.%2E/secreto.txt", "/a/%2e%2e/%2e./x", "/%2egit/config"]
     {
@@ -103,7 +127,6 @@ fn tampoco_con_los_puntos_disfrazados() -> Outcome {
     Ok(())
 }
 
-#[test]
 fn una_barra_disfrazada_no_separa() -> Outcome {
     for target in ["/a%2fb", "/a%2F..%2F..%2Fsecreto.txt", "/%2fetc%2fpasswd", "/a%00.txt"] {
         asks(target, Err(BAD_REQUEST)).hint(
@@ -114,7 +137,6 @@ fn una_barra_disfrazada_no_separa() -> Outcome {
     Ok(())
 }
 
-#[test]
 fn abre_un_archivo_y_dice_lo_que_mide() -> Outcome {
     let site = Site::new()?;
     site.opens("hola mundo.txt", "hola\n", "txt")?;
@@ -122,7 +144,6 @@ fn abre_un_archivo_y_dice_lo_que_mide() -> Outcome {
     site.opens("vacio", "", "")
 }
 
-#[test]
 fn de_una_carpeta_se_abre_su_índice() -> Outcome {
     let site = Site::new()?;
     site.opens("", "<h1>índice</h1>\n", "html")?;
@@ -130,14 +151,12 @@ fn de_una_carpeta_se_abre_su_índice() -> Outcome {
     site.refuses("sin_indice", "una carpeta sin index.html")
 }
 
-#[test]
 fn lo_que_no_existe_es_404() -> Outcome {
     let site = Site::new()?;
     site.refuses("nada.txt", "un archivo que no existe")?;
     site.refuses("hola mundo.txt/otro", "algo dentro de lo que no es una carpeta")
 }
 
-#[test]
 fn solo_archivos_corrientes() -> Outcome {
     let site = Site::new()?;
     mkfifo(&site.root().join("tuberia"), Mode::S_IRWXU).map_err(io::Error::from)?;
@@ -147,7 +166,6 @@ fn solo_archivos_corrientes() -> Outcome {
         )
 }
 
-#[test]
 fn un_enlace_que_se_queda_dentro_vale() -> Outcome {
     let site = Site::new()?;
     symlink("../hola mundo.txt", site.root().join("apuntes/enlace.txt"))?;
@@ -156,7 +174,6 @@ fn un_enlace_que_se_queda_dentro_vale() -> Outcome {
     site.opens("otra/uno.md", "uno\n", "md")
 }
 
-#[test]
 fn la_propia_carpeta_puede_ser_un_enlace() -> Outcome {
     let site = Site::new()?;
     let root = site.folder.join("enlace a web");
@@ -169,7 +186,6 @@ fn la_propia_carpeta_puede_ser_un_enlace() -> Outcome {
     })
 }
 
-#[test]
 fn nada_sale_de_la_carpeta() -> Outcome {
     let site = Site::new()?;
     let root = site.root();
@@ -196,7 +212,6 @@ fn nada_sale_de_la_carpeta() -> Outcome {
     Ok(())
 }
 
-#[test]
 fn envía_la_cabecera_y_después_el_cuerpo() -> Outcome {
     let mut errand = Errand::new(b"cabecera ", b"cuerpo".to_vec());
     errand.ends_in(Step::Done)?;
@@ -206,7 +221,6 @@ fn envía_la_cabecera_y_después_el_cuerpo() -> Outcome {
     errand.has_written(b"solo cabecera")
 }
 
-#[test]
 fn un_trozo_y_una_escritura_por_aviso() -> Outcome {
     let body = numbered_lines(5 * CHUNK);
     let mut errand = Errand::new(b"", body.clone());
@@ -238,7 +252,6 @@ fn un_trozo_y_una_escritura_por_aviso() -> Outcome {
     }
 }
 
-#[test]
 fn lo_que_no_cabe_espera() -> Outcome {
     let body = numbered_lines(2 * CHUNK + 10);
     let mut errand = Errand::new(b"cabecera\n", body.clone());
@@ -252,7 +265,6 @@ fn lo_que_no_cabe_espera() -> Outcome {
     )
 }
 
-#[test]
 fn mientras_no_cabe_no_se_lee_más() -> Outcome {
     let mut errand = Errand::new(b"cabecera", numbered_lines(100 * CHUNK));
     for _ in 0..50 {
@@ -271,7 +283,6 @@ fn mientras_no_cabe_no_se_lee_más() -> Outcome {
     })
 }
 
-#[test]
 fn si_el_archivo_crece_se_envía_lo_prometido() -> Outcome {
     let mut errand = Errand::new(b"", b"lo prometido, y lo que otro escribe luego".to_vec());
     errand.sending.left = 12;
@@ -283,7 +294,6 @@ fn si_el_archivo_crece_se_envía_lo_prometido() -> Outcome {
         .hint("la cabecera prometió `left` bytes: los de más parecerían otra respuesta")
 }
 
-#[test]
 fn si_el_archivo_encoge_no_se_puede_terminar() -> Outcome {
     let mut errand = Errand::new(b"", b"la mitad".to_vec());
     errand.sending.left = 16;
@@ -294,7 +304,6 @@ fn si_el_archivo_encoge_no_se_puede_terminar() -> Outcome {
     errand.has_written(b"la mitad")
 }
 
-#[test]
 fn los_errores_se_distinguen() -> Outcome {
     for (kind, expected) in [
         (ErrorKind::Interrupted, Step::Wait),
@@ -319,7 +328,6 @@ fn los_errores_se_distinguen() -> Outcome {
     Ok(())
 }
 
-#[test]
 fn sirve_archivos_con_su_tipo_y_su_longitud() -> Outcome {
     with_server(|web, _| {
         for (target, kind, body) in [
@@ -338,7 +346,6 @@ fn sirve_archivos_con_su_tipo_y_su_longitud() -> Outcome {
     })
 }
 
-#[test]
 fn a_head_le_basta_la_cabecera() -> Outcome {
     with_server(|web, _| {
         let mut client = web.peer("cliente")?;
@@ -350,7 +357,6 @@ fn a_head_le_basta_la_cabecera() -> Outcome {
     })
 }
 
-#[test]
 fn cada_negativa_tiene_su_código() -> Outcome {
     with_server(|web, _| {
         for (method, target, status) in [
@@ -369,7 +375,6 @@ fn cada_negativa_tiene_su_código() -> Outcome {
     })
 }
 
-#[test]
 fn nadie_lee_el_secreto() -> Outcome {
     with_server(|web, site| {
         symlink("../secreto.txt", site.root().join("enlace.txt"))?;
@@ -399,7 +404,6 @@ fn nadie_lee_el_secreto() -> Outcome {
     })
 }
 
-#[test]
 fn uno_grande_no_hace_esperar_a_los_demás() -> Outcome {
     with_server(|web, site| {
         let large = numbered_lines(LARGE);
@@ -417,7 +421,6 @@ fn uno_grande_no_hace_esperar_a_los_demás() -> Outcome {
     })
 }
 
-#[test]
 fn si_se_borra_mientras_se_envía_llega_entero() -> Outcome {
     with_server(|web, site| {
         let large = numbered_lines(LARGE);

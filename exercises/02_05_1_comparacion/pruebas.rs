@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use comparison::{MESSAGE, Measured, Threads, measure, serve, threads_for};
 use ejercicio::{EpollSelector, SelectSelector, predict};
-use ejercicios::descriptors::{alone, fill_to, shared};
+use ejercicios::descriptors::fill_to;
 use ejercicios::prelude::*;
 use harness::{numbered_lines, raise_descriptor_limit};
 use kernel::Kernel;
@@ -39,7 +39,22 @@ const CONNECTIONS: [usize; 3] = [10, 100, 300];
 /// Lo que cabe en los búferes de quien envía antes de leer. El núcleo reserva el doble (socket(7)).
 const ROOM: usize = 8 * 1024;
 
-#[test]
+ejercicios::tests! {
+    antes_de_medir_se_predice,
+    si_no_pasa_nada_se_acaba_el_tiempo,
+    avisa_de_quien_habla_con_su_número_hasta_que_se_lee,
+    sin_límite_duerme_hasta_que_alguien_hable,
+    solo_dice_lo_que_se_espera,
+    cambiar_sustituye_lo_que_se_espera,
+    de_quien_ya_no_se_vigila_no_dice_nada,
+    al_quitarlo_se_suelta_el_socket,
+    lo_que_no_puede_ser_es_un_error_y_no_cambia_nada,
+    de_cien_que_hablan_no_se_pierde_ninguno,
+    más_allá_de_1023_select_se_niega_y_epoll_no,
+    el_mismo_eco_sobre_los_tres,
+    las_predicciones_se_cumplen,
+}
+
 fn antes_de_medir_se_predice() -> Outcome {
     let predictions = within(LIMIT, "predecir", predict)?;
     // Un motor de cada pregunta puede fallarse; lo que no se puede es no contestar.
@@ -56,7 +71,6 @@ fn antes_de_medir_se_predice() -> Outcome {
     ensure(predictions != blank, || why)
 }
 
-#[test]
 fn si_no_pasa_nada_se_acaba_el_tiempo() -> Outcome {
     with_both(1, |room| {
         room.register(0, Interest::Read)?;
@@ -64,7 +78,6 @@ fn si_no_pasa_nada_se_acaba_el_tiempo() -> Outcome {
     })
 }
 
-#[test]
 fn avisa_de_quien_habla_con_su_número_hasta_que_se_lee() -> Outcome {
     with_both(3, |room| {
         for place in 0..3 {
@@ -79,7 +92,6 @@ fn avisa_de_quien_habla_con_su_número_hasta_que_se_lee() -> Outcome {
     })
 }
 
-#[test]
 fn sin_límite_duerme_hasta_que_alguien_hable() -> Outcome {
     with_both(1, |room| {
         room.register(0, Interest::Read)?;
@@ -95,7 +107,6 @@ fn sin_límite_duerme_hasta_que_alguien_hable() -> Outcome {
     })
 }
 
-#[test]
 fn solo_dice_lo_que_se_espera() -> Outcome {
     with_both(2, |room| {
         room.register(0, Interest::Write)?;
@@ -107,7 +118,6 @@ fn solo_dice_lo_que_se_espera() -> Outcome {
     })
 }
 
-#[test]
 fn cambiar_sustituye_lo_que_se_espera() -> Outcome {
     with_both(1, |room| {
         room.register(0, Interest::Read)?;
@@ -124,7 +134,6 @@ fn cambiar_sustituye_lo_que_se_espera() -> Outcome {
     })
 }
 
-#[test]
 fn de_quien_ya_no_se_vigila_no_dice_nada() -> Outcome {
     with_both(2, |room| {
         room.register(0, Interest::Read)?;
@@ -143,7 +152,6 @@ fn de_quien_ya_no_se_vigila_no_dice_nada() -> Outcome {
     )
 }
 
-#[test]
 fn al_quitarlo_se_suelta_el_socket() -> Outcome {
     with_both(1, |room| {
         room.register(0, Interest::Read)?;
@@ -155,7 +163,6 @@ fn al_quitarlo_se_suelta_el_socket() -> Outcome {
     })
 }
 
-#[test]
 fn lo_que_no_puede_ser_es_un_error_y_no_cambia_nada() -> Outcome {
     with_both(2, |room| {
         room.register(0, Interest::Read)?;
@@ -177,9 +184,7 @@ fn lo_que_no_puede_ser_es_un_error_y_no_cambia_nada() -> Outcome {
     })
 }
 
-#[test]
 fn de_cien_que_hablan_no_se_pierde_ninguno() -> Outcome {
-    let _alone = alone();
     for engine in WRITTEN {
         let measured = work_of(engine, 100)?;
         ensure(measured.all_talk >= 100, || {
@@ -189,9 +194,7 @@ fn de_cien_que_hablan_no_se_pierde_ninguno() -> Outcome {
     Ok(())
 }
 
-#[test]
 fn más_allá_de_1023_select_se_niega_y_epoll_no() -> Outcome {
-    let _alone = alone();
     for engine in WRITTEN {
         let (fillers, refuses) = within(LIMIT, "registrar un descriptor alto", move || {
             let fillers = fill_to(FD_SETSIZE)?;
@@ -211,9 +214,7 @@ fn más_allá_de_1023_select_se_niega_y_epoll_no() -> Outcome {
     Ok(())
 }
 
-#[test]
 fn el_mismo_eco_sobre_los_tres() -> Outcome {
-    let _shared = shared();
     for engine in WRITTEN {
         let (listener, clients) = narrow_listener()?;
         let serving = Task::start("el eco", move || serve(&mut *selector(engine)?, listener, 4))?;
@@ -228,9 +229,7 @@ fn el_mismo_eco_sobre_los_tres() -> Outcome {
     talk(&clients)
 }
 
-#[test]
 fn las_predicciones_se_cumplen() -> Outcome {
-    let _alone = alone();
     let predicted = within(LIMIT, "predecir", predict)?;
     let rows = CONNECTIONS.map(|count| {
         Ok(Row {
@@ -254,8 +253,6 @@ fn las_predicciones_se_cumplen() -> Outcome {
         .hint("fallar aquí es aprender: apunta qué creías, y corrige `predict`"))
 }
 
-#[test]
-#[ignore = "para usarlo a mano: cargo curso ejecutar 02_05_1_comparacion"]
 fn ejecutar() -> Outcome {
     raise_descriptor_limit();
     let mut out = io::stdout();
@@ -491,7 +488,6 @@ fn with_both(
     count: usize,
     script: impl Fn(&mut Room) -> Outcome + Clone + Send + 'static,
 ) -> Outcome {
-    let _shared = shared();
     for engine in WRITTEN {
         let (listener, conversation) = listening()?;
         let conversation = conversation.limit(LIMIT / 3);

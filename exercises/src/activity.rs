@@ -2,6 +2,8 @@
 
 use harness::{Doing, Thread};
 
+use crate::runner::lifted;
+
 /// Qué hace un hilo, y qué conviene preguntarse si lleva así demasiado.
 pub(crate) struct Activity {
     /// Completa «tu código…».
@@ -12,7 +14,7 @@ pub(crate) struct Activity {
 impl Activity {
     /// La de ahora mismo; nada, si ha terminado o no se puede saber.
     pub(crate) fn of(thread: Thread) -> Option<Activity> {
-        Some(match thread.doing()? {
+        Some(match lifted(|| thread.doing())? {
             Doing::Running => Activity {
                 doing: "está gastando procesador, sin dormir en ninguna llamada".to_owned(),
                 question: "¿hay un bucle que da vueltas sin esperar a nada, o que no termina?",

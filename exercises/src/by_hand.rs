@@ -8,12 +8,12 @@ use harness::Failure;
 use multiplexacion::{cli, errors};
 
 use crate::outcome::{Explain, Outcome};
-use crate::panics;
 
 /// La variable con la que `cargo curso ejecutar` dice el puerto.
 const PORT: &str = "CURSO_PUERTO";
 
-/// La prueba `ejecutar` de un ejercicio, que nadie pasa si no la pide: [`by_hand`](by_hand()).
+/// Lo que pone en marcha `cargo curso ejecutar`: define la función `ejecutar`, con
+/// [`by_hand`](by_hand()).
 ///
 /// ```no_run
 /// ejercicios::by_hand!(|listener| {
@@ -24,8 +24,6 @@ const PORT: &str = "CURSO_PUERTO";
 #[macro_export]
 macro_rules! by_hand {
     ($serve:expr) => {
-        #[test]
-        #[ignore = "para usarlo a mano: cargo curso ejecutar"]
         fn ejecutar() -> $crate::Outcome {
             $crate::by_hand($serve)
         }
@@ -34,7 +32,6 @@ macro_rules! by_hand {
 
 /// Escucha, lo anuncia y sirve con `serve` hasta que termine o alguien pulse Ctrl-C.
 pub fn by_hand(serve: impl FnOnce(TcpListener) -> io::Result<()>) -> Outcome {
-    panics::speak_spanish();
     let listener = at_port(TcpListener::bind, "escuchar en").hint("elige otro con --port")?;
     cli::announce(listener.local_addr()?)?;
     Ok(serve(listener)?)
@@ -42,7 +39,6 @@ pub fn by_hand(serve: impl FnOnce(TcpListener) -> io::Result<()>) -> Outcome {
 
 /// Si el ejercicio es un cliente: conecta con quien escuche en ese puerto y conversa con `talk`.
 pub fn by_hand_calling(talk: impl FnOnce(TcpStream) -> io::Result<()>) -> Outcome {
-    panics::speak_spanish();
     let stream = at_port(TcpStream::connect, "conectar con")
         .hint("pon antes un servidor en marcha, y di su puerto con --port")?;
     Ok(talk(stream)?)

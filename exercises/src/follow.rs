@@ -11,15 +11,14 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use harness::procfs::net::{TcpNetEntry, TcpState, tcp};
-use harness::{Exit, Failure, Running, Stream, eventually, tools};
+use harness::{Failure, Running, Stream, eventually, tools};
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 use prose::{LIMIT, Quoted, as_here, program, quoted, shell, with_process};
 
-use crate::descriptors;
 use crate::outcome::{Outcome, ensure};
-use crate::panics;
+use crate::runner::BY_HAND;
 
 /// La prueba de que el enunciado de un ejercicio se puede seguir: [`follow`](follow()), contra la
 /// solución.
@@ -27,7 +26,6 @@ use crate::panics;
 macro_rules! follow {
     ($script:expr) => {
         #[cfg(feature = "soluciones")]
-        #[test]
         fn el_enunciado_se_puede_seguir() -> $crate::Outcome {
             $crate::follow(include_str!("enunciado.md"), $script)
         }
@@ -37,7 +35,6 @@ macro_rules! follow {
 /// Sigue con `script` las órdenes de `statement`: las de sus bloques `console` y las que cita entre
 /// comillas de código y nombran el puerto. Todas: la que `script` no siga es un fallo.
 pub fn follow(statement: &str, script: impl FnOnce(&mut Hands) -> Outcome) -> Outcome {
-    let _shared = descriptors::shared();
     let mut hands = Hands::before(statement)?;
     if !hands.possible_here()? {
         return Ok(());
@@ -72,7 +69,6 @@ pub struct Terminal {
 impl Hands {
     /// Lee el enunciado, y comprueba que hable del ejercicio que se está probando.
     fn before(statement: &str) -> Result<Hands, Failure> {
-        panics::speak_spanish();
         let executable = env::current_exe()?;
         let name = executable.file_name().unwrap_or_default().to_string_lossy();
         let id = name.rsplit_once('-').map_or(&*name, |(id, _)| id).to_owned();
@@ -137,7 +133,7 @@ impl Hands {
     pub fn run_typing(&mut self, start: &str, typed: &str) -> Result<String, Failure> {
         let mut quoted = self.take(start)?;
         let exit = prose::run(&self.folder, &quoted.command, typed)?;
-        let seen = on_screen(&exit);
+        let seen = exit.stdout;
         ensure(exit.code == Some(0), || {
             format!("«{}» acabó mal, y dijo:\n{seen}", quoted.command)
         })?;
@@ -216,11 +212,8 @@ impl Hands {
             here = here.replace(&self.quoted_port, &self.port.to_string());
         }
         let run = format!("cargo curso ejecutar {} --port {}", self.id, self.port);
-        let exercise = format!(
-            "env CURSO_PUERTO={} '{}' --ignored --exact ejecutar --nocapture --test-threads=2",
-            self.port,
-            env::current_exe()?.display()
-        );
+        let exercise =
+            format!("env CURSO_PUERTO={} '{}' {BY_HAND}", self.port, env::current_exe()?.display());
         let here = as_here(&here)?.replace(&run, &exercise);
         with_process(&here, &self.id, self.server.as_ref().map_or(0, Running::pid))
     }
@@ -284,16 +277,9 @@ impl Terminal {
         let exit = self.running.wait(LIMIT).map_err(|failure| {
             failure.within(format!("En otra terminal, «{}».", self.quoted.command))
         })?;
-        let seen = on_screen(&exit);
-        same(&self.quoted, &seen)?;
-        Ok((seen, exit.code))
+        same(&self.quoted, &exit.stdout)?;
+        Ok((exit.stdout, exit.code))
     }
-}
-
-/// Lo que se ve, sin lo que dice por su cuenta el arnés de pruebas de Rust.
-fn on_screen(exit: &Exit) -> String {
-    let ours = |line: &&str| !line.starts_with("running ") && !line.starts_with("test ");
-    exit.stdout.split_inclusive('\n').filter(ours).collect()
 }
 
 /// Comprueba que se vea lo que dice el enunciado, si lo dice.

@@ -17,10 +17,11 @@
 //! | `outcome` | [`Outcome`], [`ensure`] y sus hermanas, [`Explain`]: lo que devuelve una prueba |
 //! | `limit` | [`within`], [`lending`], [`Task`]: ejecutar algo en un hilo, con un límite |
 //! | `serving` | [`with_server`], [`connected`], [`listening`]: con clientes y sockets de verdad |
-//! | [`descriptors`] | usarlos con los demás, o a solas si se gastan casi todos |
+//! | [`descriptors`] | gastarlos casi todos |
 //! | [`fake`] | sockets de mentira, que dan y admiten lo que se les dijo |
 //! | `activity` | en qué llamada al sistema duerme un hilo, y qué conviene preguntarse |
-//! | `panics` | los pánicos, contados en español |
+//! | [`runner`] | [`tests!`]: cada prueba en su proceso, y de lo que resulta, datos |
+//! | `panics` | los pánicos, contados en español; [`provoke`] |
 //! | `by_hand` | [`by_hand`](by_hand()), [`by_hand_calling`]: el ejercicio, fuera de las pruebas |
 //! | [`prelude`] | lo que usan casi todas las pruebas, para traerlo de una vez |
 //! | `follow` | [`follow`](follow()), [`Hands`]: las órdenes de un enunciado, contra su solución |
@@ -33,12 +34,14 @@ mod follow;
 mod limit;
 mod outcome;
 mod panics;
+pub mod runner;
 mod serving;
 
 pub use by_hand::{by_hand, by_hand_calling};
 pub use follow::{Hands, Terminal, follow};
 pub use limit::{Task, lending, within};
 pub use outcome::{Explain, LIMIT, Outcome, done, ensure, ensure_equal, ensure_fails};
+pub use panics::provoke;
 pub use serving::{
     Serving, connected, connected_narrowly, echoes, listening, listening_in_frames, tell,
     with_server,

@@ -1,9 +1,15 @@
 //! Los pánicos del código de quien aprende, con su lugar y en español.
 
 use std::cell::RefCell;
+use std::io::{self, Write};
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
-use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, Once, PoisonError};
 use std::thread;
+
+use harness::Failure;
+
+use crate::outcome::Outcome;
 
 /// Lo que `todo!` pone delante de su mensaje.
 const TODO: &str = "not yet implemented: ";
@@ -13,8 +19,21 @@ thread_local! {
     static CONTAINED: RefCell<Option<Panic>> = const { RefCell::new(None) };
 }
 
+/// El primer pánico de este proceso, ya explicado. Quien lo contiene lo cuenta en su fallo; los
+/// demás, de un hilo que nadie espera, solo se saben por aquí.
+static FIRST: Mutex<Option<String>> = Mutex::new(None);
+
+/// Si los pánicos pasan aún por [`report`].
+static HEARD: AtomicBool = AtomicBool::new(false);
+
+/// Lo que lleva el pánico que provoca una prueba.
+struct Provoked;
+
+/// Lo que lleva el que solo mira si los pánicos se siguen contando.
+struct Probe;
+
 /// Un pánico contenido.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Panic {
     pub(crate) explanation: String,
     /// Fue un `todo!`: nadie ha escrito aún el código.
@@ -27,6 +46,34 @@ pub(crate) fn speak_spanish() {
     ONCE.call_once(|| panic::set_hook(Box::new(report)));
 }
 
+/// Entra en pánico a propósito, donde el código de quien aprende debe sobrevivir a ello. No se cuenta.
+pub fn provoke() -> ! {
+    panic::panic_any(Provoked)
+}
+
+/// Que ningún hilo haya entrado en pánico, aunque nadie lo esperara, y que nadie haya callado a quien
+/// los cuenta.
+///
+/// # Errors
+/// Lo que dijo el primero, o que ya no se cuentan.
+pub(crate) fn none_went_unseen() -> Outcome {
+    // En un hilo suyo: el de la prueba no se entera.
+    let probe = thread::spawn(|| panic::panic_any(Probe));
+    if probe.join().is_ok() || !HEARD.load(Ordering::SeqCst) {
+        return Err(Failure::new(
+            "Tu código cambió lo que se hace con los pánicos (`std::panic::set_hook`), y así no se \
+             sabe si los hay.",
+        )
+        .hint("quita esa llamada: el ejercicio no la necesita"));
+    }
+    let first = FIRST.lock().unwrap_or_else(PoisonError::into_inner).take();
+    first.map_or(Ok(()), |explanation| {
+        Err(Failure::new(explanation).hint(
+            "lo demás que pide esta prueba se cumple; pero un hilo murió sin que nadie lo viera",
+        ))
+    })
+}
+
 /// Ejecuta `work`; si entra en pánico, devuelve su explicación en vez de escribirla.
 pub(crate) fn contain<T>(work: impl FnOnce() -> T) -> Result<T, Panic> {
     CONTAINED.set(Some(Panic { explanation: String::new(), is_todo: false }));
@@ -37,7 +84,14 @@ pub(crate) fn contain<T>(work: impl FnOnce() -> T) -> Result<T, Panic> {
 }
 
 fn report(info: &PanicHookInfo<'_>) {
+    if info.payload().is::<Provoked>() {
+        return;
+    }
+    if info.payload().is::<Probe>() {
+        return HEARD.store(true, Ordering::SeqCst);
+    }
     let panic = explain(info);
+    FIRST.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(panic.explanation.clone());
     let uncontained = CONTAINED.with_borrow_mut(|slot| match slot {
         Some(slot) => {
             *slot = panic;
@@ -46,7 +100,8 @@ fn report(info: &PanicHookInfo<'_>) {
         None => Some(panic),
     });
     if let Some(panic) = uncontained {
-        complain(&panic.explanation);
+        // Si nadie lee los errores, se sigue igual.
+        let _ = writeln!(io::stderr(), "{}", panic.explanation);
     }
 }
 
@@ -63,14 +118,6 @@ fn explain(info: &PanicHookInfo<'_>) -> Panic {
         Some(name) => format!("El hilo «{name}» entró en pánico en {place}: {message}"),
     };
     Panic { explanation, is_todo: false }
-}
-
-#[expect(
-    clippy::print_stderr,
-    reason = "las pruebas capturan lo que escribe esta macro, y no `stderr()`"
-)]
-fn complain(explanation: &str) {
-    eprintln!("{explanation}");
 }
 
 /// `panic!` da un `&str` si el mensaje es fijo, y un `String` si lleva valores.

@@ -146,10 +146,6 @@ impl Exercise {
         self.folder.join("solucion.rs")
     }
 
-    pub(crate) fn tests(&self) -> PathBuf {
-        self.folder.join("pruebas.rs")
-    }
-
     /// Su enunciado.
     pub(crate) fn statement(&self) -> Result<String, Trouble> {
         read(&self.folder.join("enunciado.md"))

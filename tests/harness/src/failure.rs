@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 
 use procfs::ProcError;
 
@@ -22,6 +23,7 @@ struct Report {
     hints: Vec<String>,
     sections: Vec<Section>,
     replay: Vec<String>,
+    replayed_at: Option<SocketAddr>,
 }
 
 #[derive(Clone)]
@@ -45,6 +47,11 @@ impl Failure {
     pub fn replay(&self) -> Option<String> {
         let commands = &self.0.replay;
         (!commands.is_empty()).then(|| commands.join("\n"))
+    }
+
+    /// Dónde escuchaba el servidor al que hablan esas órdenes.
+    pub fn replayed_at(&self) -> Option<SocketAddr> {
+        self.0.replayed_at
     }
 
     /// Añade dónde se estaba cuando ocurrió: encabeza el informe.
@@ -80,8 +87,9 @@ impl Failure {
         self
     }
 
-    pub(crate) fn replayed_by(mut self, commands: Vec<String>) -> Self {
+    pub(crate) fn replayed_by(mut self, address: SocketAddr, commands: Vec<String>) -> Self {
         self.0.replay = commands;
+        self.0.replayed_at = Some(address);
         self
     }
 }
@@ -162,7 +170,7 @@ mod tests {
             .within("Etapa 1 de la lección 02_02: acepta y responde")
             .hint("mira aquí")
             .section("Salida", ["una línea".to_owned()])
-            .replayed_by(vec!["true".to_owned()]);
+            .replayed_by(([127, 0, 0, 1], 8800).into(), vec!["true".to_owned()]);
         assert_eq!(format!("{failure}"), format!("{failure:?}"));
         insta::assert_snapshot!(failure, @r"
         Etapa 1 de la lección 02_02: acepta y responde

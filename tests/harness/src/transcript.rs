@@ -54,11 +54,9 @@ impl Transcript {
 
     /// Un fallo con la conversación, vista por quien la protagoniza, y la forma de repetirla.
     pub(crate) fn failure(&self, headline: impl Into<String>, protagonist: PeerId) -> Failure {
-        self.attach_to(Failure::new(headline), Some(protagonist)).replayed_by(replay::commands(
-            &self.log(),
-            self.0.address,
-            protagonist,
-        ))
+        let address = self.0.address;
+        self.attach_to(Failure::new(headline), Some(protagonist))
+            .replayed_by(address, replay::commands(&self.log(), address, protagonist))
     }
 
     /// Añade a un fallo el acta de la conversación.

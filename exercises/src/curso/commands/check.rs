@@ -8,7 +8,7 @@ use multiplexacion::cli::{self, Trouble};
 
 use super::guide::NOTHING_LEFT;
 use crate::build::{Build, NotBuilt};
-use crate::course::{Course, Exercise, read};
+use crate::course::{Course, Exercise};
 use crate::paint;
 use crate::progress::Progress;
 use crate::trial::Trial;
@@ -73,7 +73,6 @@ impl Verdict {
             Err(why) => return Ok(Verdict::Unbuilt(why)),
         };
         let trial = Trial::run_unless(abandoned, executable, course.repository())?;
-        let trial = trial.in_order_of(&read(&exercise.tests())?);
         let warnings = compiled.diagnostics.get(&exercise.id).cloned().unwrap_or_default();
         Ok(Verdict::Tried(trial, warnings))
     }
@@ -86,10 +85,7 @@ impl Verdict {
     /// servidor de la prueba ya no está, y hay que arrancar otro ahí.
     fn replayed_port(&self) -> Option<u16> {
         let Verdict::Tried(trial, _) = self else { return None };
-        let (_, report) = trial.failures().next()?;
-        let (_, orders) = report.split_once("\nPara repetirlo a mano:\n")?;
-        let (_, port) = orders.split_once("127.0.0.1 ")?;
-        port.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+        trial.tests.iter().find(|test| test.failure.is_some())?.port
     }
 
     /// Lo que se lee: la lista de pruebas y el informe de la primera que falla.
@@ -161,23 +157,4 @@ pub(crate) fn cargo_failed(why: &NotBuilt) -> Trouble {
         "cargo no pudo compilar el curso",
         "lee lo que dice arriba; si falta descargar algo, revisa tu conexión",
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::trial::Test;
-
-    fn failed(report: &str) -> Verdict {
-        let test = Test { name: "una prueba".to_owned(), failure: Some(report.to_owned()) };
-        Verdict::Tried(Trial { tests: vec![test], broken: None }, String::new())
-    }
-
-    #[test]
-    fn del_informe_se_sabe_en_qué_puerto_repetirlo() {
-        let report =
-            "No contestó.\n\nPara repetirlo a mano:\n\n  printf hola | nc -N 127.0.0.1 4263\n";
-        assert_eq!(failed(report).replayed_port(), Some(4263));
-        assert_eq!(failed("No contestó 127.0.0.1 4263.").replayed_port(), None);
-    }
 }

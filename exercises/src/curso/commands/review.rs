@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::check::cargo_failed;
 use crate::build::{Build, Built, NotBuilt};
-use crate::course::{Course, Exercise, read, write};
+use crate::course::{Course, Exercise, write};
 use crate::paint;
 use crate::trial::{SIDE_BY_SIDE, Trial, side_by_side};
 
@@ -100,7 +100,7 @@ impl Review {
         match built.executable(&exercise.id) {
             Ok(executable) => {
                 let trial = Trial::run(executable, course.repository())?;
-                Ok(Review::tried(exercise, trial.in_order_of(&read(&exercise.tests())?)))
+                Ok(Review::tried(exercise, trial))
             }
             Err(NotBuilt::Code(text)) => Ok(Review::uncompiled(exercise, text)),
             Err(why) => Err(cargo_failed(&why)),
