@@ -1,11 +1,16 @@
-//! Eco hasta el final de la entrada: la solución.
+//! Eco hasta el final de la entrada. El enunciado está en enunciado.md, en esta misma carpeta.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, Read, Write};
+
+// <solo en la solución>
+use std::io::ErrorKind;
+// </solo en la solución>
 
 /// Devuelve a `stream` cada byte que llega, en orden, hasta el final de la entrada.
 ///
 /// Dice cuántos bytes devolvió.
 pub fn echo<S: Read + Write>(stream: &mut S) -> io::Result<u64> {
+    // <tu código>
     let mut buffer = [0; 4096];
     let mut total = 0;
     loop {
@@ -22,4 +27,5 @@ pub fn echo<S: Read + Write>(stream: &mut S) -> io::Result<u64> {
         stream.write_all(&buffer[..count])?;
         total += count as u64;
     }
+    // </tu código>
 }

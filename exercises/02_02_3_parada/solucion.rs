@@ -1,11 +1,18 @@
-//! Parar, con un cliente callado dentro: la solución.
+//! Parar, con un cliente callado dentro. El enunciado está en enunciado.md, en esta carpeta.
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+// <solo en la solución>
+use std::net::Shutdown;
+use std::sync::atomic::Ordering;
+use std::sync::{MutexGuard, PoisonError};
+use std::thread;
+// </solo en la solución>
 
 /// Un servidor de eco en marcha, con un hilo por cliente.
 pub struct Server {
@@ -25,6 +32,7 @@ struct Shared {
 impl Server {
     /// Empieza a aceptar clientes, en otro hilo, y vuelve.
     pub fn start(listener: TcpListener) -> io::Result<Server> {
+        // <tu código>
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared::default());
         let theirs = Arc::clone(&shared);
@@ -32,18 +40,22 @@ impl Server {
             .name("servidor".to_owned())
             .spawn(move || accept_until_stopped(listener, &theirs))?;
         Ok(Server { address, shared, acceptor })
+        // </tu código>
     }
 
     /// Deja de aceptar, despide a los clientes, espera a todos los hilos y vuelve.
     pub fn stop(self) {
+        // <tu código>
         // Primero la bandera, y después el timbre: al despertar, el hilo ya la ve.
         self.shared.stopping.store(true, Ordering::SeqCst);
         // Si falla, es que ya nadie escucha, y no hay a quién despertar.
         drop(TcpStream::connect(self.address));
         let _ = self.acceptor.join();
+        // </tu código>
     }
 }
 
+// <solo en la solución>
 fn accept_until_stopped(listener: TcpListener, shared: &Arc<Shared>) {
     let mut threads: Vec<JoinHandle<()>> = Vec::new();
     for id in 0.. {
@@ -85,6 +97,7 @@ impl Shared {
         self.clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+// </solo en la solución>
 
 /// Devuelve a su cliente cada byte que envía, hasta que cierra su lado.
 fn echo(stream: &TcpStream) -> io::Result<u64> {

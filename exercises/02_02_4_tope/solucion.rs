@@ -1,9 +1,13 @@
-//! Un tope de hilos: la solución.
+//! Un tope de hilos. El enunciado está en enunciado.md, en esta carpeta.
 
 use std::io;
 use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+// <solo en la solución>
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+// </solo en la solución>
 
 /// Qué se hace con un cliente. La comparten todos los hilos.
 pub type Handler = Arc<dyn Fn(TcpStream) + Send + Sync>;
@@ -11,6 +15,7 @@ pub type Handler = Arc<dyn Fn(TcpStream) + Send + Sync>;
 /// Acepta clientes sin fin y da a cada uno un hilo que ejecuta `handler`, con no más de
 /// `max_threads` a la vez. Solo vuelve si `accept` falla.
 pub fn serve(listener: &TcpListener, max_threads: usize, handler: &Handler) -> io::Result<()> {
+    // <tu código>
     let seats = Arc::new(Seats { free: Mutex::new(max_threads), freed: Condvar::new() });
     loop {
         // Antes de aceptar: así, quien espera lo hace en la cola del núcleo, sin gastar aquí ni
@@ -23,8 +28,10 @@ pub fn serve(listener: &TcpListener, max_threads: usize, handler: &Handler) -> i
             handler(stream);
         })?;
     }
+    // </tu código>
 }
 
+// <solo en la solución>
 /// Los sitios que hay.
 struct Seats {
     free: Mutex<usize>,
@@ -57,3 +64,4 @@ impl Seats {
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+// </solo en la solución>

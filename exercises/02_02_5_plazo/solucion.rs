@@ -1,8 +1,12 @@
-//! Un plazo para quien calla: la solución.
+//! Un plazo para quien calla. El enunciado está en enunciado.md, en esta carpeta.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io;
 use std::net::TcpStream;
 use std::time::Duration;
+
+// <solo en la solución>
+use std::io::{ErrorKind, Read, Write};
+// </solo en la solución>
 
 /// Lo que se dice a quien calla demasiado.
 pub const FAREWELL: &str = "Adiós: llevas demasiado tiempo en silencio.\n";
@@ -19,7 +23,9 @@ pub enum End {
 }
 
 /// Devuelve al cliente lo que envía, mientras dé noticias al menos cada `patience`.
-pub fn attend(mut stream: &TcpStream, patience: Duration) -> io::Result<End> {
+pub fn attend(stream: &TcpStream, patience: Duration) -> io::Result<End> {
+    // <tu código>
+    let mut stream = stream;
     // SO_RCVTIMEO y SO_SNDTIMEO valen para cada llamada: cada `read` empieza a contar de nuevo.
     stream.set_read_timeout(Some(patience))?;
     stream.set_write_timeout(Some(patience))?;
@@ -40,10 +46,13 @@ pub fn attend(mut stream: &TcpStream, patience: Duration) -> io::Result<End> {
             Err(error) => return Err(error),
         }
     }
+    // </tu código>
 }
 
+// <solo en la solución>
 /// Si lo que pasó es que venció el plazo. En un socket bloqueante, EAGAIN no puede ser otra cosa
 /// (socket(7)).
 fn is_late(error: &io::Error) -> bool {
     error.kind() == ErrorKind::WouldBlock
 }
+// </solo en la solución>

@@ -1,10 +1,15 @@
-//! Una calculadora por líneas: la solución.
+//! Una calculadora por líneas. El enunciado está en enunciado.md, en esta carpeta.
 
-use std::io::{self, BufRead, BufReader, Read};
+use std::io;
 use std::net::TcpListener;
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 
 use multiplexacion::socketserver::{Control, Request, RequestHandler, TcpServer, ThreadingMixIn};
+
+// <solo en la solución>
+use std::io::{BufRead, BufReader, Read};
+use std::thread;
+// </solo en la solución>
 
 /// No es `NÚMERO OPERADOR NÚMERO`.
 pub const NOT_UNDERSTOOD: &str = "no entiendo eso";
@@ -20,6 +25,7 @@ pub const MAX_LINE: usize = 1024;
 
 /// El resultado de una línea, o por qué no lo tiene.
 pub fn evaluate(line: &str) -> Result<i64, &'static str> {
+    // <tu código>
     let words: Vec<&str> = line.split_whitespace().collect();
     let [left, operator, right] = words[..] else { return Err(NOT_UNDERSTOOD) };
     let number = |text: &str| text.parse::<i64>().map_err(|_| NOT_UNDERSTOOD);
@@ -34,6 +40,7 @@ pub fn evaluate(line: &str) -> Result<i64, &'static str> {
         _ => return Err(NOT_UNDERSTOOD),
     };
     result.ok_or(OVERFLOW)
+    // </tu código>
 }
 
 /// Atiende a un cliente.
@@ -41,6 +48,7 @@ pub struct Calculator;
 
 impl RequestHandler for Calculator {
     fn handle(&mut self, request: &Request) -> io::Result<()> {
+        // <tu código>
         let mut reader = BufReader::new(request);
         while let Some(line) = read_line(&mut reader)? {
             let answer = match line {
@@ -55,7 +63,9 @@ impl RequestHandler for Calculator {
             request.send_all(&answer)?;
         }
         Ok(())
+        // </tu código>
     }
+    // <solo en la solución>
 }
 
 enum Line {
@@ -80,10 +90,12 @@ fn read_line(reader: &mut impl BufRead) -> io::Result<Option<Line>> {
 
 fn refusal(why: &str) -> Vec<u8> {
     format!("ERROR: {why}\n").into_bytes()
+    // </solo en la solución>
 }
 
 /// Pone a servir la calculadora en otro hilo. Devuelve su mando y ese hilo.
 pub fn start(listener: TcpListener) -> io::Result<(Control, JoinHandle<io::Result<()>>)> {
+    // <tu código>
     let mut server =
         TcpServer::from_listener(listener, || Calculator)?.threading(ThreadingMixIn::default());
     // El mando se pide antes: después, el servidor es del otro hilo.
@@ -91,4 +103,5 @@ pub fn start(listener: TcpListener) -> io::Result<(Control, JoinHandle<io::Resul
     let thread =
         thread::Builder::new().name("servidor".to_owned()).spawn(move || server.serve_forever())?;
     Ok((control, thread))
+    // </tu código>
 }

@@ -1,6 +1,10 @@
-//! Enviar: la longitud delante. La solución.
+//! Enviar: la longitud delante. El enunciado está en enunciado.md, en esta misma carpeta.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Write};
+
+// <solo en la solución>
+use std::io::ErrorKind;
+// </solo en la solución>
 
 /// Bytes de la longitud que va delante.
 pub const HEADER: usize = 4;
@@ -10,6 +14,7 @@ pub const MAX_TEXT: usize = 65_536;
 
 /// Envía `text` como un marco: su longitud en orden de red y, detrás, el texto.
 pub fn send<W: Write>(stream: &mut W, text: &str) -> io::Result<()> {
+    // <tu código>
     // Antes de escribir nada: quien recibe no puede entender medio marco.
     let length = u32::try_from(text.len()).ok().filter(|_| text.len() <= MAX_TEXT);
     let length = length.ok_or(ErrorKind::InvalidInput)?;
@@ -19,4 +24,5 @@ pub fn send<W: Write>(stream: &mut W, text: &str) -> io::Result<()> {
     frame.extend_from_slice(text.as_bytes());
     // Todo junto: casi siempre, una sola llamada. Si se queda corta, `write_all` insiste.
     stream.write_all(&frame)
+    // </tu código>
 }

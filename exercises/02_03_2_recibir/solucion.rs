@@ -1,4 +1,4 @@
-//! Recibir: lo que haya llegado. La solución.
+//! Recibir: lo que haya llegado. El enunciado está en enunciado.md, en esta misma carpeta.
 
 use std::io::{ErrorKind, Read};
 
@@ -36,6 +36,7 @@ pub enum End {
 ///
 /// En `pending` queda lo que llegó y aún no es un marco entero.
 pub fn receive<R: Read>(stream: &mut R, pending: &mut Vec<u8>) -> Received {
+    // <tu código>
     let mut buffer = [0; 4096];
     // La única lectura: `select` solo promete que esta no va a bloquear.
     let end = match stream.read(&mut buffer) {
@@ -65,8 +66,10 @@ pub fn receive<R: Read>(stream: &mut R, pending: &mut Vec<u8>) -> Received {
             Err(nonsense) => return Received { messages, end: Some(nonsense) },
         }
     }
+    // </tu código>
 }
 
+// <solo en la solución>
 /// El primer mensaje de `bytes`; nada, si aún no ha llegado entero.
 fn first_message(bytes: &[u8]) -> Result<Option<String>, End> {
     let Some((header, rest)) = bytes.split_first_chunk::<HEADER>() else { return Ok(None) };
@@ -79,3 +82,4 @@ fn first_message(bytes: &[u8]) -> Result<Option<String>, End> {
     let text = str::from_utf8(text).map_err(|_| End::NotText)?;
     Ok(Some(text.to_owned()))
 }
+// </solo en la solución>

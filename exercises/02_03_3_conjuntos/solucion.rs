@@ -1,4 +1,4 @@
-//! Los conjuntos de select. La solución.
+//! Los conjuntos de select. El enunciado está en enunciado.md, en esta misma carpeta.
 
 use std::io;
 use std::net::{TcpListener, TcpStream};
@@ -20,10 +20,12 @@ pub struct Client {
 impl Client {
     /// Un cliente recién llegado, si su descriptor cabe en un conjunto.
     pub fn new(stream: TcpStream) -> Option<Client> {
+        // <tu código>
         // El mapa tiene un bit para cada descriptor de 0 a 1023. En C, anotar el 1024 es escribir
         // fuera del mapa; en `nix`, un pánico (select(2)).
         let fits = usize::try_from(stream.as_raw_fd()).is_ok_and(|fd| fd < FD_SETSIZE);
         fits.then(|| Client { stream, output: Vec::new(), ended: false })
+        // </tu código>
     }
 }
 
@@ -38,6 +40,7 @@ pub struct Watched<'a> {
 
 /// Llena los conjuntos de una vuelta.
 pub fn watch<'a>(listener: &'a TcpListener, clients: &'a [Client]) -> Watched<'a> {
+    // <tu código>
     let mut reading = FdSet::new();
     let mut writing = FdSet::new();
     reading.insert(listener.as_fd());
@@ -52,6 +55,7 @@ pub fn watch<'a>(listener: &'a TcpListener, clients: &'a [Client]) -> Watched<'a
         }
     }
     Watched { reading, writing }
+    // </tu código>
 }
 
 /// Quién está listo.
@@ -67,6 +71,7 @@ pub struct Ready {
 
 /// Duerme hasta que alguien esté listo, y dice quién.
 pub fn wait(listener: &TcpListener, clients: &[Client]) -> io::Result<Ready> {
+    // <tu código>
     // Conjuntos nuevos en cada vuelta: `select` deja en ellos solo a los que están listos.
     let Watched { mut reading, mut writing } = watch(listener, clients);
     select(None, &mut reading, &mut writing, None, None)?;
@@ -80,4 +85,5 @@ pub fn wait(listener: &TcpListener, clients: &[Client]) -> io::Result<Ready> {
         readable: among(&reading),
         writable: among(&writing),
     })
+    // </tu código>
 }

@@ -1,4 +1,4 @@
-//! Un bucle para todos. La solución.
+//! Un bucle para todos. El enunciado está en enunciado.md, en esta misma carpeta.
 
 use std::io::{self, ErrorKind};
 use std::net::{TcpListener, TcpStream};
@@ -13,6 +13,7 @@ use nix::sys::select::{FD_SETSIZE, FdSet, select};
 ///
 /// Solo vuelve si falla `accept` o `select`.
 pub fn serve(listener: &TcpListener) -> io::Result<()> {
+    // <tu código>
     // Quien llama puede arrepentirse antes de que lo recojamos, y `accept` dormiría (select(2)).
     listener.set_nonblocking(true)?;
     let mut clients: Vec<Client> = Vec::new();
@@ -31,8 +32,10 @@ pub fn serve(listener: &TcpListener) -> io::Result<()> {
             clients.extend(accept(listener)?);
         }
     }
+    // </tu código>
 }
 
+// <solo en la solución>
 /// Quién está listo: los clientes, por su lugar.
 struct Ready {
     listener: bool,
@@ -77,6 +80,7 @@ fn accept(listener: &TcpListener) -> io::Result<Option<Client>> {
         Err(error) => Err(error),
     }
 }
+// </solo en la solución>
 
 /// Lo que se guarda de cada cliente: medio marco, y hasta 8 MiB que aún no ha leído.
 static LIMITS: Limits = Limits { input: HEADER + MAX_TEXT, output: 8 * 1024 * 1024 };

@@ -1,4 +1,4 @@
-//! Difundir, con uno que ya no está. La solución.
+//! Difundir, con uno que ya no está. El enunciado está en enunciado.md, en esta misma carpeta.
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
@@ -41,6 +41,7 @@ pub enum Reason {
 impl Room {
     /// Difunde un mensaje a todos menos a quien lo envió.
     pub fn broadcast(&mut self, from: ClientId, text: &str) {
+        // <tu código>
         // Un marco no lleva más que MAX_TEXT bytes; este texto llegó en uno, o es un aviso corto.
         let frame = frame::encode(text).unwrap_or_default();
         for (id, client) in &mut self.clients {
@@ -51,10 +52,12 @@ impl Room {
                 client.closing = Some(Reason::NotReading);
             }
         }
+        // </tu código>
     }
 
     /// Escribe lo encolado y despide a quien toca, hasta que no quede nada por hacer.
     pub fn settle(&mut self) {
+        // <tu código>
         loop {
             for client in self.clients.values_mut() {
                 if client.conn.flush().is_err() {
@@ -75,6 +78,7 @@ impl Room {
                 self.broadcast(id, &left(id));
             }
         }
+        // </tu código>
     }
 }
 
@@ -83,7 +87,7 @@ pub fn left(id: ClientId) -> String {
     format!("(se fue el cliente {id})")
 }
 
-// ---- El bucle del ejercicio anterior ------------------------------------------------------
+// ---- Desde aquí no hay nada que cambiar: es el bucle del ejercicio anterior ----------------
 
 /// Lo que se guarda de cada cliente: medio marco, y hasta 1 MiB que aún no ha leído.
 static LIMITS: Limits = Limits { input: HEADER + MAX_TEXT, output: 1024 * 1024 };

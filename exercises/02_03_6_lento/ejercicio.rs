@@ -16,8 +16,10 @@ pub const LIMIT: usize = 256 * 1024;
 /// Lo último que se le dice a quien no lee.
 pub const NOT_READING: &str = "ERROR: no lees lo que se te envía, y no se guarda más";
 
-/// Lo que espera a salir hacia un cliente. Pon aquí los campos que necesites.
-pub struct Outbox {}
+/// Lo que espera a salir hacia un cliente.
+pub struct Outbox {
+    // Pon aquí los campos que necesites.
+}
 
 /// Eso no cabe en la cola.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
-//! El que lee despacio: la solución.
+//! El que lee despacio. El enunciado está en enunciado.md, en esta misma carpeta.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd};
@@ -10,6 +10,10 @@ use multiplexacion::frame;
 use nix::sys::select::{FD_SETSIZE, FdSet, select};
 use nix::sys::time::{TimeVal, TimeValLike};
 
+// <solo en la solución>
+use std::collections::VecDeque;
+// </solo en la solución>
+
 /// Bytes que pueden esperar en la cola de un cliente, como mucho.
 pub const LIMIT: usize = 256 * 1024;
 
@@ -18,12 +22,15 @@ pub const NOT_READING: &str = "ERROR: no lees lo que se te envía, y no se guard
 
 /// Lo que espera a salir hacia un cliente.
 pub struct Outbox {
+    // <solo al principio> Pon aquí los campos que necesites.
+    // <solo en la solución>
     /// Una cola de dos extremos: se añade por el final y se quita por el principio, sin mover lo
     /// demás.
     bytes: VecDeque<u8>,
     limit: usize,
     /// Ya están puestas las últimas palabras.
     closed: bool,
+    // </solo en la solución>
 }
 
 /// Eso no cabe en la cola.
@@ -33,11 +40,14 @@ pub struct Full;
 impl Outbox {
     /// Una cola vacía, en la que pueden esperar `limit` bytes.
     pub fn new(limit: usize) -> Outbox {
+        // <tu código>
         Outbox { bytes: VecDeque::new(), limit, closed: false }
+        // </tu código>
     }
 
     /// Pone `bytes` al final si caben enteros; si no, no guarda ninguno.
     pub fn queue(&mut self, bytes: &[u8]) -> Result<(), Full> {
+        // <tu código>
         // Antes de guardar: un límite que se mira después ya se ha pasado. Y todo o nada: con
         // medio marco dentro, quien recibe no sabría dónde empieza el siguiente.
         if self.closed || self.bytes.len() + bytes.len() > self.limit {
@@ -45,16 +55,20 @@ impl Outbox {
         }
         self.bytes.extend(bytes);
         Ok(())
+        // </tu código>
     }
 
     /// Pone unas últimas palabras al final, quepan o no. Después no se admite nada más.
     pub fn queue_last(&mut self, bytes: &[u8]) {
+        // <tu código>
         self.bytes.extend(bytes);
         self.closed = true;
+        // </tu código>
     }
 
     /// Escribe lo que el socket, que es no bloqueante, admita ahora; el resto se queda.
     pub fn flush<W: Write>(&mut self, socket: &mut W) -> io::Result<()> {
+        // <tu código>
         while self.wants_write() {
             // La memoria de la cola da la vuelta: esto es su primer trozo seguido.
             let (front, _) = self.bytes.as_slices();
@@ -68,27 +82,32 @@ impl Outbox {
             }
         }
         Ok(())
+        // </tu código>
     }
 
     /// Si hay que pedir a `select` que avise cuando se pueda escribir.
     pub fn wants_write(&self) -> bool {
+        // <tu código>
         !self.bytes.is_empty()
+        // </tu código>
     }
 }
 
 impl Client {
     /// Le deja un marco en la cola; si no cabe, lo despide.
     fn send(&mut self, frame: &[u8]) {
+        // <tu código>
         if self.dismissed || self.outbox.queue(frame).is_ok() {
             return;
         }
         // Lo encolado no se toca: puede haber un marco a medio salir, y la razón va detrás.
         self.outbox.queue_last(&frame::encode(NOT_READING).unwrap_or_default());
         self.dismissed = true;
+        // </tu código>
     }
 }
 
-// ---- El bucle de los ejercicios anteriores ------------------------------------------------
+// ---- Desde aquí no hay nada que cambiar: es el bucle de los ejercicios anteriores ----------
 
 /// Un cliente.
 pub struct Client {

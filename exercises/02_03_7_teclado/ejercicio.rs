@@ -30,7 +30,7 @@ pub fn chat<K: Read + AsFd, S: Write>(
     socket: TcpStream,
     screen: S,
 ) -> io::Result<End> {
-    // Empieza por envolver el socket, que ha de ser no bloqueante: Connection::new(socket,
-    // ClientId(0), &LIMITS).
+    // Empieza por envolver el socket, que ha de ser no bloqueante:
+    // Connection::new(socket, ClientId(0), &LIMITS).
     todo!("Escribe esto en exercises/02_03_7_teclado/ejercicio.rs")
 }

@@ -1,4 +1,4 @@
-//! Teclado y socket a la vez: la solución.
+//! Teclado y socket a la vez. El enunciado está en enunciado.md, en esta misma carpeta.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -21,6 +21,7 @@ pub enum End {
 /// Lo que guarda la conexión: un marco a medio llegar, y 128 KiB por enviar.
 static LIMITS: Limits = Limits { input: HEADER + MAX_TEXT, output: 128 * 1024 };
 
+// <solo en la solución>
 /// Por dónde va la conversación.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
@@ -31,16 +32,21 @@ enum Stage {
     /// Nuestro lado está cerrado; se muestra lo que aún venga.
     HalfClosed,
 }
+// </solo en la solución>
 
 /// Conversa con el servidor que está al otro lado de `socket`: le envía cada línea de `keyboard`, y
 /// escribe en `screen` cada mensaje suyo. Vuelve cuando el servidor cierra.
 ///
 /// `keyboard` es un descriptor cualquiera: una terminal, una tubería, un archivo.
 pub fn chat<K: Read + AsFd, S: Write>(
-    mut keyboard: K,
+    keyboard: K,
     socket: TcpStream,
-    mut screen: S,
+    screen: S,
 ) -> io::Result<End> {
+    // <solo al principio> Empieza por envolver el socket, que ha de ser no bloqueante:
+    // <solo al principio> Connection::new(socket, ClientId(0), &LIMITS).
+    // <tu código>
+    let (mut keyboard, mut screen) = (keyboard, screen);
     socket.set_nonblocking(true)?;
     let mut conn = Connection::new(socket, ClientId(0), &LIMITS);
     let mut stage = Stage::Typing;
@@ -74,8 +80,10 @@ pub fn chat<K: Read + AsFd, S: Write>(
             }
         }
     }
+    // </tu código>
 }
 
+// <solo en la solución>
 /// Lo que `select` encontró listo.
 struct Ready {
     keyboard: bool,
@@ -135,3 +143,4 @@ fn send(line: &[u8], conn: &mut Connection<TcpStream>) -> io::Result<()> {
 fn not_a_frame(error: frame::FrameError) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, error)
 }
+// </solo en la solución>

@@ -1,4 +1,4 @@
-//! Entero: un chat con salas. La solución.
+//! Entero: un chat con salas. El enunciado está en enunciado.md, en esta misma carpeta.
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
@@ -48,6 +48,7 @@ struct Member {
 impl Chat {
     /// Llegó un mensaje entero de un cliente: su nombre, algo que dice o una orden.
     fn on_message(&mut self, id: ClientId, text: &str) {
+        // <tu código>
         // Entrar es un estado más: mientras no se sepa quién es, lo que llega es su nombre.
         let Some(member) = self.clients.get(&id).and_then(|client| client.member.clone()) else {
             return self.on_login(id, text);
@@ -64,8 +65,10 @@ impl Chat {
                 Err(why) => self.tell(id, &format!("{ERROR}{why}")),
             },
         }
+        // </tu código>
     }
 
+    // <solo en la solución>
     /// El primer mensaje: el nombre.
     fn on_login(&mut self, id: ClientId, text: &str) {
         let name = match self.check_login(text) {
@@ -107,12 +110,16 @@ impl Chat {
         let count = self.count(room);
         self.tell(id, &format!("(Sala: {room} ({count}))"));
     }
+    // </solo en la solución>
 
     /// Alguien acaba de irse: ya no es miembro de nada, y falta decírselo a su sala.
     fn on_departure(&mut self, gone: &Member) {
+        // <tu código>
         self.tell_room(&gone.room, None, &left(gone));
+        // </tu código>
     }
 
+    // <solo en la solución>
     /// Alguien acaba de llegar a su sala: que los demás lo sepan.
     fn announce(&mut self, id: ClientId, member: &Member) {
         let notice = joined(self.count(&member.room), member);
@@ -148,9 +155,10 @@ impl Chat {
     fn members(&self) -> impl Iterator<Item = &Member> {
         self.clients.values().filter_map(|client| client.member.as_ref())
     }
+    // </solo en la solución>
 }
 
-// ---- El bucle de los ejercicios anteriores ------------------------------------------------
+// ---- Desde aquí no hay nada que cambiar. Para usar: tell, refuse, check_name, joined, left, said -
 
 impl Chat {
     /// Envía un mensaje a un cliente.

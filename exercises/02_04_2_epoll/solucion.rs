@@ -1,4 +1,4 @@
-//! epoll: añadir, cambiar, quitar y esperar. La solución.
+//! epoll: añadir, cambiar, quitar y esperar. El enunciado está en enunciado.md, en esta carpeta.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
+// <solo en la solución>
 /// Eventos que se recogen de una vez.
 const EVENTS: usize = 64;
+// </solo en la solución>
 
 /// Qué se espera de un socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +22,7 @@ pub enum Interest {
     Write,
     /// Las dos cosas.
     Both,
+    // <solo en la solución>
 }
 
 impl Interest {
@@ -32,6 +35,7 @@ impl Interest {
             Interest::Both => EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT,
         }
     }
+    // </solo en la solución>
 }
 
 /// Lo que le pasa a un socket.
@@ -47,6 +51,7 @@ pub struct Event {
     pub broken: bool,
 }
 
+// <solo en la solución>
 impl From<&EpollEvent> for Event {
     fn from(event: &EpollEvent) -> Event {
         let flags = event.events();
@@ -58,6 +63,7 @@ impl From<&EpollEvent> for Event {
         }
     }
 }
+// </solo en la solución>
 
 /// A quién se vigila, con epoll y por nivel.
 #[derive(Debug)]
@@ -68,30 +74,39 @@ pub struct Poller {
 impl Poller {
     /// Sin nadie a quien vigilar.
     pub fn new() -> io::Result<Poller> {
+        // <tu código>
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         Ok(Poller { epoll })
+        // </tu código>
     }
 
     /// Empieza a vigilar `socket`. En sus eventos volverá `id`.
     pub fn add(&self, socket: impl AsFd, id: u64, interest: Interest) -> io::Result<()> {
+        // <tu código>
         Ok(self.epoll.add(socket, EpollEvent::new(interest.flags(), id))?)
+        // </tu código>
     }
 
     /// Cambia lo que se espera de `socket`, que ya se vigila.
     pub fn modify(&self, socket: impl AsFd, id: u64, interest: Interest) -> io::Result<()> {
+        // <tu código>
         // El evento nuevo sustituye al anterior entero, también su número (epoll_ctl(2)).
         Ok(self.epoll.modify(socket, &mut EpollEvent::new(interest.flags(), id))?)
+        // </tu código>
     }
 
     /// Deja de vigilar `socket`.
     pub fn delete(&self, socket: impl AsFd) -> io::Result<()> {
+        // <tu código>
         Ok(self.epoll.delete(socket)?)
+        // </tu código>
     }
 
     /// Duerme hasta que haya algún evento, o hasta que pase `limit`, si lo hay.
     ///
     /// Devuelve los eventos que haya; ninguno, si se acabó el tiempo.
     pub fn wait(&self, limit: Option<Duration>) -> io::Result<Vec<Event>> {
+        // <tu código>
         let timeout = match limit {
             Some(limit) => EpollTimeout::try_from(limit).unwrap_or(EpollTimeout::MAX),
             None => EpollTimeout::NONE,
@@ -101,5 +116,6 @@ impl Poller {
         let count = self.epoll.wait(&mut events, timeout)?;
         // Solo los primeros `count` los llenó el núcleo.
         Ok(events[..count].iter().map(Event::from).collect())
+        // </tu código>
     }
 }

@@ -1,12 +1,14 @@
-//! EPOLLIN: una petición a trozos. La solución.
+//! EPOLLIN: una petición a trozos. El enunciado está en enunciado.md, en esta misma carpeta.
 
 use std::io::{ErrorKind, Read};
 
 /// Bytes que puede ocupar una cabecera, como mucho.
 pub const MAX_HEAD: usize = 8192;
 
+// <solo en la solución>
 /// El fin de la última línea, y la línea vacía (RFC 9112 §2.1).
 const END: &[u8] = b"\r\n\r\n";
+// </solo en la solución>
 
 /// Lo que dio un EPOLLIN.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,6 +39,7 @@ pub struct Request {
 impl Request {
     /// Hay algo que leer en `stream`, o llegó el final.
     pub fn on_readable<R: Read>(&mut self, stream: &mut R) -> Step {
+        // <tu código>
         let mut buffer = [0; 4096];
         // Una lectura por aviso: si queda algo, epoll lo repetirá (disparo por nivel), y entre
         // tanto se atiende a los demás.
@@ -63,6 +66,7 @@ impl Request {
             }
             _ => Step::TooLong,
         }
+        // </tu código>
     }
 }
 
@@ -70,8 +74,10 @@ impl Request {
 ///
 /// En los primeros `scanned` ya se sabe que no está el final entero.
 pub fn end_of_head(input: &[u8], scanned: usize) -> Option<usize> {
+    // <tu código>
     // El final pudo empezar en los tres últimos: `\r\n\r` antes, y `\n` ahora.
     let from = scanned.saturating_sub(END.len() - 1);
     let found = input.get(from..)?.windows(END.len()).position(|bytes| bytes == END)?;
     Some(from + found + END.len())
+    // </tu código>
 }

@@ -1,4 +1,4 @@
-//! Por flanco: hasta el fondo, o para siempre. La solución.
+//! Por flanco: hasta el fondo, o para siempre. El enunciado está en enunciado.md, en esta carpeta.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, ErrorKind, Read, Write};
@@ -48,13 +48,16 @@ pub struct Room<S> {
 
 /// Añade un socket a epoll, una vez para toda su vida: para leer y para escribir, por flanco.
 pub fn watch(epoll: &Epoll, socket: impl AsFd, id: u64) -> io::Result<()> {
+    // <tu código>
     // EPOLLOUT no molesta: por flanco, solo despierta cuando un búfer lleno se vacía.
     let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT | EpollFlags::EPOLLET;
     Ok(epoll.add(socket, EpollEvent::new(flags, id))?)
+    // </tu código>
 }
 
 /// Recoge a todos los que esperan en la cola de `listener`, que es no bloqueante.
 pub fn accept_all(listener: &TcpListener) -> io::Result<Vec<TcpStream>> {
+    // <tu código>
     let mut streams = Vec::new();
     loop {
         match listener.accept() {
@@ -69,11 +72,13 @@ pub fn accept_all(listener: &TcpListener) -> io::Result<Vec<TcpStream>> {
             Err(error) => return Err(error),
         }
     }
+    // </tu código>
 }
 
 impl<S: Read + Write> Client<S> {
     /// Un turno: devuelve lo que llegó, hasta que no se pueda seguir o se acabe el turno.
     pub fn turn(&mut self) -> io::Result<Turn> {
+        // <tu código>
         let mut buffer = [0; 16 * 1024];
         let mut read = 0;
         loop {
@@ -113,12 +118,14 @@ impl<S: Read + Write> Client<S> {
                 Err(error) => return Err(error),
             }
         }
+        // </tu código>
     }
 }
 
 impl<S: Read + Write> Room<S> {
     /// Da un turno, y solo uno, a cada uno de los que están en la lista.
     pub fn turns(&mut self) {
+        // <tu código>
         // Los que vuelvan a ella esperan a la vuelta siguiente: antes hay que oír a los demás.
         for id in std::mem::take(&mut self.ready) {
             let Some(client) = self.clients.get_mut(&id) else { continue };
@@ -130,6 +137,7 @@ impl<S: Read + Write> Room<S> {
                 }
             }
         }
+        // </tu código>
     }
 }
 

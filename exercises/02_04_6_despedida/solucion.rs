@@ -1,4 +1,4 @@
-//! Despedirse sin dejar nada. La solución.
+//! Despedirse sin dejar nada. El enunciado está en enunciado.md, en esta misma carpeta.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, ErrorKind, Read, Write};
@@ -60,6 +60,7 @@ pub struct Farewell {
 impl Client {
     /// Qué se espera de él ahora.
     pub fn interest(&self) -> EpollFlags {
+        // <tu código>
         if !self.out.is_empty() {
             EpollFlags::EPOLLOUT
         } else if self.ended {
@@ -68,12 +69,14 @@ impl Client {
         } else {
             LISTENING
         }
+        // </tu código>
     }
 }
 
 impl Room {
     /// Entra un cliente. Devuelve su número, que no fue ni será de nadie más.
     pub fn enter(&mut self, stream: TcpStream) -> io::Result<u64> {
+        // <tu código>
         let client = Client::new(stream)?;
         // El descriptor no sirve de número: el núcleo se lo da al siguiente en cuanto se cierra.
         self.arrived += 1;
@@ -81,10 +84,12 @@ impl Room {
         self.epoll.add(&client.stream, EpollEvent::new(client.interest(), id))?;
         self.clients.insert(id, client);
         Ok(id)
+        // </tu código>
     }
 
     /// Lo que dice epoll de un cliente. No cierra nada.
     pub fn on_client(&mut self, id: u64, flags: EpollFlags) {
+        // <tu código>
         // Un aviso atrasado, de quien ya no está.
         let Some(client) = self.clients.get_mut(&id) else { return };
         if flags.contains(EpollFlags::EPOLLIN) {
@@ -108,11 +113,13 @@ impl Room {
         {
             client.closing = Some(Reason::Broken(error.kind()));
         }
+        // </tu código>
     }
 
     /// Despide a quien tiene un motivo, y a quien terminó y ya lo recibió todo. El único lugar
     /// que cierra.
     pub fn reap(&mut self) -> Vec<Farewell> {
+        // <tu código>
         let done =
             |client: &Client| client.closing.is_some() || (client.ended && client.out.is_empty());
         let ids: Vec<u64> =
@@ -126,6 +133,7 @@ impl Room {
             }
         }
         farewells
+        // </tu código>
     }
 }
 

@@ -1,4 +1,7 @@
-//! Peticiones seguidas por una conexión. La solución.
+//! Peticiones seguidas por una conexión. El enunciado está en enunciado.md, en esta misma carpeta.
+//!
+//! Lo que se te da hecho está al lado: `request.rs`, que lee una cabecera y escribe una respuesta,
+//! y `server.rs`, el bucle.
 
 use multiplexacion::http::{Persistence, Status};
 
@@ -9,6 +12,7 @@ pub const MAX_QUEUED: usize = 16 * 1024;
 
 /// Si la conexión sigue abierta tras responder a `request` (RFC 9112 §9.3).
 pub fn persistence(request: &Request) -> Persistence {
+    // <tu código>
     let asks = |option: &str| {
         let mut options = request.values("connection").flat_map(|value| value.split(','));
         options.any(|word| word.trim().eq_ignore_ascii_case(option))
@@ -21,16 +25,19 @@ pub fn persistence(request: &Request) -> Persistence {
         _ if asks("keep-alive") => Persistence::Explicit,
         _ => Persistence::Close,
     }
+    // </tu código>
 }
 
 /// Cuántos bytes de cuerpo siguen a la cabecera de `request`; nada, si no se puede saber.
 pub fn body_length(request: &Request) -> Option<usize> {
+    // <tu código>
     let mut lengths = request.values("content-length");
     let Some(length) = lengths.next() else { return Some(0) };
     // Con dos, aunque sean iguales, otro programa podría quedarse con el que no es (RFC 9112 §6.3).
     // Y `parse` admite un signo, «+5», que HTTP no tiene.
     let digits = !length.is_empty() && length.bytes().all(|byte| byte.is_ascii_digit());
     if lengths.next().is_some() || !digits { None } else { length.parse().ok() }
+    // </tu código>
 }
 
 /// Una conversación: lo que ha llegado, lo que hay que decir y por dónde va.
@@ -49,6 +56,7 @@ pub struct Exchange {
 impl Exchange {
     /// Atiende cuantas peticiones enteras haya en `input`, mientras quepan sus respuestas.
     pub fn advance(&mut self) {
+        // <tu código>
         while !self.closing && self.output.len() < MAX_QUEUED {
             let Some((request, missing)) = self.next_request() else { return };
             // Del cuerpo solo importa dónde acaba.
@@ -62,8 +70,10 @@ impl Exchange {
             self.closing = persistence == Persistence::Close;
             self.output.extend_from_slice(&request.response(persistence));
         }
+        // </tu código>
     }
 
+    // <solo en la solución>
     /// La petición que toca, y cuánto falta de su cuerpo: la que esperaba, o la que empieza en
     /// `input` si su cabecera está entera.
     fn next_request(&mut self) -> Option<(Request, usize)> {
@@ -89,4 +99,5 @@ impl Exchange {
         self.closing = true;
         None
     }
+    // </solo en la solución>
 }

@@ -3,10 +3,9 @@
 //! Lo que se te da hecho está al lado, en `server.rs`: la gramática, los tipos y el bucle.
 
 use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use multiplexacion::http::Status;

@@ -1,4 +1,6 @@
-//! Un servidor de archivos. La solución.
+//! Un servidor de archivos. El enunciado está en enunciado.md, en esta misma carpeta.
+//!
+//! Lo que se te da hecho está al lado, en `server.rs`: la gramática, los tipos y el bucle.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -19,6 +21,7 @@ pub const CHUNK: usize = 64 * 1024;
 
 /// La ruta, relativa a la carpeta que se sirve, de lo que se pide con `target`, que empieza por `/`.
 pub fn relative_path(target: &str) -> Result<PathBuf, Status> {
+    // <tu código>
     let path = target.split('?').next().unwrap_or_default();
     let mut relative = PathBuf::new();
     // Primero se parte y después se descifra: una barra cifrada no separa segmentos.
@@ -37,8 +40,10 @@ pub fn relative_path(target: &str) -> Result<PathBuf, Status> {
         }
     }
     Ok(relative)
+    // </tu código>
 }
 
+// <solo en la solución>
 /// Los bytes de un segmento. Pueden no ser UTF-8: el nombre de un archivo tampoco lo es siempre.
 fn decode(segment: &[u8]) -> Result<Vec<u8>, Status> {
     let mut bytes = Vec::with_capacity(segment.len());
@@ -60,6 +65,7 @@ fn hex(digit: u8) -> Result<u8, Status> {
     let value = char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
     value.ok_or(BAD_REQUEST)
 }
+// </solo en la solución>
 
 /// Un archivo que se puede servir.
 #[derive(Debug)]
@@ -74,6 +80,7 @@ pub struct Found {
 
 /// Abre lo que hay en `path`, relativa a la carpeta `root`, sin salir de ella.
 pub fn open(root: &Path, path: &Path) -> Result<Found, Status> {
+    // <tu código>
     let mut name = path.to_owned();
     let mut file = open_beneath(root, &name)?;
     if file.metadata().is_ok_and(|found| found.is_dir()) {
@@ -89,8 +96,10 @@ pub fn open(root: &Path, path: &Path) -> Result<Found, Status> {
     }
     let extension = name.extension().map(|extension| extension.to_string_lossy().into_owned());
     Ok(Found { file, length: metadata.len(), extension: extension.unwrap_or_default() })
+    // </tu código>
 }
 
+// <solo en la solución>
 /// Abre algo que esté en `root` o más abajo: el núcleo sigue la ruta, con sus `..` y sus enlaces, y
 /// si en algún paso sale, falla con EXDEV (openat2(2)). No hay momento entre mirar y abrir.
 fn open_beneath(root: &Path, path: &Path) -> Result<File, Status> {
@@ -103,6 +112,7 @@ fn open_beneath(root: &Path, path: &Path) -> Result<File, Status> {
     // Por qué no se pudo no es asunto de quien pregunta.
     opened.map(File::from).map_err(|_| NOT_FOUND)
 }
+// </solo en la solución>
 
 /// Cómo va un envío.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,6 +139,7 @@ pub struct Sending<R> {
 impl<R: Read> Sending<R> {
     /// Hay sitio en `stream`: envía un poco más.
     pub fn advance<W: Write>(&mut self, stream: &mut W) -> Step {
+        // <tu código>
         match self.fill().and_then(|()| self.write(stream)) {
             Ok(()) if self.pending.is_empty() && self.left == 0 => Step::Done,
             Ok(()) => Step::Wait,
@@ -139,8 +150,10 @@ impl<R: Read> Sending<R> {
             }
             Err(_) => Step::Broken,
         }
+        // </tu código>
     }
 
+    // <solo en la solución>
     /// Si no queda nada por escribir, lee el trozo siguiente.
     fn fill(&mut self) -> io::Result<()> {
         if !self.pending.is_empty() || self.left == 0 {
@@ -165,4 +178,5 @@ impl<R: Read> Sending<R> {
         }
         Ok(())
     }
+    // </solo en la solución>
 }

@@ -1,21 +1,29 @@
-//! Los mismos clientes, tres motores. La solución.
+//! Los mismos clientes, tres motores. El enunciado está en enunciado.md, en esta carpeta.
+//!
+//! Lo que se te da hecho está al lado: `selectors.rs`, con lo que todo motor promete; `kernel.rs`,
+//! con las llamadas al sistema y su contador, y `comparison.rs`, con el servicio y las medidas.
 
-use std::io::{self, ErrorKind};
+use std::io;
 use std::time::Duration;
 
+use super::kernel::{Kernel, Work};
+use super::selectors::{Engine, Event, Interest, Predictions, Registry, Selector, Socket};
+
+// <solo en la solución>
+use super::selectors::{Watched, descriptor};
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 use nix::sys::select::{FD_SETSIZE, FdSet};
+use std::io::ErrorKind;
+// </solo en la solución>
 
-use super::kernel::{Kernel, Work};
-use super::selectors::{
-    Engine, Event, Interest, Predictions, Registry, Selector, Socket, Watched, descriptor,
-};
-
+// <solo en la solución>
 /// Eventos que se recogen de una vez.
 const EVENTS: usize = 64;
+// </solo en la solución>
 
 /// Lo que crees que va a pasar. Escríbelo antes que lo demás.
 pub fn predict() -> Predictions {
+    // <tu código>
     Predictions {
         // `select` los examina todos cada vez; `epoll`, solo los de la lista de listos; y a un
         // hilo lo despierta su socket.
@@ -31,23 +39,28 @@ pub fn predict() -> Predictions {
         // Si hablan todos, todos están en la lista: `epoll` no tiene nada que ahorrarse.
         epoll_examines_if_all_talk: 100,
     }
+    // </tu código>
 }
 
 /// Vigila con select(2).
 pub struct SelectSelector {
     kernel: Kernel,
     registry: Registry,
+    // <solo al principio> Lo que necesites recordar, además.
 }
 
 impl SelectSelector {
-    /// Sin nadie a quien vigilar.
+    /// Sin nadie a quien vigilar. Toda llamada al sistema pasa por `kernel`.
     pub fn new(kernel: Kernel) -> io::Result<SelectSelector> {
+        // <tu código>
         Ok(SelectSelector { kernel, registry: Registry::default() })
+        // </tu código>
     }
 }
 
 impl Selector for SelectSelector {
     fn register(&mut self, id: u64, socket: Socket, interest: Interest) -> io::Result<()> {
+        // <tu código>
         // Más allá del último bit del mapa, `nix` entraría en pánico, y C escribiría donde no debe.
         if usize::try_from(descriptor(&socket)).is_ok_and(|fd| fd >= FD_SETSIZE) {
             return Err(ErrorKind::InvalidInput.into());
@@ -55,20 +68,26 @@ impl Selector for SelectSelector {
         self.registry.is_new(id, &socket)?;
         self.registry.0.insert(id, Watched { socket, interest });
         Ok(())
+        // </tu código>
     }
 
     fn modify(&mut self, id: u64, interest: Interest) -> io::Result<()> {
+        // <tu código>
         self.registry.find(id)?.interest = interest;
         Ok(())
+        // </tu código>
     }
 
     fn unregister(&mut self, id: u64) -> io::Result<()> {
+        // <tu código>
         self.registry.find(id)?;
         self.registry.0.remove(&id);
         Ok(())
+        // </tu código>
     }
 
     fn select(&mut self, limit: Option<Duration>) -> io::Result<Vec<Event>> {
+        // <tu código>
         // Conjuntos nuevos cada vez: el núcleo deja en ellos solo a los que están listos.
         let (mut reading, mut writing) = (FdSet::new(), FdSet::new());
         for watched in self.registry.0.values() {
@@ -87,6 +106,7 @@ impl Selector for SelectSelector {
             writable: writing.contains(watched.socket.as_fd()),
         });
         Ok(events.filter(|event| event.readable || event.writable).collect())
+        // </tu código>
     }
 
     fn work(&self) -> Work {
@@ -97,45 +117,58 @@ impl Selector for SelectSelector {
 /// Vigila con epoll(7).
 pub struct EpollSelector {
     kernel: Kernel,
+    // <solo en la solución>
     epoll: Epoll,
+    // </solo en la solución>
     registry: Registry,
+    // <solo al principio> Lo que necesites recordar, además.
 }
 
 impl EpollSelector {
-    /// Sin nadie a quien vigilar.
+    /// Sin nadie a quien vigilar. Toda llamada al sistema pasa por `kernel`.
     pub fn new(kernel: Kernel) -> io::Result<EpollSelector> {
+        // <tu código>
         let epoll = kernel.epoll_create()?;
         Ok(EpollSelector { kernel, epoll, registry: Registry::default() })
+        // </tu código>
     }
 }
 
 impl Selector for EpollSelector {
     fn register(&mut self, id: u64, socket: Socket, interest: Interest) -> io::Result<()> {
+        // <tu código>
         self.registry.is_new(id, &socket)?;
         self.kernel.epoll_add(&self.epoll, &socket, wish(id, interest))?;
         self.registry.0.insert(id, Watched { socket, interest });
         Ok(())
+        // </tu código>
     }
 
     fn modify(&mut self, id: u64, interest: Interest) -> io::Result<()> {
+        // <tu código>
         let watched = self.registry.find(id)?;
         self.kernel.epoll_modify(&self.epoll, &watched.socket, wish(id, interest))?;
         watched.interest = interest;
         Ok(())
+        // </tu código>
     }
 
     fn unregister(&mut self, id: u64) -> io::Result<()> {
+        // <tu código>
         let watched = self.registry.find(id)?;
         self.kernel.epoll_delete(&self.epoll, &watched.socket)?;
         self.registry.0.remove(&id);
         Ok(())
+        // </tu código>
     }
 
     fn select(&mut self, limit: Option<Duration>) -> io::Result<Vec<Event>> {
+        // <tu código>
         let mut events = [EpollEvent::empty(); EVENTS];
         let count = self.kernel.epoll_wait(&self.epoll, &mut events, limit)?;
         // Aquí no hay a quién buscar: los que vienen son los que están listos.
         Ok(events[..count].iter().filter_map(|event| self.event(*event)).collect())
+        // </tu código>
     }
 
     fn work(&self) -> Work {
@@ -143,6 +176,7 @@ impl Selector for EpollSelector {
     }
 }
 
+// <solo en la solución>
 impl EpollSelector {
     fn event(&self, event: EpollEvent) -> Option<Event> {
         let (id, flags) = (event.data(), event.events());
@@ -164,3 +198,4 @@ fn wish(id: u64, interest: Interest) -> EpollEvent {
     flags.set(EpollFlags::EPOLLOUT, interest.writes());
     EpollEvent::new(flags, id)
 }
+// </solo en la solución>

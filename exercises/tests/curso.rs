@@ -29,6 +29,10 @@ fn complains(folder: &Path, words: &[&str], code: i32) -> String {
     String::from_utf8(output).unwrap()
 }
 
+/// Una solución, y el principio que sale de ella.
+const SOLUTION: &str = "// <solo al principio> principio\n// <solo en la solución>\nlo suyo\n// </solo en la solución>\n";
+const STARTER: &str = "// principio\n";
+
 /// Un curso de dos ejercicios que no se compilan: solo se leen.
 fn small_course() -> TempDir {
     let folder = TempDir::new().unwrap();
@@ -41,9 +45,8 @@ fn small_course() -> TempDir {
         let hints =
             "# Pistas\n\n## Una idea\n\nUno.\n\n## Qué llamada\n\nDos.\n\n## Casi\n\nTres.\n";
         fs::write(exercise.join("pistas.md"), hints).unwrap();
-        fs::write(exercise.join("inicio.rs"), "principio\n").unwrap();
         fs::write(exercise.join("ejercicio.rs"), "lo mío\n").unwrap();
-        fs::write(exercise.join("solucion.rs"), "lo suyo\n").unwrap();
+        fs::write(exercise.join("solucion.rs"), SOLUTION).unwrap();
     }
     folder
 }
@@ -131,7 +134,7 @@ fn reiniciar_guarda_una_copia() {
     let text = says(course.path(), &["reiniciar", "eco"]);
     assert!(text.contains("está como al principio"), "{text}");
     let read = |name: &str| fs::read_to_string(course.path().join(name)).unwrap();
-    assert_eq!(read("02_02_1_eco/ejercicio.rs"), "principio\n");
+    assert_eq!(read("02_02_1_eco/ejercicio.rs"), STARTER);
     assert_eq!(read(".copias/02_02_1_eco.1.rs"), "lo mío\n");
     assert!(!read(".progreso").contains("02_02_1_eco"));
     assert!(says(course.path(), &["reiniciar", "eco"]).contains("ya estaba"));
@@ -306,7 +309,9 @@ fn entregar_no_lleva_soluciones_y_sí_el_flujo_que_califica() {
     assert!(text.contains("sin soluciones"), "{text}");
     let read = |file: &str| fs::read_to_string(copy.join(file)).unwrap();
     assert_eq!(read("Cargo.toml"), "members = [\"exercises\"]\n");
-    assert_eq!(read("exercises/02_02_1_eco/ejercicio.rs"), "principio\n");
+    for file in ["ejercicio.rs", "inicio.rs"] {
+        assert_eq!(read(&format!("exercises/02_02_1_eco/{file}")), STARTER);
+    }
     assert_eq!(read("exercises/02_02_1_eco/selectors.rs"), "lo dado\n");
     let grading = read(".github/workflows/calificar.yml");
     assert!(grading.contains("cargo curso revisar --json puntos.json"), "{grading}");
@@ -336,7 +341,7 @@ fn clase_dice_quién_no_entregó_y_quién_no_ha_empezado() {
     fs::write(path("notas.txt"), "apuntes de quien enseña\n").unwrap();
     fs::create_dir(path("beto")).unwrap();
     fs::create_dir_all(path("ana/exercises/02_02_1_eco")).unwrap();
-    fs::write(path("ana/exercises/02_02_1_eco/ejercicio.rs"), "principio\n").unwrap();
+    fs::write(path("ana/exercises/02_02_1_eco/ejercicio.rs"), STARTER).unwrap();
     let order = ["ana", "beto", "eva", "notas.txt"].map(path);
     let (csv, reports) = (path("notas.csv"), path("informes"));
     let output = curso(course.path())

@@ -7,6 +7,11 @@ use std::path::{Path, PathBuf};
 use multiplexacion::cli::Trouble;
 use multiplexacion::errors;
 
+use crate::starter::starter;
+
+/// El principio de un ejercicio, en las copias que se reparten.
+pub(crate) const STARTER: &str = "inicio.rs";
+
 /// Los ejercicios, en orden.
 #[derive(Debug)]
 pub(crate) struct Course {
@@ -137,9 +142,18 @@ impl Exercise {
         self.folder.join("ejercicio.rs")
     }
 
-    /// El mismo archivo, tal como estaba al principio.
-    pub(crate) fn starter(&self) -> PathBuf {
-        self.folder.join("inicio.rs")
+    /// El mismo archivo, tal como estaba al principio: sale de la solución. Las copias que se
+    /// reparten no la llevan, y lo tienen escrito en `inicio.rs`.
+    pub(crate) fn starter(&self) -> Result<String, Trouble> {
+        if !self.solution().exists() {
+            return read(&self.folder.join(STARTER));
+        }
+        starter(&read(&self.solution())?, &self.work_name()).map_err(|why| {
+            Trouble::new(
+                format!("de la solución de {} no sale su principio: {why}", self.id),
+                "las señales se explican en exercises/LEEME.md",
+            )
+        })
     }
 
     pub(crate) fn solution(&self) -> PathBuf {

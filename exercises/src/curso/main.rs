@@ -6,6 +6,7 @@
 //! | `commands/` | lo que hace cada orden |
 //! | `course` | los ejercicios que hay, su orden y dónde está cada archivo |
 //! | `mistake` | las soluciones equivocadas, que son cambios sobre la buena |
+//! | `starter` | el principio de un ejercicio, que sale de su solución |
 //! | `progress` | lo ya superado, en un archivo de texto |
 //! | `build`, `trial` | compilar las pruebas con cargo; ejecutarlas con un límite y leer su resultado |
 //! | `group` | esperar a un proceso con un límite, y terminarlo con lo que haya arrancado |
@@ -20,6 +21,7 @@ mod group;
 mod mistake;
 mod paint;
 mod progress;
+mod starter;
 mod trial;
 mod workshop;
 

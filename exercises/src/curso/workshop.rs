@@ -33,7 +33,7 @@ ejercicios = { path = "{exercises}" }
 harness = { path = "{exercises}/../tests/harness" }
 httpdate = "1.0"
 multiplexacion = { path = "{exercises}/.." }
-nix = { version = "0.32", features = ["event", "fs", "poll", "signal", "time"] }
+nix = { version = "0.32", features = ["event", "fs", "poll", "process", "signal", "time"] }
 socket2 = { version = "0.6", features = ["all"] }
 tempfile = "3.27"
 
@@ -77,7 +77,10 @@ pub(crate) fn prepare(
     for variant in variants {
         let test = variant.test();
         lay_out(variant, &folder.join(&test))?;
-        let _ = write!(manifest, "\n[[test]]\nname = {test:?}\npath = \"{test}/pruebas.rs\"\n");
+        let _ = write!(
+            manifest,
+            "\n[[test]]\nname = {test:?}\npath = \"{test}/pruebas.rs\"\nharness = false\n"
+        );
     }
     renew(&folder.join("Cargo.toml"), manifest.as_bytes())?;
     renew(&folder.join("lib.rs"), b"")?;

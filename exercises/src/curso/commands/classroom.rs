@@ -139,7 +139,7 @@ impl Work {
             return Ok(Err(Mark::Missing));
         }
         let code = read_bytes(&file)?;
-        if fs::read(exercise.starter()).is_ok_and(|starter| starter == code) {
+        if exercise.starter()?.as_bytes() == code {
             return Ok(Err(Mark::Untouched));
         }
         Ok(Ok(Variant { exercise, name: "entrega".to_owned(), code }))
@@ -206,6 +206,7 @@ mod tests {
         std::fs::create_dir(&exercise).unwrap();
         write(&exercise.join("enunciado.md"), "# Eco\n\nLección 02_02 · unos 20 minutos\n")
             .unwrap();
+        write(&exercise.join("inicio.rs"), "// más\n").unwrap();
         let latin1 = b"// m\xE1s\n";
         write(&exercise.join("ejercicio.rs"), latin1).unwrap();
         let course = Course::at(folder.path().to_owned()).unwrap();

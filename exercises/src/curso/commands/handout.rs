@@ -7,7 +7,7 @@ use std::path::Path;
 use multiplexacion::cli::Trouble;
 use multiplexacion::errors;
 
-use crate::course::{self, Course, read, write};
+use crate::course::{self, Course, STARTER, read, write};
 use crate::paint;
 
 /// Lo que se genera al trabajar o al calificar, o solo sirve a quien mantiene el curso.
@@ -59,8 +59,10 @@ pub(crate) fn handout(course: &Course, folder: &Path) -> Result<(), Trouble> {
         )
     })?;
     for exercise in &course.exercises {
-        let work = folder.join("exercises").join(&exercise.id).join("ejercicio.rs");
-        write(&work, read(&exercise.starter())?)?;
+        let copied = folder.join("exercises").join(&exercise.id);
+        for name in ["ejercicio.rs", STARTER] {
+            write(&copied.join(name), exercise.starter()?)?;
+        }
     }
     let manifest = folder.join("Cargo.toml");
     write(&manifest, without_solutions(&read(&manifest)?))?;

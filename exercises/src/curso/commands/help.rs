@@ -9,6 +9,7 @@ use multiplexacion::cli::Trouble;
 use crate::course::{Course, Exercise, read, write};
 use crate::paint;
 use crate::progress::Progress;
+use crate::starter::readable;
 
 /// Una pista más clara que la anterior; tras la última, la última otra vez.
 pub(crate) fn hint(progress: &mut Progress, exercise: &Exercise) -> Result<(), Trouble> {
@@ -89,7 +90,7 @@ pub(super) fn handed_out(exercise: &Exercise) -> Result<String, Trouble> {
             "pregunta a quien te la dio",
         ));
     }
-    read(&exercise.solution())
+    Ok(readable(&read(&exercise.solution())?))
 }
 
 /// El archivo, como al principio; lo escrito, en una copia.
@@ -98,7 +99,7 @@ pub(crate) fn restart(
     progress: &mut Progress,
     exercise: &Exercise,
 ) -> Result<(), Trouble> {
-    let (work, starter) = (read(&exercise.work()).unwrap_or_default(), read(&exercise.starter())?);
+    let (work, starter) = (read(&exercise.work()).unwrap_or_default(), exercise.starter()?);
     progress.note(exercise, |record| record.passed = false)?;
     if work == starter {
         paint::say(&format!("{} ya estaba como al principio.", exercise.work_name()));

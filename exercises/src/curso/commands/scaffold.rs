@@ -1,12 +1,14 @@
 //! `nuevo`: los archivos de un ejercicio, listos para escribir en ellos.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use multiplexacion::cli::Trouble;
 
 use crate::course::{self, Course, read, write};
 use crate::paint;
+use crate::starter::starter;
 
 /// Crea la carpeta de `id` y sus entradas en los dos `Cargo.toml`.
 pub(crate) fn scaffold(course: &Course, id: &str) -> Result<(), Trouble> {
@@ -25,6 +27,9 @@ pub(crate) fn scaffold(course: &Course, id: &str) -> Result<(), Trouble> {
         let text = template.replace("{id}", id).replace("{lesson}", lesson);
         write(&folder.join(name), text)?;
     }
+    let solution = read(&folder.join("solucion.rs"))?;
+    let work = format!("exercises/{id}/ejercicio.rs");
+    write(&folder.join("ejercicio.rs"), starter(&solution, &work).map_err(io::Error::other)?)?;
     register(&course.folder.join("Cargo.toml"), id, "")?;
     register(&course.folder.join("soluciones/Cargo.toml"), id, "../")?;
     paint::say(&format!(
@@ -34,12 +39,10 @@ pub(crate) fn scaffold(course: &Course, id: &str) -> Result<(), Trouble> {
     Ok(())
 }
 
-fn files() -> [(&'static str, &'static str); 7] {
+fn files() -> [(&'static str, &'static str); 5] {
     [
         ("enunciado.md", include_str!("../plantilla/enunciado.md")),
         ("pistas.md", include_str!("../plantilla/pistas.md")),
-        ("inicio.rs", include_str!("../plantilla/inicio.txt")),
-        ("ejercicio.rs", include_str!("../plantilla/inicio.txt")),
         ("solucion.rs", include_str!("../plantilla/solucion.txt")),
         ("pruebas.rs", include_str!("../plantilla/pruebas.txt")),
         ("errores/nombre.diff", include_str!("../plantilla/error.txt")),
@@ -49,7 +52,9 @@ fn files() -> [(&'static str, &'static str); 7] {
 /// Añade el `[[test]]` detrás del último, en el orden del curso.
 fn register(manifest: &Path, id: &str, prefix: &str) -> Result<(), Trouble> {
     let text = read(manifest)?;
-    let entry = format!("[[test]]\nname = \"{id}\"\npath = \"{prefix}{id}/pruebas.rs\"\n\n");
+    let entry = format!(
+        "[[test]]\nname = \"{id}\"\npath = \"{prefix}{id}/pruebas.rs\"\nharness = false\n\n"
+    );
     let names = text.match_indices("[[test]]\nname = \"").map(|(at, mark)| (at, at + mark.len()));
     let later = names
         .filter(|(_, name)| course::split(quoted(&text[*name..])).is_some())

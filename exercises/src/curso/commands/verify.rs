@@ -90,7 +90,7 @@ fn versions(exercise: &Exercise) -> Result<Vec<Version<'_>>, Trouble> {
     let mistakes: Vec<_> =
         mistakes.map(|it| version(&it.name, it.code, Expected::Refused(it.message))).collect();
     let mut versions = vec![
-        version("inicio", read(&exercise.starter())?, Expected::Unsolved),
+        version("principio", exercise.starter()?, Expected::Unsolved),
         version("solucion", solution, Expected::Passes),
     ];
     versions.extend(mistakes);
@@ -108,9 +108,11 @@ fn is_sound(what: &str, verdict: &Result<(), String>) -> bool {
 /// Lo que se sabe sin compilar.
 fn files(course: &Course, exercise: &Exercise) -> Result<(), String> {
     let text = |file: &Path| read(file).map_err(|trouble| trouble.to_string());
-    if text(&exercise.work())? != text(&exercise.starter())? {
+    let starter = exercise.starter().map_err(|trouble| trouble.to_string())?;
+    if text(&exercise.work())? != starter {
         return Err(format!(
-            "ejercicio.rs no es igual que inicio.rs; «cargo curso reiniciar {}» lo deja así",
+            "ejercicio.rs no es el principio que sale de solucion.rs; «cargo curso reiniciar {}» lo \
+             deja así",
             exercise.id
         ));
     }
