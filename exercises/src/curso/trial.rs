@@ -227,7 +227,9 @@ mod tests {
 
     fn heard(records: &[Record]) -> Heard {
         let mut heard = Heard::default();
-        records.iter().for_each(|record| heard.take(Some(record.clone())));
+        for record in records {
+            heard.take(Some(record.clone()));
+        }
         heard
     }
 

@@ -78,8 +78,8 @@ mod tests {
 
     #[test]
     fn de_mucho_queda_lo_último() {
-        let all: String = (1..=500).map(|number| format!("línea {number}\n")).collect();
-        let printed = Printed::from(io::Cursor::new(all)).collect();
+        let all: Vec<_> = (1..=500).map(|number| format!("línea {number}\n")).collect();
+        let printed = Printed::from(io::Cursor::new(all.concat())).collect();
         let lines: Vec<_> = printed.lines().collect();
         assert_eq!(lines.len(), KEPT + 1);
         assert_eq!((lines[0], lines[KEPT]), ("… (antes escribió más)", "línea 500"));

@@ -131,9 +131,10 @@ mod tests {
 
     #[test]
     fn quien_imprime_mucho_lee_lo_último_y_por_qué_falló() {
-        let printed: String = (1..=30).map(|number| format!("línea {number}\n")).collect();
+        let printed: Vec<_> = (1..=30).map(|number| format!("línea {number}\n")).collect();
         let report = Some("Pasó algo.\n".to_owned());
-        let verdict = Verdict { printed, report, ..Verdict::new("uno", Ending::Failed) };
+        let verdict =
+            Verdict { report, printed: printed.concat(), ..Verdict::new("uno", Ending::Failed) };
         let text = verdict.whole_report();
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines[0], "… (tu código escribió antes más líneas)");
