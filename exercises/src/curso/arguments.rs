@@ -150,6 +150,20 @@ pub(crate) enum Order {
         times: usize,
     },
 
+    /// Cambia las soluciones de mil maneras, y exige que alguna prueba lo note
+    #[command(
+        name = "mutar",
+        help_template = ORDER_TEMPLATE,
+        override_usage = "cargo curso mutar [ID]",
+        after_help = "Necesita cargo-mutants. Lo que hace lo mismo que la solución se explica en el \
+                      equivalentes.md de su ejercicio."
+    )]
+    Mutate {
+        /// El ejercicio; si falta, todos
+        #[arg(value_name = "ID")]
+        id: Option<String>,
+    },
+
     /// Crea los archivos de un ejercicio nuevo
     #[command(name = "nuevo", help_template = ORDER_TEMPLATE, override_usage = "cargo curso nuevo ID")]
     New {

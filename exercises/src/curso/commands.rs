@@ -6,6 +6,7 @@ mod grade;
 mod guide;
 mod handout;
 mod help;
+mod mutate;
 mod review;
 mod run;
 mod scaffold;
@@ -69,6 +70,10 @@ pub(crate) fn obey(order: Option<Order>) -> Result<ExitCode, Trouble> {
         Some(Order::Verify { id, times }) => {
             let only = id.as_deref().map(|id| course.find(id)).transpose()?;
             return verify::verify(&course, only, times).map(code);
+        }
+        Some(Order::Mutate { id }) => {
+            let only = id.as_deref().map(|id| course.find(id)).transpose()?;
+            return mutate::mutate(&course, only).map(code);
         }
         Some(Order::New { id }) => scaffold::scaffold(&course, &id),
         Some(Order::Classroom { folders, csv, reports }) => {
