@@ -6,7 +6,6 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use diffy::Patch;
 use multiplexacion::cli::Trouble;
 use serde::Deserialize;
 
@@ -44,7 +43,32 @@ pub(crate) fn mutate(course: &Course, only: Option<&Exercise>) -> Result<bool, T
 struct Mutation {
     /// `src/lib.rs:12:5: replace == with != in wait`.
     name: String,
+    replacement: String,
+    span: Span,
     diff: String,
+}
+
+/// De dónde a dónde se cambia.
+#[derive(Deserialize)]
+struct Span {
+    start: Place,
+    end: Place,
+}
+
+/// Línea y columna, contadas desde uno; la columna, en caracteres.
+#[derive(Deserialize)]
+struct Place {
+    line: usize,
+    column: usize,
+}
+
+impl Place {
+    /// A cuántos bytes del principio está.
+    fn within(&self, text: &str) -> Option<usize> {
+        let start: usize = text.split_inclusive('\n').take(self.line - 1).map(str::len).sum();
+        let (at, _) = text[start..].char_indices().nth(self.column - 1)?;
+        Some(start + at)
+    }
 }
 
 impl Mutation {
@@ -71,8 +95,8 @@ impl Mutation {
     }
 
     fn apply(&self, solution: &str) -> Option<String> {
-        let patch = Patch::from_str(&self.diff).ok()?;
-        diffy::apply(solution, &patch).ok()
+        let (start, end) = (self.span.start.within(solution)?, self.span.end.within(solution)?);
+        Some(format!("{}{}{}", &solution[..start], self.replacement, &solution[end..]))
     }
 }
 
@@ -214,9 +238,26 @@ fn explained(file: &PathBuf) -> Result<Vec<String>, Trouble> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::ops::Range;
+
+    fn mutation(name: &str, replacement: &str, columns: Range<usize>) -> Mutation {
+        let place = |column| Place { line: 2, column };
+        Mutation {
+            name: name.to_owned(),
+            replacement: replacement.to_owned(),
+            span: Span { start: place(columns.start), end: place(columns.end) },
+            diff: String::new(),
+        }
+    }
+
+    #[test]
+    fn se_cambia_lo_que_se_dice_y_nada_más() {
+        let changed = mutation("", "!=", 7..9).apply("uno\nsí es == esto\ntres\n");
+        assert_eq!(changed.as_deref(), Some("uno\nsí es != esto\ntres\n"));
+    }
 
     fn census(fates: Vec<(&str, Fate)>, explained: &[&str]) -> Census {
-        let mutation = |name: &str| Mutation { name: name.to_owned(), diff: String::new() };
+        let mutation = |name: &str| mutation(name, "", 1..1);
         Census {
             mutations: fates.into_iter().map(|(name, fate)| (mutation(name), fate)).collect(),
             explained: explained.iter().map(|&what| what.to_owned()).collect(),
