@@ -180,15 +180,14 @@ impl Census {
 
     fn report(&self, exercise: &Exercise) -> String {
         let (mark, id) = (paint::mark(self.is_sound()), &exercise.id);
-        let mut text = format!("{mark} {id}: {}", self.count().sentence());
-        for mutation in self.unexplained() {
-            text +=
-                &format!("\n\n  sobrevive: {}\n\n{}", mutation.what(), mutation.diff.trim_end());
-        }
-        for what in self.needless() {
-            text += &format!("\n\n  {EQUIVALENT} explica «{what}», que no sobrevive");
-        }
-        text
+        let unexplained = self.unexplained().map(|mutation| {
+            format!("\n\n  sobrevive: {}\n\n{}", mutation.what(), mutation.diff.trim_end())
+        });
+        let needless = self
+            .needless()
+            .map(|what| format!("\n\n  {EQUIVALENT} explica «{what}», que no sobrevive"));
+        let details: String = unexplained.chain(needless).collect();
+        format!("{mark} {id}: {}{details}", self.count().sentence())
     }
 }
 
