@@ -188,13 +188,8 @@ fn vigilar_se_deja_aunque_no_termine_de_compilar_y_la_terminal_queda_como_estaba
     for (end, signal) in [("q", None), ("\x03", None), ("", Some(Signal::SIGTERM))] {
         let course = small_course();
         let path = |name: &str| course.path().join(name);
-        // Un cargo que no acaba nunca, y que dice qué proceso es. Lo escribe otro proceso: si lo que
-        // arrancan las demás pruebas heredara un archivo a medio escribir, no se podría ejecutar
-        // (ETXTBSY, execve(2)).
-        let endless = "#!/bin/sh\necho $$ > \"${0%/*}/pid\"; exec sleep 600\n";
-        let mut write = std::process::Command::new("sh");
-        write.args(["-c", "printf %s \"$1\" > \"$0\" && chmod 755 \"$0\""]);
-        assert!(write.arg(path("cargo")).arg(endless).status()?.success());
+        // Un cargo que no acaba nunca, y que dice qué proceso es.
+        script(&path("cargo"), "#!/bin/sh\necho $$ > \"${0%/*}/pid\"; exec sleep 600\n");
         let script = "stty -g; \"$@\"; echo \"salió con $?\"; stty -g; echo fin; read _";
         let shell = Program::new("sh")
             .args(["-c", script, "sh", env!("CARGO_BIN_EXE_curso"), "vigilar"])
@@ -218,6 +213,80 @@ fn vigilar_se_deja_aunque_no_termine_de_compilar_y_la_terminal_queda_como_estaba
         shell.eventually("cargo terminara", LIMIT, || !is_running())?;
     }
     Ok(())
+}
+
+/// Escribe un programa de la shell que se puede ejecutar. Lo hace otro proceso: si lo que arrancan
+/// las demás pruebas heredara un archivo a medio escribir, no se podría ejecutar (ETXTBSY,
+/// execve(2)).
+fn script(path: &Path, text: &str) {
+    let mut write = std::process::Command::new("sh");
+    write.args(["-c", "printf %s \"$1\" > \"$0\" && chmod 755 \"$0\""]);
+    assert!(write.arg(path).arg(text).status().unwrap().success());
+}
+
+#[test]
+fn lo_que_apunta_otra_terminal_no_lo_borra_quien_vigila() -> Result<(), Failure> {
+    let course = small_course();
+    let path = |name: &str| course.path().join(name);
+    script(&path("cargo"), "#!/bin/sh\nexit 1\n");
+    let watch = Program::new(env!("CARGO_BIN_EXE_curso"))
+        .args(["vigilar", "eco"])
+        .env("CURSO_CARPETA", course.path())
+        .env("CARGO", path("cargo"))
+        .on_terminal(80, 24)
+        .spawn()?;
+    watch.wait_for_text(Stream::Stdout, "Guarda el archivo", LIMIT)?;
+    // Mientras tanto, en otra terminal.
+    says(course.path(), &["solucion", "enviar", "--rendirse"]);
+    says(course.path(), &["pista", "eco"]);
+    watch.write_stdin("p");
+    watch.wait_for_text(Stream::Stdout, "pista 2 de 3", LIMIT)?;
+    watch.write_stdin("q");
+    watch.wait(LIMIT)?;
+    let noted = fs::read_to_string(path(".progreso"))?;
+    assert!(noted.contains("02_02_1_eco pistas=2\n"), "{noted}");
+    assert!(noted.contains("02_03_1_enviar rendido\n"), "{noted}");
+    Ok(())
+}
+
+#[test]
+fn muchos_a_la_vez_lo_apuntan_todo() {
+    const AT_ONCE: usize = 12;
+    let course = small_course();
+    for number in 2..2 + AT_ONCE {
+        let (from, to) = (course.path().join("02_02_1_eco"), format!("02_02_{number}_otro"));
+        let to = course.path().join(to);
+        fs::create_dir(&to).unwrap();
+        for file in ["enunciado.md", "pistas.md"] {
+            fs::copy(from.join(file), to.join(file)).unwrap();
+        }
+    }
+    std::thread::scope(|scope| {
+        for number in 2..2 + AT_ONCE {
+            let course = course.path();
+            scope.spawn(move || says(course, &["pista", &format!("02_02_{number}_otro")]));
+        }
+    });
+    let noted = fs::read_to_string(course.path().join(".progreso")).unwrap();
+    assert_eq!(noted.matches("pistas=1\n").count(), AT_ONCE, "{noted}");
+}
+
+#[test]
+fn unos_apuntes_que_no_se_pueden_leer_no_se_borran() {
+    let course = small_course();
+    fs::create_dir(course.path().join(".progreso")).unwrap();
+    let text = complains(course.path(), &["pista"], 1);
+    assert!(text.contains("no se puede leer"), "{text}");
+}
+
+#[test]
+fn lo_que_apuntó_una_versión_posterior_se_conserva() {
+    let course = small_course();
+    let file = course.path().join(".progreso");
+    fs::write(&file, "02_02_1_eco intentos=7\n02_09_1_nuevo superado\n").unwrap();
+    says(course.path(), &["pista", "eco"]);
+    let noted = fs::read_to_string(&file).unwrap();
+    assert!(noted.contains("02_02_1_eco pistas=1 intentos=7\n02_09_1_nuevo superado\n"), "{noted}");
 }
 
 #[test]

@@ -29,7 +29,7 @@ use crate::progress::Progress;
 /// salida.
 pub(crate) fn obey(order: Option<Order>) -> Result<ExitCode, Trouble> {
     let course = Course::open()?;
-    let mut progress = Progress::of(&course);
+    let mut progress = Progress::of(&course)?;
     let done = match order {
         None => {
             guide::overview(&course, &progress);

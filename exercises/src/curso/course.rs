@@ -213,12 +213,15 @@ pub(crate) fn read_bytes(file: &Path) -> Result<Vec<u8>, Trouble> {
 
 /// Escribe un archivo entero.
 pub(crate) fn write(file: &Path, text: impl AsRef<[u8]>) -> Result<(), Trouble> {
-    fs::write(file, text).map_err(|error| {
-        Trouble::new(
-            format!("no se puede escribir «{}»: {}", file.display(), errors::reason(&error)),
-            "revisa los permisos de la carpeta y el sitio en el disco",
-        )
-    })
+    fs::write(file, text).map_err(|error| unwritable(file, &error))
+}
+
+/// No se pudo escribir `file`.
+pub(crate) fn unwritable(file: &Path, error: &std::io::Error) -> Trouble {
+    Trouble::new(
+        format!("no se puede escribir «{}»: {}", file.display(), errors::reason(error)),
+        "revisa los permisos de la carpeta y el sitio en el disco",
+    )
 }
 
 fn unreadable(file: &Path, error: &std::io::Error) -> Trouble {

@@ -11,7 +11,7 @@ use crate::course::{self, Course, STARTER, read, write};
 use crate::paint;
 
 /// Lo que se genera al trabajar o al calificar, o solo sirve a quien mantiene el curso.
-const NOT_COPIED: [&str; 15] = [
+const NOT_COPIED: [&str; 16] = [
     ".git",
     ".github",
     ".ci",
@@ -19,6 +19,7 @@ const NOT_COPIED: [&str; 15] = [
     "salida",
     "node_modules",
     ".progreso",
+    ".progreso.candado",
     ".copias",
     "soluciones",
     "entregas",

@@ -13,15 +13,8 @@ use crate::starter::readable;
 
 /// Una pista más clara que la anterior; tras la última, la última otra vez.
 pub(crate) fn hint(progress: &mut Progress, exercise: &Exercise) -> Result<(), Trouble> {
-    let hints = exercise.hints()?;
-    let seen = progress.record(exercise).hints;
-    let number = (seen + 1).min(hints.len());
-    let Some(hint) = number.checked_sub(1).and_then(|index| hints.get(index)) else {
-        return Err(Trouble::new(format!("{} no tiene pistas", exercise.id), "relee su enunciado"));
-    };
-    let total = hints.len();
-    paint::say(&format!("{} · pista {number} de {total}: {}", paint::bold(&exercise.id), hint));
-    progress.note(exercise, |record| record.hints = number)?;
+    let Hint { number, total, text } = next_hint(progress, exercise)?;
+    paint::say(&text);
     let id = &exercise.id;
     let more = if number < total {
         paint::suggest("Otra, más clara", &format!("cargo curso pista {id}"))
@@ -30,6 +23,26 @@ pub(crate) fn hint(progress: &mut Progress, exercise: &Exercise) -> Result<(), T
     };
     paint::say(&format!("\n{more}"));
     Ok(())
+}
+
+/// Una pista, y cuál es de las que hay.
+pub(super) struct Hint {
+    number: usize,
+    total: usize,
+    pub(super) text: String,
+}
+
+/// La pista que toca, ya apuntada.
+pub(super) fn next_hint(progress: &mut Progress, exercise: &Exercise) -> Result<Hint, Trouble> {
+    let hints = exercise.hints()?;
+    let total = hints.len();
+    let record = progress.note(exercise, |record| record.hints = (record.hints + 1).min(total))?;
+    let number = record.hints;
+    let Some(hint) = number.checked_sub(1).and_then(|index| hints.get(index)) else {
+        return Err(Trouble::new(format!("{} no tiene pistas", exercise.id), "relee su enunciado"));
+    };
+    let text = format!("{} · pista {number} de {total}: {hint}", paint::bold(&exercise.id));
+    Ok(Hint { number, total, text })
 }
 
 /// La solución, si se ganó o si alguien se rinde.

@@ -15,6 +15,7 @@ use multiplexacion::cli::Trouble;
 use multiplexacion::stop::Stop;
 
 use super::check::Verdict;
+use super::help::next_hint;
 use crate::course::{Course, Exercise};
 use crate::paint;
 use crate::progress::Progress;
@@ -151,7 +152,7 @@ fn wait(
             _ if leaves(key) => return Ok(Wish::Leave),
             KeyCode::Char('r') => return Ok(Wish::Again),
             KeyCode::Char('s') => return Ok(Wish::Next),
-            KeyCode::Char('p') => (hint, top) = (Some(next_hint(exercise, progress)?), 0),
+            KeyCode::Char('p') => (hint, top) = (Some(next_hint(progress, exercise)?.text), 0),
             KeyCode::Down => top += 1,
             KeyCode::Up => top = top.saturating_sub(1),
             KeyCode::PageDown | KeyCode::Char(' ') => top += PAGE,
@@ -165,15 +166,6 @@ fn leaves(key: KeyEvent) -> bool {
     let control = key.modifiers.contains(KeyModifiers::CONTROL);
     matches!(key.code, KeyCode::Char('q') | KeyCode::Esc)
         || control && matches!(key.code, KeyCode::Char('c' | 'd'))
-}
-
-fn next_hint(exercise: &Exercise, progress: &mut Progress) -> Result<String, Trouble> {
-    let hints = exercise.hints()?;
-    let number = (progress.record(exercise).hints + 1).min(hints.len());
-    progress.note(exercise, |record| record.hints = number)?;
-    let text = number.checked_sub(1).and_then(|index| hints.get(index));
-    let text = text.map_or("No hay pistas.", String::as_str);
-    Ok(format!("{} · pista {number} de {}: {text}", paint::bold(&exercise.id), hints.len()))
 }
 
 /// Cuándo se guardó por última vez; nada, si un editor lo está sustituyendo.
