@@ -235,7 +235,7 @@ fn lo_que_apunta_otra_terminal_no_lo_borra_quien_vigila() -> Result<(), Failure>
         .env("CARGO", path("cargo"))
         .on_terminal(80, 24)
         .spawn()?;
-    watch.wait_for_text(Stream::Stdout, "Guarda el archivo", LIMIT)?;
+    watch.wait_for_text(Stream::Stdout, "Guárdalo y se comprobará", LIMIT)?;
     // Mientras tanto, en otra terminal.
     says(course.path(), &["solucion", "enviar", "--rendirse"]);
     says(course.path(), &["pista", "eco"]);
@@ -246,6 +246,63 @@ fn lo_que_apunta_otra_terminal_no_lo_borra_quien_vigila() -> Result<(), Failure>
     let noted = fs::read_to_string(path(".progreso"))?;
     assert!(noted.contains("02_02_1_eco pistas=2\n"), "{noted}");
     assert!(noted.contains("02_03_1_enviar rendido\n"), "{noted}");
+    Ok(())
+}
+
+#[test]
+fn vigilar_enseña_el_enunciado_y_se_ve_que_ha_vuelto_a_comprobar() -> Result<(), Failure> {
+    let course = small_course();
+    let path = |name: &str| course.path().join(name);
+    script(&path("cargo"), "#!/bin/sh\nexit 1\n");
+    let watch = Program::new(env!("CARGO_BIN_EXE_curso"))
+        .arg("vigilar")
+        .env("CURSO_CARPETA", course.path())
+        .env("CARGO", path("cargo"))
+        .on_terminal(80, 24)
+        .spawn()?;
+    for (key, shown) in [
+        ("", "Comprobación 1, en "),
+        ("r", "Comprobación 2, en "),
+        ("e", "Haz algo."),
+        ("x", "Guárdalo y se comprobará"),
+        ("r", "Comprobación 3, en "),
+    ] {
+        watch.write_stdin(key);
+        watch.wait_for_text(Stream::Stdout, shown, LIMIT)?;
+    }
+    watch.write_stdin("q");
+    watch.wait(LIMIT)?;
+    Ok(())
+}
+
+#[test]
+fn el_enunciado_de_cualquiera_se_lee_en_la_terminal() -> Result<(), Failure> {
+    let course = small_course();
+    let statement = "# Enviar\n\nLección 02_03 · unos 20 minutos\n\nPrimero **esto**, que no cabe en una \
+                     línea, y después:\n\n- `una` cosa;\n- otra.\n";
+    fs::write(course.path().join("02_03_1_enviar/enunciado.md"), statement)?;
+    let shown = Program::new(env!("CARGO_BIN_EXE_curso"))
+        .args(["enunciado", "enviar"])
+        .env("CURSO_CARPETA", course.path())
+        .env("NO_COLOR", "1")
+        .on_terminal(40, 24)
+        .run_to_end("", LIMIT)?;
+    insta::assert_snapshot!(shown.stdout.replace('\r', ""), @r"
+    Enviar
+
+    Lección 02_03 · unos 20 minutos
+
+    Primero esto, que no cabe en una línea,
+    y después:
+
+    • `una` cosa;
+    • otra.
+
+      Edita:            exercises/02_03_1_enviar/ejercicio.rs
+      Compruébalo:      cargo curso probar 02_03_1_enviar
+      O al guardar:     cargo curso vigilar 02_03_1_enviar
+      Si te atascas:    cargo curso pista 02_03_1_enviar
+    ");
     Ok(())
 }
 

@@ -40,6 +40,10 @@ pub(crate) enum Order {
     #[command(name = "siguiente", help_template = PLAIN_TEMPLATE, override_usage = "cargo curso siguiente")]
     Next,
 
+    /// Muestra el enunciado de un ejercicio
+    #[command(name = "enunciado", help_template = ORDER_TEMPLATE, override_usage = "cargo curso enunciado [ID]")]
+    Statement(Chosen),
+
     /// Enumera los ejercicios y dice cuáles están superados
     #[command(name = "lista", help_template = PLAIN_TEMPLATE, override_usage = "cargo curso lista")]
     List,

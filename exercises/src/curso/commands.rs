@@ -36,6 +36,10 @@ pub(crate) fn obey(order: Option<Order>) -> Result<ExitCode, Trouble> {
             Ok(())
         }
         Some(Order::Next) => guide::next(&course, &progress),
+        Some(Order::Statement(chosen)) => {
+            let exercise = choose(&course, &progress, &chosen)?;
+            guide::statement(&course, &progress, exercise)
+        }
         Some(Order::List) => {
             guide::list(&course, &progress);
             Ok(())

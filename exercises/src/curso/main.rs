@@ -11,6 +11,7 @@
 //! | `build`, `trial` | compilar las pruebas con cargo; ejecutarlas con un límite y leer su resultado |
 //! | `group` | esperar a un proceso con un límite, y terminarlo con lo que haya arrancado |
 //! | `workshop` | un paquete de usar y tirar con muchas versiones de cada ejercicio |
+//! | `markdown` | enunciados y pistas, como se leen en una terminal |
 //! | `paint` | colores, marcas y anchos |
 
 mod arguments;
@@ -18,6 +19,7 @@ mod build;
 mod commands;
 mod course;
 mod group;
+mod markdown;
 mod mistake;
 mod paint;
 mod progress;

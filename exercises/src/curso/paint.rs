@@ -48,6 +48,15 @@ pub(crate) fn plain(text: &str) -> String {
     std::iter::once(first).chain(rest).collect()
 }
 
+pub(crate) fn italic(text: &str) -> String {
+    if colours() { text.italic().to_string() } else { text.to_owned() }
+}
+
+/// Un trozo de código dentro de una frase. Sin colores, entre sus comillas.
+pub(crate) fn code(text: &str) -> String {
+    if colours() { order(text) } else { format!("`{text}`") }
+}
+
 /// Una orden que se puede copiar.
 pub(crate) fn order(text: &str) -> String {
     if colours() { text.cyan().to_string() } else { text.to_owned() }

@@ -88,6 +88,13 @@ impl Verdict {
         trial.tests.iter().find(|test| test.failure.is_some())?.port
     }
 
+    /// Si el informe da órdenes para repetirlo a mano, lo que hay que arrancar antes.
+    pub(crate) fn start_first(&self, exercise: &Exercise) -> Option<String> {
+        let command =
+            format!("cargo curso ejecutar {} --port {}", exercise.id, self.replayed_port()?);
+        Some(paint::suggest("Arráncalo antes", &command))
+    }
+
     /// Lo que se lee: la lista de pruebas y el informe de la primera que falla.
     pub(crate) fn report(&self, exercise: &Exercise) -> String {
         let mut text = format!("{} · {}\n", paint::bold(&exercise.id), exercise.title);
@@ -132,9 +139,8 @@ fn advice(verdict: &Verdict, course: &Course, progress: &Progress, exercise: &Ex
             paint::suggest("Otra vez", &format!("cargo curso probar {id}")),
             paint::suggest("Una pista", &format!("cargo curso pista {id}")),
         ];
-        if let Some(port) = verdict.replayed_port() {
-            let command = format!("cargo curso ejecutar {id} --port {port}");
-            lines.insert(0, paint::suggest("Arráncalo antes", &command));
+        if let Some(start) = verdict.start_first(exercise) {
+            lines.insert(0, start);
         }
         return lines.join("\n");
     }

@@ -3,6 +3,7 @@
 use multiplexacion::cli::Trouble;
 
 use crate::course::{Course, Exercise};
+use crate::markdown;
 use crate::paint;
 use crate::progress::Progress;
 
@@ -31,8 +32,20 @@ pub(crate) fn next(course: &Course, progress: &Progress) -> Result<(), Trouble> 
         paint::say(NOTHING_LEFT);
         return Ok(());
     };
-    paint::say(&format!("{}\n", exercise.statement()?.trim_end()));
-    paint::say(&steps(exercise).join("\n"));
+    statement(course, progress, exercise)
+}
+
+/// El enunciado de un ejercicio, y cómo trabajarlo.
+pub(crate) fn statement(
+    course: &Course,
+    progress: &Progress,
+    exercise: &Exercise,
+) -> Result<(), Trouble> {
+    let text = markdown::rendered(&exercise.statement()?, paint::width());
+    // Del próximo no hace falta decir el nombre.
+    let is_next = progress.next(course).is_some_and(|next| next.id == exercise.id);
+    let id = if is_next { String::new() } else { format!(" {}", exercise.id) };
+    paint::say(&format!("{text}\n\n{}", steps(exercise, &id).join("\n")));
     Ok(())
 }
 
@@ -67,16 +80,16 @@ fn what_next(course: &Course, progress: &Progress) -> Vec<String> {
         String::new(),
         paint::suggest("Lee el enunciado", "cargo curso siguiente"),
     ];
-    lines.extend(steps(exercise));
+    lines.extend(steps(exercise, ""));
     lines
 }
 
-/// Qué se escribe para trabajar en el próximo, ya leído su enunciado.
-fn steps(exercise: &Exercise) -> [String; 4] {
+/// Qué se escribe para trabajar en uno, ya leído su enunciado; `id` va detrás de cada orden.
+fn steps(exercise: &Exercise, id: &str) -> [String; 4] {
     [
         paint::suggest("Edita", &exercise.work_name()),
-        paint::suggest("Compruébalo", "cargo curso probar"),
-        paint::suggest("O al guardar", "cargo curso vigilar"),
-        paint::suggest("Si te atascas", "cargo curso pista"),
+        paint::suggest("Compruébalo", &format!("cargo curso probar{id}")),
+        paint::suggest("O al guardar", &format!("cargo curso vigilar{id}")),
+        paint::suggest("Si te atascas", &format!("cargo curso pista{id}")),
     ]
 }

@@ -7,6 +7,7 @@ use diffy::{DiffOptions, Hunk, Line};
 use multiplexacion::cli::Trouble;
 
 use crate::course::{Course, Exercise, read, write};
+use crate::markdown;
 use crate::paint;
 use crate::progress::Progress;
 use crate::starter::readable;
@@ -41,7 +42,12 @@ pub(super) fn next_hint(progress: &mut Progress, exercise: &Exercise) -> Result<
     let Some(hint) = number.checked_sub(1).and_then(|index| hints.get(index)) else {
         return Err(Trouble::new(format!("{} no tiene pistas", exercise.id), "relee su enunciado"));
     };
-    let text = format!("{} · pista {number} de {total}: {hint}", paint::bold(&exercise.id));
+    let (title, body) = hint.split_once('\n').unwrap_or((hint, ""));
+    let text = format!(
+        "{} · pista {number} de {total}: {title}\n\n{}",
+        paint::bold(&exercise.id),
+        markdown::rendered(body, paint::width())
+    );
     Ok(Hint { number, total, text })
 }
 

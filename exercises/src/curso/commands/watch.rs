@@ -6,7 +6,7 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use crossterm::terminal::{self, Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen};
@@ -17,6 +17,7 @@ use multiplexacion::stop::Stop;
 use super::check::Verdict;
 use super::help::next_hint;
 use crate::course::{Course, Exercise};
+use crate::markdown;
 use crate::paint;
 use crate::progress::Progress;
 
@@ -42,31 +43,154 @@ pub(crate) fn watch(
     // A quien termina el programa desde fuera también hay que dejarle la terminal como estaba.
     let stop = Stop::on_signals()?;
     let screen = Screen::open()?;
-    let mut exercise = exercise;
-    loop {
-        let seen = saved_at(exercise);
-        screen.show(&format!("{} · comprobando…", paint::bold(&exercise.id)), 0, "q sale")?;
-        let verdict = match examine(course, exercise, &stop, seen)? {
-            Examined::Done(verdict) => verdict,
-            Examined::Outdated => continue,
-            Examined::Abandoned => return Ok(()),
-        };
-        if verdict.passed() {
-            progress.note(exercise, |record| record.passed = true)?;
-        }
-        let next = progress.next(course).filter(|_| verdict.passed());
-        let keys = match next {
-            Some(_) => "¡Superado!  s pasa al siguiente · r repite · q sale",
-            None if verdict.passed() => "¡Superado! No queda ninguno más.  r repite · q sale",
-            None => "Guarda el archivo y se comprobará.  p da una pista · r repite · q sale",
-        };
-        let report = || verdict.report(exercise);
-        match wait(&screen, &stop, &report, keys, exercise, progress, seen)? {
-            Wish::Again => {}
-            Wish::Next => exercise = next.unwrap_or(exercise),
-            Wish::Leave => return Ok(()),
+    let view = View::Report;
+    Watch { course, progress, exercise, screen, stop, view, times: 0 }.run()
+}
+
+/// Lo que se está vigilando, y lo que se ve.
+struct Watch<'a> {
+    course: &'a Course,
+    progress: &'a mut Progress,
+    exercise: &'a Exercise,
+    screen: Screen,
+    stop: Stop,
+    view: View,
+    /// Las comprobaciones que lleva este ejercicio.
+    times: usize,
+}
+
+/// Lo que se ve.
+#[derive(Clone)]
+enum View {
+    Report,
+    Statement,
+    Hint(String),
+}
+
+/// Una comprobación terminada.
+struct Checked {
+    verdict: Verdict,
+    /// Cuál es, y lo que duró: si nada cambió, es lo que dice que se repitió.
+    sign: String,
+    /// El que sigue, si este está superado y queda alguno.
+    has_next: bool,
+}
+
+impl Watch<'_> {
+    fn run(mut self) -> Result<(), Trouble> {
+        loop {
+            let seen = saved_at(self.exercise);
+            self.show_that_it_checks()?;
+            let started = Instant::now();
+            let verdict = match examine(self.course, self.exercise, &self.stop, seen)? {
+                Examined::Done(verdict) => verdict,
+                Examined::Outdated => {
+                    self.view = View::Report;
+                    continue;
+                }
+                Examined::Abandoned => return Ok(()),
+            };
+            self.times += 1;
+            if verdict.passed() {
+                self.progress.note(self.exercise, |record| record.passed = true)?;
+            }
+            let next = self.progress.next(self.course).filter(|_| verdict.passed());
+            let sign = sign(self.times, started.elapsed());
+            match self.wait(&Checked { verdict, sign, has_next: next.is_some() }, seen)? {
+                Wish::Again => self.view = View::Report,
+                Wish::Next => {
+                    if let Some(next) = next {
+                        (self.exercise, self.times) = (next, 0);
+                        // Lo primero de un ejercicio es leerlo.
+                        self.view = View::Statement;
+                    }
+                }
+                Wish::Leave => return Ok(()),
+            }
         }
     }
+
+    fn show_that_it_checks(&self) -> Result<(), Trouble> {
+        let text = match &self.view {
+            View::Statement => self.statement()?,
+            _ => format!("{} · comprobando…", paint::bold(&self.exercise.id)),
+        };
+        let keys =
+            if matches!(self.view, View::Statement) { "Comprobando…  q sale" } else { "q sale" };
+        self.screen.show(&text, 0, keys)?;
+        Ok(())
+    }
+
+    fn statement(&self) -> Result<String, Trouble> {
+        Ok(markdown::rendered(&self.exercise.statement()?, paint::width()))
+    }
+
+    /// Enseña el informe, y espera a que el archivo cambie o a que se pida algo.
+    fn wait(&mut self, checked: &Checked, seen: Option<SystemTime>) -> Result<Wish, Trouble> {
+        let mut top = 0;
+        loop {
+            let (text, keys) = match &self.view {
+                View::Report => (checked.report(self.exercise), checked.keys()),
+                View::Statement => {
+                    (self.statement()?, "Otra tecla enseña el resultado · p pista · q sale")
+                }
+                View::Hint(hint) => {
+                    (hint.clone(), "Otra tecla vuelve · p otra pista · e enunciado · q sale")
+                }
+            };
+            top = self.screen.show(&text, top, keys)?;
+            let event = loop {
+                if self.stop.is_requested() {
+                    return Ok(Wish::Leave);
+                }
+                if saved_at(self.exercise) != seen {
+                    return Ok(Wish::Again);
+                }
+                if event::poll(GLANCE)? {
+                    break event::read()?;
+                }
+            };
+            let Event::Key(key) = event else { continue };
+            if key.kind != KeyEventKind::Press {
+                continue;
+            }
+            match key.code {
+                _ if leaves(key) => return Ok(Wish::Leave),
+                KeyCode::Char('r') => return Ok(Wish::Again),
+                KeyCode::Char('s') if checked.has_next => return Ok(Wish::Next),
+                KeyCode::Char('p') => {
+                    let hint = next_hint(self.progress, self.exercise)?;
+                    (self.view, top) = (View::Hint(hint.text), 0);
+                }
+                KeyCode::Char('e') => (self.view, top) = (View::Statement, 0),
+                KeyCode::Down => top += 1,
+                KeyCode::Up => top = top.saturating_sub(1),
+                KeyCode::PageDown | KeyCode::Char(' ') => top += PAGE,
+                KeyCode::PageUp => top = top.saturating_sub(PAGE),
+                _ => (self.view, top) = (View::Report, 0),
+            }
+        }
+    }
+}
+
+impl Checked {
+    fn report(&self, exercise: &Exercise) -> String {
+        let start_first = self.verdict.start_first(exercise).unwrap_or_default();
+        format!("{}\n{}\n{start_first}", self.verdict.report(exercise), paint::dim(&self.sign))
+    }
+
+    fn keys(&self) -> &'static str {
+        match (self.verdict.passed(), self.has_next) {
+            (true, true) => "¡Superado!  s el siguiente · e enunciado · r repite · q sale",
+            (true, false) => "¡Superado! No queda ninguno.  e enunciado · r repite · q sale",
+            _ => "Guárdalo y se comprobará.  e enunciado · p pista · r repite · q sale",
+        }
+    }
+}
+
+/// `Comprobación 2, en 0,8 s.`
+fn sign(times: usize, took: Duration) -> String {
+    format!("Comprobación {times}, en {:.1} s.", took.as_secs_f64()).replacen('.', ",", 1)
 }
 
 /// En qué quedó una comprobación.
@@ -114,52 +238,6 @@ enum Wish {
     Again,
     Next,
     Leave,
-}
-
-/// Enseña el informe, y espera a que el archivo cambie o a que se pida algo.
-fn wait(
-    screen: &Screen,
-    stop: &Stop,
-    report: &dyn Fn() -> String,
-    keys: &str,
-    exercise: &Exercise,
-    progress: &mut Progress,
-    seen: Option<SystemTime>,
-) -> Result<Wish, Trouble> {
-    let (mut hint, mut top) = (None, 0);
-    loop {
-        let (text, keys) = match &hint {
-            Some(hint) => (String::clone(hint), "Otra tecla vuelve · p da otra pista · q sale"),
-            None => (report(), keys),
-        };
-        top = screen.show(&text, top, keys)?;
-        let event = loop {
-            if stop.is_requested() {
-                return Ok(Wish::Leave);
-            }
-            if saved_at(exercise) != seen {
-                return Ok(Wish::Again);
-            }
-            if event::poll(GLANCE)? {
-                break event::read()?;
-            }
-        };
-        let Event::Key(key) = event else { continue };
-        if key.kind != KeyEventKind::Press {
-            continue;
-        }
-        match key.code {
-            _ if leaves(key) => return Ok(Wish::Leave),
-            KeyCode::Char('r') => return Ok(Wish::Again),
-            KeyCode::Char('s') => return Ok(Wish::Next),
-            KeyCode::Char('p') => (hint, top) = (Some(next_hint(progress, exercise)?.text), 0),
-            KeyCode::Down => top += 1,
-            KeyCode::Up => top = top.saturating_sub(1),
-            KeyCode::PageDown | KeyCode::Char(' ') => top += PAGE,
-            KeyCode::PageUp => top = top.saturating_sub(PAGE),
-            _ => (hint, top) = (None, 0),
-        }
-    }
 }
 
 fn leaves(key: KeyEvent) -> bool {
