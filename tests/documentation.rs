@@ -215,11 +215,19 @@ fn las_horas_de_la_portada_son_las_de_los_enunciados() {
     }
 }
 
+/// Si esto es una copia de las que se reparten, que no llevan lo que es de quien enseña.
+fn is_handed_out() -> bool {
+    !root().join("exercises/soluciones").exists()
+}
+
 /// Palabras por minuto de quien lee en voz alta, despacio.
 const SPEED: usize = 120;
 
 #[test]
 fn los_minutos_del_plan_para_docentes_son_los_de_los_enunciados_y_los_capítulos() {
+    if is_handed_out() {
+        return;
+    }
     let plan = read("book/src/docentes.md");
     let mut wrong = Vec::new();
     for folder in fs::read_dir(root().join("exercises")).unwrap().flatten() {

@@ -425,6 +425,8 @@ fn entregar_no_lleva_soluciones_y_sí_el_flujo_que_califica() {
         ("exercises/soluciones/Cargo.toml", "[package]\n"),
         ("exercises/.progreso", "02_02_1_eco superado\n"),
         ("notas.csv", "carpeta,puntos\nana,20\n"),
+        ("book/src/docentes.md", "las respuestas de la defensa\n"),
+        ("book/src/SUMMARY.md", "[Para docentes](docentes.md)\n[Glosario](glosario.md)\n"),
         ("entregas/ana/ejercicio.rs", "lo de Ana\n"),
         ("beto/.git", "gitdir: otra carpeta\n"),
     ] {
@@ -441,7 +443,14 @@ fn entregar_no_lleva_soluciones_y_sí_el_flujo_que_califica() {
     assert_eq!(read("exercises/02_02_1_eco/selectors.rs"), "lo dado\n");
     let grading = read(".github/workflows/calificar.yml");
     assert!(grading.contains("cargo curso revisar --json puntos.json"), "{grading}");
-    for order in [&["verificar", "eco"][..], &["solucion", "eco", "--rendirse"]] {
+    assert_eq!(read("book/src/SUMMARY.md"), "[Glosario](glosario.md)\n");
+    let orders = [
+        &["verificar", "eco"][..],
+        &["solucion", "eco"],
+        &["solucion", "eco", "--rendirse"],
+        &["comparar", "eco"],
+    ];
+    for order in orders {
         let text = complains(&copy.join("exercises"), order, 1);
         assert!(text.contains("esta copia del curso no lleva soluciones"), "{text}");
     }
@@ -452,11 +461,14 @@ fn entregar_no_lleva_soluciones_y_sí_el_flujo_que_califica() {
         "exercises/soluciones",
         "exercises/.progreso",
         "notas.csv",
+        "book/src/docentes.md",
         "entregas",
         "beto",
     ] {
         assert!(!copy.join(absent).exists(), "{absent}");
     }
+    let hints = ["pista"; 3].map(|order| says(&copy.join("exercises"), &[order]));
+    assert!(hints[2].contains("Es la última") && !hints[2].contains("solucion"), "{}", hints[2]);
 }
 
 #[test]

@@ -60,7 +60,7 @@ pub(crate) enum Order {
     #[command(name = "pista", help_template = ORDER_TEMPLATE, override_usage = "cargo curso pista [ID]")]
     Hint(Chosen),
 
-    /// Enseña la solución de un ejercicio superado
+    /// Enseña la solución de un ejercicio superado, si esta copia la lleva
     #[command(name = "solucion", help_template = ORDER_TEMPLATE, override_usage = "cargo curso solucion ID [--rendirse]")]
     Solution {
         /// El ejercicio
@@ -71,7 +71,7 @@ pub(crate) enum Order {
         give_up: bool,
     },
 
-    /// Compara lo que escribiste, ya superado, con la solución
+    /// Compara lo que escribiste, ya superado, con la solución, si esta copia la lleva
     #[command(name = "comparar", help_template = ORDER_TEMPLATE, override_usage = "cargo curso comparar ID")]
     Compare {
         /// El ejercicio

@@ -160,6 +160,11 @@ impl Exercise {
         self.folder.join("solucion.rs")
     }
 
+    /// Si está su solución. Las copias que se reparten no la llevan.
+    pub(crate) fn has_solution(&self) -> bool {
+        self.solution().exists()
+    }
+
     /// Su enunciado.
     pub(crate) fn statement(&self) -> Result<String, Trouble> {
         read(&self.folder.join("enunciado.md"))

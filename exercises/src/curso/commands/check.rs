@@ -147,8 +147,10 @@ fn advice(verdict: &Verdict, course: &Course, progress: &Progress, exercise: &Ex
     let mut lines = vec![
         format!("{} ¡Superado!", paint::mark(true)),
         paint::suggest("Pruébalo a mano", &format!("cargo curso ejecutar {id}")),
-        paint::suggest("La solución", &format!("cargo curso comparar {id}")),
     ];
+    if exercise.has_solution() {
+        lines.push(paint::suggest("La solución", &format!("cargo curso comparar {id}")));
+    }
     match progress.next(course) {
         Some(_) => lines.push(paint::suggest("Lo que sigue", "cargo curso siguiente")),
         None => lines.push(format!("  {NOTHING_LEFT}")),
@@ -163,4 +165,29 @@ pub(crate) fn cargo_failed(why: &NotBuilt) -> Trouble {
         "cargo no pudo compilar el curso",
         "lee lo que dice arriba; si falta descargar algo, revisa tu conexión",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::course::write;
+    use crate::trial::Test;
+    use std::fs;
+    use tempfile::TempDir;
+
+    #[test]
+    fn al_superarlo_solo_se_ofrece_la_solución_que_hay() {
+        let folder = TempDir::new().unwrap();
+        let eco = folder.path().join("02_02_1_eco");
+        fs::create_dir(&eco).unwrap();
+        write(&eco.join("enunciado.md"), "# Eco\n\nLección 02_02 · unos 20 minutos\n").unwrap();
+        let course = Course::at(folder.path().to_owned()).unwrap();
+        let progress = Progress::of(&course).unwrap();
+        let passed = Test { name: "una prueba".to_owned(), failure: None, port: None };
+        let verdict = Verdict::Tried(Trial { tests: vec![passed], broken: None }, String::new());
+        let advice = || advice(&verdict, &course, &progress, &course.exercises[0]);
+        assert!(!advice().contains("comparar"), "{}", advice());
+        write(&eco.join("solucion.rs"), "").unwrap();
+        assert!(advice().contains("cargo curso comparar 02_02_1_eco"), "{}", advice());
+    }
 }

@@ -10,8 +10,11 @@ use multiplexacion::errors;
 use crate::course::{self, Course, STARTER, read, write};
 use crate::paint;
 
+/// El capítulo de quien enseña, que trae las respuestas de la defensa.
+const TEACHERS_CHAPTER: &str = "docentes.md";
+
 /// Lo que se genera al trabajar o al calificar, o solo sirve a quien mantiene el curso.
-const NOT_COPIED: [&str; 16] = [
+const NOT_COPIED: [&str; 17] = [
     ".git",
     ".github",
     ".ci",
@@ -22,6 +25,7 @@ const NOT_COPIED: [&str; 16] = [
     ".progreso.candado",
     ".copias",
     "soluciones",
+    TEACHERS_CHAPTER,
     "entregas",
     "informes",
     "clase.txt",
@@ -108,6 +112,8 @@ fn copy(from: &Path, to: &Path, in_exercise: bool) -> io::Result<()> {
         if source.is_dir() {
             fs::create_dir(&target)?;
             copy(&source, &target, course::split(&name_text).is_some())?;
+        } else if name_text.ends_with(".md") {
+            fs::write(&target, without_the_teachers(&fs::read_to_string(&source)?))?;
         } else {
             fs::copy(&source, &target)?;
         }
@@ -115,9 +121,36 @@ fn copy(from: &Path, to: &Path, in_exercise: bool) -> io::Result<()> {
     Ok(())
 }
 
+/// Un texto sin las notas para quien enseña, que van plegadas, ni las líneas que llevan a su
+/// capítulo.
+fn without_the_teachers(text: &str) -> String {
+    const NOTES: &str = "<details class=\"docente\">\n";
+    const END: &str = "</details>\n\n";
+    let mut pieces = text.split(NOTES);
+    let first = pieces.next().unwrap_or_default().to_owned();
+    // Un trozo en el que no acaban no son notas: habla de ellas.
+    let whole = pieces.fold(first, |kept, piece| match piece.split_once(END) {
+        Some((_, rest)) => kept + rest,
+        None => kept + NOTES + piece,
+    });
+    whole.split_inclusive('\n').filter(|line| !line.contains(TEACHERS_CHAPTER)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn de_un_capítulo_salen_las_notas_y_del_índice_su_línea() {
+        let notes = "<details class=\"docente\">\n<summary>Para docentes</summary>\n\nDi esto.\n\n</details>\n\n";
+        let chapter =
+            format!("# Uno\n\n{notes}## Dos\n\n<details>\n\nPlegado.\n\n</details>\n\nFin.\n");
+        assert_eq!(without_the_teachers(&chapter), chapter.replace(notes, ""));
+        assert_eq!(
+            without_the_teachers("[Para docentes](docentes.md)\n[Glosario](g.md)\n"),
+            "[Glosario](g.md)\n"
+        );
+    }
 
     #[test]
     fn del_cargo_lock_sale_un_paquete_y_nada_más() {

@@ -19,8 +19,11 @@ pub(crate) fn hint(progress: &mut Progress, exercise: &Exercise) -> Result<(), T
     let id = &exercise.id;
     let more = if number < total {
         paint::suggest("Otra, más clara", &format!("cargo curso pista {id}"))
-    } else {
+    } else if exercise.has_solution() {
         paint::suggest("Y si no sale", &format!("cargo curso solucion {id} --rendirse"))
+    } else {
+        "  Es la última. Si no sale, enséñale a quien te da clase el informe de «cargo curso probar»."
+            .to_owned()
     };
     paint::say(&format!("\n{more}"));
     Ok(())
@@ -58,13 +61,13 @@ pub(crate) fn solution(
     surrenders: bool,
 ) -> Result<(), Trouble> {
     let id = &exercise.id;
+    let code = handed_out(exercise)?;
     if !progress.passed(exercise) && !surrenders {
         return Err(Trouble::new(
             format!("{id} no está superado, y la solución se enseña después"),
             format!("pide una pista con «cargo curso pista {id}», o añade --rendirse"),
         ));
     }
-    let code = handed_out(exercise)?;
     if !progress.passed(exercise) {
         progress.note(exercise, |record| record.surrendered = true)?;
     }
@@ -75,13 +78,14 @@ pub(crate) fn solution(
 /// Lo tuyo frente a la solución, línea a línea.
 pub(crate) fn compare(progress: &Progress, exercise: &Exercise) -> Result<(), Trouble> {
     let id = &exercise.id;
+    let reference = handed_out(exercise)?;
     if !progress.passed(exercise) {
         return Err(Trouble::new(
             format!("{id} no está superado, y comparar enseña la solución"),
             format!("compruébalo con «cargo curso probar {id}»"),
         ));
     }
-    let (yours, reference) = (read(&exercise.work())?, handed_out(exercise)?);
+    let yours = read(&exercise.work())?;
     if yours == reference {
         paint::say("Lo tuyo y la solución son iguales.");
         return Ok(());
@@ -101,9 +105,9 @@ pub(crate) fn compare(progress: &Progress, exercise: &Exercise) -> Result<(), Tr
     Ok(())
 }
 
-/// La solución. Las copias que se reparten no la llevan.
+/// La solución, si está.
 pub(super) fn handed_out(exercise: &Exercise) -> Result<String, Trouble> {
-    if !exercise.solution().exists() {
+    if !exercise.has_solution() {
         return Err(Trouble::new(
             "esta copia del curso no lleva soluciones",
             "pregunta a quien te la dio",
