@@ -346,6 +346,92 @@ fn lo_que_apuntó_una_versión_posterior_se_conserva() {
     assert!(noted.contains("02_02_1_eco pistas=1 intentos=7\n02_09_1_nuevo superado\n"), "{noted}");
 }
 
+/// Un cargo para el que `eco` no compila, y que señala las pruebas.
+fn cargo_that_blames_the_tests(path: &Path) {
+    let rendered = "error[E0432]: unresolved import\\n --> exercises/02_02_1_eco/pruebas.rs:9:5\\n";
+    let message = format!(
+        r#"{{"reason":"compiler-message","target":{{"name":"02_02_1_eco"}},"message":{{"level":"error","rendered":"{rendered}","spans":[{{}}]}}}}"#
+    );
+    script(path, &format!("#!/bin/sh\nprintf '%s\\n' '{message}'\nexit 101\n"));
+}
+
+/// Lo que dice `probar` de `eco`, sin compilar nada.
+fn refused(course: &Path) -> String {
+    let cargo = course.join("cargo");
+    cargo_that_blames_the_tests(&cargo);
+    let mut command = curso(course);
+    let output = command.args(["probar", "eco"]).env("CARGO", cargo).assert().code(1);
+    String::from_utf8(output.get_output().stdout.clone()).unwrap()
+}
+
+#[test]
+fn a_quien_cambia_el_nombre_de_una_función_se_le_dice_cuál_se_espera() {
+    let course = small_course();
+    let eco = |name: &str| course.path().join("02_02_1_eco").join(name);
+    fs::write(eco("inicio.rs"), "pub fn echo(stream: u8) -> u8 {\n    todo!()\n}\n").unwrap();
+    fs::write(eco("ejercicio.rs"), "pub fn eco(stream: u8) -> u8 {\n    stream\n}\n").unwrap();
+    let text = refused(course.path());
+    let expected = "Las pruebas usan `pub fn echo(stream: u8) -> u8`, y en tu archivo no está así";
+    assert!(text.contains(expected), "{text}");
+    // Con el nombre y lo demás en su sitio, la culpa no es de las pruebas.
+    fs::write(eco("ejercicio.rs"), "pub fn echo(mut stream: u8) -> u8 { stream }\n").unwrap();
+    let text = refused(course.path());
+    assert!(!text.contains("Las pruebas usan"), "{text}");
+    assert!(text.contains("El compilador señala un archivo que no se toca"), "{text}");
+}
+
+#[test]
+fn en_una_copia_repartida_se_sabe_qué_archivo_se_tocó_sin_deber() {
+    let course = small_course();
+    let path = |name: &str| course.path().join(name);
+    fs::create_dir_all(path(".originales/02_02_1_eco")).unwrap();
+    for (file, text) in [
+        (".originales/02_02_1_eco/pruebas.rs", "las del curso\n"),
+        (".originales/02_02_1_eco/selectors.rs", "lo dado\n"),
+        ("02_02_1_eco/pruebas.rs", "las del curso, cambiadas\n"),
+        ("02_02_1_eco/selectors.rs", "lo dado\n"),
+    ] {
+        fs::write(path(file), text).unwrap();
+    }
+    let text = refused(course.path());
+    let order = "cp exercises/.originales/02_02_1_eco/pruebas.rs exercises/02_02_1_eco/pruebas.rs";
+    assert!(text.contains(order), "{text}");
+    assert!(!text.contains("selectors"), "{text}");
+    fs::write(path("02_02_1_eco/pruebas.rs"), "las del curso\n").unwrap();
+    assert!(!refused(course.path()).contains("no se toca. Para"));
+}
+
+/// Ejecuta git en una carpeta, como alguien que no ha configurado nada.
+fn git(folder: &Path, words: &[&str]) {
+    let mut command = std::process::Command::new("git");
+    command.arg("-C").arg(folder).args(["-c", "user.name=Ana", "-c", "user.email=ana@aula"]);
+    let output = command.args(words).output().unwrap();
+    assert!(output.status.success(), "git {words:?}: {output:?}");
+}
+
+#[test]
+fn en_un_repositorio_se_sabe_qué_archivo_se_tocó_aunque_ya_se_haya_apuntado() {
+    assert!(tools::installed("git"), "Esta prueba necesita git: instálalo con «apt install git».");
+    let house = TempDir::new().unwrap();
+    let path = |name: &str| house.path().join(name);
+    fs::rename(small_course().keep(), path("exercises")).unwrap();
+    let tests = path("exercises/02_02_1_eco/pruebas.rs");
+    fs::write(&tests, "las del curso\n").unwrap();
+    git(house.path(), &["init", "-q", "-b", "main"]);
+    git(house.path(), &["add", "exercises"]);
+    git(house.path(), &["commit", "-q", "-m", "El curso"]);
+    git(house.path(), &["branch", "publicado"]);
+    git(house.path(), &["branch", "-q", "--set-upstream-to=publicado"]);
+    assert!(!refused(&path("exercises")).contains("no se toca. Para"));
+    fs::write(&tests, "cambiadas\n").unwrap();
+    git(house.path(), &["commit", "-qam", "Lo que dice rustc"]);
+    fs::write(path("exercises/02_02_1_eco/ejercicio.rs"), "lo mío, más\n").unwrap();
+    let text = refused(&path("exercises"));
+    assert!(text.contains("exercises/02_02_1_eco/pruebas.rs no es como en el curso"), "{text}");
+    assert!(text.contains("git checkout "), "{text}");
+    assert!(!text.contains("ejercicio.rs no es"), "{text}");
+}
+
 #[test]
 fn la_ayuda_no_tiene_una_palabra_en_inglés() {
     let course = small_course();
@@ -441,6 +527,7 @@ fn entregar_no_lleva_soluciones_y_sí_el_flujo_que_califica() {
         assert_eq!(read(&format!("exercises/02_02_1_eco/{file}")), STARTER);
     }
     assert_eq!(read("exercises/02_02_1_eco/selectors.rs"), "lo dado\n");
+    assert_eq!(read("exercises/.originales/02_02_1_eco/selectors.rs"), "lo dado\n");
     let grading = read(".github/workflows/calificar.yml");
     assert!(grading.contains("cargo curso revisar --json puntos.json"), "{grading}");
     assert_eq!(read("book/src/SUMMARY.md"), "[Glosario](glosario.md)\n");

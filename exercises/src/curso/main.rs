@@ -5,6 +5,7 @@
 //! | `arguments` | lo que se escribe en la línea de órdenes |
 //! | `commands/` | lo que hace cada orden |
 //! | `course` | los ejercicios que hay, su orden y dónde está cada archivo |
+//! | `given` | qué espera un ejercicio del archivo de quien aprende, y qué archivos no se tocan |
 //! | `mistake` | las soluciones equivocadas, que son cambios sobre la buena |
 //! | `starter` | el principio de un ejercicio, que sale de su solución |
 //! | `progress` | lo ya superado, en un archivo de texto |
@@ -18,6 +19,7 @@ mod arguments;
 mod build;
 mod commands;
 mod course;
+mod given;
 mod group;
 mod markdown;
 mod mistake;

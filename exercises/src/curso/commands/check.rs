@@ -9,6 +9,7 @@ use multiplexacion::cli::{self, Trouble};
 use super::guide::NOTHING_LEFT;
 use crate::build::{Build, NotBuilt};
 use crate::course::{Course, Exercise};
+use crate::given;
 use crate::paint;
 use crate::progress::Progress;
 use crate::trial::Trial;
@@ -21,7 +22,7 @@ pub(crate) fn check(
 ) -> Result<bool, Trouble> {
     let build = build(course, exercise).aloud();
     let verdict = Verdict::of(course, exercise, build, &AtomicBool::new(false))?;
-    if let Verdict::Unbuilt(why) = &verdict {
+    if let Outcome::Unbuilt(why) = &verdict.outcome {
         return Err(cargo_failed(why));
     }
     paint::say(&verdict.report(exercise));
@@ -37,7 +38,13 @@ fn build(course: &Course, exercise: &Exercise) -> Build {
 }
 
 /// Lo que resultó de un ejercicio.
-pub(crate) enum Verdict {
+pub(crate) struct Verdict {
+    outcome: Outcome,
+    /// Lo que el compilador y las pruebas no dicen: qué no encaja, o qué archivo se tocó sin deber.
+    remarks: Vec<String>,
+}
+
+enum Outcome {
     /// No compila; lo que dijo rustc.
     Uncompiled(String),
     /// Cargo no llegó a compilarlo; lo que dijo.
@@ -66,25 +73,22 @@ impl Verdict {
         build: Build,
         abandoned: &AtomicBool,
     ) -> Result<Verdict, Trouble> {
-        let compiled = build.run()?;
-        let executable = match compiled.executable(&exercise.id) {
-            Ok(executable) => executable,
-            Err(NotBuilt::Code(text)) => return Ok(Verdict::Uncompiled(text)),
-            Err(why) => return Ok(Verdict::Unbuilt(why)),
+        let outcome = Outcome::of(course, exercise, build, abandoned)?;
+        let misfit = match &outcome {
+            Outcome::Uncompiled(diagnostics) => given::misfit(exercise, diagnostics),
+            _ => None,
         };
-        let trial = Trial::run_unless(abandoned, executable, course.repository())?;
-        let warnings = compiled.diagnostics.get(&exercise.id).cloned().unwrap_or_default();
-        Ok(Verdict::Tried(trial, warnings))
+        let remarks = misfit.into_iter().chain(given::touched(exercise)).collect();
+        Ok(Verdict { outcome, remarks })
     }
-
     pub(crate) fn passed(&self) -> bool {
-        matches!(self, Verdict::Tried(trial, _) if trial.passed())
+        matches!(&self.outcome, Outcome::Tried(trial, _) if trial.passed())
     }
 
     /// El puerto al que hablan las órdenes de «Para repetirlo a mano», si el informe las da: el
     /// servidor de la prueba ya no está, y hay que arrancar otro ahí.
     fn replayed_port(&self) -> Option<u16> {
-        let Verdict::Tried(trial, _) = self else { return None };
+        let Outcome::Tried(trial, _) = &self.outcome else { return None };
         trial.tests.iter().find(|test| test.failure.is_some())?.port
     }
 
@@ -98,20 +102,42 @@ impl Verdict {
     /// Lo que se lee: la lista de pruebas y el informe de la primera que falla.
     pub(crate) fn report(&self, exercise: &Exercise) -> String {
         let mut text = format!("{} · {}\n", paint::bold(&exercise.id), exercise.title);
-        match self {
-            Verdict::Uncompiled(diagnostics) => {
+        for remark in &self.remarks {
+            let _ = write!(text, "\n{} {remark}\n", paint::mark(false));
+        }
+        match &self.outcome {
+            Outcome::Uncompiled(diagnostics) => {
                 text.push_str("\nNo compila. El compilador lo explica en inglés; lo primero que dice es lo primero que hay que arreglar:\n\n");
                 text.push_str(diagnostics.trim_end());
                 text.push('\n');
             }
-            Verdict::Unbuilt(why) => {
+            Outcome::Unbuilt(why) => {
                 text.push_str("\nCargo no pudo compilar el curso. Si falta descargar algo, revisa tu conexión. Dijo:\n\n");
                 text.push_str(why.text());
                 text.push('\n');
             }
-            Verdict::Tried(trial, warnings) => add_trial(&mut text, trial, warnings),
+            Outcome::Tried(trial, warnings) => add_trial(&mut text, trial, warnings),
         }
         text
+    }
+}
+
+impl Outcome {
+    fn of(
+        course: &Course,
+        exercise: &Exercise,
+        build: Build,
+        abandoned: &AtomicBool,
+    ) -> Result<Outcome, Trouble> {
+        let compiled = build.run()?;
+        let executable = match compiled.executable(&exercise.id) {
+            Ok(executable) => executable,
+            Err(NotBuilt::Code(text)) => return Ok(Outcome::Uncompiled(text)),
+            Err(why) => return Ok(Outcome::Unbuilt(why)),
+        };
+        let trial = Trial::run_unless(abandoned, executable, course.repository())?;
+        let warnings = compiled.diagnostics.get(&exercise.id).cloned().unwrap_or_default();
+        Ok(Outcome::Tried(trial, warnings))
     }
 }
 
@@ -175,6 +201,11 @@ mod tests {
     use std::fs;
     use tempfile::TempDir;
 
+    fn tried(test: Test) -> Verdict {
+        let trial = Trial { tests: vec![test], broken: None };
+        Verdict { outcome: Outcome::Tried(trial, String::new()), remarks: Vec::new() }
+    }
+
     #[test]
     fn al_superarlo_solo_se_ofrece_la_solución_que_hay() {
         let folder = TempDir::new().unwrap();
@@ -183,8 +214,7 @@ mod tests {
         write(&eco.join("enunciado.md"), "# Eco\n\nLección 02_02 · unos 20 minutos\n").unwrap();
         let course = Course::at(folder.path().to_owned()).unwrap();
         let progress = Progress::of(&course).unwrap();
-        let passed = Test { name: "una prueba".to_owned(), failure: None, port: None };
-        let verdict = Verdict::Tried(Trial { tests: vec![passed], broken: None }, String::new());
+        let verdict = tried(Test { name: "una prueba".to_owned(), failure: None, port: None });
         let advice = || advice(&verdict, &course, &progress, &course.exercises[0]);
         assert!(!advice().contains("comparar"), "{}", advice());
         write(&eco.join("solucion.rs"), "").unwrap();

@@ -8,13 +8,14 @@ use multiplexacion::cli::Trouble;
 use multiplexacion::errors;
 
 use crate::course::{self, Course, STARTER, read, write};
+use crate::given;
 use crate::paint;
 
 /// El capítulo de quien enseña, que trae las respuestas de la defensa.
 const TEACHERS_CHAPTER: &str = "docentes.md";
 
 /// Lo que se genera al trabajar o al calificar, o solo sirve a quien mantiene el curso.
-const NOT_COPIED: [&str; 17] = [
+const NOT_COPIED: [&str; 18] = [
     ".git",
     ".github",
     ".ci",
@@ -24,6 +25,7 @@ const NOT_COPIED: [&str; 17] = [
     ".progreso",
     ".progreso.candado",
     ".copias",
+    given::ORIGINALS,
     "soluciones",
     TEACHERS_CHAPTER,
     "entregas",
@@ -68,6 +70,7 @@ pub(crate) fn handout(course: &Course, folder: &Path) -> Result<(), Trouble> {
         for name in ["ejercicio.rs", STARTER] {
             write(&copied.join(name), exercise.starter()?)?;
         }
+        keep_originals(&folder.join("exercises"), &exercise.id)?;
     }
     let manifest = folder.join("Cargo.toml");
     write(&manifest, without_solutions(&read(&manifest)?))?;
@@ -116,6 +119,18 @@ fn copy(from: &Path, to: &Path, in_exercise: bool) -> io::Result<()> {
             fs::write(&target, without_the_teachers(&fs::read_to_string(&source)?))?;
         } else {
             fs::copy(&source, &target)?;
+        }
+    }
+    Ok(())
+}
+
+/// Guarda los archivos dados de un ejercicio como se entregan, para saber si alguien los cambia.
+fn keep_originals(exercises: &Path, id: &str) -> io::Result<()> {
+    let kept = exercises.join(given::ORIGINALS).join(id);
+    fs::create_dir_all(&kept)?;
+    for entry in fs::read_dir(exercises.join(id))?.flatten() {
+        if given::is_given(&entry.file_name().to_string_lossy()) {
+            fs::copy(entry.path(), kept.join(entry.file_name()))?;
         }
     }
     Ok(())
