@@ -200,6 +200,7 @@ fn vigilar_se_deja_aunque_no_termine_de_compilar_y_la_terminal_queda_como_estaba
         shell.wait_for_text(Stream::Stdout, "comprobando…", LIMIT)?;
         let cargo = || fs::read_to_string(path("pid")).unwrap_or_default().trim().to_owned();
         shell.eventually("cargo empezara", LIMIT, || !cargo().is_empty())?;
+        shell.wait_for_text(Stream::Stdout, "comprobando… 1 s", LIMIT)?;
         shell.write_stdin(end);
         if let Some(signal) = signal {
             shell.signal_child(signal)?;

@@ -3,17 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::ffi::{OsStr, OsString};
-use std::io::{self, IsTerminal};
+use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::thread;
 use std::time::Duration;
 
-use multiplexacion::cli::{self, Trouble};
+use launcher::Moving;
+use multiplexacion::cli::Trouble;
 use multiplexacion::errors;
 use serde::Deserialize;
 
@@ -43,7 +42,7 @@ pub(crate) struct Built {
 /// Compila pruebas de un paquete.
 pub(crate) struct Build {
     command: Command,
-    /// Si pide paciencia cuando se alarga.
+    /// Si, cuando se alarga, enseña cómo va.
     aloud: bool,
     /// Lo que puede durar, si no es lo que haga falta.
     limit: Option<Duration>,
@@ -84,7 +83,7 @@ impl Build {
         self
     }
 
-    /// Si se alarga y hay una terminal, lo dirá, para que nadie crea que se quedó colgado.
+    /// Si se alarga y hay una terminal, enseña cómo va, para que nadie crea que se quedó colgado.
     pub(crate) fn aloud(self) -> Build {
         Build { aloud: true, ..self }
     }
@@ -112,10 +111,10 @@ impl Build {
                 "instala Rust con rustup (https://rustup.rs)",
             )
         })?;
-        let said = gather(child.stdout.take(), |pipe| io::read_to_string(pipe).unwrap_or_default());
+        let moving = self.aloud.then(|| Moving::after(PATIENCE)).flatten();
+        let said = gather(child.stdout.take(), move |pipe| read_all(pipe, moving.as_ref()));
         let complaints =
             gather(child.stderr.take(), |pipe| io::read_to_string(pipe).unwrap_or_default());
-        let patience = self.aloud.then(ask_for_patience);
         let status = if may_be_cut {
             let limit = self.limit.unwrap_or(Duration::MAX);
             group::wait(&mut child, limit, &self.abandoned.unwrap_or_default())?
@@ -125,24 +124,21 @@ impl Build {
         let mut built = Built { late: status.is_none(), ..Built::default() };
         joined(said).lines().for_each(|line| built.take(line));
         built.complaints = joined(complaints);
-        drop(patience);
         Ok(built)
     }
 }
 
-/// Si pasa un segundo y hay alguien mirando, le dice que espere. Al descartar lo que devuelve,
-/// calla.
-fn ask_for_patience() -> Option<Sender<()>> {
-    if !io::stderr().is_terminal() {
-        return None;
-    }
-    let (done, finished) = mpsc::channel::<()>();
-    thread::spawn(move || {
-        if finished.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
-            cli::complain("Compilando… La primera vez tarda alrededor de un minuto.");
+/// Lo que dice cargo; mientras tanto, `moving` enseña cómo va.
+fn read_all(pipe: impl Read, moving: Option<&Moving>) -> String {
+    let mut text = String::new();
+    for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+        if let Some(moving) = moving {
+            moving.saw(&line);
         }
-    });
-    Some(done)
+        text.push_str(&line);
+        text.push('\n');
+    }
+    text
 }
 
 impl Built {

@@ -80,9 +80,8 @@ impl Watch<'_> {
     fn run(mut self) -> Result<(), Trouble> {
         loop {
             let seen = saved_at(self.exercise);
-            self.show_that_it_checks()?;
             let started = Instant::now();
-            let verdict = match examine(self.course, self.exercise, &self.stop, seen)? {
+            let verdict = match self.examine(seen)? {
                 Examined::Done(verdict) => verdict,
                 Examined::Outdated => {
                     self.view = View::Report;
@@ -110,14 +109,42 @@ impl Watch<'_> {
         }
     }
 
-    fn show_that_it_checks(&self) -> Result<(), Trouble> {
-        let text = match &self.view {
-            View::Statement => self.statement()?,
-            _ => format!("{} · comprobando…", paint::bold(&self.exercise.id)),
+    /// Comprueba el ejercicio sin dejar de atender al teclado.
+    fn examine(&self, seen: Option<SystemTime>) -> Result<Examined, Trouble> {
+        let (course, exercise) = (self.course, self.exercise);
+        let abandoned = Arc::new(AtomicBool::new(false));
+        let started = Instant::now();
+        let mut shown = None;
+        thread::scope(|scope| {
+            let checking = scope.spawn(|| Verdict::unless(&abandoned, course, exercise));
+            while !checking.is_finished() {
+                let seconds = started.elapsed().as_secs();
+                let drawn =
+                    if shown == Some(seconds) { Ok(()) } else { self.show_that_it_checks(seconds) };
+                shown = Some(seconds);
+                let leaves = drawn.and_then(|()| Ok(wants_to_leave(&self.stop)?));
+                if !matches!(leaves, Ok(false)) || saved_at(exercise) != seen {
+                    abandoned.store(true, Ordering::Relaxed);
+                    let _ = checking.join();
+                    let outcome =
+                        |leaves| if leaves { Examined::Abandoned } else { Examined::Outdated };
+                    return Ok(outcome(leaves?));
+                }
+            }
+            checking.join().unwrap_or_else(|panic| resume_unwind(panic)).map(Examined::Done)
+        })
+    }
+
+    /// Que se está comprobando y, si tarda, cuánto lleva.
+    fn show_that_it_checks(&self, seconds: u64) -> Result<(), Trouble> {
+        let waited = if seconds == 0 { String::new() } else { format!(" {seconds} s") };
+        let (text, keys) = if matches!(self.view, View::Statement) {
+            (self.statement()?, format!("Comprobando…{waited}  q sale"))
+        } else {
+            let id = paint::bold(&self.exercise.id);
+            (format!("{id} · comprobando…{waited}"), "q sale".to_owned())
         };
-        let keys =
-            if matches!(self.view, View::Statement) { "Comprobando…  q sale" } else { "q sale" };
-        self.screen.show(&text, 0, keys)?;
+        self.screen.show(&text, 0, &keys)?;
         Ok(())
     }
 
@@ -200,30 +227,6 @@ enum Examined {
     Outdated,
     /// Alguien quiere irse.
     Abandoned,
-}
-
-/// Comprueba el ejercicio sin dejar de atender al teclado.
-fn examine(
-    course: &Course,
-    exercise: &Exercise,
-    stop: &Stop,
-    seen: Option<SystemTime>,
-) -> Result<Examined, Trouble> {
-    let abandoned = Arc::new(AtomicBool::new(false));
-    thread::scope(|scope| {
-        let checking = scope.spawn(|| Verdict::unless(&abandoned, course, exercise));
-        while !checking.is_finished() {
-            let leaves = wants_to_leave(stop);
-            if leaves.is_err() || matches!(leaves, Ok(true)) || saved_at(exercise) != seen {
-                abandoned.store(true, Ordering::Relaxed);
-                let _ = checking.join();
-                let outcome =
-                    |leaves| if leaves { Examined::Abandoned } else { Examined::Outdated };
-                return Ok(outcome(leaves?));
-            }
-        }
-        checking.join().unwrap_or_else(|panic| resume_unwind(panic)).map(Examined::Done)
-    })
 }
 
 /// Si, en lo que dura un vistazo, alguien pide salir.
