@@ -369,6 +369,7 @@ fn refused(course: &Path) -> String {
 fn a_quien_cambia_el_nombre_de_una_función_se_le_dice_cuál_se_espera() {
     let course = small_course();
     let eco = |name: &str| course.path().join("02_02_1_eco").join(name);
+    fs::remove_file(eco("solucion.rs")).unwrap();
     fs::write(eco("inicio.rs"), "pub fn echo(stream: u8) -> u8 {\n    todo!()\n}\n").unwrap();
     fs::write(eco("ejercicio.rs"), "pub fn eco(stream: u8) -> u8 {\n    stream\n}\n").unwrap();
     let text = refused(course.path());
