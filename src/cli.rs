@@ -281,7 +281,11 @@ fn usage_problem(error: &clap::Error) -> String {
             let order = context(ContextKind::InvalidSubcommand);
             match context(ContextKind::SuggestedSubcommand) {
                 similar if similar.is_empty() => format!("no existe la orden «{order}»"),
-                similar => format!("no existe la orden «{order}»; ¿querías decir «{similar}»?"),
+                similar => {
+                    // clap las da de menos a más parecida.
+                    let nearest = similar.rsplit(", ").next().unwrap_or_default();
+                    format!("no existe la orden «{order}»; ¿querías decir «{nearest}»?")
+                }
             }
         }
         ErrorKind::UnknownArgument if !argument.starts_with('-') => format!("sobra «{argument}»"),

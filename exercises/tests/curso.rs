@@ -434,6 +434,120 @@ fn en_un_repositorio_se_sabe_qué_archivo_se_tocó_aunque_ya_se_haya_apuntado() 
     assert!(!text.contains("ejercicio.rs no es"), "{text}");
 }
 
+/// Un curso publicado en `curso.git`, y la copia de Ana, en `ana`: con git, como de costumbre.
+fn published_and_cloned() -> TempDir {
+    assert!(tools::installed("git"), "Esta prueba necesita git: instálalo con «apt install git».");
+    let house = TempDir::new().unwrap();
+    let path = |name: &str| house.path().join(name);
+    fs::create_dir(path("casa")).unwrap();
+    fs::rename(small_course().keep(), path("casa/exercises")).unwrap();
+    for id in ["02_02_1_eco", "02_03_1_enviar"] {
+        let exercise = path("casa/exercises").join(id);
+        fs::remove_file(exercise.join("solucion.rs")).unwrap();
+        fs::write(exercise.join("inicio.rs"), "principio\n").unwrap();
+        fs::write(exercise.join("ejercicio.rs"), "principio\n").unwrap();
+    }
+    fs::write(path("casa/exercises/.gitignore"), "/.progreso*\n/.copias/\n").unwrap();
+    fs::write(path("casa/README.md"), "El curso.\n").unwrap();
+    git(house.path(), &["init", "-q", "-b", "main", "casa"]);
+    git(&path("casa"), &["add", "."]);
+    git(&path("casa"), &["commit", "-q", "-m", "El curso"]);
+    git(house.path(), &["clone", "-q", "--bare", "casa", "curso.git"]);
+    git(&path("casa"), &["remote", "add", "origin", path("curso.git").to_str().unwrap()]);
+    git(house.path(), &["clone", "-q", "curso.git", "ana"]);
+    house
+}
+
+/// El curso publica otra versión: cambia el principio de `eco`, y lo demás que se diga.
+fn publish(house: &Path, more: &[(&str, &str)]) {
+    let casa = house.join("casa");
+    let eco = "exercises/02_02_1_eco";
+    let names = ["inicio.rs", "ejercicio.rs"].map(|name| format!("{eco}/{name}"));
+    let own = names.iter().map(|name| (name.as_str(), "otro principio\n"));
+    for (name, text) in own.chain(more.iter().copied()) {
+        fs::write(casa.join(name), text).unwrap();
+    }
+    git(&casa, &["commit", "-qam", "Mejoras"]);
+    git(&casa, &["push", "-q", "origin", "main"]);
+}
+
+#[test]
+fn actualizar_trae_lo_nuevo_y_deja_lo_escrito_y_lo_superado() {
+    for committed in [false, true] {
+        let house = published_and_cloned();
+        let ana = house.path().join("ana");
+        let file = |name: &str| ana.join(name);
+        let read = |name: &str| fs::read_to_string(file(name)).unwrap();
+        fs::write(file("exercises/02_02_1_eco/ejercicio.rs"), "lo de Ana\n").unwrap();
+        says(&ana.join("exercises"), &["pista", "eco"]);
+        for (name, value) in [("user.name", "Ana"), ("user.email", "ana@aula")] {
+            git(&ana, &["config", name, value]);
+        }
+        if committed {
+            git(&ana, &["commit", "-qam", "El eco"]);
+        }
+        publish(house.path(), &[("README.md", "El curso, mejor.\n")]);
+        let text = says(&ana.join("exercises"), &["actualizar"]);
+        assert!(text.contains("Lo tuyo sigue como estaba en 02_02_1_eco."), "{text}");
+        assert!(text.contains("El principio de 02_02_1_eco es otro."), "{text}");
+        assert_eq!(read("README.md"), "El curso, mejor.\n");
+        assert_eq!(read("exercises/02_02_1_eco/ejercicio.rs"), "lo de Ana\n");
+        assert_eq!(read("exercises/02_02_1_eco/inicio.rs"), "otro principio\n");
+        assert!(read("exercises/.progreso").contains("02_02_1_eco pistas=1"));
+        assert!(fs::read_dir(file("exercises/.copias")).unwrap().next().is_none());
+        assert_eq!(says(&ana.join("exercises"), &["actualizar"]), "Ya tienes lo último.\n");
+    }
+}
+
+#[test]
+fn actualizar_no_pisa_lo_que_cambió_en_los_dos_lados() {
+    let house = published_and_cloned();
+    let ana = house.path().join("ana");
+    fs::write(ana.join("exercises/02_02_1_eco/ejercicio.rs"), "lo de Ana\n").unwrap();
+    fs::write(ana.join("README.md"), "Notas de Ana.\n").unwrap();
+    publish(house.path(), &[("README.md", "El curso, mejor.\n")]);
+    let text = complains(&ana.join("exercises"), &["actualizar"], 1);
+    assert!(
+        text.contains("has cambiado archivos que lo nuevo también cambia: README.md"),
+        "{text}"
+    );
+    let read = |name: &str| fs::read_to_string(ana.join(name)).unwrap();
+    assert_eq!(read("README.md"), "Notas de Ana.\n");
+    assert_eq!(read("exercises/02_02_1_eco/ejercicio.rs"), "lo de Ana\n");
+    // Se hace lo que dice, y ya se puede.
+    let (_, order) = text.split_once("git ").unwrap();
+    let (order, _) = order.split_once(')').unwrap();
+    git(&ana, &order.split(' ').collect::<Vec<_>>());
+    says(&ana.join("exercises"), &["actualizar"]);
+    assert_eq!(read("README.md"), "El curso, mejor.\n");
+    assert_eq!(read("exercises/02_02_1_eco/ejercicio.rs"), "lo de Ana\n");
+}
+
+#[test]
+fn sin_git_lo_escrito_y_lo_superado_se_traen_a_la_copia_nueva() {
+    let house = published_and_cloned();
+    let (ana, casa) = (house.path().join("ana"), house.path().join("casa"));
+    fs::remove_dir_all(ana.join(".git")).unwrap();
+    let text = complains(&ana.join("exercises"), &["actualizar"], 1);
+    assert!(text.contains("cargo curso traer CARPETA-ANTERIOR"), "{text}");
+    publish(house.path(), &[]);
+    let wrote = |name: &str, text: &str| fs::write(house.path().join(name), text).unwrap();
+    wrote("ana/exercises/02_02_1_eco/ejercicio.rs", "lo de Ana\n");
+    wrote("ana/exercises/02_03_1_enviar/ejercicio.rs", "más de Ana\n");
+    wrote("ana/exercises/.progreso", "02_02_1_eco superado\n02_03_1_enviar pistas=2\n");
+    wrote("casa/exercises/02_03_1_enviar/ejercicio.rs", "ya empezado aquí\n");
+    let text = says(&casa.join("exercises"), &["traer", ana.to_str().unwrap()]);
+    assert!(text.contains("02_02_1_eco."), "{text}");
+    assert!(text.contains("02_03_1_enviar ya tiene aquí algo escrito"), "{text}");
+    let read = |name: &str| fs::read_to_string(casa.join("exercises").join(name)).unwrap();
+    assert_eq!(read("02_02_1_eco/ejercicio.rs"), "lo de Ana\n");
+    assert_eq!(read("02_03_1_enviar/ejercicio.rs"), "ya empezado aquí\n");
+    assert_eq!(read(".copias/02_03_1_enviar.1.rs"), "más de Ana\n");
+    assert!(read(".progreso").contains("02_02_1_eco superado\n02_03_1_enviar pistas=2\n"));
+    let text = complains(&casa.join("exercises"), &["traer", "/no/existe"], 1);
+    assert!(text.contains("no es la carpeta de un curso"), "{text}");
+}
+
 #[test]
 fn la_ayuda_no_tiene_una_palabra_en_inglés() {
     let course = small_course();

@@ -87,6 +87,18 @@ pub(crate) enum Order {
         id: String,
     },
 
+    /// Trae lo nuevo del curso; lo que escribiste y lo superado siguen como estaban
+    #[command(name = "actualizar", help_template = PLAIN_TEMPLATE, override_usage = "cargo curso actualizar")]
+    Update,
+
+    /// Trae de otra copia del curso lo que escribiste en ella y lo superado
+    #[command(name = "traer", help_template = ORDER_TEMPLATE, override_usage = "cargo curso traer CARPETA")]
+    Bring {
+        /// La otra copia del curso
+        #[arg(value_name = "CARPETA")]
+        older: PathBuf,
+    },
+
     /// Pone en marcha lo que escribiste, para hablarle con `nc`
     #[command(name = "ejecutar", help_template = ORDER_TEMPLATE, override_usage = "cargo curso ejecutar [ID] [--port N]")]
     Run {

@@ -10,6 +10,7 @@ mod mutate;
 mod review;
 mod run;
 mod scaffold;
+mod update;
 mod verify;
 mod watch;
 
@@ -61,6 +62,8 @@ pub(crate) fn obey(order: Option<Order>) -> Result<ExitCode, Trouble> {
         }
         Some(Order::Compare { id }) => help::compare(&progress, course.find(&id)?),
         Some(Order::Restart { id }) => help::restart(&course, &mut progress, course.find(&id)?),
+        Some(Order::Update) => update::update(&course),
+        Some(Order::Bring { older }) => update::bring(&course, &mut progress, &older),
         Some(Order::Run { chosen, port }) => {
             let exercise = choose(&course, &progress, &chosen)?;
             return run::run(&course, exercise, port).map(code);

@@ -3,9 +3,9 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use crate::course::{Exercise, read};
+use crate::git;
 use crate::paint;
 
 /// La carpeta donde las copias que se reparten guardan cada archivo dado, como se entregó.
@@ -27,8 +27,10 @@ pub(crate) fn touched(exercise: &Exercise) -> Vec<String> {
     let (names, restore) = if originals.is_dir() {
         (differing(&originals, folder), format!("cp exercises/{ORIGINALS}/{id}"))
     } else {
-        let base = base(folder);
-        (changed_since(&base, folder), format!("git checkout {base} --"))
+        let base = git::base(folder).unwrap_or_else(|| "HEAD".to_owned());
+        let names = git::changed(folder, &base, None).into_iter();
+        let names = names.filter(|name| is_given(name)).collect();
+        (names, format!("git checkout {base} --"))
     };
     let remark = |name: &String| {
         let file = format!("exercises/{id}/{name}");
@@ -53,23 +55,6 @@ fn differing(originals: &Path, folder: &Path) -> Vec<String> {
     let mut names: Vec<_> = names.filter(differs).collect();
     names.sort();
     names
-}
-
-/// La versión del curso de la que se parte: la última que se trajo, si se sabe cuál es.
-fn base(folder: &Path) -> String {
-    let upstream = git(folder, &["merge-base", "HEAD", "@{upstream}"]);
-    upstream.map_or_else(|| "HEAD".to_owned(), |commit| commit.trim().chars().take(12).collect())
-}
-
-fn changed_since(base: &str, folder: &Path) -> Vec<String> {
-    let names = git(folder, &["diff", "--name-only", "--relative", base, "--", "."]);
-    names.unwrap_or_default().lines().filter(|name| is_given(name)).map(str::to_owned).collect()
-}
-
-/// Lo que responde git en `folder`; nada, si no está, o si eso no es un repositorio.
-fn git(folder: &Path, words: &[&str]) -> Option<String> {
-    let output = Command::new("git").arg("-C").arg(folder).args(words).output().ok()?;
-    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// Lo que hay que decir de un archivo que no compila, si el compilador no señala la causa: en inglés,

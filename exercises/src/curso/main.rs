@@ -5,6 +5,7 @@
 //! | `arguments` | lo que se escribe en la línea de órdenes |
 //! | `commands/` | lo que hace cada orden |
 //! | `course` | los ejercicios que hay, su orden y dónde está cada archivo |
+//! | `git` | lo poco que se le pide a git |
 //! | `given` | qué espera un ejercicio del archivo de quien aprende, y qué archivos no se tocan |
 //! | `mistake` | las soluciones equivocadas, que son cambios sobre la buena |
 //! | `starter` | el principio de un ejercicio, que sale de su solución |
@@ -19,6 +20,7 @@ mod arguments;
 mod build;
 mod commands;
 mod course;
+mod git;
 mod given;
 mod group;
 mod markdown;

@@ -35,6 +35,15 @@ pub(crate) struct Record {
     unknown: Vec<String>,
 }
 
+impl Record {
+    /// Suma lo que se recuerda del mismo ejercicio en otra copia.
+    pub(crate) fn join(&mut self, other: &Record) {
+        self.passed |= other.passed;
+        self.surrendered |= other.surrendered;
+        self.hints = self.hints.max(other.hints);
+    }
+}
+
 impl Progress {
     /// Lo recordado en este curso; nada, si aún no hay archivo.
     pub(crate) fn of(course: &Course) -> Result<Progress, Trouble> {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use diffy::{DiffOptions, Hunk, Line};
 use multiplexacion::cli::Trouble;
 
-use crate::course::{Course, Exercise, read, write};
+use crate::course::{Course, Exercise, read, read_bytes, write};
 use crate::markdown;
 use crate::paint;
 use crate::progress::Progress;
@@ -122,14 +122,15 @@ pub(crate) fn restart(
     progress: &mut Progress,
     exercise: &Exercise,
 ) -> Result<(), Trouble> {
-    let (work, starter) = (read(&exercise.work()).unwrap_or_default(), exercise.starter()?);
+    let starter = exercise.starter()?;
+    // Si no está, no hay nada que guardar; si no se puede leer, no se pisa.
+    let work = if exercise.work().exists() { read_bytes(&exercise.work())? } else { Vec::new() };
     progress.note(exercise, |record| record.passed = false)?;
-    if work == starter {
+    if work == starter.as_bytes() {
         paint::say(&format!("{} ya estaba como al principio.", exercise.work_name()));
         return Ok(());
     }
-    let copy = free_copy(course, exercise)?;
-    write(&copy, work)?;
+    let copy = set_aside(course, exercise, &work)?;
     write(&exercise.work(), starter)?;
     let copy = copy.strip_prefix(course.repository()).unwrap_or(&copy).display();
     paint::say(&format!(
@@ -137,6 +138,17 @@ pub(crate) fn restart(
         exercise.work_name()
     ));
     Ok(())
+}
+
+/// Guarda una copia de lo escrito en un ejercicio. Devuelve dónde.
+pub(super) fn set_aside(
+    course: &Course,
+    exercise: &Exercise,
+    work: &[u8],
+) -> Result<PathBuf, Trouble> {
+    let copy = free_copy(course, exercise)?;
+    write(&copy, work)?;
+    Ok(copy)
 }
 
 /// `exercises/.copias/02_02_1_eco.1.rs`, o el primer número libre.
