@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "también lo que ayuda a las pruebas es parte de ellas")]
 
 use std::fs;
+use std::io::Write;
+use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
 
@@ -546,6 +548,62 @@ fn sin_git_lo_escrito_y_lo_superado_se_traen_a_la_copia_nueva() {
     assert!(read(".progreso").contains("02_02_1_eco superado\n02_03_1_enviar pistas=2\n"));
     let text = complains(&casa.join("exercises"), &["traer", "/no/existe"], 1);
     assert!(text.contains("no es la carpeta de un curso"), "{text}");
+}
+
+/// Un cargo que ya tiene compilado `eco`: es el eco de quien empieza, en Python.
+fn cargo_that_built_an_echo(course: &Path) {
+    let path = |name: &str| course.join(name).display().to_string();
+    fs::write(path("eco.py"), NAIVE_ECHO).unwrap();
+    script(&course.join("eco"), &format!("#!/bin/sh\nexec python3 '{}'\n", path("eco.py")));
+    let built = format!(
+        r#"{{"reason":"compiler-artifact","target":{{"name":"02_02_1_eco"}},"executable":"{}"}}"#,
+        path("eco")
+    );
+    script(&course.join("cargo"), &format!("#!/bin/sh\nprintf '%s\\n' '{built}'\n"));
+}
+
+#[test]
+fn ejecutar_con_v_cuenta_los_pasos_del_servidor_y_termina_con_él() -> Result<(), Failure> {
+    if !prose::possible(["strace"], "«cargo curso ejecutar -v»")? {
+        return Ok(());
+    }
+    let course = small_course();
+    cargo_that_built_an_echo(course.path());
+    let server = Program::new(env!("CARGO_BIN_EXE_curso"))
+        .args(["ejecutar", "eco", "-v"])
+        .env("CURSO_CARPETA", course.path())
+        .env("CARGO", course.path().join("cargo"))
+        .spawn()?;
+    server.wait_for_text(Stream::Stdout, "Escuchando en ", LIMIT)?;
+    let address = server.stdout();
+    let (_, address) = address.split_once("Escuchando en ").unwrap();
+    let mut client = TcpStream::connect(address.trim())?;
+    for (sent, told) in [
+        (&b""[..], "accept: cliente 1 desde 127.0.0.1:"),
+        (b"", "a dormir, hasta que lleguen bytes"),
+        ("¡hola!\n".as_bytes(), "8 bytes · \"¡hola!\\n\""),
+        (b"", "8 de 8 bytes · \"¡hola!\\n\""),
+        (b"", "cliente 1: se cierra la conexión"),
+    ] {
+        client.write_all(sent)?;
+        server.wait_for_text(Stream::Stderr, told, LIMIT)?;
+    }
+    server.signal(Signal::SIGTERM)?;
+    server.wait(LIMIT)?;
+    let gone = || TcpStream::connect(address.trim()).is_err();
+    harness::eventually("nadie escuchara", LIMIT, gone)
+}
+
+#[test]
+fn sin_strace_ejecutar_con_v_lo_pide() {
+    let course = small_course();
+    cargo_that_built_an_echo(course.path());
+    let cargo = course.path().join("cargo");
+    let mut command = curso(course.path());
+    command.args(["ejecutar", "eco", "-v"]).env("CARGO", cargo).env("PATH", course.path());
+    let output = command.assert().code(1).get_output().stderr.clone();
+    let text = String::from_utf8(output).unwrap();
+    assert!(text.contains("hace falta strace, que no está"), "{text}");
 }
 
 #[test]

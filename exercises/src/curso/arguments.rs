@@ -100,14 +100,21 @@ pub(crate) enum Order {
     },
 
     /// Pone en marcha lo que escribiste, para hablarle con `nc`
-    #[command(name = "ejecutar", help_template = ORDER_TEMPLATE, override_usage = "cargo curso ejecutar [ID] [--port N]")]
+    #[command(name = "ejecutar", help_template = ORDER_TEMPLATE, override_usage = "cargo curso ejecutar [ID] [--port N] [-v]")]
     Run {
         #[command(flatten)]
         chosen: Chosen,
         /// Puerto en el que escucha, o al que llama si es un cliente; 0 deja que elija el núcleo
         #[arg(long, value_name = "N", value_parser = cli::port, default_value = "0")]
         port: u16,
+        /// Cuenta cada paso de tu programa, como las lecciones (necesita strace)
+        #[arg(short, long)]
+        verbose: bool,
     },
+
+    /// Cuenta lo que strace ve, que llega por la entrada
+    #[command(name = "relatar", hide = true, help_template = PLAIN_TEMPLATE, override_usage = "cargo curso relatar")]
+    Narrate,
 
     /// Examina un servidor, en el lenguaje que sea, con las etapas de una lección
     #[command(

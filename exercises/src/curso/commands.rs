@@ -7,6 +7,7 @@ mod guide;
 mod handout;
 mod help;
 mod mutate;
+mod narrate;
 mod review;
 mod run;
 mod scaffold;
@@ -64,9 +65,10 @@ pub(crate) fn obey(order: Option<Order>) -> Result<ExitCode, Trouble> {
         Some(Order::Restart { id }) => help::restart(&course, &mut progress, course.find(&id)?),
         Some(Order::Update) => update::update(&course),
         Some(Order::Bring { older }) => update::bring(&course, &mut progress, &older),
-        Some(Order::Run { chosen, port }) => {
+        Some(Order::Narrate) => narrate::narrate(),
+        Some(Order::Run { chosen, port, verbose }) => {
             let exercise = choose(&course, &progress, &chosen)?;
-            return run::run(&course, exercise, port).map(code);
+            return run::run(&course, exercise, port, verbose).map(code);
         }
         Some(Order::Grade { lesson, stage, port, server }) => {
             return grade::grade(&lesson, stage, port, &server).map(code);
