@@ -231,10 +231,13 @@ fn cada_programa_es_un_archivo_que_se_lee_de_una_vez_y_cabe_en_media_pantalla() 
         let files: BTreeSet<PathBuf> = entries.filter(|path| path.is_file()).collect();
         let mut expected =
             BTreeSet::from([folder(lesson).join(format!("aplic_python_{lesson}.py"))]);
-        if lesson == "02_04" {
-            // La gramática de HTTP va aparte: lo que se aprende aquí es epoll.
-            expected.insert(folder(lesson).join("http_request.py"));
-        }
+        // Los mensajes del chat y la gramática de HTTP van aparte: lo que se aprende es select, y epoll.
+        let beside = match lesson {
+            "02_03" => Some("messages.py"),
+            "02_04" => Some("http_request.py"),
+            _ => None,
+        };
+        expected.extend(beside.map(|file| folder(lesson).join(file)));
         assert_eq!(files, expected);
         for path in files {
             let text = fs::read_to_string(&path).unwrap();

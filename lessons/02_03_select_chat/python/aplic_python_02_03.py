@@ -1,4 +1,5 @@
-"""Lección 02_03, un chat con select: --name servidor lo sirve; otro nombre, charla."""
+"""Lección 02_03, un chat con select: --name servidor lo sirve; otro nombre, charla.
+Lo que viaja, y cómo se guarda lo que aún no ha viajado, está en messages.py."""
 
 import argparse
 import contextlib
@@ -8,70 +9,21 @@ import signal
 import socket
 import sys
 
-
-# ANCHOR: send
-def send(text, *peers):
-    """Pone un marco en la cola de cada cual y escribe ya lo que quepa: nadie espera."""
-    body = text.encode()
-    for peer in peers:
-        peer.output += len(body).to_bytes(4, "big") + body  # longitud, en orden de red
-        peer.flush()
-        if len(peer.output) > MAX_QUEUE:  # F3: incluso a quien lee, pero más despacio
-            peer.closing = "no lees tus mensajes"
-# ANCHOR_END: send
-
-
-# ANCHOR: receive
-def receive(peer):
-    """Lee una vez y entrega los mensajes completos: ninguno, uno o cien."""
-    peer.fill()
-    while peer.closing is None and len(peer.input) >= 4:
-        length = int.from_bytes(peer.input[:4], "big")
-        if length > MAX_TEXT:  # se sabe antes de guardar un solo byte de texto
-            peer.closing = "ese mensaje es demasiado largo"
-        if peer.closing or length > len(peer.input) - 4:
-            return  # TCP lleva bytes, no mensajes: falta por llegar
-        body = peer.input[4 : 4 + length]
-        del peer.input[: 4 + length]
-        try:
-            yield body.decode()
-        except UnicodeDecodeError:
-            peer.closing = "el texto de un marco debe ser UTF-8"
-# ANCHOR_END: receive
-
+from messages import MAX_TEXT, Peer, receive, send
 
 PROGRAM = "aplic_python_02_03.py"
 NAMES = "NOMBRE: de 1 a 32 caracteres visibles, sin @ [ ] < > #"
-MAX_TEXT, MAX_QUEUE = 65_536, 1024 * 1024  # bytes: de un marco; en la cola de alguien
 MAX_CLIENTS = min(os.sysconf("SC_OPEN_MAX"), 1024) - 10  # 1024: FD_SETSIZE, de select
 CONTROL = dict.fromkeys([*range(9), *range(10, 32), *range(127, 160)], "\ufffd")
 
 
-class Peer:
-    def __init__(self, file, who=None):
-        self.file, self.who, self.name = file, who, None
-        self.fileno = file.fileno  # por este método, select acepta el objeto
-        self.input, self.output = bytearray(), bytearray()  # sin usar; sin enviar
-        self.closing = None  # por qué ya no se le escucha; «», si es que se fue
-
-    def fill(self):
-        size = len(self.input)
-        with contextlib.suppress(OSError):  # un reinicio es otro final
-            self.input += os.read(self.fileno(), 8192)
-        if len(self.input) == size:  # cero bytes son el final
-            self.closing = ""
-        return self.input
-
-    def flush(self):
-        with contextlib.suppress(OSError):  # no cabe más; o se fue, y lo dirá fill
-            del self.output[: os.write(self.fileno(), self.output)]
-
-
 class ChatServer:
-    def __init__(self, family, address):
+    def __init__(self, family, address, stop):
         listener = socket.create_server(address, family=family, backlog=1024)
         listener.setblocking(False)
-        self.listener, self.stdin, self.clients = Peer(listener), Peer(sys.stdin), []
+        self.listener, self.stdin = Peer(listener), Peer(sys.stdin)
+        self.stop = stop
+        self.clients, self.leaving = [], []  # los que están; los que oyeron un ERROR
         place = "[{}]:{}" if family == socket.AF_INET6 else "{}:{}"
         os.write(1, f"Escuchando en {place.format(*listener.getsockname())}\n".encode())
 
@@ -83,19 +35,28 @@ class ChatServer:
             for client in readable.intersection(self.clients):
                 for text in receive(client):
                     self.on_message(client, text)
+            for peer in readable.intersection(self.leaving):
+                peer.fill().clear()  # se descarta: cerrar sin leerlo sería un reinicio
             for client in writable:
                 client.flush()
             if self.listener in readable:
                 self.on_acceptable()
             self.reap()  # el único sitio que cierra
 
+    # ANCHOR: wait
     def wait(self):
-        peers = [self.stdin, *self.clients]
-        if len(self.clients) < MAX_CLIENTS:  # T3-14, T3-15: los demás, que hagan cola
-            peers.append(self.listener)
+        # Contrapresión: con la cola de alguien llena, a los demás no se les lee.
+        full = [client for client in self.clients if client.is_full()]
+        peers = [self.stdin, *(full or self.clients), *self.leaving]
+        if len(self.clients) + len(self.leaving) < MAX_CLIENTS:
+            peers.append(self.listener)  # T3-14, T3-15: los demás, que hagan cola
         reading = [peer for peer in peers if peer.closing is None]
-        writing = [peer for peer in peers if peer.output]  # con todos, no dormiría
-        return map(set, select.select(reading, writing, [])[:2])
+        # Con todos, no dormiría: casi siempre cabe algo.
+        writing = [peer for peer in self.clients if peer.output]
+        # A quien no lee, o no acaba de irse, no se le espera para siempre.
+        timeout = 1 if full or self.leaving else None
+        return map(set, select.select([*reading, self.stop], writing, [], timeout)[:2])
+    # ANCHOR_END: wait
 
     def on_acceptable(self):
         with contextlib.suppress(OSError):  # quizá se arrepintió
@@ -123,20 +84,36 @@ class ChatServer:
         return [other for other in self.clients if other.name and other is not client]
 
     def reap(self):
+        for client in self.clients:
+            if client.is_full() and client.is_late():
+                client.closing = "no lees tus mensajes"
         while gone := [client for client in self.clients if client.closing is not None]:
             for client in gone:  # avisar de ello puede romper a otro: se repite
-                if client.closing:  # T4-11: si envió algo más, puede no llegarle
-                    send(f"ERROR: {client.closing}", client)
-                client.file.close()
                 self.clients.remove(client)
+                self.dismiss(client)
                 if client.name:
                     send(f"(Desconectado: cliente {client.who})", *self.others(client))
+        for peer in list(self.leaving):
+            if peer.closing == "" or peer.is_late():
+                self.leaving.remove(peer)
+                peer.file.close()
+
+    def dismiss(self, client):
+        if not client.closing:  # se fue él
+            client.file.close()
+            return
+        send(f"ERROR: {client.closing}", client)
+        with contextlib.suppress(OSError):  # quizá ya no está
+            client.file.shutdown(socket.SHUT_WR)
+        client.closing = None  # queda leer lo que aún envíe, hasta que cierre él
+        self.leaving.append(client)
 
 
 class ChatClient:
-    def __init__(self, address, name):  # su socket sí espera: nadie más lo necesita
+    def __init__(self, address, name, stop):
+        # Su socket sí espera: nadie más lo necesita.
         self.server = Peer(socket.create_connection(address[:2]))
-        self.keyboard, self.watched = open(0, "rb", buffering=0), [self.server]
+        self.keyboard, self.watched = open(0, "rb", buffering=0), [stop, self.server]
         send(f"NAME: {name}", self.server)
 
     def run(self):
@@ -166,6 +143,17 @@ class ChatClient:
             self.server.file.shutdown(socket.SHUT_WR)
 
 
+def exit_on_signals():
+    """Ctrl-C y SIGTERM terminan el programa. Y escriben en este descriptor: si llegaran
+    justo antes de que select se durmiera, no lo despertarían."""
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+    signal.set_wakeup_fd(writer.detach(), warn_on_full_buffer=False)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: sys.exit(0))
+    return reader
+
+
 def is_name(name):
     safe = name.isprintable() and not set(name) & set("@[]<>#")
     return safe and 1 <= len(name) <= 32 and name == name.strip()
@@ -183,11 +171,13 @@ def main():
         parser.error("")
     serving = name == "servidor"
     sys.stdin = sys.stdin or open(os.devnull)  # si el descriptor 0 llegó cerrado
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: sys.exit(0))  # T3-16: sin ser un descriptor
+    stop = exit_on_signals()
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        (ChatServer(family, address) if serving else ChatClient(address, name)).run()
+        if serving:
+            ChatServer(family, address, stop).run()
+        else:
+            ChatClient(address, name, stop).run()
     except (socket.gaierror, UnicodeError):
         sys.exit(f"{PROGRAM}: no se encuentra esa máquina; revisa --host")
     except OSError:
