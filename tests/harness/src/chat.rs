@@ -52,11 +52,11 @@ pub fn who(peer: &Peer) -> String {
     format!("{}@{}", peer.name(), peer.local_ip())
 }
 
-/// Espera `ERROR: …` y el cierre.
+/// Espera `ERROR: …` y el cierre, en orden: un reinicio podría destruir el `ERROR` antes de que se lea.
 pub fn expect_refusal(peer: &mut Peer) -> Result<(), Failure> {
     let answer = peer.next_frame()?;
     expect_error(peer, &answer)?;
-    peer.expect_end_or_reset()
+    peer.expect_end()
 }
 
 /// Espera el cierre, con un `ERROR: …` antes o sin él.
@@ -64,7 +64,7 @@ pub(crate) fn expect_dismissal(peer: &mut Peer) -> Result<(), Failure> {
     match peer.next_frame_or_end()? {
         Some(answer) => {
             expect_error(peer, &answer)?;
-            peer.expect_end_or_reset()
+            peer.expect_end()
         }
         None => Ok(()),
     }

@@ -63,9 +63,19 @@ impl Conversation {
         Self { limit, ..self }
     }
 
+    /// Cuánto puede durar cada paso.
+    pub(crate) fn patience(&self) -> Duration {
+        self.limit
+    }
+
     /// La dirección del servidor.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Con quien se habla es ese proceso: los fallos contarán qué hacía en el momento en que ocurren.
+    pub(crate) fn watch(&self, pid: u32) {
+        self.transcript.watch(pid);
     }
 
     /// Añade el acta a un fallo que no es de ningún participante.

@@ -24,6 +24,7 @@ struct Report {
     sections: Vec<Section>,
     replay: Vec<String>,
     replayed_at: Option<SocketAddr>,
+    doing: Option<Vec<String>>,
 }
 
 #[derive(Clone)]
@@ -58,6 +59,23 @@ impl Failure {
     pub fn within(mut self, context: impl Into<String>) -> Self {
         self.0.context.insert(0, context.into());
         self
+    }
+
+    /// Añade una frase entera a lo que ocurrió: cuántas respuestas llegaron antes, por ejemplo.
+    pub(crate) fn adding(mut self, sentence: &str) -> Self {
+        self.0.headline = format!("{} {sentence}", self.0.headline);
+        self
+    }
+
+    /// Apunta qué hacía el servidor en ese momento, cuando nadie se había ido aún.
+    pub(crate) fn while_doing(mut self, doing: Option<Vec<String>>) -> Self {
+        self.0.doing = doing;
+        self
+    }
+
+    /// Lo que se apuntó que hacía.
+    pub(crate) fn doing(&self) -> Option<&[String]> {
+        self.0.doing.as_deref()
     }
 
     /// Añade una pista para quien tenga que arreglarlo.

@@ -19,6 +19,8 @@ pub(crate) struct Inbox {
     /// Cuántos bytes de los pendientes constan ya en el acta.
     recorded: usize,
     ending: Option<Ending>,
+    /// Al enviar ya se supo que la conexión se reinició: el núcleo lo dice una sola vez.
+    broken: bool,
 }
 
 /// Lo que trae una lectura.
@@ -51,6 +53,7 @@ impl Inbox {
                 return Arrival::Nothing(Ending::Silence(deadline.limit()));
             };
             match self.read_within(stream, remaining) {
+                Ok(0) if self.broken => return self.end(Ending::Reset),
                 Ok(0) => return self.end(Ending::End),
                 Ok(_) => return Arrival::Bytes,
                 Err(error) if is_worth_retrying(&error) => {}
@@ -80,13 +83,18 @@ impl Inbox {
         (!unrecorded.is_empty()).then_some(unrecorded)
     }
 
+    /// Lo que quede por leer acaba en un reinicio, aunque el núcleo ya no lo diga.
+    pub(crate) fn note_reset(&mut self) {
+        self.broken = true;
+    }
+
     /// Da por usados los primeros `count` bytes pendientes, que ya constan en el acta.
     pub(crate) fn consume(&mut self, count: usize) {
         self.start += count;
         self.recorded -= count;
         if self.start == self.bytes.len() {
             // Quien está en silencio no guarda un búfer: son mil a la vez.
-            *self = Self { ending: self.ending, ..Self::default() };
+            *self = Self { ending: self.ending, broken: self.broken, ..Self::default() };
         } else if self.start > READ_SIZE {
             self.bytes.drain(..self.start);
             self.start = 0;

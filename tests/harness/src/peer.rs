@@ -16,7 +16,7 @@ use crate::frame;
 use crate::inbox::Inbox;
 use crate::log::{Manner, PeerId, What};
 use crate::response::{Framing, Response};
-use crate::sending::{self, Sender, Sending};
+use crate::sending::{self, Afterwards, Sender, Sending};
 use crate::transcript::Transcript;
 use crate::waiting::Deadline;
 use crate::wording;
@@ -93,7 +93,12 @@ impl Peer {
         let bytes = bytes.as_ref();
         let sent = match sending::write_within(&mut self.stream, bytes, self.limit) {
             Ok(()) => bytes.len(),
-            Err(unfinished) => unfinished.sent,
+            Err(unfinished) => {
+                if unfinished.was_reset() {
+                    self.inbox.note_reset();
+                }
+                unfinished.sent
+            }
         };
         self.record_sent(bytes, sent, Manner::AtOnce);
         sent
@@ -112,11 +117,28 @@ impl Peer {
     /// Hace falta cuando no caben en los búferes del núcleo: si nadie leyera, los dos lados se
     /// quedarían esperando para siempre.
     pub fn send_meanwhile(&mut self, bytes: impl Into<Vec<u8>>) -> Result<Sending, Failure> {
-        let bytes = bytes.into();
+        self.send_elsewhere(bytes.into(), Afterwards::KeepOpen)
+    }
+
+    /// Lo mismo, y en cuanto sale todo cierra su lado, haya leído alguien o no.
+    pub(crate) fn send_all_meanwhile(
+        &mut self,
+        bytes: impl Into<Vec<u8>>,
+    ) -> Result<Sending, Failure> {
+        let sending = self.send_elsewhere(bytes.into(), Afterwards::HalfClose)?;
+        self.transcript.record(self.id, What::HalfClosed);
+        Ok(sending)
+    }
+
+    fn send_elsewhere(
+        &mut self,
+        bytes: Vec<u8>,
+        afterwards: Afterwards,
+    ) -> Result<Sending, Failure> {
         self.record_sent(&bytes, bytes.len(), Manner::Meanwhile);
         let sender =
             Sender { name: self.name.clone(), id: self.id, transcript: self.transcript.clone() };
-        Ok(Sending::start(sender, &self.stream, bytes, self.limit)?)
+        Ok(Sending::start(sender, &self.stream, bytes, self.limit, afterwards)?)
     }
 
     /// Envía un marco con ese texto.
@@ -254,6 +276,25 @@ impl Peer {
     pub fn expect_response_to_head(&mut self) -> Result<Response, Failure> {
         let head = self.read_head()?;
         self.read_body(head, Framing::Length(0))
+    }
+
+    /// Si lo que viene ahora empieza por esos bytes; espera a que lleguen, y no los consume.
+    pub(crate) fn comes_next(&mut self, bytes: impl AsRef<[u8]>) -> bool {
+        let expected = bytes.as_ref();
+        let deadline = Deadline::after(self.limit);
+        loop {
+            let pending = self.inbox.pending();
+            let known = pending.len().min(expected.len());
+            if pending[..known] != expected[..known] {
+                return false;
+            }
+            if known == expected.len() {
+                return true;
+            }
+            if self.read_more(&deadline).is_err() {
+                return false;
+            }
+        }
     }
 
     /// Espera una respuesta, o el final de la conexión (en orden o no): entonces, `None`.

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+pub(crate) use activity::activities;
 pub use output::Stream;
 pub use running::{Exit, Running, Server};
 

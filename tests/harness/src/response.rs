@@ -8,6 +8,8 @@ const MAX_HEADERS: usize = 64;
 /// Lo que contestó el servidor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
+    /// Si dice hablar HTTP/1.0, y no HTTP/1.1.
+    pub(crate) is_http_1_0: bool,
     /// El código: 200, 404, 431…
     pub status: u16,
     /// La frase que acompaña al código.
@@ -29,9 +31,27 @@ impl Response {
 
     /// Si anuncia que esta conexión se cierra (RFC 9112, sección 9.6).
     pub fn announces_close(&self) -> bool {
-        self.header("Connection").is_some_and(|value| {
-            value.split(',').any(|option| option.trim().eq_ignore_ascii_case("close"))
-        })
+        self.says_of_connection("close")
+    }
+
+    /// Si anuncia que sigue abierta, como ha de hacer con quien habla HTTP/1.0 (RFC 9112,
+    /// apéndice C.2.2).
+    pub(crate) fn announces_keep_alive(&self) -> bool {
+        self.says_of_connection("keep-alive")
+    }
+
+    fn says_of_connection(&self, option: &str) -> bool {
+        let named = |(name, _): &&(String, String)| name.eq_ignore_ascii_case("Connection");
+        let values = self.headers.iter().filter(named).flat_map(|(_, value)| value.split(','));
+        values.into_iter().any(|said| said.trim().eq_ignore_ascii_case(option))
+    }
+
+    /// El tipo de contenido y sus parámetros, en minúsculas, sin comillas y sin los espacios que no
+    /// cuentan (RFC 9110, sección 8.3.1).
+    pub(crate) fn media_type(&self) -> String {
+        let value = self.header("Content-Type").unwrap_or_default().to_lowercase();
+        let parts = value.split(';').map(|part| part.trim().replace('"', ""));
+        parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ")
     }
 
     /// El instante de `Date`, si está y tiene la forma IMF-fixdate (RFC 9110, sección 5.6.7).
@@ -44,7 +64,53 @@ impl Response {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Framing {
     Length(usize),
+    Chunked,
     UntilEnd,
+}
+
+impl Framing {
+    /// El cuerpo que hay al comienzo de esos bytes, y cuánto ocupa, si ya ha llegado entero. Con
+    /// [`UntilEnd`](Self::UntilEnd) no se sabe: lo dice el final de la conexión.
+    pub(crate) fn whole(self, bytes: &[u8]) -> Result<Option<(Vec<u8>, usize)>, String> {
+        match self {
+            Self::Length(length) => Ok(bytes.get(..length).map(|body| (body.to_vec(), length))),
+            Self::Chunked => dechunked(bytes),
+            Self::UntilEnd => Ok(None),
+        }
+    }
+}
+
+/// Un cuerpo por trozos (RFC 9112, sección 7.1), con su final y sin los campos que lo sigan.
+fn dechunked(bytes: &[u8]) -> Result<Option<(Vec<u8>, usize)>, String> {
+    let (mut body, mut at) = (Vec::new(), 0);
+    loop {
+        let wrong = |_| "uno de sus trozos no empieza por su longitud".to_owned();
+        let size = httparse::parse_chunk_size(&bytes[at..]).map_err(wrong)?;
+        let httparse::Status::Complete((used, size)) = size else { return Ok(None) };
+        at += used;
+        if size == 0 {
+            return after_trailers(bytes, at).map(|end| end.map(|end| (body, end)));
+        }
+        let size = usize::try_from(size).map_err(|_| "uno de sus trozos no cabe".to_owned())?;
+        let Some(chunk) = bytes[at..].get(..size) else { return Ok(None) };
+        body.extend_from_slice(chunk);
+        at += size;
+        match bytes[at..].get(..2) {
+            None => return Ok(None),
+            Some(b"\r\n") => at += 2,
+            Some(_) => return Err("uno de sus trozos no acaba donde dice".to_owned()),
+        }
+    }
+}
+
+/// Dónde acaban los campos que pueden seguir al último trozo.
+fn after_trailers(bytes: &[u8], at: usize) -> Result<Option<usize>, String> {
+    let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+    match httparse::parse_headers(&bytes[at..], &mut headers) {
+        Ok(httparse::Status::Complete((used, _))) => Ok(Some(at + used)),
+        Ok(httparse::Status::Partial) => Ok(None),
+        Err(error) => Err(explain(error).to_owned()),
+    }
 }
 
 /// La cabecera de una respuesta, y cuántos bytes ocupa.
@@ -63,10 +129,8 @@ pub(crate) fn parse_head(bytes: &[u8]) -> Result<Option<Head>, String> {
         Ok(httparse::Status::Partial) => return Ok(None),
         Err(error) => return Err(explain(error).to_owned()),
     };
-    if parsed.version != Some(1) {
-        return Err("la versión no es HTTP/1.1".to_owned());
-    }
     let response = Response {
+        is_http_1_0: parsed.version == Some(0),
         status: parsed.code.unwrap_or_default(),
         reason: parsed.reason.unwrap_or_default().to_owned(),
         headers: parsed
@@ -95,14 +159,24 @@ fn explain(error: httparse::Error) -> &'static str {
 }
 
 impl Head {
+    /// Si es una respuesta provisional, detrás de la cual viene la de verdad.
+    pub(crate) fn is_interim(&self) -> bool {
+        matches!(self.response.status, 100 | 102..=199)
+    }
+
     /// Dónde acaba el cuerpo de esta respuesta a una petición que no era HEAD.
     pub(crate) fn framing(&self) -> Result<Framing, String> {
         let response = &self.response;
         if matches!(response.status, 100..=199 | 204 | 304) {
             return Ok(Framing::Length(0));
         }
-        if response.header("Transfer-Encoding").is_some() {
-            return Err("lleva Transfer-Encoding, y aquí se pide Content-Length".to_owned());
+        if let Some(coding) = response.header("Transfer-Encoding") {
+            if response.header("Content-Length").is_some() {
+                return Err("lleva Transfer-Encoding y Content-Length a la vez".to_owned());
+            }
+            let last = coding.rsplit(',').next().unwrap_or_default().trim();
+            let chunked = last.eq_ignore_ascii_case("chunked");
+            return Ok(if chunked { Framing::Chunked } else { Framing::UntilEnd });
         }
         match response.header("Content-Length") {
             None => Ok(Framing::UntilEnd),
@@ -160,5 +234,17 @@ mod tests {
         assert!(head.response.announces_close());
         assert_eq!(head.response.header("content-length"), Some("4"));
         assert!(parse_head(b"hola\r\n\r\n").is_err());
+    }
+
+    #[test]
+    fn un_cuerpo_por_trozos_se_lee_hasta_su_final_y_ni_un_byte_más() {
+        let whole = b"3\r\nhol\r\n1;a=b\r\na\r\n0\r\nX: 1\r\n\r\n";
+        let got = Framing::Chunked.whole(&[whole.as_slice(), b"HTTP/1.1"].concat());
+        assert_eq!(got, Ok(Some((b"hola".to_vec(), whole.len()))));
+        for cut in 0..whole.len() {
+            assert_eq!(Framing::Chunked.whole(&whole[..cut]), Ok(None), "{cut}");
+        }
+        assert!(Framing::Chunked.whole(b"xyz\r\n").is_err());
+        assert!(Framing::Chunked.whole(b"3\r\nhola\r\n").is_err());
     }
 }

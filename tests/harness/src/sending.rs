@@ -2,18 +2,22 @@
 
 use std::io::{self, ErrorKind, Write};
 use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::failure::Failure;
 use crate::inbox::is_worth_retrying;
 use crate::log::PeerId;
 use crate::transcript::Transcript;
-use crate::waiting::Deadline;
+use crate::waiting::{Deadline, poll};
 use crate::wording;
 
 /// Cuánto se da de una vez al núcleo, para notar si avanza.
 const WRITE_SIZE: usize = 64 * 1024;
+/// Sin que salga nada en este tiempo, el servidor ha dejado de leer: nadie que lea tarda tanto.
+const STALL: Duration = Duration::from_secs(1);
 
 /// Un envío que no pudo terminar.
 #[derive(Debug)]
@@ -23,6 +27,11 @@ pub(crate) struct Unfinished {
 }
 
 impl Unfinished {
+    /// Si el servidor reinició la conexión: ECONNRESET o, si antes había cerrado su lado, EPIPE.
+    pub(crate) fn was_reset(&self) -> bool {
+        matches!(self.error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
+    }
+
     pub(crate) fn why(&self) -> String {
         // En un socket bloqueante con plazo, «no hay nada listo» es que el plazo pasó (socket(7)).
         match self.error.kind() {
@@ -38,6 +47,16 @@ pub(crate) fn write_within(
     bytes: &[u8],
     limit: Duration,
 ) -> Result<(), Unfinished> {
+    write_telling(stream, bytes, limit, &AtomicUsize::new(0))
+}
+
+/// Lo mismo, y dice en `progress` cuánto va saliendo.
+fn write_telling(
+    stream: &mut TcpStream,
+    bytes: &[u8],
+    limit: Duration,
+    progress: &AtomicUsize,
+) -> Result<(), Unfinished> {
     let mut deadline = Deadline::after(limit);
     let mut sent = 0;
     while sent < bytes.len() {
@@ -45,6 +64,7 @@ pub(crate) fn write_within(
         match write_once(stream, piece, &deadline) {
             Ok(count) => {
                 sent += count;
+                progress.store(sent, Ordering::Relaxed);
                 // Un socket bloqueante solo escribe de menos cuando vence su límite: si no, avanza.
                 if count == piece.len() {
                     deadline = Deadline::after(limit);
@@ -72,7 +92,17 @@ pub struct Sending {
     sender: Sender,
     size: usize,
     stream: TcpStream,
+    progress: Arc<AtomicUsize>,
     writer: Option<JoinHandle<Result<(), Unfinished>>>,
+}
+
+/// Qué se hace con la conexión cuando ha salido todo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Afterwards {
+    /// Sigue abierta.
+    KeepOpen,
+    /// Se cierra este lado (FIN), sin esperar a nada.
+    HalfClose,
 }
 
 /// Quién envía, para el informe.
@@ -89,13 +119,39 @@ impl Sending {
         stream: &TcpStream,
         bytes: Vec<u8>,
         limit: Duration,
+        afterwards: Afterwards,
     ) -> io::Result<Self> {
         let mut writing = stream.try_clone()?;
         let size = bytes.len();
-        let writer = thread::Builder::new()
-            .name(format!("envía {}", sender.name))
-            .spawn(move || write_within(&mut writing, &bytes, limit))?;
-        Ok(Self { sender, size, stream: stream.try_clone()?, writer: Some(writer) })
+        let progress = Arc::new(AtomicUsize::new(0));
+        let told = Arc::clone(&progress);
+        let writer =
+            thread::Builder::new().name(format!("envía {}", sender.name)).spawn(move || {
+                write_telling(&mut writing, &bytes, limit, &told)?;
+                if afterwards == Afterwards::HalfClose {
+                    // Si el servidor ya cerró, lo dirá lo siguiente que se espere de él.
+                    let _ = writing.shutdown(Shutdown::Write);
+                }
+                Ok(())
+            })?;
+        Ok(Self { sender, size, stream: stream.try_clone()?, progress, writer: Some(writer) })
+    }
+
+    /// Espera a que salga todo o a que deje de salir: entonces el servidor ya no lee. Devuelve si
+    /// salió todo.
+    pub(crate) fn settle(&self) -> bool {
+        let (mut sent, mut since) = (0, Instant::now());
+        let over = || self.writer.as_ref().is_none_or(JoinHandle::is_finished);
+        let settled = || {
+            let now = self.progress.load(Ordering::Relaxed);
+            if now != sent {
+                (sent, since) = (now, Instant::now());
+            }
+            (over() || since.elapsed() >= STALL).then_some(())
+        };
+        // Mientras salga algo, no se acaba; y lo que se envía tiene un final.
+        poll(Duration::MAX, settled);
+        self.progress.load(Ordering::Relaxed) == self.size
     }
 
     /// Espera a que salga todo. Falla si el servidor cerró o no lo leyó a tiempo.

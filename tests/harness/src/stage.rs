@@ -111,6 +111,7 @@ impl Running {
     /// Como [`Server::passes`], en una conversación ya preparada con el servidor que es este
     /// programa: con otro límite, o porque no dijo dónde escucha.
     pub fn passes_in(&self, stage: &Stage, conversation: &Conversation) -> Result<(), Failure> {
+        conversation.watch(self.pid());
         let outcome = match stage.check {
             Check::Talk(_) => stage.run_in(conversation).and_then(|()| self.expect_alive()),
             Check::Ending(enter) => stage.present(

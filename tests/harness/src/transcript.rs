@@ -1,11 +1,12 @@
 //! El acta de una conversación: quién hizo qué y cuándo, en el orden en que ocurrió.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use crate::failure::Failure;
 use crate::log::{Event, Log, PeerId, What};
+use crate::program::activities;
 use crate::readable::{self, FrameView};
 use crate::replay;
 use crate::wording;
@@ -29,6 +30,8 @@ struct Shared {
     in_frames: bool,
     started: Instant,
     log: Mutex<Log>,
+    /// El proceso del servidor, si se sabe.
+    server: OnceLock<u32>,
 }
 
 impl Transcript {
@@ -38,6 +41,7 @@ impl Transcript {
             in_frames,
             started: Instant::now(),
             log: Mutex::default(),
+            server: OnceLock::new(),
         }))
     }
 
@@ -50,6 +54,13 @@ impl Transcript {
     pub(crate) fn record(&self, peer: PeerId, what: What) {
         let at = self.0.started.elapsed();
         self.log().events.push(Event { at, peer, what });
+    }
+
+    /// El servidor es ese proceso: cada fallo contará qué hacía cuando ocurrió, y no después, cuando
+    /// quienes hablaban con él ya se han ido.
+    pub(crate) fn watch(&self, pid: u32) {
+        // Una conversación es con un solo servidor.
+        let _ = self.0.server.set(pid);
     }
 
     /// Un fallo con la conversación, vista por quien la protagoniza, y la forma de repetirla.
@@ -65,7 +76,8 @@ impl Transcript {
             "La conversación con {} (ms desde el comienzo; → al servidor, ← del servidor)",
             self.0.address
         );
-        failure.section(title, self.lines(protagonist))
+        let doing = self.0.server.get().and_then(|&pid| activities(pid));
+        failure.while_doing(doing).section(title, self.lines(protagonist))
     }
 
     fn log(&self) -> MutexGuard<'_, Log> {
@@ -90,7 +102,7 @@ impl Transcript {
             .map(|(event, _)| log.names[event.peer].chars().count())
             .max()
             .unwrap_or(0);
-        let entries = entries
+        let entries = folded(&entries)
             .into_iter()
             .map(|(event, contents)| entry(event, &log.names[event.peer], width, &contents));
         let mut lines = abbreviated(entries.collect());
@@ -143,6 +155,24 @@ fn entry(event: &Event, name: &str, width: usize, contents: &[String]) -> Vec<St
         .collect()
 }
 
+/// Lo que a alguien le ocurre varias veces seguidas, una sola, y cuántas fueron.
+fn folded<'log>(entries: &[(&'log Event, Vec<String>)]) -> Vec<(&'log Event, Vec<String>)> {
+    let mut folded = Vec::new();
+    let alike = |one: &(&Event, Vec<String>), other: &(&Event, Vec<String>)| {
+        (one.0.peer, one.0.what.arrow(), &one.1) == (other.0.peer, other.0.what.arrow(), &other.1)
+    };
+    for group in entries.chunk_by(alike) {
+        let (event, mut contents) = group[0].clone();
+        match group.len() - 1 {
+            0 => {}
+            1 => contents.push("(y otra vez lo mismo)".to_owned()),
+            more => contents.push(format!("(y {} veces más lo mismo)", wording::grouped(more))),
+        }
+        folded.push((event, contents));
+    }
+    folded
+}
+
 fn abbreviated(mut entries: Vec<Vec<String>>) -> Vec<String> {
     let count = entries.len();
     if count > WHOLE_REPORT {
@@ -184,6 +214,20 @@ mod tests {
                 "beto  ·  pausa de 2 s",
                 r#"ana   →  [final del marco de 4 bytes] "la""#,
             ]
+        );
+    }
+
+    #[test]
+    fn lo_que_se_repite_se_cuenta_una_vez() {
+        let transcript = Transcript::new(([127, 0, 0, 1], 1).into(), false);
+        let ana = transcript.introduce("ana");
+        for _ in 0..300 {
+            transcript.record(ana, What::Received(b"hola".to_vec()));
+        }
+        transcript.record(ana, What::Ended);
+        assert_eq!(
+            without_moments(&transcript.lines(Some(ana))),
+            [r#"ana  ←  "hola""#, "(y 299 veces más lo mismo)", "ana  ←  fin de la conexión (FIN)"]
         );
     }
 

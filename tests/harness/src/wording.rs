@@ -7,6 +7,11 @@ pub(crate) fn bytes(count: usize) -> String {
     quantity(count, "byte", "bytes")
 }
 
+/// `32 MiB`: los enteros que caben.
+pub(crate) fn mebibytes(count: usize) -> String {
+    format!("{} MiB", count / (1024 * 1024))
+}
+
 /// La cantidad con su sustantivo, en singular o en plural.
 pub(crate) fn quantity(count: usize, singular: &str, plural: &str) -> String {
     let noun = if count == 1 { singular } else { plural };

@@ -75,7 +75,7 @@ impl Peer {
         self.failure(headline)
     }
 
-    pub(super) fn still_open(&mut self, limit: Duration) -> Failure {
+    pub(crate) fn still_open(&mut self, limit: Duration) -> Failure {
         let headline = format!(
             "«{}» esperaba el fin de la conexión, y en {} no llegó.",
             self.name,

@@ -64,10 +64,13 @@ impl Peer {
         }
     }
 
+    /// La cabecera de la respuesta: las provisionales (1xx) pueden ir delante, y no son la respuesta
+    /// (RFC 9110, sección 15.2).
     pub(super) fn read_head(&mut self) -> Result<Head, Failure> {
         let deadline = Deadline::after(self.limit);
         loop {
             match response::parse_head(self.inbox.pending()) {
+                Ok(Some(head)) if head.is_interim() => self.consume(head.length),
                 Ok(Some(head)) => return Ok(head),
                 Ok(None) => self
                     .read_more(&deadline)
@@ -79,24 +82,31 @@ impl Peer {
 
     pub(super) fn read_body(&mut self, head: Head, framing: Framing) -> Result<Response, Failure> {
         let deadline = Deadline::after(self.limit);
-        let length = loop {
-            let available = self.inbox.pending().len() - head.length;
-            match framing {
-                Framing::Length(length) if available >= length => break length,
-                _ => {}
+        let is_error = head.response.status >= 400;
+        let (body, length) = loop {
+            let rest = &self.inbox.pending()[head.length..];
+            if let Some(body) = framing.whole(rest).map_err(|why| self.bad_response(&why))? {
+                break body;
             }
             match (framing, self.read_more(&deadline)) {
                 (_, Ok(())) => {}
-                (Framing::UntilEnd, Err(Ending::End)) => break available,
+                (Framing::UntilEnd, Err(Ending::End)) => break self.rest_after(&head),
+                // A quien se le rechaza algo, el reinicio puede alcanzarle tras la respuesta.
+                (Framing::UntilEnd, Err(Ending::Reset)) if is_error => {
+                    break self.rest_after(&head);
+                }
                 (_, Err(ending)) => {
                     return Err(self.cut_short("el cuerpo de una respuesta", None, ending));
                 }
             }
         };
-        let whole = head.length + length;
-        let body = self.inbox.pending()[head.length..whole].to_vec();
-        self.consume(whole);
+        self.consume(head.length + length);
         Ok(Response { body, ..head.response })
+    }
+
+    fn rest_after(&self, head: &Head) -> (Vec<u8>, usize) {
+        let rest = &self.inbox.pending()[head.length..];
+        (rest.to_vec(), rest.len())
     }
 
     /// Espera que la conexión acabe, o deje pasar el límite, sin que llegue nada más.

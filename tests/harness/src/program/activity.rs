@@ -33,6 +33,12 @@ pub(super) fn thread_activities(process: &Process) -> ProcResult<Vec<String>> {
     Ok(told(&all.collect::<Vec<_>>()))
 }
 
+/// Lo mismo, de un proceso del que solo se sabe el número; nada si ya no está.
+pub(crate) fn activities(pid: u32) -> Option<Vec<String>> {
+    let process = Process::new(pid.cast_signed()).ok()?;
+    thread_activities(&process).ok().filter(|lines| !lines.is_empty())
+}
+
 fn describe(doing: Option<Doing>) -> String {
     match doing {
         Some(Doing::Running) => "en marcha, gastando procesador".to_owned(),

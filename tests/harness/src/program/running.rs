@@ -303,19 +303,21 @@ impl Running {
 
     /// Añade a un fallo qué hacía el programa: en qué llamada está cada hilo, y qué ha escrito.
     pub fn explain(&self, failure: Failure) -> Failure {
+        let activities = self.activities(failure.doing());
         let doing = format!("Qué hacía «{}» (proceso {})", self.name, self.pid);
         failure
-            .section(doing, self.activities())
+            .section(doing, activities)
             .section("Lo último de su salida estándar", self.stdout.last_lines())
             .section("Lo último de su salida de errores", self.stderr.last_lines())
     }
 
-    fn activities(&self) -> Vec<String> {
+    /// Lo que se apuntó cuando ocurrió, si sigue vivo; si no se apuntó nada, lo que hace ahora.
+    fn activities(&self, noted: Option<&[String]>) -> Vec<String> {
         // Quien acaba de cerrar su salida puede tardar un instante en terminar del todo.
         let patience = if self.stdout.has_ended() { LAST_WORDS } else { Duration::ZERO };
         let Some(status) = poll(patience, || self.status()) else {
-            let told = self.process().and_then(|process| activity::thread_activities(&process));
-            return told.unwrap_or_default();
+            let now = || activity::activities(self.pid).unwrap_or_default();
+            return noted.map_or_else(now, <[String]>::to_vec);
         };
         self.hear_last_words();
         vec![describe(status)]

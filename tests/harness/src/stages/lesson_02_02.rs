@@ -13,6 +13,11 @@ use crate::stage::{Check, Stage};
 const PAUSE: Duration = Duration::from_millis(100);
 /// Más de lo que cabe entre todos los búferes del núcleo en una conexión.
 const LARGE: usize = 16 * 1024 * 1024;
+/// Un búfer de recepción pequeño, para que a quien no lee se le llene pronto.
+const SMALL_BUFFER: usize = 16 * 1024;
+/// Más de lo que el núcleo guarda para quien no lee: de aquí, varios megas se quedan en la cola de
+/// quien los tenga, o sin leer.
+const PENDING: usize = 8 * 1024 * 1024;
 
 pub(crate) const STAGES: &[Stage] = &[
     stage(
@@ -52,31 +57,38 @@ pub(crate) const STAGES: &[Stage] = &[
     ),
     stage(
         6,
+        "el final, con mucho por devolver",
+        "el FIN del cliente dice que no enviará más, no que no vaya a leer: lo que aún no ha cabido \
+         se sigue escribiendo, por mucho que sea y por despacio que lea, y después se cierra.",
+        late_reader,
+    ),
+    stage(
+        7,
         "muchos a la vez, y algunos callados",
         "un cliente que calla no puede hacer esperar a los demás: a cada uno se le atiende por su \
          lado.",
         many_at_once,
     ),
     stage(
-        7,
+        8,
         "un reinicio no molesta a los demás",
         "ECONNRESET y EPIPE son el final de un cliente, no el del servidor.",
         resets,
     ),
     stage(
-        8,
+        9,
         "doscientos a la vez",
         "las conexiones se aceptan según llegan, aunque ninguna termine.",
         two_hundred,
     ),
     stage(
-        9,
+        10,
         "mil a la vez",
         "con un hilo por cliente, mil hilos: que sus pilas sean pequeñas y que la cola de \
          listen(2) sea larga.",
         one_thousand,
     ),
-    Stage::ending("02_02", 10, still_inside),
+    Stage::ending("02_02", 11, still_inside),
 ];
 
 const fn stage(
@@ -139,6 +151,18 @@ fn large_message(echo: &Conversation) -> Result<(), Failure> {
     client.leave()
 }
 
+/// Envía mucho, cierra su lado en cuanto sale todo y no lee hasta que el servidor lo tiene: o hasta
+/// que se ve que no lo tomará mientras nadie lea, que también vale.
+fn late_reader(echo: &Conversation) -> Result<(), Failure> {
+    let message = numbered_lines(PENDING);
+    let mut client = echo.peer_with_receive_buffer("quien lee más tarde", SMALL_BUFFER)?;
+    let sending = client.send_all_meanwhile(message.as_slice())?;
+    sending.settle();
+    client.expect(&message)?;
+    sending.finish()?;
+    client.expect_end()
+}
+
 fn many_at_once(echo: &Conversation) -> Result<(), Failure> {
     let mut silent = echo.peers("callado", 5)?;
     let mut talkers = echo.peers("cliente", 20)?;
@@ -151,15 +175,19 @@ fn many_at_once(echo: &Conversation) -> Result<(), Failure> {
 }
 
 fn resets(echo: &Conversation) -> Result<(), Failure> {
+    // Cuándo ve el servidor cada reinicio, solo él lo sabe: entre uno y otro, se le hace hablar.
+    const ROUNDS: usize = 10;
+    let message = numbered_lines(100_000);
     let mut witness = echo.peer("testigo")?;
-    echo.peer("quien reinicia al llegar")?.reset()?;
-    let mut rude = echo.peer("quien reinicia a medias")?;
-    rude.send(numbered_lines(100_000))?;
-    rude.reset()?;
-    echo.peer("quien cierra al llegar")?.close();
-
-    witness.send("sigo aquí\n")?;
-    witness.expect("sigo aquí\n")?;
+    for round in 1..=ROUNDS {
+        echo.peer(&format!("quien reinicia al llegar {round}"))?.reset()?;
+        let mut rude = echo.peer(&format!("quien reinicia a medias {round}"))?;
+        rude.try_send(&message);
+        rude.reset()?;
+        echo.peer(&format!("quien cierra al llegar {round}"))?.close();
+        witness.send("sigo aquí\n")?;
+        witness.expect("sigo aquí\n")?;
+    }
     say_and_leave(echo.peer("quien llega después")?)?;
     witness.leave()
 }

@@ -4,6 +4,7 @@
 //! mucho. El primero del cliente es `NAME: ana`; el servidor contesta `CLIENT: 127.0.0.1`, o
 //! `ERROR: <por qué>` y cierra.
 
+use std::thread;
 use std::time::Duration;
 
 use crate::chat::{
@@ -15,12 +16,19 @@ use crate::frame;
 use crate::limits::raise_descriptor_limit;
 use crate::peer::Peer;
 use crate::stage::{Check, Stage};
+use crate::wording;
 
 /// Un búfer de recepción pequeño, para que a quien no lee se le llene pronto.
 const SMALL_BUFFER: usize = 4096;
+/// Uno con el que leer despacio no es leer a gotas.
+const MODEST_BUFFER: usize = 64 * 1024;
 /// Entre todos, más de lo que el núcleo puede guardar para quien no lee.
 const FLOOD: usize = 160;
 const LONG_TEXT: usize = 60_000;
+/// Lo que nadie guarda para uno que no lee, contando lo que el núcleo guarda por su cuenta.
+const TOO_MUCH: usize = 32 * 1024 * 1024;
+/// Cuántas veces se para quien lee despacio.
+const PAUSES: usize = 2;
 /// Lo que separa dos envíos para que el servidor los lea por separado.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -108,7 +116,8 @@ pub(crate) const STAGES: &[Stage] = &[
         12,
         "longitudes hostiles",
         "la longitud se comprueba antes de reservar ni un byte: no se reservan cuatro gigas porque lo \
-         diga una cabecera.",
+         diga una cabecera. A un mensaje que no cabe con su autor delante se contesta «ERROR: …», y \
+         su autor se queda.",
         hostile_lengths,
     ),
     stage(
@@ -147,12 +156,26 @@ pub(crate) const STAGES: &[Stage] = &[
     stage(
         18,
         "quien no lee no frena a nadie",
-        "el servidor no se bloquea escribiendo: guarda lo pendiente con un límite, y a quien lo \
-         supera lo despide.",
+        "el servidor no se bloquea escribiendo: guarda lo pendiente con un límite, y a quien no lee \
+         nada lo despide antes de guardarle 32 MiB.",
         slow_reader,
     ),
     stage(19, "doscientos clientes", "todos entran, todos oyen y todos se van.", two_hundred),
-    Stage::ending("02_03", 20, still_inside),
+    stage(
+        20,
+        "el ERROR llega aunque sigan enviando",
+        "cerrar con bytes suyos sin leer reinicia la conexión, y el reinicio puede destruir el ERROR: \
+         se cierra el propio lado y se descarta lo que llegue hasta que cierre él.",
+        farewell_arrives,
+    ),
+    stage(
+        21,
+        "quien lee despacio lo oye todo",
+        "a quien se para un rato y vuelve a leer no se le despide ni se le pierde nada, por mucho que \
+         otro hable: al que habla se le deja de leer hasta que le oigan (contrapresión).",
+        patient_reader,
+    ),
+    Stage::ending("02_03", 22, still_inside),
 ];
 
 const fn stage(
@@ -255,6 +278,8 @@ fn unmixed(chat: &Conversation) -> Result<(), Failure> {
 
 fn blocked_reader(chat: &Conversation) -> Result<(), Failure> {
     let [mut ana, mut beto, carla] = gather(chat)?;
+    // Quizá ana y beto esperen a que se despida a quien no lee: puede llevar su tiempo.
+    beto.set_limit(chat.patience() * 2);
     let mut blocked = chat.peer_with_receive_buffer("quien no lee", SMALL_BUFFER)?;
     blocked.send_frame("NAME: lento")?;
     hear(&mut ana, "lento")?;
@@ -338,49 +363,61 @@ fn several_at_once(chat: &Conversation) -> Result<(), Failure> {
     say_goodbye(ana, vec![beto])
 }
 
-/// Cuántos mensajes envía cada uno en la etapa del orden.
-const EACH: usize = 15;
+/// Cuántos mensajes envía cada uno, de golpe, en la etapa del orden; y cuántos los oyen además de
+/// quienes hablan. Repartir cada uno cuesta lo bastante para que, en un servidor que atienda a dos
+/// a la vez, se crucen sin remedio.
+const EACH: usize = 150;
+const LISTENERS: usize = 30;
 
 fn order(chat: &Conversation) -> Result<(), Failure> {
+    raise_descriptor_limit();
     let mut witness = join(chat, "testigo")?;
-    let mut other = join(chat, "otra testigo")?;
-    witness.expect_frame(joined(2, &other))?;
-    let mut speakers: Vec<Peer> = Vec::new();
-    for (index, name) in ["ana", "beto", "carla"].into_iter().enumerate() {
-        let speaker = join(chat, name)?;
-        let arrival = joined(index + 3, &speaker);
-        witness.expect_frame(&arrival)?;
-        other.expect_frame(&arrival)?;
-        for earlier in &mut speakers {
-            earlier.expect_frame(&arrival)?;
-        }
-        speakers.push(speaker);
+    let mut listeners = (1..=LISTENERS)
+        .map(|number| join(chat, &format!("oyente {number}")))
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut speakers = ["ana", "beto", "carla", "david", "elena", "fabio"]
+        .map(|name| join(chat, name))
+        .into_iter()
+        .collect::<Result<Vec<_>, _>>()?;
+    let texts: Vec<String> = (1..=EACH).map(|number| format!("mensaje {number}")).collect();
+    let burst = texts.iter().map(frame::encode).collect::<Vec<_>>().concat();
+    for speaker in &mut speakers {
+        speaker.send(&burst)?;
     }
-    for number in 1..=EACH {
-        for speaker in &mut speakers {
-            speaker.send_frame(format!("mensaje {number}"))?;
-        }
-    }
-    let seen = collect(&mut witness, EACH * speakers.len())?;
+    let count = EACH * speakers.len();
+    let seen = (0..count).map(|_| next_said(&mut witness)).collect::<Result<Vec<_>, _>>()?;
     for speaker in &speakers {
         expect_own_order(&mut witness, &seen, speaker)?;
     }
-    for message in &seen {
-        other.expect_frame(message)?;
-    }
-    for speaker in &mut speakers {
-        let own = said(speaker, "");
+    for peer in listeners.iter_mut().chain(&mut speakers) {
+        let own = said(peer, "");
         for message in seen.iter().filter(|message| !message.starts_with(&own)) {
-            speaker.expect_frame(message)?;
+            expect_same(peer, message)?;
         }
     }
-    comes_speaks_and_goes(chat, &mut witness, &mut other, &mut speakers)?;
-    speakers.push(other);
-    say_goodbye(witness, speakers)
+    listeners.append(&mut speakers);
+    comes_speaks_and_goes(chat, &mut witness, &mut listeners)?;
+    say_goodbye(witness, listeners)
 }
 
-fn collect(peer: &mut Peer, count: usize) -> Result<Vec<String>, Failure> {
-    (0..count).map(|_| peer.next_frame()).collect()
+/// Espera lo que diga alguien; los avisos que lleguen antes no cuentan.
+fn next_said(peer: &mut Peer) -> Result<String, Failure> {
+    loop {
+        let text = peer.next_frame()?;
+        if text.starts_with("#[") {
+            return Ok(text);
+        }
+    }
+}
+
+/// Espera que lo siguiente que se diga sea eso, que es lo que oyó el testigo.
+fn expect_same(peer: &mut Peer, message: &str) -> Result<(), Failure> {
+    let heard = next_said(peer)?;
+    if heard == message {
+        return Ok(());
+    }
+    let headline = format!("«{}» y «testigo» oyeron los mensajes en distinto orden.", peer.name());
+    Err(peer.mismatch(headline, message, heard))
 }
 
 /// Entre lo que vio el testigo, los mensajes de cada cual van en el orden en que los envió.
@@ -401,14 +438,13 @@ fn expect_own_order(witness: &mut Peer, seen: &[String], speaker: &Peer) -> Resu
 fn comes_speaks_and_goes(
     chat: &Conversation,
     witness: &mut Peer,
-    other: &mut Peer,
-    speakers: &mut [Peer],
+    others: &mut [Peer],
 ) -> Result<(), Failure> {
     let mut hasty = chat.peer("felipe")?;
     hasty.send([frame::encode("NAME: felipe"), frame::encode("¡adiós!")].concat())?;
     hasty.half_close()?;
-    let expected = [joined(speakers.len() + 3, &hasty), said(&hasty, "¡adiós!"), left(&hasty)];
-    for peer in [witness, other].into_iter().chain(speakers) {
+    let expected = [joined(others.len() + 2, &hasty), said(&hasty, "¡adiós!"), left(&hasty)];
+    for peer in others.iter_mut().chain([witness]) {
         for text in &expected {
             peer.expect_frame(text)?;
         }
@@ -489,7 +525,24 @@ fn hostile_lengths(chat: &Conversation) -> Result<(), Failure> {
         ana.expect_frame(left(&beto))?;
     }
     empty_frame(chat, &mut ana)?;
+    too_long_with_the_name(chat, &mut ana)?;
     ana.leave()
+}
+
+/// Cabe en un marco, pero con el nombre delante ya no: se le dice a quien lo envió, y se queda.
+fn too_long_with_the_name(chat: &Conversation, witness: &mut Peer) -> Result<(), Failure> {
+    let mut beto = join(chat, "beto")?;
+    witness.expect_frame(joined(2, &beto))?;
+    let room = frame::MAX_TEXT - said(&beto, "").len();
+    beto.send_frame("x".repeat(room + 1))?;
+    let answer = beto.next_frame()?;
+    expect_error(&mut beto, &answer)?;
+    let longest = "x".repeat(room);
+    beto.send_frame(&longest)?;
+    witness.expect_frame(said(&beto, &longest))?;
+    let farewell = left(&beto);
+    beto.leave()?;
+    witness.expect_frame(farewell)
 }
 
 /// Un marco de longitud cero no es un error ni un mensaje: lo que no puede es tirar el servidor.
@@ -613,27 +666,83 @@ fn slow_reader(chat: &Conversation) -> Result<(), Failure> {
     ana.expect_frame(joined(2, &slow))?;
     let mut beto = join(chat, "beto")?;
     ana.expect_frame(joined(3, &beto))?;
+    beto.set_limit(chat.patience() * 2);
 
     let text = "x".repeat(LONG_TEXT);
     let message = said(&ana, &text);
     let farewell = left(&slow);
-    let mut dismissed = false;
-    for _ in 0..FLOOD {
+    let mut kept = 0;
+    loop {
         ana.send_frame(&text)?;
-        let mut seen = beto.next_frame()?;
-        if !dismissed && seen == farewell {
-            dismissed = true;
-            seen = beto.next_frame()?;
+        let seen = beto.next_frame()?;
+        if seen == farewell {
+            break;
         }
         if seen != message {
             return Err(beto.mismatch("«beto» recibió otro marco.", &message, seen));
         }
+        kept += seen.len();
+        if kept > TOO_MUCH {
+            return Err(beto.failure(format!(
+                "«lento» no lee, y el servidor le guarda ya {} sin despedirlo.",
+                wording::mebibytes(kept)
+            )));
+        }
     }
-    if !dismissed {
-        slow.close();
-        beto.expect_frame(&farewell)?;
-    }
+    beto.expect_frame(&message)?;
     ana.expect_frame(&farewell)?;
+    say_goodbye(ana, vec![beto])
+}
+
+/// «lento» no lee mientras sale algo de ana; cuando todo está parado por él, o ya ha salido todo, lee
+/// un rato y vuelve a pararse.
+fn patient_reader(chat: &Conversation) -> Result<(), Failure> {
+    let mut ana = join(chat, "ana")?;
+    let mut slow = chat.peer_with_receive_buffer("lento", MODEST_BUFFER)?;
+    slow.send_frame("NAME: lento")?;
+    expect_welcome(&mut slow)?;
+    ana.expect_frame(joined(2, &slow))?;
+    let mut beto = join(chat, "beto")?;
+    ana.expect_frame(joined(3, &beto))?;
+    slow.expect_frame(joined(3, &beto))?;
+
+    let text = "x".repeat(LONG_TEXT);
+    let message = said(&ana, &text);
+    let count = TOO_MUCH / LONG_TEXT;
+    let sending = ana.send_meanwhile(frame::encode(&text).repeat(count))?;
+    thread::scope(|scope| {
+        // beto lee siempre: es lento, y no él, quien hace esperar a ana.
+        let hears_all = || (0..count).try_for_each(|_| beto.expect_frame(&message));
+        let other = scope.spawn(hears_all);
+        for number in 0..count {
+            if number % count.div_ceil(PAUSES) == 0 {
+                sending.settle();
+            }
+            slow.expect_frame(&message).map_err(|failure| {
+                failure.adding(&format!(
+                    "Leía, aunque despacio, y solo oyó {number} de los {count} mensajes."
+                ))
+            })?;
+        }
+        // Un pánico de ese hilo sería del arnés.
+        other.join().unwrap_or(Ok(()))
+    })?;
+    sending.finish()?;
+    say_goodbye(ana, vec![slow, beto])
+}
+
+/// Lo que envía quien no ha recibido aún su `ERROR`, o no le hace caso.
+fn farewell_arrives(chat: &Conversation) -> Result<(), Failure> {
+    let mut ana = join(chat, "ana")?;
+    let more = frame::encode("x".repeat(LONG_TEXT)).repeat(8);
+    let unnamed = [frame::encode("NAME: servidor"), more].concat();
+    for round in 1..=3 {
+        let mut intruder = chat.peer(&format!("intruso {round}"))?;
+        intruder.try_send(&unnamed);
+        expect_refusal(&mut intruder)?;
+    }
+    let beto = join(chat, "beto")?;
+    ana.expect_frame(joined(2, &beto))?;
     say_goodbye(ana, vec![beto])
 }
 

@@ -1,12 +1,13 @@
 //! Lección 02_04, el servidor web: HTTP/1.1 (RFC 9112) con una sola página.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::conversation::Conversation;
 use crate::failure::Failure;
 use crate::peer::Peer;
 use crate::response::Response;
 use crate::stage::{Check, Stage};
+use crate::wording;
 
 /// Lo que contesta a todo GET: 25 caracteres, contando el salto de línea, que son 26 bytes.
 const BODY: &str = "¡Hola desde EpollServer!\n";
@@ -17,13 +18,16 @@ const GET_AND_CLOSE: &str = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: cl
 const CLOCK_SKEW: Duration = Duration::from_secs(5);
 /// Un búfer de recepción pequeño, para que a quien no lee se le llene pronto.
 const SMALL_BUFFER: usize = 4096;
-/// Sus respuestas ocupan más de lo que el núcleo puede guardar para quien no lee.
-const FLOOD: usize = 30_000;
-/// Cuántas veces pregunta otro mientras tanto: a un servidor de un solo hilo le da tiempo a leer
-/// todas las peticiones de quien no lee, y a llenarle los búferes.
-const ROUNDS: usize = 400;
+/// Cuántas peticiones envía quien no lee, y cuánto ocupa cada una. Sus respuestas no caben en los
+/// búferes del núcleo, y con ellos llenos tampoco caben las peticiones: si un servidor las toma todas,
+/// guarda las respuestas en su memoria.
+const FLOOD: usize = 60_000;
+const FLOOD_REQUEST: usize = 400;
 /// Lo que separa dos envíos para que el servidor los lea por separado.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// Cada cuánto envía un byte quien nunca acaba.
+const DRIP: Duration = Duration::from_millis(500);
 
 pub(crate) const STAGES: &[Stage] = &[
     stage(
@@ -49,7 +53,7 @@ pub(crate) const STAGES: &[Stage] = &[
         4,
         "peticiones encadenadas",
         "el cliente no tiene por qué esperar la respuesta para enviar la siguiente petición: en una \
-         lectura pueden venir varias, y se contestan todas y en orden.",
+         lectura pueden venir varias, y se contestan todas.",
         pipelining,
     ),
     stage(
@@ -61,8 +65,8 @@ pub(crate) const STAGES: &[Stage] = &[
     stage(
         6,
         "quien no lee no frena a nadie",
-        "con la salida llena se deja de leer a ese cliente y se atiende a los demás; cuando vuelve \
-         a leer, recibe todo lo suyo.",
+        "con la salida llena se deja de leer a ese cliente (contrapresión) y se atiende a los demás; \
+         cuando vuelve a leer, recibe todo lo suyo.",
         slow_reader,
     ),
     stage(
@@ -82,7 +86,7 @@ pub(crate) const STAGES: &[Stage] = &[
         9,
         "HEAD",
         "los mismos campos que GET y ningún cuerpo: si lo hubiera, el cliente lo tomaría por \
-         el comienzo de la respuesta siguiente.",
+         el comienzo de la respuesta siguiente. Encadenada con otras, cada una en su orden.",
         head,
     ),
     stage(
@@ -102,8 +106,9 @@ pub(crate) const STAGES: &[Stage] = &[
     stage(
         12,
         "peticiones raras e inválidas",
-        "un tabulador tras los dos puntos es raro y vale (RFC 9112, sección 5). Cada error, su \
-         código (400, 505…), y después se cierra: lo que siga ya no se entiende.",
+        "un tabulador tras los dos puntos es raro y vale (RFC 9112, sección 5). A lo que no se \
+         entiende, un 400 (u otro que lo explique: 505, si es la versión), y después se cierra: lo que \
+         siga ya no se entiende.",
         bad_requests,
     ),
     stage(
@@ -116,7 +121,8 @@ pub(crate) const STAGES: &[Stage] = &[
     stage(
         14,
         "cuándo se cierra",
-        "HTTP/1.0 y «Connection: close» cierran tras la respuesta.",
+        "HTTP/1.0 y «Connection: close», sola o en una lista, cierran tras la respuesta. A quien pide \
+         con HTTP/1.0 que la conexión siga se le anuncia que sigue, o se cierra.",
         closing,
     ),
     stage(
@@ -131,7 +137,14 @@ pub(crate) const STAGES: &[Stage] = &[
         "mil conexiones abiertas, y todas reciben su respuesta.",
         one_thousand,
     ),
-    Stage::ending("02_04", 17, still_inside),
+    stage(
+        17,
+        "quien no acaba no se queda",
+        "una cabecera a medias no se espera para siempre: a los 15 segundos de su primer byte, como \
+         mucho, un 408 o nada, y se cierra. Ni un byte de vez en cuando alarga el plazo.",
+        deadlines,
+    ),
+    Stage::ending("02_04", 18, still_inside),
 ];
 
 const fn stage(
@@ -159,10 +172,14 @@ fn headers(web: &Conversation) -> Result<(), Failure> {
     let mut client = web.peer("cliente")?;
     client.send(GET)?;
     let page = expect_page(&mut client)?;
-    for (name, expected) in
-        [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", "26")]
-    {
-        let got = page.header(name).unwrap_or_default();
+    if page.is_http_1_0 {
+        return Err(client.failure("La respuesta dice HTTP/1.0, y se pide HTTP/1.1."));
+    }
+    let length = page.header("Content-Length").unwrap_or_default();
+    for (name, expected, got) in [
+        ("Content-Type", "text/plain; charset=utf-8", page.media_type().as_str()),
+        ("Content-Length", "26", length),
+    ] {
         if got != expected {
             let headline = format!("El campo {name} no es el del contrato.");
             return Err(client.mismatch(headline, expected, got));
@@ -210,13 +227,10 @@ fn keep_alive(web: &Conversation) -> Result<(), Failure> {
 }
 
 fn pipelining(web: &Conversation) -> Result<(), Failure> {
+    const COUNT: usize = 16;
     let mut client = web.peer("cliente")?;
-    // HEAD no lleva cuerpo: si las respuestas vinieran en otro orden, no se entenderían.
-    client.send([GET, HEAD].concat().repeat(8))?;
-    for _ in 0..8 {
-        expect_page(&mut client)?;
-        expect_headers_only(&mut client)?;
-    }
+    client.send(GET.repeat(COUNT))?;
+    expect_pages(&mut client, COUNT)?;
     finish(client)
 }
 
@@ -224,9 +238,7 @@ fn long_pipeline(web: &Conversation) -> Result<(), Failure> {
     const COUNT: usize = 500;
     let mut client = web.peer("cliente")?;
     let sending = client.send_meanwhile(GET.repeat(COUNT))?;
-    for _ in 0..COUNT {
-        expect_page(&mut client)?;
-    }
+    expect_pages(&mut client, COUNT)?;
     sending.finish()?;
     finish(client)
 }
@@ -243,7 +255,16 @@ fn head(web: &Conversation) -> Result<(), Failure> {
     client.send(HEAD)?;
     expect_headers_only(&mut client)?;
     client.send(GET)?;
+    if client.comes_next(BODY) {
+        return Err(client.failure("Tras la cabecera con la que contestó a HEAD llegó un cuerpo."));
+    }
     expect_page(&mut client)?;
+    // Sin cuerpo en las de HEAD, si las respuestas vinieran en otro orden, no se entenderían.
+    client.send([GET, HEAD].concat().repeat(8))?;
+    for _ in 0..8 {
+        expect_page(&mut client)?;
+        expect_headers_only(&mut client)?;
+    }
     finish(client)
 }
 
@@ -258,7 +279,17 @@ fn bodies(web: &Conversation) -> Result<(), Failure> {
         );
         expect_answered_once(web.peer(&format!("cliente {method}"))?, &request)?;
     }
-    Ok(())
+    // Quien pregunta antes de enviar el cuerpo espera un «100 Continue», o la respuesta (RFC 9110,
+    // sección 10.1.1).
+    let mut polite = web.peer("quien pregunta antes")?;
+    polite.send(
+        "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\
+         Expect: 100-continue\r\n\r\n",
+    )?;
+    if polite.comes_next("HTTP/1.1 100") {
+        polite.send("hola\n")?;
+    }
+    polite.expect_response().map(drop)
 }
 
 fn chunked_bodies(web: &Conversation) -> Result<(), Failure> {
@@ -266,7 +297,12 @@ fn chunked_bodies(web: &Conversation) -> Result<(), Failure> {
     let headers = "POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n";
     expect_answered_once(web.peer("por trozos")?, &format!("{headers}\r\n{chunks}"))?;
     let ambiguous = format!("{headers}Content-Length: 5\r\n\r\n{chunks}");
-    expect_answered_once(web.peer("con dos longitudes")?, &ambiguous)?;
+    // Con dos longitudes puede haber quien entienda otra cosa: tras contestar, se cierra (RFC 9112,
+    // sección 6.1).
+    let mut confused = web.peer("con dos longitudes")?;
+    confused.send(&ambiguous)?;
+    confused.expect_response()?;
+    confused.expect_end_or_reset()?;
     // Sin longitud no se sabe dónde acaba el cuerpo: se conteste lo que se conteste, se cierra.
     let mut lost = web.peer("con un trozo sin longitud")?;
     lost.send(format!("{headers}\r\nxyz\r\n{STOWAWAY}"))?;
@@ -297,13 +333,13 @@ fn expect_answered_once(mut client: Peer, request: &str) -> Result<(), Failure> 
 
 fn bad_requests(web: &Conversation) -> Result<(), Failure> {
     let cases: [(&str, &[u8], &[u16]); 10] = [
-        ("basura", b"hola\r\n\r\n", &[400]),
-        ("basura larga", b"esto no es HTTP en absoluto\r\n\r\n", &[400, 505]),
-        ("binario", b"\xff\xfe\x00\x01\r\n\r\n", &[400]),
+        ("basura", b"hola\r\n\r\n", &[400, 501, 505]),
+        ("basura larga", b"esto no es HTTP en absoluto\r\n\r\n", &[400, 501, 505]),
+        ("binario", b"\xff\xfe\x00\x01\r\n\r\n", &[400, 501, 505]),
         ("ruta binaria", b"GET /\x00 HTTP/1.1\r\nHost: a\r\n\r\n", &[400]),
         ("sin Host", b"GET / HTTP/1.1\r\n\r\n", &[400]),
         ("dos Host", b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", &[400]),
-        ("HTTP/3.0", b"GET / HTTP/3.0\r\nHost: a\r\n\r\n", &[505]),
+        ("HTTP/3.0", b"GET / HTTP/3.0\r\nHost: a\r\n\r\n", &[505, 400]),
         ("espacio antes de los dos puntos", b"GET / HTTP/1.1\r\nHost : a\r\n\r\n", &[400]),
         (
             "longitud que no es un número",
@@ -358,12 +394,18 @@ fn closing(web: &Conversation) -> Result<(), Failure> {
         ("HTTP/1.0", "GET / HTTP/1.0\r\n\r\n"),
         ("close", GET_AND_CLOSE),
         ("Close", "GET / HTTP/1.1\r\nHost: a\r\nconnection: Close\r\n\r\n"),
+        ("en una lista", "GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, close\r\n\r\n"),
+        (
+            "en dos campos",
+            "GET / HTTP/1.1\r\nHost: a\r\nConnection: x\r\nConnection: close\r\n\r\n",
+        ),
     ] {
         let mut client = web.peer(name)?;
         client.send(request)?;
         expect_page(&mut client)?;
         client.expect_end()?;
     }
+    persistent_1_0(web)?;
     // Quien cierra su lado tras preguntar espera aún la respuesta.
     let mut client = web.peer("quien ya no preguntará más")?;
     client.send(GET)?;
@@ -372,18 +414,65 @@ fn closing(web: &Conversation) -> Result<(), Failure> {
     client.expect_end()
 }
 
+/// Quien habla HTTP/1.0 y pide que la conexión siga no puede saber si sigue, salvo que se le diga
+/// (RFC 9112, apéndice C.2.2).
+fn persistent_1_0(web: &Conversation) -> Result<(), Failure> {
+    const REQUEST: &str = "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n";
+    let mut client = web.peer("HTTP/1.0 que sigue")?;
+    client.send(REQUEST)?;
+    let page = expect_page(&mut client)?;
+    if page.announces_keep_alive() {
+        client.send(REQUEST)?;
+        expect_page(&mut client)?;
+        return finish(client);
+    }
+    client.expect_end().map_err(|failure| {
+        failure.hint(
+            "si la conexión sigue, la respuesta ha de decir «Connection: keep-alive»; si no lo \
+             dice, ha de cerrarse.",
+        )
+    })
+}
+
+fn deadlines(web: &Conversation) -> Result<(), Failure> {
+    let patience = web.patience() * 3 / 2;
+    let mut half = web.peer("quien no acaba")?;
+    half.send(&GET[..20])?;
+    let mut dripping = web.peer("quien gotea")?;
+    dripping.send("GET / HTTP/1.1\r\nX: ")?;
+    let end = Instant::now() + patience;
+    dripping.set_limit(DRIP);
+    while dripping.drain().is_err() {
+        if Instant::now() >= end {
+            return Err(too_patient(dripping.still_open(patience)));
+        }
+        dripping.try_send("x");
+    }
+    half.set_limit(end.saturating_duration_since(Instant::now()).max(DRIP));
+    half.drain().map_err(|_| too_patient(half.still_open(patience)))
+}
+
+fn too_patient(failure: Failure) -> Failure {
+    failure.hint(
+        "si tu servidor espera más a propósito, dale una opción para acortar su plazo y escríbela en \
+         la orden, como «-- ./web --plazo 5».",
+    )
+}
+
 fn resets(web: &Conversation) -> Result<(), Failure> {
+    // Cuándo ve el servidor cada reinicio, solo él lo sabe: entre uno y otro, se le pregunta.
+    const ROUNDS: usize = 10;
     let mut witness = web.peer("testigo")?;
-    witness.send(GET)?;
-    expect_page(&mut witness)?;
-    for round in 1..=5 {
+    for round in 1..=ROUNDS {
+        witness.send(GET)?;
+        expect_page(&mut witness)?;
         web.peer(&format!("quien cierra al llegar {round}"))?.close();
         web.peer(&format!("quien reinicia al llegar {round}"))?.reset()?;
         let mut rude = web.peer(&format!("quien reinicia a medias {round}"))?;
-        rude.send(&GET[..20])?;
+        rude.try_send(&GET[..20]);
         rude.reset()?;
         let mut rude = web.peer(&format!("quien reinicia con respuestas en camino {round}"))?;
-        rude.send(GET.repeat(100))?;
+        rude.try_send(GET.repeat(100));
         rude.reset()?;
     }
     witness.send(GET)?;
@@ -397,22 +486,23 @@ fn resets(web: &Conversation) -> Result<(), Failure> {
 
 fn slow_reader(web: &Conversation) -> Result<(), Failure> {
     let mut slow = web.peer_with_receive_buffer("lento", SMALL_BUFFER)?;
-    let sending = slow.send_meanwhile("GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(FLOOD))?;
-    let mut witness = web.peer("otro cliente")?;
-    for _ in 0..ROUNDS {
-        witness.send(GET)?;
-        expect_page(&mut witness)?;
+    let start = "GET / HTTP/1.1\r\nHost: a\r\nX-Relleno: ";
+    let request = format!("{start}{:x<1$}\r\n\r\n", "", FLOOD_REQUEST - start.len() - 4);
+    let sending = slow.send_meanwhile(request.repeat(FLOOD))?;
+    if sending.settle() {
+        return Err(slow.failure(format!(
+            "«lento» no lee ninguna respuesta, y el servidor le ha tomado ya {} peticiones: las \
+             respuestas se acumulan sin límite.",
+            wording::grouped(FLOOD)
+        )));
     }
-    finish(witness)?;
     for number in 1..=10 {
-        let mut client = web.peer(&format!("cliente {number}"))?;
+        let mut client = web.peer(&format!("otro cliente {number}"))?;
         client.send(GET)?;
         expect_page(&mut client)?;
         finish(client)?;
     }
-    for _ in 0..FLOOD {
-        expect_page(&mut slow)?;
-    }
+    expect_pages(&mut slow, FLOOD)?;
     sending.finish()?;
     finish(slow)
 }
@@ -452,6 +542,17 @@ fn still_inside(web: &Conversation) -> Result<Vec<Peer>, Failure> {
 fn expect_page(client: &mut Peer) -> Result<Response, Failure> {
     let page = client.expect_response()?;
     check_page(client, page)
+}
+
+/// Tantas páginas seguidas; si falta alguna, se dice cuántas llegaron.
+fn expect_pages(client: &mut Peer, count: usize) -> Result<(), Failure> {
+    for number in 0..count {
+        expect_page(client).map_err(|failure| {
+            let (arrived, all) = (wording::grouped(number), wording::grouped(count));
+            failure.adding(&format!("Respuestas que llegaron: {arrived} de {all}."))
+        })?;
+    }
+    Ok(())
 }
 
 fn check_page(client: &mut Peer, page: Response) -> Result<Response, Failure> {

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "aquí todo es prueba")]
 
 mod correct_servers;
+mod each_stage;
 mod normalised;
 mod programs;
 mod replays;

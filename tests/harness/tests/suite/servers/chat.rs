@@ -1,10 +1,12 @@
 //! El chat, bien y con una falta cada vez.
 
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpStream};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, RwLock};
 use std::thread;
+use std::time::Duration;
 
 use super::serve;
 
@@ -20,15 +22,59 @@ pub(crate) enum Fault {
     RelaysControls,
     /// Con tres bytes de cabecera da al cliente por muerto (T3-05).
     NoPartialHeaders,
-    /// Atiende al siguiente cuando el anterior ha dicho su nombre (T3-03).
+    /// Mientras alguien dice su nombre, los demás esperan para decir el suyo (T3-03).
     WaitsForTheName,
+    /// A quien cierra su lado no le cierra el otro.
+    NeverCloses,
+    /// Lo que dice uno lo oye solo el primero de los demás.
+    TellsOnlyOne,
+    /// Escribe a cada uno en el momento, y espera a que quepa.
+    WritesAtOnce,
+    /// Contesta con el nombre, y no con la IP.
+    GreetsWithTheName,
+    /// Cuenta los que había, sin el que llega.
+    CountsTheOthers,
+    /// De cada lectura toma un marco y olvida lo demás.
+    OneFramePerRead,
+    /// Reparte a la vez lo que dicen dos.
+    NoCommonOrder,
+    /// Cualquier nombre vale, mientras no sea de otro.
+    AnyName,
+    /// `ana` y `Ana` son dos.
+    CaseSensitive,
+    /// Espera cuatro gigas, si lo dice una cabecera.
+    BelievesTheLength,
+    /// Lo que no es UTF-8 pasa a ser U+FFFD.
+    NeverRefusesBytes,
+    /// Con medio marco leído, el final no es el final.
+    WaitsForTheRest,
+    /// Quien reinicia no se despide.
+    ForgetsResets,
+    /// Guarda cuanto haga falta para quien no lee.
+    NoLimit,
+    /// No caben más de cien.
+    SmallRoom,
+    /// Tras el ERROR cierra sin leer lo que queda.
+    ClosesAtOnce,
+    /// A quien se le llena la cola lo despide en el acto.
+    ThrowsOut,
 }
 
 struct Client {
     id: usize,
     name: String,
     who: String,
-    outbox: Sender<String>,
+    outbox: Outbox,
+}
+
+/// Por dónde se le entrega algo a un cliente.
+#[derive(Clone)]
+struct Outbox {
+    queue: SyncSender<String>,
+    stream: Arc<TcpStream>,
+    /// Los bytes que hay en la cola.
+    queued: Arc<AtomicUsize>,
+    fault: Fault,
 }
 
 #[derive(Default)]
@@ -40,110 +86,289 @@ struct Room {
 #[derive(Clone)]
 struct Chat {
     fault: Fault,
-    room: Arc<Mutex<Room>>,
+    room: Arc<RwLock<Room>>,
+    order: Arc<Mutex<()>>,
     door: Arc<Mutex<()>>,
 }
 
 pub(crate) fn with(fault: Fault) -> SocketAddr {
-    let chat = Chat { fault, room: Arc::default(), door: Arc::default() };
-    serve(move |stream| chat.attend(&stream))
+    let (room, order, door) = (Arc::default(), Arc::default(), Arc::default());
+    let chat = Chat { fault, room, order, door };
+    serve(move |stream| chat.attend(&Arc::new(stream)))
+}
+
+/// Reparte bytes, según los lee: no sabe dónde acaba un mensaje.
+pub(crate) fn raw() -> SocketAddr {
+    let room: Arc<Mutex<Vec<Arc<TcpStream>>>> = Arc::default();
+    serve(move |stream| {
+        let stream = Arc::new(stream);
+        room.lock().unwrap().push(Arc::clone(&stream));
+        let mut chunk = [0; 4096];
+        while let Ok(count @ 1..) = (&*stream).read(&mut chunk) {
+            let room = room.lock().unwrap();
+            for other in room.iter().filter(|other| !Arc::ptr_eq(other, &stream)) {
+                let _ = (&**other).write_all(&chunk[..count]);
+            }
+        }
+        room.lock().unwrap().retain(|other| !Arc::ptr_eq(other, &stream));
+    })
+}
+
+/// Mensajes que esperan, como mucho, a cada uno.
+const QUEUE: usize = 16;
+/// Y bytes, en el que despide a quien los supera.
+const MOST: usize = 1024 * 1024;
+
+impl Fault {
+    fn queue(self) -> usize {
+        match self {
+            Fault::NoLimit | Fault::ThrowsOut => 100_000,
+            _ => QUEUE,
+        }
+    }
+
+    /// Lo que se espera a quien no lee nada. Solo quien va a pasar por la última etapa de la
+    /// contrapresión necesita una paciencia de verdad.
+    fn patience(self) -> Duration {
+        match self {
+            Fault::None | Fault::ThrowsOut => Duration::from_secs(4),
+            Fault::NoLimit | Fault::WritesAtOnce => Duration::from_secs(60),
+            _ => Duration::from_millis(300),
+        }
+    }
+}
+
+/// Cómo acaba lo que se lee de un cliente.
+enum End {
+    Left,
+    Broken,
+    Refused(&'static str),
 }
 
 impl Chat {
-    fn attend(&self, stream: &TcpStream) {
-        let door = (self.fault == Fault::WaitsForTheName).then(|| self.door.lock().unwrap());
-        let greeting = self.read(stream);
-        drop(door);
-        let Some(greeting) = greeting else { return };
+    fn attend(&self, stream: &Arc<TcpStream>) {
+        let mut reader =
+            Reader { stream: Arc::clone(stream), buffer: Vec::new(), fault: self.fault };
+        let greeting = if self.fault == Fault::WaitsForTheName {
+            reader.wait_for_a_byte();
+            let _door = self.door.lock();
+            reader.read()
+        } else {
+            reader.read()
+        };
+        let greeting = match greeting {
+            Ok(greeting) => greeting,
+            Err(End::Refused(why)) => return self.refuse(stream, why),
+            Err(_) => return self.part(stream),
+        };
         let ip = stream.peer_addr().unwrap().ip();
-        let (outbox, inbox) = channel();
+        let (queue, inbox) = sync_channel(self.fault.queue());
+        let queued = Arc::default();
+        let outbox = Outbox { queue, stream: Arc::clone(stream), queued, fault: self.fault };
         match self.enter(&greeting, ip, outbox) {
-            Ok(id) => self.converse(stream, id, inbox),
-            Err(why) => drop(self.write(stream, &format!("ERROR: {why}"))),
+            Ok((id, outbox)) => self.converse(stream, id, outbox, inbox, &mut reader),
+            Err(why) => self.refuse(stream, &why),
         }
     }
 
-    fn converse(&self, stream: &TcpStream, id: usize, inbox: Receiver<String>) {
-        let writing = stream.try_clone().unwrap();
-        let writer = self.clone();
+    fn converse(
+        &self,
+        stream: &Arc<TcpStream>,
+        id: usize,
+        outbox: Outbox,
+        inbox: Receiver<String>,
+        reader: &mut Reader,
+    ) {
+        let (writing, fault, queued) = (Arc::clone(stream), self.fault, Arc::clone(&outbox.queued));
+        let _ = writing.set_write_timeout(Some(fault.patience()));
         let writer = thread::spawn(move || {
             for text in inbox {
-                if writer.write(&writing, &text).is_err() {
+                if write(&writing, fault, &text).is_err() {
+                    let _ = writing.shutdown(Shutdown::Both);
                     break;
                 }
+                queued.fetch_sub(text.len(), Ordering::SeqCst);
             }
         });
-        while let Some(text) = self.read(stream) {
-            self.say(id, &text);
+        let end = loop {
+            match reader.read() {
+                Ok(text) => self.say(id, &text, &outbox),
+                Err(end) => break end,
+            }
+        };
+        if self.fault == Fault::ForgetsResets && matches!(end, End::Broken) {
+            return;
+        }
+        if let End::Refused(why) = end {
+            outbox.send(&format!("ERROR: {why}"));
         }
         self.leave(id);
-        writer.join().unwrap();
+        // Sin nadie que pueda encolar más, se acaba de escribir lo que haya, y este lado se cierra.
+        drop(outbox);
+        let _ = writer.join();
+        self.part(stream);
     }
 
-    fn enter(&self, greeting: &str, ip: IpAddr, outbox: Sender<String>) -> Result<usize, String> {
+    /// Cierra su lado y descarta lo que llegue: cerrar sin leer sería un reinicio.
+    fn part(&self, stream: &TcpStream) {
+        if self.fault == Fault::NeverCloses {
+            thread::park();
+        }
+        if self.fault != Fault::ClosesAtOnce {
+            let _ = stream.shutdown(Shutdown::Write);
+            let _ = stream.set_read_timeout(Some(Duration::from_secs(1)));
+            let mut chunk = [0; 4096];
+            while let Ok(1..) = (&*stream).read(&mut chunk) {}
+        }
+    }
+
+    fn refuse(&self, stream: &TcpStream, why: &str) {
+        let _ = write(stream, self.fault, &format!("ERROR: {why}"));
+        self.part(stream);
+    }
+
+    fn enter(&self, greeting: &str, ip: IpAddr, outbox: Outbox) -> Result<(usize, Outbox), String> {
         let name = greeting.strip_prefix("NAME: ").ok_or("di tu nombre con «NAME: »")?;
-        check_name(name)?;
-        let mut room = self.room.lock().unwrap();
-        let lowercase = name.to_lowercase();
-        if room.clients.iter().any(|client| client.name.to_lowercase() == lowercase) {
+        if self.fault != Fault::AnyName {
+            check_name(name)?;
+        }
+        let _order = self.order.lock();
+        let mut room = self.room.write().unwrap();
+        let same = |other: &str| match self.fault {
+            Fault::CaseSensitive => other == name,
+            _ => other.to_lowercase() == name.to_lowercase(),
+        };
+        if room.clients.iter().any(|client| same(&client.name)) {
             return Err(format!("ya hay alguien que se llama {name}"));
+        }
+        if self.fault == Fault::SmallRoom && room.clients.len() >= 100 {
+            return Err("no cabe nadie más".to_owned());
         }
         let id = room.next_id;
         room.next_id += 1;
         let who = format!("{name}@{ip}");
-        let count = room.clients.len() + 1;
-        room.tell(None, &format!("(Conectado: nuevo cliente ({count}) desde {who})"));
-        outbox.send(format!("CLIENT: {ip}")).unwrap();
-        room.clients.push(Client { id, name: name.to_owned(), who, outbox });
-        Ok(id)
+        let count = room.clients.len() + usize::from(self.fault != Fault::CountsTheOthers);
+        room.tell(Some(id), &format!("(Conectado: nuevo cliente ({count}) desde {who})"));
+        let answer = if self.fault == Fault::GreetsWithTheName { name } else { &ip.to_string() };
+        outbox.send(&format!("CLIENT: {answer}"));
+        let (name, own) = (name.to_owned(), outbox.clone());
+        room.clients.push(Client { id, name, who, outbox });
+        Ok((id, own))
     }
 
-    fn say(&self, id: usize, text: &str) {
-        let room = self.room.lock().unwrap();
+    fn say(&self, id: usize, text: &str, own: &Outbox) {
+        let _order = (self.fault != Fault::NoCommonOrder).then(|| self.order.lock());
+        let room = self.room.read().unwrap();
         let speaker = room.clients.iter().find(|client| client.id == id).unwrap();
         let text = if self.fault == Fault::RelaysControls { text.to_owned() } else { safe(text) };
+        let text = format!("#[{}]>> {text}", speaker.who);
+        if text.len() > 65_536 {
+            return own.send("ERROR: con tu nombre delante no cabe");
+        }
         let excluded = (self.fault != Fault::EchoesToSender).then_some(id);
-        room.tell(excluded, &format!("#[{}]>> {text}", speaker.who));
+        if self.fault == Fault::TellsOnlyOne {
+            let other = room.clients.iter().find(|client| client.id != id);
+            return other.into_iter().for_each(|other| other.outbox.send(&text));
+        }
+        room.tell(excluded, &text);
     }
 
     fn leave(&self, id: usize) {
-        let mut room = self.room.lock().unwrap();
+        let _order = self.order.lock();
+        let mut room = self.room.write().unwrap();
         let index = room.clients.iter().position(|client| client.id == id).unwrap();
         let gone = room.clients.remove(index);
         room.tell(None, &format!("(Desconectado: cliente {})", gone.who));
     }
+}
 
-    /// Un marco, o `None` si el cliente acabó o mandó lo que no debía.
-    fn read(&self, mut stream: &TcpStream) -> Option<String> {
-        let mut header = [0; 4];
-        if self.fault == Fault::NoPartialHeaders {
-            let count = stream.read(&mut header).ok()?;
-            (count == header.len()).then_some(())?;
-        } else {
-            stream.read_exact(&mut header).ok()?;
+impl Outbox {
+    /// Encola. Con la cola llena espera quien habla: es la contrapresión de este chat.
+    fn send(&self, text: &str) {
+        match self.fault {
+            Fault::WritesAtOnce => drop(write(&self.stream, self.fault, text)),
+            Fault::ThrowsOut if self.queued.load(Ordering::SeqCst) > MOST => {
+                let _ = self.stream.shutdown(Shutdown::Both);
+            }
+            _ => {
+                self.queued.fetch_add(text.len(), Ordering::SeqCst);
+                // Si ya no está, su hilo lo sabrá.
+                let _ = self.queue.send(text.to_owned());
+            }
         }
-        let length = u32::from_be_bytes(header) as usize;
-        (length <= 65_536).then_some(())?;
-        let mut body = vec![0; length];
-        stream.read_exact(&mut body).ok()?;
-        String::from_utf8(body).ok()
+    }
+}
+
+/// Lo que va llegando de un cliente.
+struct Reader {
+    stream: Arc<TcpStream>,
+    buffer: Vec<u8>,
+    fault: Fault,
+}
+
+impl Reader {
+    fn wait_for_a_byte(&mut self) {
+        if self.buffer.is_empty() {
+            let _ = self.read_more();
+        }
     }
 
-    fn write(&self, mut stream: &TcpStream, text: &str) -> io::Result<()> {
-        let length = u32::try_from(text.len()).unwrap();
-        let header = match self.fault {
-            Fault::LittleEndian => length.to_le_bytes(),
-            _ => length.to_be_bytes(),
-        };
-        stream.write_all(&[&header, text.as_bytes()].concat())
+    /// El siguiente marco.
+    fn read(&mut self) -> Result<String, End> {
+        loop {
+            if let Some((header, rest)) = self.buffer.split_first_chunk::<4>() {
+                let length = u32::from_be_bytes(*header) as usize;
+                if length > 65_536 && self.fault != Fault::BelievesTheLength {
+                    return Err(End::Refused("ese mensaje es demasiado largo"));
+                }
+                if rest.len() >= length {
+                    let text = rest[..length].to_vec();
+                    self.buffer.drain(..4 + length);
+                    if self.fault == Fault::OneFramePerRead {
+                        self.buffer.clear();
+                    }
+                    return match String::from_utf8(text) {
+                        Ok(text) => Ok(text),
+                        Err(error) if self.fault == Fault::NeverRefusesBytes => {
+                            Ok(String::from_utf8_lossy(error.as_bytes()).into_owned())
+                        }
+                        Err(_) => Err(End::Refused("el texto ha de ser UTF-8")),
+                    };
+                }
+            }
+            self.read_more()?;
+        }
     }
+
+    fn read_more(&mut self) -> Result<(), End> {
+        let mut chunk = [0; 8192];
+        let count = (&*self.stream).read(&mut chunk).map_err(|_| End::Broken)?;
+        if count == 0 {
+            if self.fault == Fault::WaitsForTheRest && !self.buffer.is_empty() {
+                thread::park();
+            }
+            return Err(End::Left);
+        }
+        let starts = self.buffer.is_empty();
+        self.buffer.extend_from_slice(&chunk[..count]);
+        let halved = starts && count < 4 && self.fault == Fault::NoPartialHeaders;
+        if halved { Err(End::Left) } else { Ok(()) }
+    }
+}
+
+fn write(mut stream: &TcpStream, fault: Fault, text: &str) -> io::Result<()> {
+    let length = u32::try_from(text.len()).unwrap();
+    let header = match fault {
+        Fault::LittleEndian => length.to_le_bytes(),
+        _ => length.to_be_bytes(),
+    };
+    stream.write_all(&[&header, text.as_bytes()].concat())
 }
 
 impl Room {
     fn tell(&self, excluded: Option<usize>, text: &str) {
         for client in self.clients.iter().filter(|client| Some(client.id) != excluded) {
-            // Si ya no está, su hilo lo sabrá.
-            let _ = client.outbox.send(text.to_owned());
+            client.outbox.send(text);
         }
     }
 }

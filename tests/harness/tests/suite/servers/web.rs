@@ -1,9 +1,13 @@
 //! La web, bien y con una falta cada vez.
 
-use std::io::{Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::Command;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::serve;
 
@@ -23,6 +27,30 @@ pub(crate) enum Fault {
     ForgetsPipelined,
     /// T4-11: cierra sin leer lo que queda.
     ClosesAtOnce,
+    /// Contesta a la primera lectura, venga lo que venga.
+    AnswersAtOnce,
+    /// Cierra, y lo anuncia, tras cada respuesta.
+    AlwaysCloses,
+    /// Lo que sobra tras contestar, si no es una petición entera, se pierde.
+    DropsHalves,
+    /// Lee y contesta sin mirar si alguien recoge las respuestas.
+    NoBackPressure,
+    /// Busca el final de la cabecera solo en lecturas de más de tres bytes.
+    NeedsTheBlankLineAtOnce,
+    /// Un cuerpo por trozos se queda donde estaba.
+    IgnoresChunks,
+    /// Una petición sin Host le vale.
+    NeedsNoHost,
+    /// «close» en una lista no es «close».
+    MissesListedClose,
+    /// Contesta a HTTP/1.0 con «keep-alive» y sigue, sin decirlo.
+    KeepsAliveInSilence,
+    /// Tras un reinicio no atiende a nadie más.
+    DiesOfAReset,
+    /// No caben más de quinientos.
+    SmallHouse,
+    /// Espera cuanto haga falta.
+    NoDeadline,
 }
 
 const BODY: &str = "¡Hola desde EpollServer!\n";
@@ -31,12 +59,52 @@ const MAX_HEAD: usize = 8 * 1024;
 pub(crate) fn with(fault: Fault) -> SocketAddr {
     let date =
         if fault == Fault::OldDate { "Mon, 1 Apr 2013 01:01:01 GMT".to_owned() } else { now() };
+    let (inside, dead) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
     serve(move |stream| {
-        let mut connection = Connection { stream, buffer: Vec::new(), fault, date: date.clone() };
-        if let Err(Some(status)) = connection.converse() {
+        let others = inside.fetch_add(1, Ordering::SeqCst);
+        let output = Output::of(&stream, fault);
+        let (buffer, dead, deadline) = (Vec::new(), Arc::clone(&dead), None);
+        let date = date.clone();
+        let mut connection = Connection { stream, output, buffer, fault, date, dead, deadline };
+        if fault == Fault::SmallHouse && others >= 500 {
+            // Se va sin decir nada.
+        } else if let Err(Some(status)) = connection.converse() {
             connection.refuse(status);
         }
+        inside.fetch_sub(1, Ordering::SeqCst);
     })
+}
+
+/// Por dónde salen las respuestas: en el momento, o por una cola sin fondo y otro hilo.
+enum Output {
+    Now(TcpStream),
+    Queue(Sender<Vec<u8>>),
+}
+
+impl Output {
+    fn of(stream: &TcpStream, fault: Fault) -> Output {
+        let mut stream = stream.try_clone().unwrap();
+        if fault != Fault::NoBackPressure {
+            return Output::Now(stream);
+        }
+        let (queue, pending) = channel::<Vec<u8>>();
+        thread::spawn(move || {
+            for bytes in pending {
+                if stream.write_all(&bytes).is_err() {
+                    return;
+                }
+            }
+            let _ = stream.shutdown(Shutdown::Write);
+        });
+        Output::Queue(queue)
+    }
+
+    fn write(&mut self, bytes: Vec<u8>) -> io::Result<()> {
+        match self {
+            Output::Now(stream) => stream.write_all(&bytes),
+            Output::Queue(queue) => queue.send(bytes).map_err(|_| io::ErrorKind::BrokenPipe.into()),
+        }
+    }
 }
 
 fn now() -> String {
@@ -48,17 +116,27 @@ fn now() -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
+/// Lo que se espera a una cabecera, desde su primer byte.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 struct Connection {
     stream: TcpStream,
+    output: Output,
     buffer: Vec<u8>,
     fault: Fault,
     date: String,
+    /// Si alguien reinició, y eso importa.
+    dead: Arc<AtomicBool>,
+    /// Hasta cuándo se espera la cabecera que ya ha empezado.
+    deadline: Option<Instant>,
 }
 
 struct Request {
     length: usize,
     is_head: bool,
     closes: bool,
+    expects: bool,
+    keeps_1_0: bool,
     body: Body,
 }
 
@@ -75,29 +153,50 @@ impl Connection {
         loop {
             let request = self.read_request()?;
             self.consume(request.length);
-            if self.fault != Fault::IgnoresBodies {
+            if request.expects {
+                self.output.write(b"HTTP/1.1 100 Continue\r\n\r\n".to_vec()).map_err(|_| None)?;
+            }
+            let chunked = matches!(request.body, Body::Chunked);
+            let ignored = self.fault == Fault::IgnoresBodies && !request.expects
+                || self.fault == Fault::IgnoresChunks && chunked;
+            if !ignored {
                 self.read_body(&request.body)?;
             }
             self.answer(&request)?;
-            if request.closes {
+            if request.closes || self.fault == Fault::AlwaysCloses {
                 self.linger();
                 return Ok(());
             }
-            if self.fault == Fault::ForgetsPipelined {
+            let is_half = || matches!(parse(&self.buffer, self.fault), Ok(None));
+            if self.fault == Fault::ForgetsPipelined
+                || self.fault == Fault::DropsHalves && is_half()
+            {
                 self.buffer.clear();
             }
         }
     }
 
     fn read_request(&mut self) -> Result<Request, Refusal> {
+        let mut last = usize::MAX;
+        self.deadline = None;
         loop {
-            if let Some(request) = parse(&self.buffer).map_err(Some)? {
+            let looks = self.fault != Fault::NeedsTheBlankLineAtOnce || last > 3;
+            if looks && let Some(request) = parse(&self.buffer, self.fault).map_err(Some)? {
                 return Ok(request);
             }
             if self.buffer.len() > MAX_HEAD {
                 return Err(Some(431));
             }
+            if !self.buffer.is_empty() && self.fault != Fault::NoDeadline {
+                self.deadline.get_or_insert_with(|| Instant::now() + PATIENCE);
+            }
+            let before = self.buffer.len();
             self.read_more()?;
+            last = self.buffer.len() - before;
+            if self.fault == Fault::AnswersAtOnce {
+                self.buffer.clear();
+                self.buffer.extend_from_slice(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+            }
         }
     }
 
@@ -145,7 +244,19 @@ impl Connection {
 
     fn read_more(&mut self) -> Result<(), Refusal> {
         let mut chunk = [0; 4096];
-        match self.stream.read(&mut chunk) {
+        let left = self.deadline.map(|end| end.saturating_duration_since(Instant::now()));
+        let _ = self.stream.set_read_timeout(left.map(|left| left.max(Duration::from_millis(1))));
+        let read = self.stream.read(&mut chunk);
+        let was_reset =
+            read.as_ref().is_err_and(|error| error.kind() == ErrorKind::ConnectionReset);
+        if was_reset && self.fault == Fault::DiesOfAReset {
+            self.dead.store(true, Ordering::SeqCst);
+        }
+        if self.dead.load(Ordering::SeqCst) {
+            return Err(None);
+        }
+        match read {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Err(Some(408)),
             Ok(0) | Err(_) => Err(None),
             Ok(count) => {
                 self.buffer.extend_from_slice(&chunk[..count]);
@@ -159,10 +270,15 @@ impl Connection {
             Fault::StrayLineFeed => format!("\n{BODY}"),
             _ => BODY.to_owned(),
         };
-        let head = self.head("200 OK", body.len());
+        let mut head = self.head("200 OK", body.len());
+        if self.fault == Fault::AlwaysCloses {
+            head.push_str("Connection: close\r\n");
+        } else if request.keeps_1_0 && self.fault != Fault::KeepsAliveInSilence {
+            head.push_str("Connection: keep-alive\r\n");
+        }
         let sends_body = !request.is_head || self.fault == Fault::HeadWithBody;
         let body = if sends_body { body } else { String::new() };
-        self.stream.write_all(format!("{head}\r\n{body}").as_bytes()).map_err(|_| None)
+        self.output.write(format!("{head}\r\n{body}").into_bytes()).map_err(|_| None)
     }
 
     fn head(&self, status: &str, length: usize) -> String {
@@ -175,7 +291,7 @@ impl Connection {
 
     fn refuse(&mut self, status: u16) {
         let head = self.head(&format!("{status} No"), 0);
-        if self.stream.write_all(format!("{head}Connection: close\r\n\r\n").as_bytes()).is_ok() {
+        if self.output.write(format!("{head}Connection: close\r\n\r\n").into_bytes()).is_ok() {
             self.linger();
         }
     }
@@ -184,11 +300,13 @@ impl Connection {
     fn linger(&mut self) {
         if self.fault == Fault::ClosesAtOnce {
             // Lo justo para que haya algo sin leer al cerrar.
-            std::thread::sleep(Duration::from_millis(100));
+            thread::sleep(Duration::from_millis(100));
             return;
         }
-        let _ = self.stream.shutdown(Shutdown::Write);
-        let _ = self.stream.set_read_timeout(Some(Duration::from_secs(1)));
+        if let Output::Now(_) = self.output {
+            let _ = self.stream.shutdown(Shutdown::Write);
+        }
+        self.deadline = Some(Instant::now() + PATIENCE);
         while self.read_more().is_ok() {
             self.buffer.clear();
         }
@@ -196,7 +314,7 @@ impl Connection {
 }
 
 /// La petición que hay al comienzo, `None` si no está entera, o el código del error.
-fn parse(bytes: &[u8]) -> Result<Option<Request>, u16> {
+fn parse(bytes: &[u8], fault: Fault) -> Result<Option<Request>, u16> {
     let mut headers = [httparse::EMPTY_HEADER; 32];
     let mut request = httparse::Request::new(&mut headers);
     let length = match request.parse(bytes) {
@@ -213,7 +331,7 @@ fn parse(bytes: &[u8]) -> Result<Option<Request>, u16> {
         let named = request.headers.iter().filter(|header| header.name.eq_ignore_ascii_case(name));
         named.map(|header| String::from_utf8_lossy(header.value).to_lowercase()).collect()
     };
-    if values("Host").len() != 1 && !is_http_1_0 {
+    if values("Host").len() != 1 && !is_http_1_0 && fault != Fault::NeedsNoHost {
         return Err(400);
     }
     let body = if values("Transfer-Encoding").is_empty() {
@@ -221,10 +339,22 @@ fn parse(bytes: &[u8]) -> Result<Option<Request>, u16> {
     } else {
         Body::Chunked
     };
+    let options = match fault {
+        Fault::MissesListedClose => values("Connection").join(","),
+        _ => values("Connection").join(",").replace(' ', ""),
+    };
+    let says = |option: &str| match fault {
+        Fault::MissesListedClose => options == option,
+        _ => options.split(',').any(|said| said == option),
+    };
+    let both = !values("Content-Length").is_empty() && !values("Transfer-Encoding").is_empty();
+    let keeps_1_0 = is_http_1_0 && says("keep-alive");
     Ok(Some(Request {
         length,
+        expects: values("Expect").iter().any(|value| value == "100-continue"),
+        keeps_1_0,
         is_head: request.method == Some("HEAD"),
-        closes: is_http_1_0 || values("Connection").iter().any(|value| value == "close"),
+        closes: is_http_1_0 && !keeps_1_0 || says("close") || both,
         body,
     }))
 }
