@@ -628,6 +628,25 @@ fn un_servidor_que_no_arranca_se_explica() {
     assert!(text.contains("falta decir a quién se evalúa"), "{text}");
 }
 
+#[test]
+fn una_orden_que_no_existe_no_es_un_servidor_callado() {
+    let course = small_course();
+    let text = complains(course.path(), &["evaluar", "02_02", "--", "nadie-se-llama-así"], 1);
+    assert!(text.contains("no se pudo arrancar «nadie-se-llama-así»"), "{text}");
+    assert!(text.contains("revisa cómo se escribe la orden"), "{text}");
+    assert!(!text.contains("Escuchando en"), "{text}");
+}
+
+#[test]
+fn a_quien_lo_anuncia_por_la_salida_de_errores_se_le_dice() {
+    let course = small_course();
+    let script = "echo Escuchando en 127.0.0.1:1 >&2; exec >&-; exec sleep 60";
+    let text = complains(course.path(), &["evaluar", "02_02", "--", "sh", "-c", script], 1);
+    assert!(text.contains("Pista: lo dijo por la salida de errores"), "{text}");
+    let text = complains(course.path(), &["evaluar", "02_02", "--", "sh", "-c", "exit 3"], 1);
+    assert!(text.contains("el servidor terminó antes de escuchar"), "{text}");
+}
+
 /// El eco de quien empieza: lee una vez, responde y se va.
 const NAIVE_ECHO: &str = r#"
 import socketserver
@@ -660,7 +679,7 @@ fn un_servidor_en_python_se_evalúa_y_se_explica_dónde_falla() {
         "Para repetirlo a mano:",
         "Arráncalo antes:  python3 'mi eco.py'\n",
         "escribe el puerto que diga esta vez",
-        "Pasa 0 de 10 etapas",
+        "Pasa 0 de 11 etapas",
     ] {
         assert!(text.contains(expected), "{expected}: {text}");
     }

@@ -1,11 +1,13 @@
 //! Enviar con un límite de tiempo, en este hilo o en otro.
 
 use std::io::{self, ErrorKind, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
+
+use procfs::net::{self, TcpNetEntry};
 
 use crate::failure::Failure;
 use crate::inbox::is_worth_retrying;
@@ -16,7 +18,7 @@ use crate::wording;
 
 /// Cuánto se da de una vez al núcleo, para notar si avanza.
 const WRITE_SIZE: usize = 64 * 1024;
-/// Sin que salga nada en este tiempo, el servidor ha dejado de leer: nadie que lea tarda tanto.
+/// Si en este tiempo el servidor no lee nada, ha dejado de leer: nadie que lea tarda tanto.
 const STALL: Duration = Duration::from_secs(1);
 
 /// Un envío que no pudo terminar.
@@ -137,21 +139,41 @@ impl Sending {
         Ok(Self { sender, size, stream: stream.try_clone()?, progress, writer: Some(writer) })
     }
 
-    /// Espera a que salga todo o a que deje de salir: entonces el servidor ya no lee. Devuelve si
-    /// salió todo.
+    /// Espera a que el servidor lo lea todo, o a que deje de leer. Devuelve si lo leyó todo.
+    ///
+    /// Que haya salido no basta: el núcleo guarda por su cuenta lo que el servidor aún no ha leído, y
+    /// puede ser mucho.
     pub(crate) fn settle(&self) -> bool {
-        let (mut sent, mut since) = (0, Instant::now());
-        let over = || self.writer.as_ref().is_none_or(JoinHandle::is_finished);
+        let (mut seen, mut since) = ((0, None), Instant::now());
         let settled = || {
-            let now = self.progress.load(Ordering::Relaxed);
-            if now != sent {
-                (sent, since) = (now, Instant::now());
+            let now = (self.progress.load(Ordering::Relaxed), self.unread());
+            if now != seen {
+                (seen, since) = (now, Instant::now());
             }
-            (over() || since.elapsed() >= STALL).then_some(())
+            let is_out = self.writer.as_ref().is_none_or(JoinHandle::is_finished);
+            let stalled = since.elapsed() >= STALL;
+            match now.1 {
+                Some(0) if is_out => Some(now.0 == self.size),
+                Some(_) => stalled.then_some(false),
+                // No se sabe: vale lo que salió.
+                None => (stalled || is_out).then_some(now.0 == self.size),
+            }
         };
-        // Mientras salga algo, no se acaba; y lo que se envía tiene un final.
-        poll(Duration::MAX, settled);
-        self.progress.load(Ordering::Relaxed) == self.size
+        // Mientras avance, no se acaba; y lo que se envía tiene un final.
+        poll(Duration::MAX, settled).unwrap_or_default()
+    }
+
+    /// Cuántos bytes ha recibido el núcleo del servidor que el servidor aún no ha leído (proc(5),
+    /// «net/tcp»), si está en esta máquina.
+    fn unread(&self) -> Option<u32> {
+        let canonical = |address: SocketAddr| (address.ip().to_canonical(), address.port());
+        let (here, there) = (self.stream.local_addr().ok()?, self.stream.peer_addr().ok()?);
+        let wanted = (canonical(there), canonical(here));
+        let tables = [net::tcp(), net::tcp6()].into_iter().flatten().flatten();
+        let is_it = |entry: &TcpNetEntry| {
+            (canonical(entry.local_address), canonical(entry.remote_address)) == wanted
+        };
+        tables.into_iter().find(is_it).map(|entry| entry.rx_queue)
     }
 
     /// Espera a que salga todo. Falla si el servidor cerró o no lo leyó a tiempo.

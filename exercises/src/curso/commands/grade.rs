@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use harness::procfs::net::{self, TcpNetEntry, TcpState};
-use harness::{Exit, Failure, Program, Running, Server, Stage, eventually, stages};
+use harness::{DEFAULT_LIMIT, Exit, Failure, Program, Running, Stage, eventually, stages};
 use multiplexacion::cli::{self, Trouble};
 
 use crate::paint;
@@ -78,10 +78,8 @@ fn summarise(passed: usize, total: usize) -> bool {
 
 /// A quién se examina.
 enum Subject {
-    /// Dijo dónde escucha.
-    Announced(Server),
-    /// No lo dice, pero lo arrancamos.
-    Silent(Running, SocketAddr),
+    /// Lo arrancamos.
+    Started { running: Running, address: SocketAddr, announced: bool },
     /// Ya estaba en marcha.
     Foreign(SocketAddr),
 }
@@ -99,8 +97,11 @@ impl Subject {
                 Ok(Subject::Foreign(address))
             }
             ([program, args @ ..], None) => {
-                let server = program_of(program, args).start().map_err(|why| no_start(&why))?;
-                Ok(Subject::Announced(server))
+                let running = start(program, args)?;
+                let address = running.announced(DEFAULT_LIMIT).map_err(|why| {
+                    if running.is_alive() { no_address(&why) } else { ended(&running) }
+                })?;
+                Ok(Subject::Started { running, address, announced: true })
             }
             ([program, args @ ..], Some(address)) => {
                 // Si ya escucha otro, se examinaría al que no es.
@@ -110,17 +111,16 @@ impl Subject {
                         "ciérralo o, si es al que quieres evaluar, quita la orden",
                     ));
                 }
-                let running = program_of(program, args).spawn().map_err(|why| no_start(&why))?;
+                let running = start(program, args)?;
                 wait_for(address, Some(&running))?;
-                Ok(Subject::Silent(running, address))
+                Ok(Subject::Started { running, address, announced: false })
             }
         }
     }
 
     fn address(&self) -> SocketAddr {
         match self {
-            Subject::Announced(server) => server.address(),
-            Subject::Silent(_, address) | Subject::Foreign(address) => *address,
+            Subject::Started { address, .. } | Subject::Foreign(address) => *address,
         }
     }
 
@@ -149,22 +149,17 @@ impl Subject {
     fn restart(&self, order: &[OsString]) -> Option<String> {
         let words: Vec<_> = order.iter().map(|word| for_shell(&word.to_string_lossy())).collect();
         let mut text = paint::suggest("Arráncalo antes", &words.join(" "));
-        match self {
-            Subject::Foreign(_) => return None,
-            Subject::Silent(..) => {}
-            Subject::Announced(server) => {
-                let port = server.address().port();
-                let _ =
-                    write!(text, "\n  Y en vez de {port}, escribe el puerto que diga esta vez.");
-            }
+        let Subject::Started { address, announced, .. } = self else { return None };
+        if *announced {
+            let port = address.port();
+            let _ = write!(text, "\n  Y en vez de {port}, escribe el puerto que diga esta vez.");
         }
         Some(text)
     }
 
     fn passes(&self, stage: &Stage) -> Result<(), Failure> {
         match self {
-            Subject::Announced(server) => server.passes(stage),
-            Subject::Silent(running, address) => {
+            Subject::Started { running, address, .. } => {
                 running.passes_in(stage, &stage.conversation(*address))
             }
             Subject::Foreign(address) => stage.run(*address),
@@ -172,20 +167,26 @@ impl Subject {
     }
 }
 
-fn program_of(program: &OsStr, args: &[OsString]) -> Program {
-    Program::new(program).args(args.iter().cloned())
+fn start(program: &OsStr, args: &[OsString]) -> Result<Running, Trouble> {
+    Program::new(program).args(args.iter().cloned()).spawn().map_err(|failure| {
+        let why = failure.headline().trim_end_matches('.').replacen("No se", "no se", 1);
+        Trouble::new(
+            why,
+            "revisa cómo se escribe la orden; si es un archivo de esta carpeta, escribe ./ delante",
+        )
+    })
 }
 
 fn wait_for(address: SocketAddr, running: Option<&Running>) -> Result<(), Trouble> {
-    let ended = || running.is_some_and(|running| !running.is_alive());
+    let is_over = || running.is_some_and(|running| !running.is_alive());
     let open = || is_open(address);
     let waited = if running.is_some() { OPENING } else { Duration::ZERO };
-    let opened = eventually("el servidor escuche", waited, || open() || ended());
+    let opened = eventually("el servidor escuche", waited, || open() || is_over());
     if opened.is_ok() && open() {
         return Ok(());
     }
-    if let Some(Ok(exit)) = running.filter(|_| ended()).map(|running| running.wait(OPENING)) {
-        return Err(ended_early(&exit));
+    if let Some(running) = running.filter(|_| is_over()) {
+        return Err(ended(running));
     }
     Err(Trouble::new(
         format!("nadie escucha en {address}"),
@@ -214,16 +215,17 @@ fn for_shell(word: &str) -> String {
     format!("'{}'", word.replace('\'', "'\\''"))
 }
 
-fn ended_early(exit: &Exit) -> Trouble {
-    cli::complain(exit.to_string().trim_end());
+fn ended(running: &Running) -> Trouble {
+    let told = running.wait(OPENING).map(|exit: Exit| exit.to_string());
+    cli::complain(told.unwrap_or_else(|failure| failure.to_string()).trim_end());
     Trouble::new("el servidor terminó antes de escuchar", "arráncalo a mano y mira qué dice")
 }
 
-fn no_start(failure: &Failure) -> Trouble {
+fn no_address(failure: &Failure) -> Trouble {
     cli::complain(failure.to_string().trim_end());
     Trouble::new(
         "no se supo dónde escucha el servidor",
-        "que su primera línea sea «Escuchando en 127.0.0.1:PUERTO», o indica --port",
+        "que la primera línea de su salida estándar sea «Escuchando en 127.0.0.1:PUERTO», o indica --port",
     )
 }
 

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use procfs::ProcResult;
-use procfs::process::Process;
+use procfs::net::{self, TcpState};
+use procfs::process::{FDTarget, Process};
 
 use crate::thread::{Doing, Thread};
 
@@ -83,6 +84,22 @@ fn told(all: &[Activity]) -> Vec<String> {
 pub(super) fn children(process: &Process) -> ProcResult<Vec<i32>> {
     let children = process.tasks()?.flatten().filter_map(|thread| thread.children().ok());
     Ok(children.flatten().map(u32::cast_signed).collect())
+}
+
+/// Los puertos TCP en los que escucha un proceso, o alguno de los que arrancó.
+pub(super) fn listening_ports(pid: i32) -> Vec<u16> {
+    let family = [vec![pid], descendants(pid)].concat();
+    let descriptors = family.into_iter().filter_map(|pid| Process::new(pid).ok()?.fd().ok());
+    let targets = descriptors.flatten().flatten().map(|descriptor| descriptor.target);
+    let sockets: Vec<u64> = targets
+        .filter_map(|target| match target {
+            FDTarget::Socket(inode) => Some(inode),
+            _ => None,
+        })
+        .collect();
+    let tables = [net::tcp(), net::tcp6()].into_iter().flatten().flatten();
+    let ours = tables.filter(|it| it.state == TcpState::Listen && sockets.contains(&it.inode));
+    ours.map(|entry| entry.local_address.port()).collect()
 }
 
 /// Los procesos que arrancó, y los que arrancaron ellos.

@@ -169,6 +169,42 @@ impl Running {
         })
     }
 
+    /// Espera a que diga dónde escucha: su primera línea en la salida estándar ha de ser
+    /// `Escuchando en DIRECCIÓN:PUERTO`. Si no lo dice, el fallo cuenta lo que se sepa: que lo dijo por
+    /// otro sitio, o que escucha y no lo ha dicho.
+    pub fn announced(&self, limit: Duration) -> Result<SocketAddr, Failure> {
+        let what = "la línea «Escuchando en …» en la salida estándar";
+        let first_line = self
+            .wait_for(Stream::Stdout, what, limit, |text| {
+                text.split_once('\n').map(|(line, _)| line.to_owned())
+            })
+            .map_err(|failure| self.without_announcement(failure))?;
+        listening_address(&first_line).ok_or_else(|| {
+            self.without_announcement(self.explain(Failure::new(format!(
+                "La primera línea de «{}» debía ser «{LISTENING}DIRECCIÓN:PUERTO», y fue \
+                 «{first_line}».",
+                self.name
+            ))))
+        })
+    }
+
+    fn without_announcement(&self, failure: Failure) -> Failure {
+        if self.stderr().contains(LISTENING) {
+            return failure.hint(
+                "lo dijo por la salida de errores; ha de decirlo por la estándar (en Python, `print` \
+                 sin `file=sys.stderr`).",
+            );
+        }
+        match activity::listening_ports(self.pid.cast_signed()).first() {
+            Some(port) => failure.hint(format!(
+                "escucha ya en el puerto {port}, pero no lo ha dicho: quizá lo que escribe se queda \
+                 en su búfer cuando la salida no es una terminal (en Python, `print(…, flush=True)`; \
+                 en C, `fflush(stdout)`)."
+            )),
+            None => failure,
+        }
+    }
+
     // ---- Su vida ---------------------------------------------------------------------------
 
     /// Le envía una señal (kill(2)).
@@ -393,18 +429,8 @@ pub struct Server {
 
 impl Server {
     pub(super) fn new(running: Running, limit: Duration) -> Result<Self, Failure> {
-        let what = "la línea «Escuchando en …» en la salida estándar";
-        let first_line = running.wait_for(Stream::Stdout, what, limit, |text| {
-            text.split_once('\n').map(|(line, _)| line.to_owned())
-        })?;
-        match listening_address(&first_line) {
-            Some(address) => Ok(Self { running, address }),
-            None => Err(running.explain(Failure::new(format!(
-                "La primera línea de «{}» debía ser «{LISTENING}DIRECCIÓN:PUERTO», y fue \
-                 «{first_line}».",
-                running.name
-            )))),
-        }
+        let address = running.announced(limit)?;
+        Ok(Self { running, address })
     }
 
     /// Dónde escucha, según él mismo.

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use harness::{Exit, Failure, Program, Server, Signal, Stream, eventually, stages};
+use harness::{Exit, Failure, Program, Server, Signal, Stream, eventually, stages, tools};
 use nix::fcntl::{FcntlArg, fcntl};
 
 use crate::normalised;
@@ -83,6 +83,39 @@ fn una_etapa_que_falla_cuenta_qué_hacía_el_servidor() -> Result<(), Failure> {
     let report = server.passes(&stages("02_02")[0]).unwrap_err().to_string();
     assert!(report.contains("conexión rechazada"), "{report}");
     assert!(report.contains("Qué hacía «sh»"), "{report}");
+    Ok(())
+}
+
+#[test]
+fn de_quien_escucha_y_no_lo_dice_se_sabe_el_puerto() -> Result<(), Failure> {
+    if !tools::available("python3", "un servidor que no dice dónde escucha")? {
+        return Ok(());
+    }
+    // Sin vaciar el búfer, por una tubería no sale nada.
+    let code = "import socket, time; s = socket.create_server(('127.0.0.1', 0)); \
+                print('Escuchando en 127.0.0.1:%d' % s.getsockname()[1]); time.sleep(60)";
+    let program = Program::new("env").args(["-u", "PYTHONUNBUFFERED", "python3", "-c", code]);
+    let failure = program.spawn()?.announced(Duration::from_secs(2)).unwrap_err().to_string();
+    assert!(failure.contains("Pista: escucha ya en el puerto "), "{failure}");
+    Ok(())
+}
+
+#[test]
+fn lo_que_hacía_el_servidor_se_mira_antes_de_que_nadie_se_vaya() -> Result<(), Failure> {
+    if !tools::available("python3", "qué hacía un servidor")? {
+        return Ok(());
+    }
+    // De uno en uno: cuando el segundo no es atendido, está leyendo del primero.
+    let code = "import socket\ns = socket.create_server(('127.0.0.1', 0))\n\
+                print('Escuchando en 127.0.0.1:%d' % s.getsockname()[1], flush=True)\n\
+                while True:\n    c, _ = s.accept()\n    while d := c.recv(4096): c.sendall(d)\n    c.close()";
+    let server = Program::new("python3").args(["-c", code]).start()?;
+    let title = "muchos a la vez, y algunos callados";
+    let stage = stages("02_02").iter().find(|stage| stage.title == title).unwrap();
+    let conversation = stage.conversation(server.address()).limit(SHORT);
+    let report = server.passes_in(stage, &conversation).unwrap_err().to_string();
+    assert!(report.contains("en recvfrom(2)"), "{report}");
+    assert!(!report.contains("en accept4(2)"), "{report}");
     Ok(())
 }
 
