@@ -123,7 +123,8 @@ pub(crate) enum Order {
         override_usage = "cargo curso evaluar LECCIÓN [--etapa N] [--port N] -- ORDEN…",
         after_help = "Por ejemplo: cargo curso evaluar 02_02 -- python3 eco.py\n\
                       El servidor dice dónde escucha en la primera línea de su salida, «Escuchando \
-                      en 127.0.0.1:8800»;\nsi no dice nada, indica su puerto con --port."
+                      en 127.0.0.1:8800»;\nsi no dice nada, indica su puerto con --port. Lo que \
+                      se le pide: cargo curso contrato LECCIÓN"
     )]
     Grade {
         /// La lección: 02_02, 02_03 o 02_04
@@ -138,6 +139,18 @@ pub(crate) enum Order {
         /// Lo que lo arranca; si falta, con --port, ya está en marcha
         #[arg(value_name = "ORDEN", last = true)]
         server: Vec<OsString>,
+    },
+
+    /// Muestra el contrato de una lección: lo que ha de hacer su servidor, regla a regla
+    #[command(
+        name = "contrato",
+        help_template = ORDER_TEMPLATE,
+        override_usage = "cargo curso contrato LECCIÓN"
+    )]
+    Contract {
+        /// La lección: 02_02, 02_03 o 02_04
+        #[arg(value_name = "LECCIÓN")]
+        lesson: String,
     },
 
     /// Comprueba todos los ejercicios, para la integración continua y para docentes

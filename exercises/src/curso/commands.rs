@@ -2,6 +2,7 @@
 
 mod check;
 mod classroom;
+mod contract;
 mod grade;
 mod guide;
 mod handout;
@@ -73,6 +74,7 @@ pub(crate) fn obey(order: Option<Order>) -> Result<ExitCode, Trouble> {
         Some(Order::Grade { lesson, stage, port, server }) => {
             return grade::grade(&lesson, stage, port, &server).map(code);
         }
+        Some(Order::Contract { lesson }) => contract::contract(&lesson),
         Some(Order::Review { json, junit }) => {
             return review::review(&course, json.as_deref(), junit.as_deref()).map(code);
         }
