@@ -220,11 +220,8 @@ fn is_handed_out() -> bool {
     !root().join("exercises/soluciones").exists()
 }
 
-/// Palabras por minuto de quien lee en voz alta, despacio.
-const SPEED: usize = 120;
-
 #[test]
-fn los_minutos_del_plan_para_docentes_son_los_de_los_enunciados_y_los_capítulos() {
+fn los_minutos_del_plan_para_docentes_son_los_de_los_enunciados_y_los_de_las_notas() {
     if is_handed_out() {
         return;
     }
@@ -248,35 +245,54 @@ fn los_minutos_del_plan_para_docentes_son_los_de_los_enunciados_y_los_capítulos
             .lines()
             .filter(|line| line.starts_with(&format!("- **Se proyecta** [{lesson}]")))
             .collect();
-        for (title, words) in sections(&fs::read_to_string(&chapter).unwrap()) {
-            let minutes = words.div_ceil(SPEED);
-            // Una frase de más o de menos no cambia la clase.
-            let close = [minutes, minutes + 1, minutes.saturating_sub(1)];
-            if !close.iter().any(|minutes| shown.contains(&format!("«{title}» ({minutes})"))) {
-                wrong.push(format!("{lesson}: «{title}» ({minutes})"));
-            }
-        }
+        let (total, rows) = note(&fs::read_to_string(&chapter).unwrap());
+        let sum: u32 = rows.iter().map(|(_, minutes)| minutes).sum();
+        assert_eq!(sum, total, "la nota de {lesson} dice {total} minutos, y sus filas suman {sum}");
+        assert_eq!(
+            shown.matches('«').count(),
+            rows.len(),
+            "{lesson}: lo que se proyecta es cada fila de su nota, una vez"
+        );
+        let entries = rows.iter().map(|(title, minutes)| format!("«{title}» ({minutes})"));
+        wrong.extend(entries.filter(|entry| !shown.contains(entry.as_str())));
     }
     assert!(wrong.is_empty(), "book/src/docentes.md debe decir:\n{}", wrong.join("\n"));
 }
 
-/// Los apartados de un capítulo, y las palabras de su prosa: sin las notas para docentes, que no se
-/// proyectan.
-fn sections(chapter: &str) -> Vec<(String, usize)> {
-    let mut sections: Vec<(String, usize)> = Vec::new();
-    let mut in_code = false;
-    let mut in_notes = false;
-    for line in chapter.lines() {
-        in_notes = (in_notes || line == "<details class=\"docente\">") && line != "</details>";
-        if in_notes {
-            // Para quien da la clase.
-        } else if line.starts_with("```") {
-            in_code = !in_code;
-        } else if let Some(title) = line.strip_prefix("## ").filter(|_| !in_code) {
-            sections.push((title.to_owned(), 0));
-        } else if let Some((_, words)) = sections.last_mut().filter(|_| !in_code) {
-            *words += line.split_whitespace().count();
-        }
+#[test]
+fn cada_sesión_del_plan_cabe_en_hora_y_media() {
+    const SESSION: u32 = 90;
+    const COMPARING: u32 = 15;
+    if is_handed_out() {
+        return;
     }
-    sections
+    let plan = read("book/src/docentes.md");
+    let sessions: Vec<_> = plan.split("\n### Sesión ").skip(1).collect();
+    assert!(sessions.len() > 5, "no se encuentran las sesiones");
+    for session in sessions {
+        let session = session.split("\n## ").next().unwrap();
+        let in_class = ["- **Se proyecta**", "- **En clase:**"];
+        let lines = session.lines().filter(|line| in_class.iter().any(|it| line.starts_with(it)));
+        let minutes: u32 = lines
+            .flat_map(|line| between(line, " (", ")"))
+            .filter_map(|minutes| minutes.parse::<u32>().ok())
+            .sum();
+        let title = session.lines().next().unwrap();
+        assert!(
+            minutes + COMPARING <= SESSION,
+            "{title}: {minutes} minutos y comparar, {COMPARING}"
+        );
+    }
+}
+
+/// Los minutos que dice la nota para docentes de un capítulo, y los de cada una de sus filas.
+fn note(chapter: &str) -> (u32, Vec<(String, u32)>) {
+    let (_, note) = chapter.split_once("<details class=\"docente\">").unwrap();
+    let (note, _) = note.split_once("</details>").unwrap();
+    let total = between(note, "<summary>Para docentes: ", " minutos")[0].parse().unwrap();
+    let rows = note.lines().filter_map(|line| {
+        let mut cells = line.strip_prefix("| ")?.split(" | ");
+        Some((cells.next()?.to_owned(), cells.next()?.parse().ok()?))
+    });
+    (total, rows.collect())
 }
