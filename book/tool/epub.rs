@@ -7,8 +7,9 @@ use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
+use std::time::SystemTime;
 
-use jiff::Timestamp;
+use humantime::format_rfc3339_seconds;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
@@ -162,7 +163,7 @@ fn package(pages: &[Page], bodies: &[String]) -> String {
          <item id=\"indice\" href=\"indice.xhtml\" media-type=\"application/xhtml+xml\" \
          properties=\"nav\"/>\n<item id=\"estilo\" href=\"estilo.css\" media-type=\"text/css\"/>\n\
          {manifest}</manifest>\n<spine>\n{spine}</spine>\n</package>\n",
-        Timestamp::now()
+        format_rfc3339_seconds(SystemTime::now())
     )
 }
 

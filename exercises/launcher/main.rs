@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, SystemTime};
 
-use launcher::{Moving, UpToDate};
+use launcher::{Moving, UpToDate, WHOLE_COURSE};
 
 fn main() -> ExitCode {
     match launch() {
@@ -53,7 +53,8 @@ fn build(exercises: &Path, first: bool) -> Result<(), String> {
     }
     let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let mut cargo = Command::new(cargo)
-        .args(["build", "--quiet", "--package", "ejercicios", "--bin", "curso"])
+        .args(["build", "--quiet", "--bin", "curso"])
+        .args(WHOLE_COURSE)
         .args(["--message-format", "json-render-diagnostics"])
         .current_dir(exercises)
         .stdin(Stdio::null())

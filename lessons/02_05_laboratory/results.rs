@@ -6,6 +6,7 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
@@ -188,6 +189,16 @@ impl Row {
     }
 }
 
+/// `2026-11-28 09:30`, en UTC.
+fn to_the_minute(moment: SystemTime) -> String {
+    humantime::format_rfc3339_seconds(moment)
+        .to_string()
+        .chars()
+        .take(16)
+        .collect::<String>()
+        .replace('T', " ")
+}
+
 impl Report {
     /// Un experimento sin nada medido todavía.
     pub(crate) fn new(kind: Kind, order: &str, machine: Machine, rounds: usize) -> Report {
@@ -195,7 +206,7 @@ impl Report {
             format: FORMAT,
             kind,
             order: order.to_owned(),
-            date: jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M").to_string(),
+            date: to_the_minute(SystemTime::now()),
             machine,
             neighbours: Seen::default(),
             complete: false,

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use launcher::Moving;
+use launcher::{Moving, WHOLE_COURSE};
 use multiplexacion::cli::Trouble;
 use multiplexacion::errors;
 use serde::Deserialize;
@@ -51,6 +51,13 @@ pub(crate) struct Build {
 }
 
 impl Build {
+    /// Los ejercicios, cuya carpeta es `folder`.
+    pub(crate) fn exercises(folder: &Path) -> Build {
+        let mut build = Build::of(folder);
+        build.command.args(WHOLE_COURSE);
+        build
+    }
+
     /// El paquete cuyo `Cargo.toml` está en `folder`.
     pub(crate) fn of(folder: &Path) -> Build {
         Build::with("build", folder)

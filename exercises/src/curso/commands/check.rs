@@ -34,7 +34,7 @@ pub(crate) fn check(
 }
 
 fn build(course: &Course, exercise: &Exercise) -> Build {
-    Build::of(&course.folder).tests([exercise.id.as_str()])
+    Build::exercises(&course.folder).tests([exercise.id.as_str()])
 }
 
 /// Lo que resultó de un ejercicio.

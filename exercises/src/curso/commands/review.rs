@@ -19,7 +19,7 @@ pub(crate) fn review(
     junit: Option<&Path>,
 ) -> Result<bool, Trouble> {
     let ids = course.exercises.iter().map(|exercise| exercise.id.as_str());
-    let built = Build::of(&course.folder).tests(ids).aloud().run()?;
+    let built = Build::exercises(&course.folder).tests(ids).aloud().run()?;
     let mut results = Vec::new();
     let review = |it| Review::of(it, &built, course);
     for result in side_by_side(&course.exercises, SIDE_BY_SIDE, review) {

@@ -21,7 +21,7 @@ pub(crate) fn run(
     port: u16,
     verbose: bool,
 ) -> Result<bool, Trouble> {
-    let built = Build::of(&course.folder).tests([exercise.id.as_str()]).aloud().run()?;
+    let built = Build::exercises(&course.folder).tests([exercise.id.as_str()]).aloud().run()?;
     let executable = match built.executable(&exercise.id) {
         Ok(executable) => executable,
         Err(NotBuilt::Code(text)) => {
