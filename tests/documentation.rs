@@ -296,3 +296,85 @@ fn note(chapter: &str) -> (u32, Vec<(String, u32)>) {
     });
     (total, rows.collect())
 }
+
+#[test]
+fn el_glosario_va_en_orden_alfabético() {
+    let glossary = read("book/src/glosario.md");
+    let terms: Vec<&str> = glossary.lines().filter_map(|line| line.strip_prefix("| [")).collect();
+    assert!(terms.len() > 20, "no se encuentran los términos");
+    for pair in terms.windows(2) {
+        let [one, next] = [0, 1].map(|at| pair[at].split(']').next().unwrap());
+        assert!(sorted_as(one) <= sorted_as(next), "«{next}» va antes que «{one}»");
+    }
+}
+
+/// Con qué letras se ordena: sin tildes, y la eñe detrás de la ene.
+fn sorted_as(term: &str) -> String {
+    let plain = |letter| match letter {
+        'á' => "a".to_owned(),
+        'é' => "e".to_owned(),
+        'í' => "i".to_owned(),
+        'ó' => "o".to_owned(),
+        'ú' | 'ü' => "u".to_owned(),
+        'ñ' => "n~".to_owned(),
+        other => String::from(other),
+    };
+    term.to_lowercase().chars().map(plain).collect()
+}
+
+#[test]
+fn cada_dibujo_se_muestra_en_algún_capítulo() {
+    let chapters = prose(&["lessons", "book/src", "exercises"]);
+    let drawings = files(&root().join("book/dibujos"), "pikchr");
+    assert!(!drawings.is_empty());
+    for drawing in drawings {
+        let name = drawing.file_stem().unwrap().to_string_lossy().into_owned();
+        assert!(
+            chapters.contains(&format!("dibujos/{name}.svg")),
+            "nadie muestra book/dibujos/{name}.pikchr"
+        );
+    }
+}
+
+/// Los textos del repositorio que leen las personas.
+fn everything_written() -> Vec<(PathBuf, String)> {
+    let loose = ["README.md", "CONTRIBUTING.md", "ARQUITECTURA.md", "book/LEEME.md"];
+    let loose = loose.into_iter().map(|name| (PathBuf::from(name), read(name)));
+    texts(&["lessons", "book/src", "exercises"], "md").into_iter().chain(loose).collect()
+}
+
+#[test]
+fn las_filas_de_cada_tabla_tienen_las_celdas_de_su_título() {
+    for (file, text) in everything_written() {
+        let (mut expected, mut in_code) = (None, false);
+        for (line, number) in text.lines().zip(1..) {
+            in_code ^= line.trim_start().starts_with("```");
+            if in_code || !line.starts_with('|') {
+                expected = None;
+                continue;
+            }
+            let place = format!("{}:{number}", file.display());
+            assert!(line.trim_end().ends_with('|'), "{place}: la fila no termina en «|»");
+            let cells = cells(line);
+            assert_eq!(*expected.get_or_insert(cells), cells, "{place}: celdas de más o de menos");
+        }
+    }
+}
+
+/// Las celdas de una fila: `\\|` no separa.
+fn cells(row: &str) -> usize {
+    row.replace("\\|", "").trim().trim_matches('|').split('|').count()
+}
+
+#[test]
+fn no_queda_nada_por_escribir() {
+    let pending = ["POR ", "ESCRIBIR"].concat();
+    let allowed = ["LEEME.md", "CONTRIBUTING.md"];
+    let code = ["rs", "diff", "pikchr"].map(|kind| texts(&["exercises", "lessons", "book"], kind));
+    for (file, text) in everything_written().into_iter().chain(code.into_iter().flatten()) {
+        let is_about_it = allowed.iter().any(|name| file.ends_with(name))
+            || file.to_string_lossy().contains("exercises/src/")
+            || file.to_string_lossy().contains("/target/");
+        assert!(is_about_it || !text.contains(&pending), "{}: «{pending}»", file.display());
+    }
+}

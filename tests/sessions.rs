@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -155,6 +155,100 @@ fn cada_sesión_se_repite_o_consta_por_qué_no() {
     let others: BTreeSet<String> =
         sessions.iter().filter(|name| !repeated(name)).cloned().collect();
     assert_eq!(others, listed);
+}
+
+#[test]
+fn lo_que_dicen_los_programas_en_cada_sesión_lo_siguen_diciendo() {
+    let said = said_in_code();
+    assert!(said.len() > 100, "no se encuentran las frases");
+    let mut stale = Vec::new();
+    for lesson in ["02_02_threading", "02_03_select_chat", "02_04_epoll_web"] {
+        let folder = root().join("lessons").join(lesson).join("sesiones");
+        for session in fs::read_dir(folder).unwrap().flatten() {
+            let text = fs::read_to_string(session.path()).unwrap();
+            for line in text.lines().filter_map(spoken) {
+                let unknown = unsaid(&line, &said);
+                if !unknown.is_empty() {
+                    let name = session.file_name().to_string_lossy().into_owned();
+                    stale.push(format!("{lesson}/{name}: «{line}» ({unknown})"));
+                }
+            }
+        }
+    }
+    assert!(stale.is_empty(), "ningún programa dice ya esto:\n{}", stale.join("\n"));
+    let changed = "[servidor] acepta por detrás y da un hilo a cada cliente";
+    assert!(unsaid(changed, &said).starts_with("acepta detrás"));
+}
+
+/// Lo que un programa del curso dice en una línea de una sesión, si es suya: sin lo que tecleó
+/// alguien, ni lo que va entre comillas. En una traza, solo lo que escribe en la pantalla.
+fn spoken(line: &str) -> Option<String> {
+    let (_, written) = line.split_once("write(1, \"").unwrap_or(("", line));
+    let ours = ["[ ", "[servidor]", "[cliente", "(", "Escuchando", "Escribe "];
+    if !ours.iter().any(|start| written.starts_with(start)) || written.starts_with("[…]") {
+        return None;
+    }
+    if let Some((start, _)) = written.split_once("\"...") {
+        // Las letras que no son ASCII las escribe en octal: hasta la primera.
+        let start = start.split('\\').next().unwrap_or_default();
+        return Some(format!("{}…", start.trim_end()));
+    }
+    let unquoted: Vec<&str> = written.split('"').step_by(2).collect();
+    Some(unquoted.join(" "))
+}
+
+/// Las palabras de una línea que no están en ninguna frase del código. Las cortas, los nombres de
+/// persona y los de las llamadas y constantes del sistema no cuentan.
+fn unsaid(line: &str, said: &[String]) -> String {
+    // Lo que strace abrevia es el principio de una frase.
+    if let Some((_, start)) = line.strip_suffix('…').and_then(|line| line.split_once("] ")) {
+        let start = start.trim_start_matches(|letter: char| !letter.is_alphabetic());
+        let is_said = said.iter().any(|phrase| phrase.starts_with(start));
+        return if is_said { String::new() } else { start.to_owned() };
+    }
+    let rest = said.iter().fold(line.to_owned(), |rest, phrase| rest.replace(phrase, " "));
+    let words = rest.split(|letter: char| !letter.is_alphabetic());
+    let is_name = |word: &str| ["beto", "servidor", "cliente"].contains(&word);
+    let counts = |word: &&str| {
+        word.chars().count() > 3 && !is_name(word) && word.chars().any(char::is_lowercase)
+    };
+    words.filter(counts).collect::<Vec<_>>().join(" ")
+}
+
+/// Los trozos fijos de cuanto dicen los programas de las lecciones, de más a menos largos.
+fn said_in_code() -> Vec<String> {
+    let mut said = BTreeSet::new();
+    for folder in ["src", "lessons"] {
+        for file in rust_files(&root().join(folder)) {
+            let code = fs::read_to_string(file).unwrap().replace("'\"'", "' '");
+            let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+            let code = lines.collect::<Vec<_>>().join("\n").replace("\\\"", "'");
+            for literal in code.split('"').skip(1).step_by(2) {
+                // Lo que va en la línea siguiente, tras una barra, sigue a lo de esta.
+                let literal = literal.split("\\\n").map(str::trim_start).collect::<String>();
+                let fixed = literal.split('{').flat_map(|piece| piece.rsplit('}').take(1));
+                let fixed = fixed.map(|piece| piece.replace("\\n", " ").trim().to_owned());
+                said.extend(fixed.filter(|piece| piece.chars().count() > 3));
+            }
+        }
+    }
+    let mut said: Vec<String> = said.into_iter().collect();
+    said.sort_by_key(|phrase| std::cmp::Reverse(phrase.len()));
+    said
+}
+
+/// Los archivos de Rust de una carpeta y las de dentro, menos los pasos, que no dicen nada aquí.
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() && !path.ends_with("pasos") && !path.ends_with("target") {
+            found.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            found.push(path);
+        }
+    }
+    found
 }
 
 fn root() -> &'static Path {

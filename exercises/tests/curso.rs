@@ -170,7 +170,7 @@ fn lo_que_se_escribe_mal_se_explica_en_una_línea() {
     curso: no hay ningún ejercicio «ecoo». Qué probar: 02_02_1_eco, que se parece, o míralos con «cargo curso lista».
     curso: no hay ningún ejercicio «02_03_1_embiar». Qué probar: 02_03_1_enviar, que se parece, o míralos con «cargo curso lista».
     curso: «02_0» puede ser 02_02_1_eco, 02_03_1_enviar. Qué probar: escribe algo más del nombre.
-    curso: «Eco» no sirve como id. Qué probar: escribe lección, número y nombre en minúsculas y sin acentos: 02_03_4_difusion.
+    curso: «Eco» no sirve como id. Qué probar: escribe lección, número y nombre en minúsculas y sin acentos: 02_03_9_mi_ejercicio.
     curso: no hay etapas para la lección «02_09». Qué probar: las hay para 02_02, 02_03 y 02_04.
     ");
 }
@@ -818,4 +818,16 @@ fn nuevo_crea_los_archivos_y_los_apunta() {
     assert!(tests.contains("Las pruebas de 02_02_2_hilos."), "{tests}");
     assert!(course.path().join("02_02_2_hilos/errores/nombre.diff").exists());
     assert!(complains(course.path(), &["nuevo", "02_02_2_hilos"], 1).contains("ya existe"));
+    let text = complains(course.path(), &["nuevo", "02_02_1_otro"], 1);
+    assert!(text.contains("es el de 02_02_1_eco") && text.contains("usa el 3"), "{text}");
+    let solution = course.path().join("02_02_2_hilos/solucion.rs");
+    let rustfmt = |name: &str| {
+        let file = solution.with_file_name(name);
+        let config = concat!(env!("CARGO_MANIFEST_DIR"), "/../rustfmt.toml");
+        let mut command = Command::new("rustfmt");
+        command.args(["--check", "--edition", "2024", "--config-path", config]).arg(file);
+        command.assert().success();
+    };
+    rustfmt("solucion.rs");
+    rustfmt("pruebas.rs");
 }

@@ -24,9 +24,10 @@ const PALETTE: [(&str, u32, &str); 7] = [
     ("fondo", 0x00F0_0007, "#ffffff"),
 ];
 
-/// Lo que precede a todos los dibujos: trazo fino, letra de 15 píxeles, esquinas suaves.
-const STYLE: &str = "thickness = 0.01\nfontscale = 0.97\ncharht = 0.13\narrowht = 0.07\n\
-                     arrowwid = 0.055\nboxrad = 0.04\n";
+/// Lo que precede a todos los dibujos: trazo fino, letra de 15 píxeles, esquinas suaves. En la misma
+/// línea en la que empieza cada uno: así, si Pikchr señala la 7, es la 7 de su archivo.
+const STYLE: &str = "thickness = 0.01; fontscale = 0.97; charht = 0.13; arrowht = 0.07; \
+                     arrowwid = 0.055; boxrad = 0.04; ";
 
 /// Los SVG que deben estar en `src/dibujos/` del libro que está en `book`.
 pub(super) fn all(book: &Path) -> io::Result<Vec<Generated>> {
@@ -70,7 +71,7 @@ fn remark(text: &str, name: &str) -> Option<String> {
 fn with_style(text: &str) -> String {
     let mut whole = String::from(STYLE);
     for (name, key, _) in PALETTE {
-        let _ = writeln!(whole, "{name} = {key}");
+        let _ = write!(whole, "{name} = {key}; ");
     }
     whole + text
 }
@@ -212,4 +213,20 @@ fn attribute<'a>(line: &'a str, name: &str) -> Option<&'a str> {
 
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lo_que_pikchr_no_entiende_está_en_la_línea_que_dice() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = folder.path().join("roto.pikchr");
+        fs::write(&source, "# título: Uno\n# descripción: Dos.\nbox\nesto no es nada\nbox\n")
+            .unwrap();
+        let error = render(&source, "roto").unwrap_err().to_string();
+        let blamed = error.lines().find(|line| line.contains("esto no es nada")).unwrap();
+        assert!(blamed.contains("/*    4 */"), "{error}");
+    }
 }

@@ -203,7 +203,7 @@ pub(crate) enum Order {
     /// Crea los archivos de un ejercicio nuevo
     #[command(name = "nuevo", help_template = ORDER_TEMPLATE, override_usage = "cargo curso nuevo ID")]
     New {
-        /// LECCIÓN_NÚMERO_NOMBRE, como 02_03_4_difusion
+        /// LECCIÓN_NÚMERO_NOMBRE, como 02_03_9_mi_ejercicio
         #[arg(value_name = "ID")]
         id: String,
     },

@@ -12,15 +12,24 @@ use crate::starter::starter;
 
 /// Crea la carpeta de `id` y sus entradas en los dos `Cargo.toml`.
 pub(crate) fn scaffold(course: &Course, id: &str) -> Result<(), Trouble> {
-    let Some((lesson, _)) = course::split(id) else {
+    let Some((lesson, number)) = course::split(id) else {
         return Err(Trouble::new(
             format!("«{id}» no sirve como id"),
-            "escribe lección, número y nombre en minúsculas y sin acentos: 02_03_4_difusion",
+            "escribe lección, número y nombre en minúsculas y sin acentos: 02_03_9_mi_ejercicio",
         ));
     };
     let folder = course.folder.join(id);
     if folder.exists() {
         return Err(Trouble::new(format!("{id} ya existe"), "elige otro número u otro nombre"));
+    }
+    let taken = course.exercises.iter().find(|it| course::split(&it.id) == Some((lesson, number)));
+    if let Some(other) = taken {
+        let last = course.exercises.iter().filter_map(|it| course::split(&it.id));
+        let last = last.filter(|(other, _)| *other == lesson).map(|(_, number)| number).max();
+        return Err(Trouble::new(
+            format!("el número {number} de la lección {lesson} es el de {}", other.id),
+            format!("usa el {}, que está libre", last.unwrap_or(0) + 1),
+        ));
     }
     fs::create_dir_all(folder.join("errores"))?;
     for (name, template) in files() {

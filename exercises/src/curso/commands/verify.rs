@@ -1,6 +1,7 @@
 //! `verificar`: que cada ejercicio empiece fallando, que su solución pase las pruebas y clippy, y
 //! que cada error típico reciba el mensaje que merece.
 
+use std::fs;
 use std::path::Path;
 
 use multiplexacion::cli::Trouble;
@@ -122,6 +123,8 @@ fn files(course: &Course, exercise: &Exercise) -> Result<(), String> {
             return Err(format!("no tiene su [[test]] en exercises/{manifest}"));
         }
     }
+    unfinished(exercise)?;
+    in_the_book(course, exercise)?;
     let hints = exercise.hints().map_err(|trouble| trouble.to_string())?.len();
     if hints != 3 {
         return Err(format!("pistas.md tiene {hints} pistas, y han de ser tres"));
@@ -138,6 +141,42 @@ fn files(course: &Course, exercise: &Exercise) -> Result<(), String> {
     }
     if !(2..=5).contains(&count) {
         return Err(format!("tiene {count} errores típicos, y han de ser de dos a cinco"));
+    }
+    Ok(())
+}
+
+/// Lo que la plantilla dejaba por escribir, y sigue así.
+fn unfinished(exercise: &Exercise) -> Result<(), String> {
+    let own = fs::read_dir(&exercise.folder).into_iter().flatten().flatten();
+    let files = own.map(|entry| entry.path()).chain(exercise.mistakes());
+    for file in files.filter(|file| file.is_file()) {
+        let text = read(&file).map_err(|trouble| trouble.to_string())?;
+        if let Some(at) = text.lines().position(|line| line.contains("POR ESCRIBIR")) {
+            let name = file.strip_prefix(&exercise.folder).unwrap_or(&file).display();
+            return Err(format!("{name} aún dice «POR ESCRIBIR» en la línea {}", at + 1));
+        }
+    }
+    Ok(())
+}
+
+/// Lo que «cargo test» pide al libro de cada ejercicio: su fila en «Ahora tú» y su sitio en el plan.
+fn in_the_book(course: &Course, exercise: &Exercise) -> Result<(), String> {
+    let Exercise { id, lesson, minutes, .. } = exercise;
+    let repository = course.repository();
+    let lessons = fs::read_dir(repository.join("lessons")).into_iter().flatten().flatten();
+    let chapters = lessons.filter(|entry| entry.file_name().to_string_lossy().starts_with(lesson));
+    let chapter = chapters.map(|entry| entry.path().join("capitulo.md")).next();
+    let plan = repository.join("book/src/docentes.md");
+    let wanted = [
+        (chapter, format!("](ejercicios/{id}.md)"), "en la tabla «Ahora tú»"),
+        (Some(plan), format!("`{id}` ({minutes})"), "en una de las sesiones"),
+    ];
+    for (file, text, place) in wanted {
+        let Some(file) = file.filter(|file| file.exists()) else { continue };
+        if !read(&file).map_err(|trouble| trouble.to_string())?.contains(&text) {
+            let name = file.strip_prefix(repository).unwrap_or(&file).display();
+            return Err(format!("a {name} le falta «{text}», {place}"));
+        }
     }
     Ok(())
 }
@@ -211,4 +250,54 @@ fn unbroken(trial: &Trial) -> Result<(), String> {
 fn says(report: Option<&str>, message: &str) -> bool {
     let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     report.is_some_and(|report| flat(report).contains(&flat(message)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::course::write;
+    use tempfile::TempDir;
+
+    /// Un repositorio con un ejercicio, su capítulo y el plan.
+    fn repository(chapter: &str, plan: &str) -> (TempDir, Course) {
+        let folder = TempDir::new().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        for name in ["lessons/02_02_threading", "book/src", "exercises/02_02_1_eco"] {
+            fs::create_dir_all(path(name)).unwrap();
+        }
+        let statement = "# Eco\n\nLección 02_02 · unos 20 minutos\n";
+        for (name, text) in [
+            ("lessons/02_02_threading/capitulo.md", chapter),
+            ("book/src/docentes.md", plan),
+            ("exercises/02_02_1_eco/enunciado.md", statement),
+        ] {
+            write(&path(name), text).unwrap();
+        }
+        let course = Course::at(path("exercises")).unwrap();
+        (folder, course)
+    }
+
+    #[test]
+    fn lo_que_cargo_test_pide_al_libro_lo_pide_también_verificar() {
+        let (row, entry) = ("[eco](ejercicios/02_02_1_eco.md)", "`02_02_1_eco` (20)");
+        let told = |chapter: &str, plan: &str| {
+            let (_folder, course) = repository(chapter, plan);
+            in_the_book(&course, &course.exercises[0])
+        };
+        assert_eq!(told(row, entry), Ok(()));
+        let missing = told("", entry).unwrap_err();
+        assert!(missing.starts_with("a lessons/02_02_threading/capitulo.md le falta"), "{missing}");
+        let missing = told(row, "`02_02_1_eco` (25)").unwrap_err();
+        assert!(missing.contains("`02_02_1_eco` (20)"), "{missing}");
+    }
+
+    #[test]
+    fn lo_que_quedó_por_escribir_se_señala() {
+        let (_folder, course) = repository("", "");
+        let exercise = &course.exercises[0];
+        assert_eq!(unfinished(exercise), Ok(()));
+        write(&exercise.folder.join("pistas.md"), "# Pistas\n\nPOR ESCRIBIR\n").unwrap();
+        let pending = unfinished(exercise).unwrap_err();
+        assert_eq!(pending, "pistas.md aún dice «POR ESCRIBIR» en la línea 3");
+    }
 }
