@@ -39,6 +39,13 @@ ejercicios::tests! {
 fn escucha_donde_se_le_dice() -> Outcome {
     let listener = listening_on(any_port())?;
     let address = listener.local_addr()?;
+    ensure(address.ip() == any_port().ip(), || {
+        format!(
+            "Se pidió escuchar en {}, y escucha en {}: puede llamar quien no debía.",
+            any_port().ip(),
+            address.ip()
+        )
+    })?;
     TcpStream::connect_timeout(&address, LIMIT).map_err(|error| {
         Failure::new(format!("Nadie puede conectarse a {address}: {}.", reason(&error)))
             .hint("después de `bind` hace falta `listen`: hasta entonces no llega nadie")
