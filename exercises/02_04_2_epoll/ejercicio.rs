@@ -1,4 +1,6 @@
 //! epoll: añadir, cambiar, quitar y esperar. El enunciado está en enunciado.md, en esta carpeta.
+//!
+//! Lo que se te da hecho está al lado, en `events.rs`: qué se pide y qué se recibe.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -6,31 +8,7 @@ use std::time::Duration;
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
-/// Qué se espera de un socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Interest {
-    /// Nada, por ahora.
-    Nothing,
-    /// Que haya algo que leer: bytes, el final o, en uno que escucha, un cliente.
-    Read,
-    /// Que haya sitio para escribir.
-    Write,
-    /// Las dos cosas.
-    Both,
-}
-
-/// Lo que le pasa a un socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Event {
-    /// El número con el que se añadió.
-    pub id: u64,
-    /// EPOLLIN: hay algo que leer.
-    pub readable: bool,
-    /// EPOLLOUT: hay sitio para escribir.
-    pub writable: bool,
-    /// EPOLLERR o EPOLLHUP: la conexión ya no sirve. Llega aunque no se pida.
-    pub broken: bool,
-}
+use super::events::{Event, Interest};
 
 /// A quién se vigila, con epoll y por nivel.
 #[derive(Debug)]

@@ -5,13 +5,17 @@
 #[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
+pub mod events;
+
 use std::collections::HashMap;
+use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::time::Duration;
 
-use ejercicio::{Event, Interest, Poller};
+use ejercicio::Poller;
 use ejercicios::prelude::*;
+use events::{Event, Interest};
 
 /// El límite de una espera que ha de traer algo.
 const ENOUGH: Option<Duration> = Some(Duration::from_secs(1));
@@ -23,7 +27,13 @@ const A_WHILE: Option<Duration> = Some(Duration::from_millis(50));
 /// descriptor.
 const LISTENER: u64 = u64::MAX;
 
+/// Cómo se llama en `/proc` el descriptor de un epoll, y la bandera de los que no se heredan: en
+/// octal, O_CLOEXEC (proc(5)).
+const EPOLL: &str = "anon_inode:[eventpoll]";
+const CLOEXEC: u32 = 0o2_000_000;
+
 ejercicios::tests! {
+    crea_un_epoll_y_no_lo_hereda_nadie,
     si_no_pasa_nada_se_acaba_el_tiempo,
     avisa_de_quien_habla_con_su_número,
     avisa_de_quien_llama,
@@ -35,8 +45,29 @@ ejercicios::tests! {
     sin_esperar_nada_sigue_en_la_lista,
     a_quien_se_quita_no_se_le_oye_y_puede_volver,
     lo_que_no_se_pide_también_llega_si_se_rompe,
+    cualquiera_de_las_dos_banderas_dice_que_está_rota,
     los_errores_del_núcleo_se_devuelven,
     de_cien_que_hablan_no_se_pierde_ninguno,
+}
+
+fn crea_un_epoll_y_no_lo_hereda_nadie() -> Outcome {
+    let poller = within(LIMIT, "crear un Poller", Poller::new)?;
+    let _open = done("`Poller::new`", poller)?;
+    // Esta prueba tiene su proceso: si hay un epoll, es el del `Poller`.
+    let mut epolls = Vec::new();
+    for entry in fs::read_dir("/proc/self/fd")?.flatten() {
+        if fs::read_link(entry.path()).is_ok_and(|name| name.as_os_str() == EPOLL) {
+            let number = entry.file_name().to_string_lossy().into_owned();
+            epolls.push(fs::read_to_string(format!("/proc/self/fdinfo/{number}"))?);
+        }
+    }
+    ensure_equal("los epoll que hay abiertos tras `Poller::new`", 1, epolls.len())?;
+    let flags = epolls[0].lines().find_map(|line| line.strip_prefix("flags:"));
+    let flags = flags.and_then(|octal| u32::from_str_radix(octal.trim(), 8).ok());
+    ensure(flags.is_none_or(|flags| flags & CLOEXEC != 0), || {
+        "Al epoll le falta EPOLL_CLOEXEC: cualquier programa que ejecute tu servidor lo heredaría, \
+         abierto, con todo lo que vigila (epoll_create1(2))."
+    })
 }
 
 fn si_no_pasa_nada_se_acaba_el_tiempo() -> Outcome {
@@ -113,7 +144,11 @@ fn sitio_para_escribir_casi_siempre_hay() -> Outcome {
         room.peers[0].send("no se pidió leerlo")?;
         room.peers[1].send("este sí")?;
         let both = Event { readable: true, ..writable(101) };
-        room.says("si hablan los dos, y solo del 101 se pidió leer", &[writable(100), both])
+        for time in ["", ", y la segunda vez, sin haber hecho nada,"] {
+            let when = format!("si hablan los dos{time} y solo del 101 se pidió leer");
+            room.says(&when, &[writable(100), both])?;
+        }
+        Ok(())
     })
 }
 
@@ -148,8 +183,7 @@ fn a_quien_se_quita_no_se_le_oye_y_puede_volver() -> Outcome {
         room.add(0, Interest::Read)?;
         room.add(1, Interest::Read)?;
         room.peers[0].send("hola")?;
-        let deleted = room.poller.delete(&room.sockets[0]);
-        done("`delete` de un socket que se vigila", deleted)?;
+        room.delete(0)?;
         room.says_nothing("de un cliente al que se quitó")?;
         room.peers[1].send("hola")?;
         room.says("si se quitó al 100 y habla el 101", &[readable(101)])?;
@@ -164,6 +198,26 @@ fn lo_que_no_se_pide_también_llega_si_se_rompe() -> Outcome {
         room.peers.remove(0).reset()?;
         let broken = Event { id: 100, readable: false, writable: false, broken: true };
         room.says("cuando se reinicia una conexión de la que no se espera nada", &[broken])
+    })
+}
+
+fn cualquiera_de_las_dos_banderas_dice_que_está_rota() -> Outcome {
+    with_clients(1, |room| {
+        let either = "`broken` es EPOLLERR o EPOLLHUP: pueden llegar por separado, y basta una";
+        let broken = |id| Event { id, readable: false, writable: false, broken: true };
+        // Los dos lados dijeron adiós, sin que nada fallara: EPOLLHUP sin EPOLLERR.
+        room.add(0, Interest::Nothing)?;
+        room.peers[0].half_close()?;
+        room.sockets[0].shutdown(Shutdown::Write)?;
+        room.says("de una conexión cerrada por los dos lados (EPOLLHUP)", &[broken(100)])
+            .hint(either)?;
+        room.delete(0)?;
+        // A quien escribe en una tubería que ya no lee nadie, EPOLLERR sin EPOLLHUP.
+        let (reader, writer) = io::pipe()?;
+        drop(reader);
+        let added = room.poller.add(&writer, 7, Interest::Nothing);
+        done("`add` de una tubería", added)?;
+        room.says("de una tubería que ya no lee nadie (EPOLLERR)", &[broken(7)]).hint(either)
     })
 }
 
@@ -256,17 +310,27 @@ struct Room {
     conversation: Conversation,
     sockets: Vec<TcpStream>,
     peers: Vec<Peer>,
+    /// Lo que se le ha pedido al `Poller`, para el informe.
+    asked: Vec<String>,
 }
 
 impl Room {
-    fn add(&self, place: usize, interest: Interest) -> Outcome {
+    fn add(&mut self, place: usize, interest: Interest) -> Outcome {
+        self.asked.push(format!("add del cliente {}, con {interest:?}", id(place)));
         let added = self.poller.add(&self.sockets[place], id(place), interest);
         done(format!("`add` de un socket nuevo, con {interest:?},"), added)
     }
 
-    fn modify(&self, place: usize, interest: Interest) -> Outcome {
+    fn modify(&mut self, place: usize, interest: Interest) -> Outcome {
+        self.asked.push(format!("modify del cliente {}, a {interest:?}", id(place)));
         let modified = self.poller.modify(&self.sockets[place], id(place), interest);
-        done("`modify` de un socket que ya se vigila", modified)
+        done(format!("`modify` de un socket que ya se vigila, a {interest:?},"), modified)
+    }
+
+    fn delete(&mut self, place: usize) -> Outcome {
+        self.asked.push(format!("delete del cliente {}", id(place)));
+        let deleted = self.poller.delete(&self.sockets[place]);
+        done("`delete` de un socket que se vigila", deleted)
     }
 
     fn wait(&self, limit: Option<Duration>) -> Result<Vec<Event>, Failure> {
@@ -285,13 +349,20 @@ impl Room {
                 events.len()
             )
         })?;
-        ensure_equal(format!("los eventos de `wait` {when}"), expected, events.as_slice())
+        let what = format!("los eventos de `wait` {when}");
+        ensure_equal(what, expected, events.as_slice()).map_err(|it| self.with_what_was_asked(it))
+    }
+
+    /// Lo que el `Poller` sabía de cada cliente.
+    fn with_what_was_asked(&self, failure: Failure) -> Failure {
+        // Con cien clientes, lo de todos es lo mismo.
+        failure.section("Lo que se le pidió antes", self.asked.iter().take(10).cloned())
     }
 
     /// Comprueba que no haya eventos en un rato.
     fn says_nothing(&self, when: &str) -> Outcome {
         let events = self.wait(A_WHILE)?;
-        ensure(events.is_empty(), || {
+        let silent = ensure(events.is_empty(), || {
             if events.iter().any(happens) {
                 format!("`wait` no debía decir nada {when}, y dijo {events:?}.")
             } else {
@@ -301,7 +372,8 @@ impl Room {
                     events.len()
                 )
             }
-        })
+        });
+        silent.map_err(|failure| self.with_what_was_asked(failure))
     }
 
     /// Lee de un cliente, ya avisado, justo `size` bytes.
@@ -323,7 +395,8 @@ fn with_clients(
     }
     within(LIMIT, "usar tu Poller, sin esperas de más de un segundo", move || {
         let poller = done("`Poller::new`", Poller::new())?;
-        script(&mut Room { poller, listener, conversation, sockets, peers })
+        let asked = Vec::new();
+        script(&mut Room { poller, listener, conversation, sockets, peers, asked })
     })?
 }
 

@@ -1,4 +1,6 @@
 //! epoll: añadir, cambiar, quitar y esperar. El enunciado está en enunciado.md, en esta carpeta.
+//!
+//! Lo que se te da hecho está al lado, en `events.rs`: qué se pide y qué se recibe.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -6,63 +8,11 @@ use std::time::Duration;
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
+use super::events::{Event, Interest};
+
 // <solo en la solución>
 /// Eventos que se recogen de una vez.
 const EVENTS: usize = 64;
-// </solo en la solución>
-
-/// Qué se espera de un socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Interest {
-    /// Nada, por ahora.
-    Nothing,
-    /// Que haya algo que leer: bytes, el final o, en uno que escucha, un cliente.
-    Read,
-    /// Que haya sitio para escribir.
-    Write,
-    /// Las dos cosas.
-    Both,
-    // <solo en la solución>
-}
-
-impl Interest {
-    fn flags(self) -> EpollFlags {
-        // Sin EPOLLET: por nivel es lo que se hace si no se dice otra cosa (epoll(7)).
-        match self {
-            Interest::Nothing => EpollFlags::empty(),
-            Interest::Read => EpollFlags::EPOLLIN,
-            Interest::Write => EpollFlags::EPOLLOUT,
-            Interest::Both => EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT,
-        }
-    }
-    // </solo en la solución>
-}
-
-/// Lo que le pasa a un socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Event {
-    /// El número con el que se añadió.
-    pub id: u64,
-    /// EPOLLIN: hay algo que leer.
-    pub readable: bool,
-    /// EPOLLOUT: hay sitio para escribir.
-    pub writable: bool,
-    /// EPOLLERR o EPOLLHUP: la conexión ya no sirve. Llega aunque no se pida.
-    pub broken: bool,
-}
-
-// <solo en la solución>
-impl From<&EpollEvent> for Event {
-    fn from(event: &EpollEvent) -> Event {
-        let flags = event.events();
-        Event {
-            id: event.data(),
-            readable: flags.contains(EpollFlags::EPOLLIN),
-            writable: flags.contains(EpollFlags::EPOLLOUT),
-            broken: flags.intersects(EpollFlags::EPOLLERR | EpollFlags::EPOLLHUP),
-        }
-    }
-}
 // </solo en la solución>
 
 /// A quién se vigila, con epoll y por nivel.
@@ -83,7 +33,7 @@ impl Poller {
     /// Empieza a vigilar `socket`. En sus eventos volverá `id`.
     pub fn add(&self, socket: impl AsFd, id: u64, interest: Interest) -> io::Result<()> {
         // <tu código>
-        Ok(self.epoll.add(socket, EpollEvent::new(interest.flags(), id))?)
+        Ok(self.epoll.add(socket, EpollEvent::new(flags(interest), id))?)
         // </tu código>
     }
 
@@ -91,7 +41,7 @@ impl Poller {
     pub fn modify(&self, socket: impl AsFd, id: u64, interest: Interest) -> io::Result<()> {
         // <tu código>
         // El evento nuevo sustituye al anterior entero, también su número (epoll_ctl(2)).
-        Ok(self.epoll.modify(socket, &mut EpollEvent::new(interest.flags(), id))?)
+        Ok(self.epoll.modify(socket, &mut EpollEvent::new(flags(interest), id))?)
         // </tu código>
     }
 
@@ -115,7 +65,31 @@ impl Poller {
         let mut events = [EpollEvent::empty(); EVENTS];
         let count = self.epoll.wait(&mut events, timeout)?;
         // Solo los primeros `count` los llenó el núcleo.
-        Ok(events[..count].iter().map(Event::from).collect())
+        Ok(events[..count].iter().map(understood).collect())
         // </tu código>
     }
 }
+
+// <solo en la solución>
+/// Lo que se le pide al núcleo.
+fn flags(interest: Interest) -> EpollFlags {
+    // Sin EPOLLET: por nivel es lo que se hace si no se dice otra cosa (epoll(7)).
+    match interest {
+        Interest::Nothing => EpollFlags::empty(),
+        Interest::Read => EpollFlags::EPOLLIN,
+        Interest::Write => EpollFlags::EPOLLOUT,
+        Interest::Both => EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT,
+    }
+}
+
+/// Lo que dijo el núcleo.
+fn understood(event: &EpollEvent) -> Event {
+    let flags = event.events();
+    Event {
+        id: event.data(),
+        readable: flags.contains(EpollFlags::EPOLLIN),
+        writable: flags.contains(EpollFlags::EPOLLOUT),
+        broken: flags.intersects(EpollFlags::EPOLLERR | EpollFlags::EPOLLHUP),
+    }
+}
+// </solo en la solución>
