@@ -1,26 +1,10 @@
 //! EPOLLIN: una petición a trozos. El enunciado está en enunciado.md, en esta misma carpeta.
+//!
+//! Lo que se te da hecho está al lado, en `step.rs`: lo que puede dar un EPOLLIN.
 
 use std::io::{ErrorKind, Read};
 
-/// Bytes que puede ocupar una cabecera, como mucho.
-pub const MAX_HEAD: usize = 8192;
-
-/// Lo que dio un EPOLLIN.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Falta algo: hay que esperar a otro EPOLLIN.
-    Wait,
-    /// La cabecera entera, con su línea vacía.
-    Head(Vec<u8>),
-    /// La cabecera pasa de [`MAX_HEAD`] bytes.
-    TooLong,
-    /// El otro lado cerró, y no había dejado nada a medias.
-    Left,
-    /// El otro lado cerró a mitad de una cabecera.
-    CutShort,
-    /// El socket falló, y cómo.
-    Broken(ErrorKind),
-}
+use super::step::{MAX_HEAD, Step};
 
 /// Una petición que va llegando.
 #[derive(Debug, Default)]

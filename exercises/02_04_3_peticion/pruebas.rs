@@ -6,16 +6,20 @@
 #[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
+pub mod step;
+
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Write};
 use std::net::TcpStream;
 
-use ejercicio::{MAX_HEAD, Request, Step, end_of_head};
+use ejercicio::{Request, end_of_head};
 use ejercicios::fake::Piece::{self, End, Fails};
 use ejercicios::fake::{Source, bytes};
 use ejercicios::prelude::*;
+use multiplexacion::steps::counted;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use step::{MAX_HEAD, Step};
 
 /// Una cabecera como las de los navegadores, con su línea vacía.
 const HEAD: &[u8] = b"GET / HTTP/1.1\r\nHost: 127.0.0.1:8804\r\nAccept: */*\r\n\r\n";
@@ -61,8 +65,11 @@ fn encuentra_el_final_de_una_cabecera() -> Outcome {
 
 fn el_final_puede_llegar_partido() -> Outcome {
     let head = b"GET / HTTP/1.1\r\n\r\n";
-    for scanned in (head.len() - 4)..head.len() {
-        let before = head[head.len() - 4..scanned].escape_ascii();
+    let start = head.len() - 4;
+    looks(head, start, Some(head.len()))
+        .hint("lo examinado acababa justo antes del final, que llegó entero ahora")?;
+    for scanned in start + 1..head.len() {
+        let before = head[start..scanned].escape_ascii();
         looks(head, scanned, Some(head.len())).hint(format!(
             "el final llegó partido en dos: «{before}» ya estaba examinado, y lo que falta llegó \
              ahora"
@@ -75,7 +82,7 @@ fn no_vuelve_a_mirar_lo_ya_examinado() -> Outcome {
     // Si alguien mirase ahí, vería un final. Nadie debe mirar.
     let mut input = b"\r\n\r\n".to_vec();
     input.extend_from_slice(&[b'x'; 100]);
-    for scanned in [7, 50, 104] {
+    for scanned in [4, 5, 6, 7, 50, 104] {
         let found = search(&input, scanned)?;
         ensure(found.is_none(), || {
             format!(
@@ -188,17 +195,23 @@ fn la_mayor_que_cabe() -> Outcome {
 
 fn una_cabecera_que_no_cabe_se_rechaza() -> Outcome {
     let head_past_max = head_of(MAX_HEAD + 1);
-    let pieces = head_past_max.chunks(PIECE).map(bytes);
-    let mut reading = Reading::of(pieces);
-    let step = reading.until_it_decides(MAX_HEAD / PIECE + 1)?;
-    ensure(step == Step::TooLong, || {
-        format!(
-            "Llegó una cabecera de {} bytes, uno más de los que caben, y debía ser TooLong. Fue \
-             {}.",
-            head_past_max.len(),
-            brief(&step)
-        )
-    })
+    // Primero, de modo que antes de acabar ya no quepa; después, de modo que lo que la hace pasar
+    // del límite traiga también su final.
+    let in_pieces = head_past_max.chunks(PIECE).map(bytes);
+    let (all_but_two, two) = head_past_max.split_at(MAX_HEAD - 1);
+    let with_its_end = all_but_two.chunks(PIECE).chain([two]).map(bytes);
+    for mut reading in [Reading::of(in_pieces), Reading::of(with_its_end)] {
+        let step = reading.until_it_decides(MAX_HEAD / PIECE + 1)?;
+        ensure(step == Step::TooLong, || {
+            format!(
+                "Llegó una cabecera de {} bytes, uno más de los que caben, y debía ser TooLong. \
+                 Fue {}.",
+                head_past_max.len(),
+                brief(&step)
+            )
+        })?;
+    }
+    Ok(())
 }
 
 fn una_cabecera_sin_fin_no_se_queda_con_la_memoria() -> Outcome {
@@ -380,7 +393,7 @@ impl Reading {
     fn keeps(&self, input: &[u8], scanned: usize) -> Outcome {
         let text = |bytes: &[u8]| bytes.escape_ascii().to_string();
         ensure_equal("lo que queda en `input`", text(input), text(&self.request.input))?;
-        let what = format!("`scanned`, con {} bytes en `input`", input.len());
+        let what = format!("`scanned`, con {} en `input`", counted(input.len(), "byte", "bytes"));
         ensure_equal(&what, &scanned, &self.request.scanned)
     }
 }

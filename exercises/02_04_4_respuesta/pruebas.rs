@@ -6,15 +6,19 @@
 #[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
+pub mod server;
+
 use std::io::{self, ErrorKind};
 use std::thread;
 use std::time::Duration;
 
-use ejercicio::{Client, Outgoing, serve};
+use ejercicio::Outgoing;
+use ejercicios::epoll::names;
 use ejercicios::fake::Sink;
 use ejercicios::fake::Space::{self, Fits, Refuses};
 use ejercicios::prelude::*;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use server::{Client, serve};
 use socket2::SockRef;
 
 /// Una respuesta corta, sin dos bytes iguales.
@@ -22,6 +26,9 @@ const ANSWER: &[u8] = b"0123456789abcdefghij";
 
 /// Más de lo que suelen admitir los búferes del núcleo (tcp(7)).
 const LARGE: usize = 8_000_000;
+
+/// Lo que se espera un aviso que ha de llegar: menos que el límite de la prueba, que no diría cuál.
+const ENOUGH: Duration = Duration::from_secs(1);
 
 /// Lo que se da a lo que no debe ocurrir, por si ocurre.
 const A_WHILE: Duration = Duration::from_millis(50);
@@ -146,16 +153,16 @@ fn mientras_falte_algo_no_se_le_lee() -> Outcome {
                 "Al cliente le faltaba media respuesta, no la recogía y pidió otra, y epoll avisó \
                  con {}. Quien no recoge lo que pidió no debe pedir más: mientras falte algo, \
                  EPOLLOUT y nada más.",
-                names(flags)
+                said(flags)
             )
         })?;
         room.peer_reads_everything()?;
-        let flags = room.wait(LIMIT)?;
+        let flags = room.wait(ENOUGH)?;
         ensure(flags == Some(EpollFlags::EPOLLIN), || {
             format!(
                 "La respuesta ya salió entera, la siguiente petición del cliente está esperando, y \
                  epoll dijo {}. Con todo escrito, lo que se espera vuelve a ser EPOLLIN.",
-                names(flags)
+                said(flags)
             )
         })
     })
@@ -388,7 +395,7 @@ impl Watched {
                 "Epoll avisó con {} {when}, y no había nada que hacer: el bucle giraría sin \
                  descanso. Se pide EPOLLOUT solo mientras quede algo por escribir: sitio casi \
                  siempre hay.",
-                names(flags)
+                said(flags)
             )
         })
     }
@@ -410,7 +417,7 @@ impl Watched {
             format!(
                 "Faltaba media respuesta por escribir, y epoll avisó con {}: ahora lo que se espera \
                  es sitio, EPOLLOUT.",
-                names(Some(flags))
+                names(flags)
             )
         })?;
         let written = self.client.out.on_writable(&mut self.client.stream);
@@ -424,7 +431,7 @@ impl Watched {
         let expected = std::mem::take(&mut self.unread);
         let reading = thread::spawn(move || peer.expect(expected).map(|()| peer));
         while !self.client.out.pending.is_empty() {
-            let flags = self.wait(Duration::from_secs(1))?;
+            let flags = self.wait(ENOUGH)?;
             let Some(flags) = flags else {
                 return Err(Failure::new(format!(
                     "Quien no leía ya lee: en el núcleo hay sitio, en `pending` quedan {} bytes, y \
@@ -440,9 +447,9 @@ impl Watched {
     }
 }
 
-fn names(flags: Option<EpollFlags>) -> String {
-    let Some(flags) = flags else { return "nada".to_owned() };
-    flags.iter_names().map(|(name, _)| name).collect::<Vec<_>>().join(" | ")
+/// Lo que dijo epoll.
+fn said(flags: Option<EpollFlags>) -> String {
+    flags.map_or("nada".to_owned(), names)
 }
 
 // ---- El servidor entero -------------------------------------------------------------------

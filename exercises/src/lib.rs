@@ -18,6 +18,7 @@
 //! | `limit` | [`within`], [`lending`], [`Task`]: ejecutar algo en un hilo, con un límite |
 //! | `serving` | [`with_server`], [`connected`], [`listening`]: con clientes y sockets de verdad |
 //! | [`descriptors`] | gastarlos casi todos |
+//! | [`epoll`] | esperar los avisos de `epoll`, y decir sus banderas |
 //! | [`fake`] | sockets de mentira, que dan y admiten lo que se les dijo |
 //! | `activity` | en qué llamada al sistema duerme un hilo, y qué conviene preguntarse |
 //! | [`runner`] | [`tests!`]: cada prueba en su proceso, y de lo que resulta, datos |
@@ -29,6 +30,7 @@
 mod activity;
 mod by_hand;
 pub mod descriptors;
+pub mod epoll;
 pub mod fake;
 mod follow;
 mod limit;
