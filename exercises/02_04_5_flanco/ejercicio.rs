@@ -1,15 +1,15 @@
 //! Por flanco: hasta el fondo, o para siempre. El enunciado está en enunciado.md, en esta carpeta.
+//!
+//! Lo que se te da hecho está al lado: `turn.rs`, con cómo acaba un turno, y `server.rs`, con el bucle.
 
 use std::collections::{HashMap, VecDeque};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsFd;
 
-use nix::errno::Errno;
-use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 
-/// Bytes leídos que acaban un turno.
-pub const TURN: usize = 64 * 1024;
+use super::turn::{TURN, Turn};
 
 /// Un cliente: se le devuelve lo que envía.
 #[derive(Debug)]
@@ -24,17 +24,6 @@ pub struct Client<S> {
     pub pending: VecDeque<u8>,
     /// No enviará nada más: `read` dio cero.
     pub ended: bool,
-}
-
-/// Cómo acaba un turno.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turn {
-    /// Puede seguir ya mismo, sin que epoll diga nada: necesita otro turno.
-    Again,
-    /// No puede seguir hasta el próximo aviso.
-    Wait,
-    /// Ya lo tiene todo: se puede cerrar.
-    Done,
 }
 
 /// Todos los clientes, y a quién le toca.
@@ -67,81 +56,5 @@ impl<S: Read + Write> Room<S> {
     /// Da un turno, y solo uno, a cada uno de los que están en la lista.
     pub fn turns(&mut self) {
         todo!("Escribe esto en exercises/02_04_5_flanco/ejercicio.rs")
-    }
-}
-
-// ---- Desde aquí no hay nada que cambiar ---------------------------------------------------
-
-/// El número que se da en epoll al socket que escucha.
-const LISTENER: u64 = u64::MAX;
-
-/// Atiende a todos en este hilo, por flanco. A `tell` se le cuenta cada paso.
-pub fn serve(listener: &TcpListener, tell: impl Fn(&str)) -> io::Result<()> {
-    listener.set_nonblocking(true)?;
-    let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-    watch(&epoll, listener, LISTENER)?;
-    let mut room = Room::default();
-    let mut arrived = 0;
-    loop {
-        // Con alguien en la lista no se duerme: solo se recogen los avisos que haya.
-        let timeout = if room.ready.is_empty() { EpollTimeout::NONE } else { EpollTimeout::ZERO };
-        for (id, flags) in wait(&epoll, timeout)? {
-            if id == LISTENER {
-                for stream in accept_all(listener)? {
-                    arrived += 1;
-                    stream.set_nonblocking(true)?;
-                    watch(&epoll, &stream, arrived)?;
-                    room.clients.insert(arrived, Client::new(stream));
-                }
-            } else {
-                let names: Vec<_> = flags.iter_names().map(|(name, _)| name).collect();
-                tell(&format!("cliente {id}: {}", names.join(" | ")));
-                room.note(id, flags);
-            }
-        }
-        room.turns();
-        if !room.ready.is_empty() {
-            tell(&format!("esperan otro turno: {:?}", room.ready));
-        }
-    }
-}
-
-/// Los avisos que haya: el número y las banderas de cada uno.
-pub fn wait(epoll: &Epoll, timeout: EpollTimeout) -> io::Result<Vec<(u64, EpollFlags)>> {
-    let mut events = [EpollEvent::empty(); 64];
-    let count = match epoll.wait(&mut events, timeout) {
-        Ok(count) => count,
-        // Ctrl-Z y `fg` también despiertan (signal(7)).
-        Err(Errno::EINTR) => 0,
-        Err(error) => return Err(error.into()),
-    };
-    Ok(events[..count].iter().map(|event| (event.data(), event.events())).collect())
-}
-
-impl<S> Client<S> {
-    /// Un cliente del que epoll aún no ha dicho nada.
-    pub fn new(stream: S) -> Client<S> {
-        let pending = VecDeque::new();
-        Client { stream, readable: false, writable: false, pending, ended: false }
-    }
-}
-
-impl<S> Room<S> {
-    /// Anota un aviso, que no se repetirá, y pone a ese cliente en la lista.
-    pub fn note(&mut self, id: u64, flags: EpollFlags) {
-        let Some(client) = self.clients.get_mut(&id) else { return };
-        // Si la conexión se rompió, lo dirá la lectura.
-        let broken = EpollFlags::EPOLLERR | EpollFlags::EPOLLHUP;
-        client.readable |= flags.intersects(EpollFlags::EPOLLIN | broken);
-        client.writable |= flags.intersects(EpollFlags::EPOLLOUT | broken);
-        if !self.ready.contains(&id) {
-            self.ready.push_back(id);
-        }
-    }
-}
-
-impl<S> Default for Room<S> {
-    fn default() -> Room<S> {
-        Room { clients: HashMap::new(), ready: VecDeque::new() }
     }
 }

@@ -6,17 +6,24 @@
 #[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
+pub mod server;
+pub mod turn;
+
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
-use ejercicio::{Client, Room, TURN, Turn, accept_all, serve, wait, watch};
+use ejercicio::{Client, Room, accept_all, watch};
+use ejercicios::epoll::{names, wait};
 use ejercicios::fake::Piece::{self, End, Fails};
 use ejercicios::fake::Space::{self, Fits, Refuses};
 use ejercicios::fake::{Sink, Source, bytes};
 use ejercicios::prelude::*;
 use harness::eventually;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollFlags, EpollTimeout};
+use server::serve;
+use socket2::{Domain, Socket, Type};
+use turn::{TURN, Turn};
 
 /// Lo que se da a lo que no debe ocurrir, por si ocurre.
 const A_WHILE: Duration = Duration::from_millis(50);
@@ -33,6 +40,7 @@ ejercicios::tests! {
     escribe_hasta_que_no_cabe,
     una_señal_no_es_quedarse_sin_nada,
     si_no_cabe_deja_de_leer_y_después_sigue,
+    mientras_quede_algo_por_devolver_no_lee,
     quien_cierra_su_lado_recibe_antes_lo_que_falta,
     los_errores_se_devuelven,
     quien_no_para_de_enviar_agota_su_turno,
@@ -40,6 +48,7 @@ ejercicios::tests! {
     quien_termina_o_falla_se_va,
     se_registra_una_vez_y_por_flanco,
     se_acepta_a_todos_los_que_llaman,
+    un_error_de_accept_se_devuelve,
     nada_se_queda_en_el_núcleo,
     el_servidor_devuelve_lo_que_recibe,
     lo_que_no_cabe_de_una_vez_vuelve_entero,
@@ -112,6 +121,21 @@ fn si_no_cabe_deja_de_leer_y_después_sigue() -> Outcome {
          ha de recordarlo hasta que una lectura diga `WouldBlock`",
     )?;
     client.returned(b"01234567")
+}
+
+fn mientras_quede_algo_por_devolver_no_lee() -> Outcome {
+    // Entra todo, de cien en cien bytes: nunca hay razón para leer antes de haber devuelto.
+    let room = std::iter::repeat_n(Fits(100), 50);
+    let mut client = Fake::sending([endless(2000), End]).with_room(room).client();
+    client.ends_with("si cien bytes caben en cada escritura, y después el final", Turn::Done)?;
+    let owed = client.0.stream.owed_when_read;
+    ensure(owed == 0, || {
+        format!(
+            "`turn` volvió a leer cuando aún quedaban {owed} bytes por devolver, y había sitio para \
+             ellos. Primero se devuelve, y mientras quede algo en `pending` no se lee más: si no, \
+             quien envía y no recoge decide cuánta memoria gastas."
+        )
+    })
 }
 
 fn quien_cierra_su_lado_recibe_antes_lo_que_falta() -> Outcome {
@@ -248,6 +272,21 @@ fn se_acepta_a_todos_los_que_llaman() -> Outcome {
     })
 }
 
+fn un_error_de_accept_se_devuelve() -> Outcome {
+    // Tiene dirección, pero nunca se puso a escuchar: accept(2) da EINVAL.
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into())?;
+    socket.set_nonblocking(true)?;
+    let deaf = TcpListener::from(socket);
+    let accepted = within(LIMIT, "aceptar de un socket que no escucha", move || accept_all(&deaf))?;
+    ensure(accepted.is_err(), || {
+        format!(
+            "`accept_all` de un socket que no escucha devolvió {accepted:?}. Solo `WouldBlock` dice \
+             que la cola está vacía; los demás errores se devuelven."
+        )
+    })
+}
+
 fn nada_se_queda_en_el_núcleo() -> Outcome {
     with_epoll(|epoll| {
         let (mut peer, stream) = connected()?;
@@ -347,6 +386,14 @@ fn endless(count: usize) -> Piece {
     bytes(vec![b'x'; count])
 }
 
+/// Lo mismo en trozos cortos: lo que sobra de uno se copia en cada lectura, y `read` los junta.
+fn small(piece: Piece) -> Vec<Piece> {
+    match piece {
+        Piece::Bytes(all) => all.chunks(4096).map(bytes).collect(),
+        other => vec![other],
+    }
+}
+
 /// Un socket en el que espera lo que se le dijo.
 #[derive(Default)]
 struct Fake {
@@ -354,11 +401,17 @@ struct Fake {
     sink: Sink,
     /// Bytes que se le han leído.
     read: usize,
+    /// Los de este turno.
+    read_in_turn: usize,
+    /// Lecturas que se hicieron cuando el turno ya se había acabado.
+    read_too_late: usize,
+    /// Lo más que se debía al leer otra vez.
+    owed_when_read: usize,
 }
 
 impl Fake {
     fn sending(pieces: impl IntoIterator<Item = Piece>) -> Fake {
-        Fake { source: Source::of(pieces), ..Fake::default() }
+        Fake { source: Source::of(pieces.into_iter().flat_map(small)), ..Fake::default() }
     }
 
     fn with_room(mut self, space: impl IntoIterator<Item = Space>) -> Fake {
@@ -388,6 +441,8 @@ impl Fake {
 impl Read for Fake {
     /// Como TCP: da todo lo seguido que haya y quepa, sin mirar cómo llegó.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.owed_when_read = self.owed_when_read.max(self.read - self.sink.written.len());
+        self.read_too_late += usize::from(self.read_in_turn >= TURN);
         let mut count = 0;
         while count < buffer.len() && (count == 0 || !self.source.pieces.is_empty()) {
             match self.source.read(&mut buffer[count..]) {
@@ -401,6 +456,7 @@ impl Read for Fake {
             }
         }
         self.read += count;
+        self.read_in_turn += count;
         Ok(count)
     }
 }
@@ -427,6 +483,7 @@ impl Driven {
 
     fn try_turn(&mut self) -> Result<Result<Turn, ErrorKind>, Failure> {
         let mut client = std::mem::replace(&mut self.0, Client::new(Fake::default()));
+        client.stream.read_in_turn = 0;
         let (turn, client) = within(LIMIT, "dar un turno", move || {
             let turn = client.turn();
             (turn, client)
@@ -478,7 +535,33 @@ impl Driven {
                 self.0.pending.len()
             )));
         }
-        ensure_equal(format!("cómo acaba el turno {when}"), &expected, &turn)
+        let outcome = ensure_equal(format!("cómo acaba el turno {when}"), &expected, &turn);
+        match self.why(expected, turn) {
+            Some(why) => outcome.hint(why),
+            None => outcome,
+        }
+    }
+
+    /// Por qué no es lo que debía.
+    fn why(&self, expected: Turn, turn: Turn) -> Option<&'static str> {
+        Some(match (expected, turn) {
+            (_, Turn::Again) => {
+                "«Again» es poder seguir ya mismo, y en cien turnos no hizo nada más: el bucle no \
+                 dormiría nunca. Quien no puede leer ni escribir sin otro aviso da «Wait»"
+            }
+            (Turn::Wait, Turn::Done) if !self.0.pending.is_empty() => {
+                "«Done» es poder cerrar, y en `pending` aún queda algo: quien cierra su lado espera \
+                 recibirlo"
+            }
+            (Turn::Wait, Turn::Done) => {
+                "«Done» es poder cerrar: `read` no ha dado cero, y ese cliente puede decir algo más"
+            }
+            (Turn::Done, Turn::Wait) => {
+                "`read` dio cero y ya se le devolvió todo: nadie volverá a avisar de él, y se \
+                 quedaría para siempre, con su descriptor"
+            }
+            _ => return None,
+        })
     }
 
     fn returned(&self, expected: &[u8]) -> Outcome {
@@ -495,6 +578,12 @@ impl Driven {
                 "Un cliente no para de enviar, y en un solo turno se le leyeron {read} bytes. \
                  Mientras haya más, no acabaría nunca, y los demás esperan con él. Con {TURN} bytes \
                  leídos, se acabó el turno."
+            )
+        })?;
+        ensure(self.0.stream.read_too_late == 0, || {
+            format!(
+                "Un cliente no para de enviar. En su turno ya se le habían leído los {TURN} bytes que \
+                 dura, y `turn` leyó otra vez: en total, {read}. Con {TURN} leídos, se acabó."
             )
         })?;
         ensure(read >= TURN, || {
@@ -553,11 +642,8 @@ fn news(epoll: &Epoll, limit: Duration) -> Result<Vec<(u64, EpollFlags)>, Failur
 
 /// Los avisos, para el informe.
 fn told(events: &[(u64, EpollFlags)]) -> String {
-    let names = |flags: &EpollFlags| {
-        flags.iter_names().map(|(name, _)| name).collect::<Vec<_>>().join(" | ")
-    };
     match events.first() {
-        Some((id, flags)) => format!("{} con el número {id}", names(flags)),
+        Some((id, flags)) => format!("{} con el número {id}", names(*flags)),
         None => "que no había nada".to_owned(),
     }
 }
