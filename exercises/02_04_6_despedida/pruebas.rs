@@ -6,6 +6,9 @@
 #[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
+pub mod farewell;
+pub mod server;
+
 use std::collections::HashMap;
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -15,10 +18,13 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
-use ejercicio::{Client, Farewell, LISTENING, Reason, Room, serve};
+use ejercicio::{Client, Room};
+use ejercicios::epoll::{names, wait};
 use ejercicios::prelude::*;
+use farewell::{Farewell, Reason};
 use harness::eventually;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use server::{LISTENING, serve};
 use socket2::SockRef;
 
 /// Lo que se da a lo que no debe ocurrir, por si ocurre.
@@ -39,6 +45,8 @@ ejercicios::tests! {
     sin_nada_que_leer_se_acabó,
     quien_corta_después_de_su_final,
     el_final_se_mira_una_vez,
+    una_lectura_por_aviso,
+    el_primer_motivo_es_el_que_cuenta,
     el_fallo_de_uno_es_solo_suyo,
     el_número_no_se_repite,
     un_aviso_atrasado_no_alcanza_a_nadie,
@@ -155,10 +163,17 @@ fn quien_corta_después_de_su_final() -> Outcome {
         peer.reset()?;
         scene.kernel_says(id, EpollFlags::EPOLLERR)?;
         let farewell = scene.goodbye(id, "cerró su lado y después cortó")?;
-        broken(&farewell, ErrorKind::BrokenPipe).hint(
-            "`read` dio el final sin más, y fue `say` quien descubrió que no hay nadie: su error \
-             es el motivo",
-        )?;
+        let hint = match farewell.reason {
+            Reason::Left => {
+                "a quien cerró su lado aún se le debía la respuesta, y `say` descubrió que no hay \
+                 nadie: su error es el motivo"
+            }
+            Reason::Broken(_) => {
+                "`read` dio el final sin más: quien descubrió que no hay nadie fue `say`, y su error \
+                 es el motivo"
+            }
+        };
+        broken(&farewell, ErrorKind::BrokenPipe).hint(hint)?;
         ensure_equal("los bytes que dijo", 4, farewell.heard)?;
         scene.leaves_nothing(id)
     })
@@ -170,7 +185,7 @@ fn el_final_se_mira_una_vez() -> Outcome {
         let words = scene.already_said(id, 200_000)?;
         peer.half_close()?;
         scene.until_it_waits_for_room(id)?;
-        let events = scene.room.wait(timeout(A_WHILE))?;
+        let events = wait(&scene.room.epoll, timeout(A_WHILE))?;
         let seen_again = events.iter().any(|(_, flags)| flags.contains(EpollFlags::EPOLLIN));
         ensure(!seen_again, || {
             format!(
@@ -190,6 +205,44 @@ fn el_final_se_mira_una_vez() -> Outcome {
     })
 }
 
+fn una_lectura_por_aviso() -> Outcome {
+    with_scene(|scene| {
+        let (id, mut peer) = scene.enter("Ana")?;
+        let words = vec![b'x'; 40_000];
+        peer.send(&words)?;
+        scene.has_unread(id, words.len())?;
+        scene.room.on_client(id, EpollFlags::EPOLLIN);
+        let heard = scene.client(id)?.heard.len();
+        ensure(heard > 0 && heard < words.len(), || {
+            format!(
+                "Un cliente dijo 40\u{202f}000 bytes, y con un solo aviso se le oyeron {heard}. Por \
+                 cada aviso se lee una vez (`hear`): si queda algo, epoll lo repetirá, y mientras \
+                 tanto se atiende a los demás."
+            )
+        })
+    })
+}
+
+fn el_primer_motivo_es_el_que_cuenta() -> Outcome {
+    with_scene(|scene| {
+        let (id, peer) = scene.enter("Eva")?;
+        scene.owes(id, "algo que aún no ha salido")?;
+        peer.reset()?;
+        scene.kernel_says(id, EpollFlags::EPOLLERR)?;
+        scene.room.on_client(id, EpollFlags::EPOLLIN | EpollFlags::EPOLLERR | EpollFlags::EPOLLHUP);
+        let closing = scene.client(id)?.closing;
+        ensure_equal(
+            "el motivo de quien cortó la conexión cuando se le debía algo",
+            Some(Reason::Broken(ErrorKind::ConnectionReset)),
+            closing,
+        )
+        .hint(
+            "la lectura ya dijo por qué se va; a quien tiene un motivo no se le escribe: fallaría por \
+             otra razón, y taparía la primera",
+        )
+    })
+}
+
 fn el_fallo_de_uno_es_solo_suyo() -> Outcome {
     with_scene(|scene| {
         let (ana, mut peer) = scene.enter("Ana")?;
@@ -202,10 +255,17 @@ fn el_fallo_de_uno_es_solo_suyo() -> Outcome {
         scene.kernel_says(beto, EpollFlags::EPOLLERR)?;
         let farewell = scene.goodbye(beto, "cortó la conexión a mitad de su respuesta")?;
         // No es ECONNRESET: había cerrado su lado, y el núcleo lo anota así.
-        broken(&farewell, ErrorKind::BrokenPipe).hint(
-            "de él no se esperaba EPOLLIN, y solo llegan EPOLLERR y EPOLLHUP: por qué, lo guarda \
-             el socket (SO_ERROR), y `take_error` lo entrega una vez",
-        )?;
+        let hint = match farewell.reason {
+            Reason::Left => {
+                "de él no se esperaba EPOLLIN, y solo llegan EPOLLERR y EPOLLHUP: por qué, lo guarda \
+                 el socket (SO_ERROR), y `take_error` lo entrega una vez"
+            }
+            Reason::Broken(_) => {
+                "había cerrado su lado antes de cortar, y el núcleo lo anota así (EPIPE): es el error \
+                 que entrega `take_error`, y no otro"
+            }
+        };
+        broken(&farewell, ErrorKind::BrokenPipe).hint(hint)?;
         scene.leaves_nothing(beto)?;
         scene.stays(ana, "Y no había hecho nada: el que falló es otro.")?;
         peer.send("yo sigo")?;
@@ -412,6 +472,15 @@ impl Scene {
         Ok(words)
     }
 
+    /// Le falta por recibir eso.
+    fn owes(&mut self, id: u64, words: &str) -> Outcome {
+        self.client(id)?;
+        if let Some(client) = self.room.clients.get_mut(&id) {
+            client.out.extend(words.bytes());
+        }
+        Ok(())
+    }
+
     /// Espera a que el núcleo sepa eso de un cliente, sin preguntar al epoll de la sala.
     fn kernel_says(&self, id: u64, flags: EpollFlags) -> Outcome {
         let probe = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(io::Error::from)?;
@@ -443,7 +512,7 @@ impl Scene {
     /// Vueltas hasta que se despida a ese cliente, del que se sabe qué hizo.
     fn goodbye(&mut self, id: u64, what: &str) -> Result<Farewell, Failure> {
         for _ in 0..TOO_MANY {
-            let events = self.room.wait(timeout(Duration::from_secs(1)))?;
+            let events = wait(&self.room.epoll, timeout(Duration::from_secs(1)))?;
             if events.is_empty() {
                 return Err(self.forgotten(id, what));
             }
@@ -484,7 +553,7 @@ impl Scene {
 
     /// Epoll no calla, y nadie despide a ese cliente.
     fn spinning(&self, id: u64, what: &str) -> Failure {
-        let last = self.room.wait(EpollTimeout::ZERO).unwrap_or_default();
+        let last = wait(&self.room.epoll, EpollTimeout::ZERO).unwrap_or_default();
         let flags = last.first().map_or(EpollFlags::empty(), |(_, flags)| *flags);
         let why = if flags.contains(EpollFlags::EPOLLIN) {
             "Cero bytes leídos es el final, y EPOLLIN lo repite mientras se espere."
@@ -504,7 +573,7 @@ impl Scene {
     fn until_it_waits_for_room(&mut self, id: u64) -> Outcome {
         self.kernel_says(id, EpollFlags::EPOLLRDHUP)?;
         for _ in 0..TOO_MANY {
-            let events = self.room.wait(timeout(A_WHILE))?;
+            let events = wait(&self.room.epoll, timeout(A_WHILE))?;
             self.stays(id, "Había cerrado su lado, sí, y aún no le había cabido su respuesta.")?;
             let client = self.client(id)?;
             // Con sitio, epoll dice EPOLLOUT; si solo dice EPOLLIN, es el final otra vez.
@@ -585,9 +654,4 @@ fn timeout(limit: Duration) -> EpollTimeout {
 /// El primer aviso, para el informe.
 fn told(events: &[(u64, EpollFlags)]) -> String {
     events.first().map_or_else(|| "nada".to_owned(), |(_, flags)| names(*flags))
-}
-
-fn names(flags: EpollFlags) -> String {
-    let names: Vec<_> = flags.iter_names().map(|(name, _)| name).collect();
-    if names.is_empty() { "el conjunto vacío".to_owned() } else { names.join(" | ") }
 }

@@ -13,10 +13,16 @@ const NARROWEST: usize = 8;
 /// Lo que separa dos columnas.
 const GAP: &str = "  ";
 
+/// Lo que se lee donde el libro tiene un dibujo.
+const DRAWING: &str = "(Aquí hay un dibujo: se ve en el libro, con `cargo libro`.)";
+
 /// `text`, para una terminal de `width` columnas. El código no se parte: se copia.
 pub(crate) fn rendered(text: &str, width: usize) -> String {
     let mut page = Page::new(width);
-    for event in Parser::new_ext(text, Options::ENABLE_TABLES) {
+    let is_drawing = |line: &&str| line.starts_with("{{#include ") && line.ends_with(".svg}}");
+    let lines = text.lines().map(|line| if is_drawing(&line) { DRAWING } else { line });
+    let text = lines.collect::<Vec<_>>().join("\n");
+    for event in Parser::new_ext(&text, Options::ENABLE_TABLES) {
         page.take(event);
     }
     page.done.trim_end().to_owned()
@@ -271,6 +277,12 @@ mod tests {
 
         Fin.
         ");
+    }
+
+    #[test]
+    fn de_un_dibujo_se_dice_dónde_verlo() {
+        let text = "Uno.\n\n{{#include ../../book/src/dibujos/turno.svg}}\n\nDos.\n";
+        assert_eq!(rendered(text, 80), format!("Uno.\n\n{DRAWING}\n\nDos."));
     }
 
     #[test]
