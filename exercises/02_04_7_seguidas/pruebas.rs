@@ -34,6 +34,7 @@ ejercicios::tests! {
     la_respuesta_dice_qué_será_de_la_conexión,
     lo_que_no_se_entiende_se_rechaza_y_se_cierra,
     con_mucho_por_escribir_no_se_responde_a_más,
+    el_límite_es_justo_ese,
     tres_peticiones_de_golpe_por_un_socket,
     quien_pregunta_y_no_lee_lo_recibe_todo_después,
 }
@@ -156,6 +157,8 @@ fn con_el_cuerpo_a_medias_aún_no_se_responde_y_no_se_guarda() -> Outcome {
     talk.hears([post("/uno", 10), b"0123".to_vec()].concat())?;
     talk.answers("a un POST con 4 de los 10 bytes de su cuerpo", &[])?;
     talk.keeps(b"", "con el cuerpo a medias: no interesa a nadie, y no se guarda,")?;
+    let missing = talk.exchange.unfinished.as_ref().map(|(_, missing)| *missing);
+    ensure_equal("los bytes que faltan según `unfinished`", Some(6), missing)?;
     talk.hears("45678")?;
     talk.answers("a un POST con 9 de los 10 bytes de su cuerpo", &[])?;
     talk.hears([b"9".to_vec(), get("/dos")].concat())?;
@@ -259,6 +262,22 @@ fn con_mucho_por_escribir_no_se_responde_a_más() -> Outcome {
     }
     let expected: Vec<String> = (0..MANY).map(|number| format!("GET /{number}")).collect();
     ensure_equal("las respuestas, en orden", &expected, &answers)
+}
+
+fn el_límite_es_justo_ese() -> Outcome {
+    for (queued, answers) in [(MAX_QUEUED - 1, true), (MAX_QUEUED, false)] {
+        let mut talk = Talk::default();
+        talk.exchange.output = vec![b'x'; queued];
+        talk.hears(get("/uno"))?;
+        ensure((talk.exchange.output.len() > queued) == answers, || {
+            let did = if answers { "no respondiste" } else { "respondiste" };
+            format!(
+                "En `output` había {queued} bytes sin escribir, llegó una petición y {did}. Con \
+                 MAX_QUEUED ({MAX_QUEUED}) o más no se responde; con menos, sí."
+            )
+        })?;
+    }
+    Ok(())
 }
 
 fn tres_peticiones_de_golpe_por_un_socket() -> Outcome {

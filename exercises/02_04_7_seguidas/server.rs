@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 
+use ejercicios::epoll::wait;
 use multiplexacion::listener;
-use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
 use super::ejercicio::Exchange;
@@ -21,15 +21,7 @@ pub fn serve(listener: &TcpListener) -> io::Result<()> {
     let mut clients = HashMap::new();
     let mut arrived = 0;
     loop {
-        let mut events = [EpollEvent::empty(); 64];
-        let count = match epoll.wait(&mut events, EpollTimeout::NONE) {
-            Ok(count) => count,
-            // Ctrl-Z y `fg` también despiertan (signal(7)).
-            Err(Errno::EINTR) => 0,
-            Err(error) => return Err(error.into()),
-        };
-        for event in &events[..count] {
-            let id = event.data();
+        for (id, _) in wait(&epoll, EpollTimeout::NONE)? {
             if id == LISTENER {
                 if let Some(client) = Client::accept(listener)? {
                     arrived += 1;
