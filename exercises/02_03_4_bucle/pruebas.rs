@@ -184,11 +184,6 @@ fn sleeps(server: &Serving, when: &str) -> Outcome {
     })
 }
 
-/// La misma dirección; lo que se diga ahí se cuenta en bytes, que ocupan menos que mil marcos.
-fn in_bytes(clients: &Conversation) -> Conversation {
-    Conversation::with(clients.address()).limit(LIMIT)
-}
-
 /// Siete millones de bytes: más de lo que suelen admitir los búferes del núcleo (tcp(7)), y menos
 /// de lo que cabe en la cola de un cliente.
 fn large_frames() -> Vec<u8> {

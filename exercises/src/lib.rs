@@ -45,7 +45,7 @@ pub use limit::{Task, lending, within};
 pub use outcome::{Explain, LIMIT, Outcome, done, ensure, ensure_equal, ensure_fails};
 pub use panics::provoke;
 pub use serving::{
-    Serving, connected, connected_narrowly, echoes, listening, listening_in_frames, tell,
+    Serving, connected, connected_narrowly, echoes, in_bytes, listening, listening_in_frames, tell,
     with_server,
 };
 
@@ -55,7 +55,7 @@ pub mod prelude {
 
     pub use crate::{
         Explain, LIMIT, Outcome, Serving, Task, by_hand, by_hand_calling, connected,
-        connected_narrowly, done, echoes, ensure, ensure_equal, ensure_fails, follow, lending,
-        listening, listening_in_frames, tell, with_server, within,
+        connected_narrowly, done, echoes, ensure, ensure_equal, ensure_fails, follow, in_bytes,
+        lending, listening, listening_in_frames, tell, with_server, within,
     };
 }

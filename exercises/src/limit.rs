@@ -1,5 +1,6 @@
 //! Ejecutar el código de quien aprende sin que pueda colgar las pruebas.
 
+use std::fmt::Debug;
 use std::mem;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
@@ -7,11 +8,15 @@ use std::time::Duration;
 
 use harness::{Failure, Thread};
 
-use crate::activity::Activity;
+use crate::activity;
+use crate::outcome::shown;
 use crate::panics::{self, Panic};
 
 /// Ante un fallo, lo que se espera a que el código termine y diga por qué.
 const AFTERMATH: Duration = Duration::from_millis(50);
+
+/// Bajo qué título se cuenta lo que hacían los hilos cuando algo falló.
+const MEANWHILE: &str = "Mientras tanto";
 
 /// Veces que se mira a un hilo para saber si gira.
 const GLANCES: u32 = 30;
@@ -67,7 +72,7 @@ impl<T: Send + 'static> Task<T> {
         panics::speak_spanish();
         let (report, outcome) = mpsc::channel();
         let (introduce, introduced) = mpsc::channel();
-        thread::Builder::new().name("tu código".to_owned()).spawn(move || {
+        thread::Builder::new().name(activity::OWN.to_owned()).spawn(move || {
             // Quien espera puede haberse ido: entonces ya contó su fallo.
             let _ = introduce.send(Thread::current());
             let _ = report.send(panics::contain(work));
@@ -91,41 +96,6 @@ impl<T: Send + 'static> Task<T> {
         }
     }
 
-    /// Si lo que se hacía mientras tanto falló, añade por qué terminó esta tarea, si terminó.
-    pub fn explain<R>(&self, outcome: Result<R, Failure>) -> Result<R, Failure> {
-        outcome.map_err(|failure| self.explain_end(failure).unwrap_or_else(|failure| failure))
-    }
-
-    /// Lo mismo que [`explain`](Task::explain), y si no terminó, dice qué hace.
-    ///
-    /// Solo tiene sentido si quienes hablaban con él siguen conectados: si no, lo que se ve es lo
-    /// que hace después de que se fueran.
-    pub fn explain_what_it_does<R>(&self, outcome: Result<R, Failure>) -> Result<R, Failure> {
-        outcome.map_err(|failure| {
-            self.explain_end(failure).unwrap_or_else(|failure| {
-                match self.thread.and_then(Activity::of) {
-                    Some(activity) => {
-                        failure.section("Mientras tanto", [format!("tu código {}", activity.doing)])
-                    }
-                    None => failure,
-                }
-            })
-        })
-    }
-
-    /// El mismo fallo, como error, si esta tarea no ha terminado.
-    fn explain_end(&self, failure: Failure) -> Result<Failure, Failure> {
-        // Si el servidor acaba de terminar, que le dé tiempo a contarlo.
-        match self.outcome.recv_timeout(AFTERMATH) {
-            Ok(Err(panic)) if panic.is_todo => Ok(Failure::new(panic.explanation)),
-            Ok(Err(panic)) => Ok(failure.within(panic.explanation)),
-            Ok(Ok(_)) => {
-                Ok(failure.within(format!("Antes de tiempo terminó esto: {}.", self.what)))
-            }
-            Err(_) => Err(failure),
-        }
-    }
-
     /// Si durante `span` su hilo apenas duerme: gira sin esperar a nada.
     ///
     /// Se le mira muchas veces en lugar de contar el procesador que gasta: en una máquina ocupada,
@@ -145,12 +115,50 @@ impl<T: Send + 'static> Task<T> {
             seconds(limit),
             self.what
         );
-        let failure = Failure::new(headline);
-        match self.thread.and_then(Activity::of) {
-            Some(activity) => failure
-                .section("Dónde está", [format!("tu código {}", activity.doing)])
-                .hint(activity.question),
-            None => failure,
+        let Some(thread) = self.thread else { return Failure::new(headline) };
+        let (lines, question) = activity::told_of(thread);
+        let failure = Failure::new(headline).section("Dónde está", lines);
+        question.map_or(failure.clone(), |question| failure.hint(question))
+    }
+}
+
+impl<T: Debug> Task<T> {
+    /// Si lo que se hacía mientras tanto falló, añade por qué terminó esta tarea, si terminó.
+    pub fn explain<R>(&self, outcome: Result<R, Failure>) -> Result<R, Failure> {
+        outcome.map_err(|failure| self.explain_end(failure).unwrap_or_else(|failure| failure))
+    }
+
+    /// Lo mismo que [`explain`](Task::explain), y si no terminó, dice qué hacen sus hilos.
+    ///
+    /// A los participantes de [`listening`](crate::listening) no les hace falta: si se les acaba la
+    /// espera, ya lo cuentan. Solo tiene sentido si quienes hablaban siguen conectados: si no, lo que
+    /// se ve es lo que hace después de que se fueran.
+    pub fn explain_what_it_does<R>(&self, outcome: Result<R, Failure>) -> Result<R, Failure> {
+        outcome.map_err(|failure| {
+            self.explain_end(failure).unwrap_or_else(|failure| {
+                if failure.has_section(MEANWHILE) {
+                    return failure;
+                }
+                failure.section(MEANWHILE, activity::told())
+            })
+        })
+    }
+
+    /// El mismo fallo, como error, si esta tarea no ha terminado.
+    fn explain_end(&self, failure: Failure) -> Result<Failure, Failure> {
+        // Si el servidor acaba de terminar, que le dé tiempo a contarlo.
+        match self.outcome.recv_timeout(AFTERMATH) {
+            Ok(Err(panic)) if panic.is_todo => Ok(Failure::new(panic.explanation)),
+            Ok(Err(panic)) => Ok(failure.within(panic.explanation)),
+            Ok(Ok(value)) => {
+                let end = format!("Antes de tiempo terminó esto: {}", self.what);
+                // Si no devuelve nada, no hay nada que contar.
+                Ok(failure.within(match shown(&value) {
+                    nothing if nothing == "()" => format!("{end}."),
+                    value => format!("{end}, y devolvió {value}."),
+                }))
+            }
+            Err(_) => Err(failure),
         }
     }
 }
@@ -163,6 +171,7 @@ fn seconds(span: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io;
     use std::net::TcpListener;
 
     const SHORT: Duration = Duration::from_millis(200);
@@ -177,6 +186,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let failure = within(SHORT, "aceptar", move || listener.accept().is_ok()).unwrap_err();
         let report = failure.to_string();
+        assert!(report.contains(": descriptor "), "{report}");
+        assert!(report.contains("(escucha en 127.0.0.1:"), "{report}");
         assert!(
             report.starts_with("Se acabó el tiempo: pasaron 0,2 s y no terminó esto: aceptar.")
         );
@@ -197,6 +208,21 @@ mod tests {
         assert!(spinning.unwrap().spins(SHORT));
         assert!(!sleeping.spins(SHORT));
         drop((stop, wake));
+    }
+
+    #[test]
+    fn lo_que_termina_antes_de_tiempo_dice_qué_devolvió() {
+        let told = |failure: Failure| failure.to_string().lines().next().unwrap_or("").to_owned();
+        let late = || io::Result::<u8>::Err(io::Error::from_raw_os_error(11));
+        let task = Task::start("atender", late).unwrap();
+        let failure = task.explain::<()>(Err(Failure::new("Nada."))).unwrap_err();
+        assert_eq!(
+            told(failure),
+            "Antes de tiempo terminó esto: atender, y devolvió Err(WouldBlock)."
+        );
+        let task = Task::start("parar", || ()).unwrap();
+        let failure = task.explain::<()>(Err(Failure::new("Nada."))).unwrap_err();
+        assert_eq!(told(failure), "Antes de tiempo terminó esto: parar.");
     }
 
     #[test]

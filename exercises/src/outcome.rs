@@ -50,7 +50,7 @@ pub fn ensure_equal<E: PartialEq<G> + Debug, G: Debug>(
         return Ok(());
     }
     let lines =
-        [format!("se esperaba  {}", short(&expected)), format!("llegó        {}", short(&got))];
+        [format!("se esperaba  {}", shown(&expected)), format!("llegó        {}", shown(&got))];
     let headline = format!("No es lo que se esperaba: {}.", what.as_ref());
     Err(Failure::new(headline).section("Diferencia", lines))
 }
@@ -69,14 +69,65 @@ pub fn done<T>(what: impl Display, outcome: io::Result<T>) -> Result<T, Failure>
     outcome.map_err(|error| Failure::new(format!("{what} devolvió {:?}.", error.kind())))
 }
 
-/// El principio de un valor: hay respuestas equivocadas de muchos kilobytes.
-fn short(value: &impl Debug) -> String {
+/// Un valor, como se escribe en Rust: con los errores del sistema por su clase, que es lo que no está
+/// en inglés, y solo el principio si es largo, que hay respuestas equivocadas de muchos kilobytes.
+pub(crate) fn shown(value: &impl Debug) -> String {
     const SHOWN: usize = 200;
-    let text = format!("{value:?}");
+    let text = by_kind(&format!("{value:?}"));
     match text.char_indices().nth(SHOWN) {
         Some((end, _)) => {
             format!("{}… ({} caracteres más)", &text[..end], text[end..].chars().count())
         }
         None => text,
+    }
+}
+
+/// `Os { code: 11, kind: WouldBlock, message: "…" }` y `Kind(WouldBlock)` son `WouldBlock`.
+fn by_kind(text: &str) -> String {
+    let mut rest = text;
+    let mut told = String::new();
+    while let Some((before, kind, after)) = next_error(rest) {
+        told.push_str(before);
+        told.push_str(kind);
+        rest = after;
+    }
+    told + rest
+}
+
+/// El primer error del sistema que hay en `text`: lo que va delante, su clase y lo que va detrás.
+fn next_error(text: &str) -> Option<(&str, &str, &str)> {
+    let system = text.find("Os { code: ").and_then(|start| {
+        let (_, details) = text[start..].split_once("kind: ")?;
+        let (kind, details) = details.split_once(", message: \"")?;
+        Some((start, kind, details.split_once("\" }")?.1))
+    });
+    let simple = text.find("Kind(").and_then(|start| {
+        let (kind, after) = text[start + "Kind(".len()..].split_once(')')?;
+        Some((start, kind, after))
+    });
+    let (start, kind, after) = match (system, simple) {
+        (Some(one), Some(other)) => {
+            if one.0 < other.0 {
+                one
+            } else {
+                other
+            }
+        }
+        (one, other) => one.or(other)?,
+    };
+    Some((&text[..start], kind, after))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn un_error_se_dice_por_su_clase() {
+        let system = || io::Error::from_raw_os_error(11);
+        assert_eq!(shown(&io::Result::<()>::Err(system())), "Err(WouldBlock)");
+        let simple = io::Error::from(ErrorKind::BrokenPipe);
+        assert_eq!(shown(&(simple, system(), 3)), "(BrokenPipe, WouldBlock, 3)");
+        assert_eq!(shown(&Some("Kind de nada")), "Some(\"Kind de nada\")");
     }
 }

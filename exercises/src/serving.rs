@@ -5,6 +5,7 @@ use std::net::{TcpListener, TcpStream};
 
 use harness::{Conversation, Failure, Peer};
 
+use crate::activity;
 use crate::limit::Task;
 use crate::outcome::{LIMIT, Outcome};
 
@@ -15,13 +16,19 @@ pub type Serving = Task<io::Result<()>>;
 pub fn listening() -> Result<(TcpListener, Conversation), Failure> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let clients = Conversation::with(listener.local_addr()?).limit(LIMIT);
-    Ok((listener, clients))
+    Ok((listener, clients.witnessed_by(activity::told)))
 }
 
 /// Lo mismo, con una conversación que se cuenta en marcos.
 pub fn listening_in_frames() -> Result<(TcpListener, Conversation), Failure> {
     let (listener, clients) = listening()?;
-    Ok((listener, Conversation::in_frames(clients.address()).limit(LIMIT)))
+    let clients = Conversation::in_frames(clients.address()).limit(LIMIT);
+    Ok((listener, clients.witnessed_by(activity::told)))
+}
+
+/// La misma dirección; lo que se diga ahí se cuenta en bytes, que ocupan menos que mil marcos.
+pub fn in_bytes(clients: &Conversation) -> Conversation {
+    Conversation::with(clients.address()).limit(LIMIT).witnessed_by(activity::told)
 }
 
 /// Un cliente y su conexión, ya aceptada.

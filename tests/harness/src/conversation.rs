@@ -68,6 +68,20 @@ impl Conversation {
         self.limit
     }
 
+    /// Cuando a alguien se le acabe la espera, el informe contará también lo que diga `witness` en ese
+    /// momento, bajo el título «Mientras tanto»: qué hacía el servidor, si está en este proceso.
+    pub fn witnessed_by(self, witness: fn() -> Vec<String>) -> Self {
+        self.transcript.witnessed_by(witness);
+        self
+    }
+
+    /// Nadie podría repetir a mano lo que se hable aquí: el servidor no es el que pondría en marcha, o
+    /// depende de algo que solo hace la prueba. Los informes no lo intentan.
+    pub fn unrepeatable(self) -> Self {
+        self.transcript.unrepeatable();
+        self
+    }
+
     /// La dirección del servidor.
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -91,8 +105,10 @@ impl Conversation {
     /// Conecta a alguien cuyo búfer de recepción es pequeño (`SO_RCVBUF`, en bytes; socket(7)).
     ///
     /// Si además no lee, al servidor se le acaba pronto el sitio donde escribir. El núcleo duplica
-    /// el valor y no admite menos de unos 2 KiB.
+    /// el valor y no admite menos de unos 2 KiB. `nc` lee siempre: lo que dependa de esto no se puede
+    /// repetir a mano, y el informe no lo intenta.
     pub fn peer_with_receive_buffer(&self, name: &str, bytes: usize) -> Result<Peer, Failure> {
+        self.transcript.unrepeatable();
         self.connect(name, Some(bytes))
     }
 

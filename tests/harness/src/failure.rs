@@ -94,6 +94,11 @@ impl Failure {
         self
     }
 
+    /// Si ya tiene un apartado con ese título, y no está vacío.
+    pub fn has_section(&self, title: &str) -> bool {
+        self.0.sections.iter().any(|section| section.title == title && !section.lines.is_empty())
+    }
+
     /// Dice qué se pedía, para quien aún no lo consigue.
     pub(crate) fn of_asking(mut self, purpose: &str) -> Self {
         self.0.purpose = Some(purpose.to_owned());

@@ -32,7 +32,7 @@
 //!
 //! ```text
 //! Lección 02_02, etapa 2: lecturas parciales.
-//! «cliente» esperaba 4 bytes, y el servidor terminó la conexión.
+//! «cliente» esperaba 4 bytes, y el servidor terminó la conexión. Llegaron 2 de 4 bytes.
 //!
 //!   se esperaba  "hola"
 //!   llegó        "ho" y después, el fin de la conexión
@@ -70,7 +70,7 @@
 //! | `program` | [`Program`], [`Running`], [`Server`]: arrancar, escuchar lo que dicen, mirar `/proc` |
 //! | `trace` | [`Trace`], [`Step`]: lo que un programa escribe con `--trace` |
 //! | [`tools`] | lo que puede faltar en una máquina: `nc`, `curl`, `strace`, IPv6… |
-//! | `thread` | [`Thread`], [`Doing`]: en qué llamada duerme un hilo; su nombre, en `system_call` |
+//! | `thread` | [`Thread`], [`Doing`]: en qué llamada duerme un hilo; su nombre, en `system_call`; sus argumentos, en `descriptor` y `watching` ([`Watching`]) |
 //! | `stage`, `stages/` | [`Stage`], [`stages`](stages()): lo que se pide en cada lección |
 //!
 //! Ninguna espera carece de límite ([`DEFAULT_LIMIT`] si no se dice otro), y ninguna espera un
@@ -79,6 +79,7 @@
 pub mod chat;
 mod comparison;
 mod conversation;
+mod descriptor;
 mod failure;
 pub mod frame;
 mod inbox;
@@ -100,6 +101,7 @@ pub mod tools;
 mod trace;
 mod transcript;
 mod waiting;
+mod watching;
 mod wording;
 
 pub use conversation::Conversation;
@@ -117,3 +119,4 @@ pub use stages::stages;
 pub use thread::{Doing, Thread};
 pub use trace::{Step, Trace};
 pub use waiting::{DEFAULT_LIMIT, eventually};
+pub use watching::Watching;

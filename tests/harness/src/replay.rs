@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use crate::log::{Delivery, Log, Manner, PeerId, What};
 use crate::shell;
-use crate::wording;
 
 /// Lo que se deja para que el servidor conteste, donde la prueba esperó su respuesta.
 const REACTION: Duration = Duration::from_millis(200);
@@ -22,43 +21,16 @@ const MAX_PEERS: usize = 6;
 /// Más trozos que estos no caben en una orden.
 const MAX_PIECES: usize = 48;
 
-/// Las órdenes que repiten lo que hicieron los participantes, con el protagonista siempre incluido.
-pub(crate) fn commands(log: &Log, address: SocketAddr, protagonist: PeerId) -> Vec<String> {
-    let scripts = scripts(log, &cast(log, protagonist));
-    let mut commands = match scripts.as_slice() {
+/// Las órdenes que repiten lo que hicieron los participantes; ninguna, si no lo repetirían: porque
+/// son demasiados para una terminal, o porque alguien hizo lo que `nc` no sabe hacer.
+pub(crate) fn commands(log: &Log, address: SocketAddr) -> Vec<String> {
+    let scripts = scripts(log);
+    match scripts.as_slice() {
+        _ if log.events.iter().any(|event| matches!(event.what, What::Reset)) => Vec::new(),
         [alone] => vec![alone.curl(address).unwrap_or_else(|| alone.nc(address))],
-        together => background(log, together, address),
-    };
-    commands.extend(left_out(log, &scripts));
-    if log.events.iter().any(|event| matches!(event.what, What::Reset)) {
-        commands.push("# nc no sabe enviar un RST: donde lo hubo, aquí hay un cierre".to_owned());
+        together if together.len() <= MAX_PEERS => background(log, together, address),
+        _ => Vec::new(),
     }
-    commands
-}
-
-/// Quiénes no hablan en estas órdenes, si falta alguien: por su nombre, si son pocos.
-fn left_out(log: &Log, scripts: &[Script]) -> Option<String> {
-    let absent = |peer: &PeerId| scripts.iter().all(|script| script.peer != *peer);
-    let names: Vec<String> =
-        (0..log.names.len()).filter(absent).map(|peer| format!("«{}»", log.names[peer])).collect();
-    let who = match names.len() {
-        0 => return None,
-        1..=MAX_PEERS => names.join(", "),
-        count => wording::quantity(count, "participante", "participantes"),
-    };
-    Some(format!("# fuera de esta orden: {who}"))
-}
-
-/// Quiénes intervienen: todos, menos los que acabaron bien antes de que empezara el protagonista;
-/// o él solo, si son demasiados.
-fn cast(log: &Log, protagonist: PeerId) -> Vec<PeerId> {
-    let entrance = log.events.iter().position(|event| event.peer == protagonist).unwrap_or(0);
-    let had_finished = |peer: PeerId| {
-        let before = &log.events[..entrance];
-        before.iter().any(|event| event.peer == peer && matches!(event.what, What::Ended))
-    };
-    let cast: Vec<PeerId> = (0..log.names.len()).filter(|&peer| !had_finished(peer)).collect();
-    if cast.len() <= MAX_PEERS { cast } else { vec![protagonist] }
 }
 
 fn background(log: &Log, scripts: &[Script], address: SocketAddr) -> Vec<String> {
@@ -94,12 +66,12 @@ enum Action {
     Print(Vec<u8>),
 }
 
-fn scripts(log: &Log, peers: &[PeerId]) -> Vec<Script> {
+fn scripts(log: &Log) -> Vec<Script> {
     let mut scripts: Vec<Script> = Vec::new();
     let mut clock = Duration::ZERO;
     let mut last_actor = None;
     let mut waited = false;
-    for event in log.events.iter().filter(|event| peers.contains(&event.peer)) {
+    for event in &log.events {
         if event.is_observed() {
             waited = true;
             continue;

@@ -12,7 +12,7 @@ use procfs::net::{self, TcpNetEntry};
 use crate::failure::Failure;
 use crate::inbox::is_worth_retrying;
 use crate::log::PeerId;
-use crate::transcript::Transcript;
+use crate::transcript::{MEANWHILE, Transcript};
 use crate::waiting::{Deadline, poll};
 use crate::wording;
 
@@ -193,7 +193,8 @@ impl Sending {
             wording::bytes(self.size),
             unfinished.why()
         );
-        self.sender.transcript.failure(headline, self.sender.id)
+        let meanwhile = self.sender.transcript.meanwhile();
+        self.sender.transcript.failure(headline, self.sender.id).section(MEANWHILE, meanwhile)
     }
 }
 

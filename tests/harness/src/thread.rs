@@ -1,12 +1,12 @@
 //! Qué hace un hilo, hasta donde el núcleo quiera contarlo (proc(5)).
 
-use std::fs;
-
 use nix::unistd::{getpid, gettid};
 use procfs::ProcResult;
 use procfs::process::{Process, Syscall};
 
-use crate::system_call::SystemCall;
+use crate::descriptor;
+use crate::system_call::{SystemCall, Waits};
+use crate::watching::{Memory, Unit, Watching, milliseconds};
 
 /// Un hilo de un programa. Puede haber terminado ya: entonces no se sabe nada de él.
 #[derive(Debug, Clone, Copy)]
@@ -24,8 +24,10 @@ pub enum Doing {
     Calling {
         /// Como en su página del manual, sin la sección: `accept4`.
         name: &'static str,
-        /// A qué descriptor, si va de uno: `7 (socket:[1234])`.
+        /// A qué descriptor, si va de uno: `7 (conexión con 127.0.0.1:40112)`.
         descriptor: Option<String>,
+        /// A quién vigila, si espera por varios a la vez.
+        watching: Option<Watching>,
     },
     /// Duerme en esa función del núcleo. Es lo que queda sin permiso para ver la llamada, como en
     /// algunos contenedores.
@@ -36,6 +38,11 @@ impl Thread {
     /// El que llama.
     pub fn current() -> Thread {
         Thread { pid: getpid().as_raw(), tid: gettid().as_raw() }
+    }
+
+    /// Los de este proceso, en orden de creación.
+    pub fn all_here() -> Vec<Thread> {
+        Process::myself().and_then(|process| Thread::all_of(&process)).unwrap_or_default()
     }
 
     /// Los de un proceso, en orden de creación.
@@ -50,7 +57,7 @@ impl Thread {
     }
 
     /// Su nombre. El núcleo lo corta a 15 bytes.
-    pub(crate) fn name(self) -> Option<String> {
+    pub fn name(self) -> Option<String> {
         self.ask(Process::stat).map(|stat| stat.comm)
     }
 
@@ -64,22 +71,57 @@ impl Thread {
         self.system_call().or_else(|| self.kernel_function())
     }
 
+    /// El primero de su proceso: el que ejecuta `main`.
+    pub fn is_main(self) -> bool {
+        self.tid == self.pid
+    }
+
+    /// Un descriptor de su proceso, por su número y por lo que hay detrás: `5 (una tubería)`.
+    pub fn describe(self, descriptor: u64) -> String {
+        match descriptor::described(self.pid, descriptor) {
+            Some(what) => format!("{descriptor} ({what})"),
+            None => descriptor.to_string(),
+        }
+    }
+
     fn system_call(self) -> Option<Doing> {
-        let Syscall::Blocked { syscall_number, argument_registers: [first, ..], .. } =
-            self.ask(Process::syscall)?
-        else {
+        let seen = self.ask(Process::syscall)?;
+        let Syscall::Blocked { syscall_number, argument_registers: arguments, .. } = seen else {
             return Some(Doing::Running);
         };
         let call = SystemCall::numbered(syscall_number)?;
-        let descriptor = call.takes_descriptor.then(|| self.descriptor(first));
-        Some(Doing::Calling { name: call.name, descriptor })
+        let descriptor = call.takes_descriptor().then(|| self.describe(arguments[0]));
+        let watching = self.watching(call.waits, arguments);
+        // Lo que se leyó de su memoria solo vale si no se ha movido de ahí.
+        let watching = watching.filter(|_| self.is_still_in(syscall_number, arguments));
+        Some(Doing::Calling { name: call.name, descriptor, watching })
     }
 
-    fn descriptor(self, number: u64) -> String {
-        match fs::read_link(format!("/proc/{}/fd/{number}", self.pid)) {
-            Ok(target) => format!("{number} ({})", target.display()),
-            Err(_) => number.to_string(),
+    fn watching(self, waits: Waits, arguments: [u64; 6]) -> Option<Watching> {
+        let memory = || Memory::of(self.pid);
+        let [first, second, third, fourth, ..] = arguments;
+        match waits {
+            Waits::Select => Watching::select(&memory()?, arguments, Unit::Micros),
+            Waits::Pselect => Watching::select(&memory()?, arguments, Unit::Nanos),
+            Waits::Poll => Watching::poll(&memory()?, first, second, milliseconds(third)),
+            Waits::Ppoll => {
+                let memory = memory()?;
+                Watching::poll(&memory, first, second, memory.timeout(third, Unit::Nanos)?)
+            }
+            Waits::Epoll => Watching::epoll(self.pid, first, milliseconds(fourth)),
+            Waits::Epoll2 => {
+                Watching::epoll(self.pid, first, memory()?.timeout(fourth, Unit::Nanos)?)
+            }
+            Waits::Descriptor | Waits::Other => None,
         }
+    }
+
+    fn is_still_in(self, call: i64, arguments: [u64; 6]) -> bool {
+        matches!(
+            self.ask(Process::syscall),
+            Some(Syscall::Blocked { syscall_number, argument_registers, .. })
+                if syscall_number == call && argument_registers == arguments
+        )
     }
 
     fn kernel_function(self) -> Option<Doing> {
@@ -91,5 +133,84 @@ impl Thread {
     fn ask<T>(self, question: impl Fn(&Process) -> ProcResult<T>) -> Option<T> {
         let folder = format!("/proc/{}/task/{}", self.pid, self.tid);
         Process::new_with_root(folder.into()).and_then(|thread| question(&thread)).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+    use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+    use std::sync::mpsc;
+    use std::thread;
+
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
+    use nix::sys::select::{FdSet, select};
+    use nix::sys::time::{TimeVal, TimeValLike};
+
+    use crate::waiting;
+
+    /// Qué hace un hilo que espera con `wait` a un socket que escucha, y el descriptor de este.
+    fn sleeping(wait: fn(BorrowedFd<'_>)) -> (Watching, u64) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let descriptor = u64::try_from(listener.as_raw_fd()).unwrap();
+        let (introduce, introduced) = mpsc::channel();
+        // Duerme hasta que termine el proceso, y con él su socket.
+        thread::spawn(move || {
+            introduce.send(Thread::current()).unwrap();
+            wait(listener.as_fd());
+        });
+        let thread = introduced.recv().unwrap();
+        let watching = waiting::poll(waiting::DEFAULT_LIMIT, || match thread.doing() {
+            Some(Doing::Calling { watching, .. }) => watching,
+            _ => None,
+        });
+        (watching.expect("está en la llamada"), descriptor)
+    }
+
+    #[test]
+    fn de_quien_duerme_en_select_se_sabe_a_quién_vigila() {
+        let (watching, descriptor) = sleeping(|fd| {
+            let (mut reading, mut writing) = (FdSet::new(), FdSet::new());
+            reading.insert(fd);
+            let _ = select(fd.as_raw_fd(), &mut reading, &mut writing, None, None);
+        });
+        assert_eq!(watching.bound, Some(descriptor));
+        assert_eq!(watching.descriptors, [(descriptor, "para leer".to_owned())]);
+        assert_eq!(watching.unseen().collect::<Vec<_>>(), [descriptor]);
+        assert_eq!(watching.until, "sin plazo");
+    }
+
+    #[test]
+    fn y_hasta_cuándo() {
+        let (watching, _) = sleeping(|fd| {
+            let mut reading = FdSet::new();
+            reading.insert(fd);
+            let _ = select(None, &mut reading, None, None, &mut TimeVal::seconds(600));
+        });
+        assert_eq!(watching.until, "como mucho 600 s");
+        assert_eq!(watching.unseen().count(), 0);
+    }
+
+    #[test]
+    fn de_quien_duerme_en_poll_también() {
+        let (watching, descriptor) = sleeping(|fd| {
+            let _ = poll(&mut [PollFd::new(fd, PollFlags::POLLIN)], PollTimeout::NONE);
+        });
+        assert_eq!(watching.descriptors, [(descriptor, "POLLIN".to_owned())]);
+        assert_eq!(watching.until, "sin plazo");
+    }
+
+    #[test]
+    fn y_de_quien_duerme_en_epoll_wait() {
+        let (watching, descriptor) = sleeping(|fd| {
+            let epoll = Epoll::new(EpollCreateFlags::empty()).unwrap();
+            let event = EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, 7);
+            epoll.add(fd, event).unwrap();
+            let _ = epoll.wait(&mut [EpollEvent::empty()], PollTimeout::NONE);
+        });
+        assert_eq!(watching.descriptors, [(descriptor, "EPOLLIN | EPOLLET".to_owned())]);
+        assert_eq!(watching.until, "sin plazo");
     }
 }

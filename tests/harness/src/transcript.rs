@@ -1,6 +1,7 @@
 //! El acta de una conversación: quién hizo qué y cuándo, en el orden en que ocurrió.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
@@ -17,6 +18,9 @@ const WHOLE_REPORT: usize = 60;
 const FIRST_EVENTS: usize = 15;
 const LAST_EVENTS: usize = 30;
 
+/// Bajo qué título se cuenta lo que hacía el servidor cuando a alguien se le acabó la espera.
+pub(crate) const MEANWHILE: &str = "Mientras tanto";
+
 /// El acta que comparten todos los participantes de una [`Conversation`](crate::Conversation).
 ///
 /// En los informes es una línea por suceso, con los milisegundos desde el comienzo, quién, `→` al
@@ -32,6 +36,8 @@ struct Shared {
     log: Mutex<Log>,
     /// El proceso del servidor, si se sabe.
     server: OnceLock<u32>,
+    witness: OnceLock<fn() -> Vec<String>>,
+    unrepeatable: AtomicBool,
 }
 
 impl Transcript {
@@ -42,6 +48,8 @@ impl Transcript {
             started: Instant::now(),
             log: Mutex::default(),
             server: OnceLock::new(),
+            witness: OnceLock::new(),
+            unrepeatable: AtomicBool::new(false),
         }))
     }
 
@@ -63,11 +71,29 @@ impl Transcript {
         let _ = self.0.server.set(pid);
     }
 
+    pub(crate) fn witnessed_by(&self, witness: fn() -> Vec<String>) {
+        // El primero que se dijo: los demás no pueden ver otra cosa.
+        let _ = self.0.witness.set(witness);
+    }
+
+    pub(crate) fn unrepeatable(&self) {
+        self.0.unrepeatable.store(true, Ordering::Relaxed);
+    }
+
+    /// Lo que dice quien mira al servidor, si alguien lo mira.
+    pub(crate) fn meanwhile(&self) -> Vec<String> {
+        self.0.witness.get().map(|witness| witness()).unwrap_or_default()
+    }
+
     /// Un fallo con la conversación, vista por quien la protagoniza, y la forma de repetirla.
     pub(crate) fn failure(&self, headline: impl Into<String>, protagonist: PeerId) -> Failure {
         let address = self.0.address;
-        self.attach_to(Failure::new(headline), Some(protagonist))
-            .replayed_by(address, replay::commands(&self.log(), address, protagonist))
+        let failure = self.attach_to(Failure::new(headline), Some(protagonist));
+        if self.0.unrepeatable.load(Ordering::Relaxed) {
+            return failure;
+        }
+        let commands = replay::commands(&self.log(), address);
+        failure.replayed_by(address, commands)
     }
 
     /// Añade a un fallo el acta de la conversación.
@@ -229,6 +255,27 @@ mod tests {
             without_moments(&transcript.lines(Some(ana))),
             [r#"ana  ←  "hola""#, "(y 299 veces más lo mismo)", "ana  ←  fin de la conexión (FIN)"]
         );
+    }
+
+    #[test]
+    fn lo_que_no_se_puede_repetir_a_mano_no_se_intenta() {
+        let talk = |count: usize| {
+            let transcript = Transcript::new(([127, 0, 0, 1], 1).into(), false);
+            for number in 1..=count {
+                let peer = transcript.introduce(&format!("cliente {number}"));
+                transcript.record(peer, sent("hola"));
+            }
+            transcript
+        };
+        let replay = |transcript: &Transcript| transcript.failure("Falló.", 0).replay();
+        assert!(replay(&talk(6)).is_some());
+        assert_eq!(replay(&talk(7)), None, "son demasiados");
+        let reset = talk(2);
+        reset.record(1, What::Reset);
+        assert_eq!(replay(&reset), None, "`nc` no sabe enviar un RST");
+        let inside = talk(1);
+        inside.unrepeatable();
+        assert_eq!(replay(&inside), None, "depende de la prueba");
     }
 
     #[test]

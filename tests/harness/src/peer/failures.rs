@@ -7,10 +7,12 @@ use crate::comparison::{Comparison, Ending, Side};
 use crate::failure::Failure;
 use crate::frame;
 use crate::sending::Unfinished;
+use crate::transcript::MEANWHILE;
 use crate::wording;
 
 impl Peer {
     pub(super) fn could_not_send(&mut self, count: usize, unfinished: &Unfinished) -> Failure {
+        let meanwhile = self.transcript.meanwhile();
         self.read_aftermath();
         self.failure(format!(
             "«{}» no pudo enviar {}: {}.",
@@ -18,6 +20,7 @@ impl Peer {
             wording::bytes(count),
             unfinished.why()
         ))
+        .section(MEANWHILE, meanwhile)
     }
 
     pub(super) fn got_other_bytes(&mut self, expected: &[u8]) -> Failure {
@@ -48,8 +51,15 @@ impl Peer {
         expected: Option<Side<'_>>,
         ending: Ending,
     ) -> Failure {
-        let comparison =
-            Comparison { expected, got: Side::bytes(self.inbox.pending()), ending: Some(ending) };
+        let got = self.inbox.pending();
+        let arrived = match expected.as_ref().filter(|side| side.label.is_empty()) {
+            Some(side) if !got.is_empty() => {
+                let all = wording::bytes(side.bytes.len());
+                format!(" Llegaron {} de {all}.", wording::grouped(got.len()))
+            }
+            _ => String::new(),
+        };
+        let comparison = Comparison { expected, got: Side::bytes(got), ending: Some(ending) };
         let lines = comparison.render();
         let name = &self.name;
         let headline = match ending {
@@ -62,7 +72,11 @@ impl Peer {
                 wording::duration(limit)
             ),
         };
-        self.failure(headline).comparing(lines)
+        let failure = self.failure(headline + &arrived).comparing(lines);
+        match ending {
+            Ending::Silence(_) => failure.section(MEANWHILE, self.transcript.meanwhile()),
+            Ending::End | Ending::Reset => failure,
+        }
     }
 
     pub(super) fn something_extra(&mut self, what: &str) -> Failure {
@@ -81,7 +95,7 @@ impl Peer {
             self.name,
             wording::duration(limit)
         );
-        self.failure(headline)
+        self.failure(headline).section(MEANWHILE, self.transcript.meanwhile())
     }
 
     pub(super) fn bad_response(&mut self, why: &str) -> Failure {

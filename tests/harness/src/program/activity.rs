@@ -29,7 +29,7 @@ pub(super) fn thread_names(process: &Process) -> ProcResult<Vec<String>> {
 pub(super) fn thread_activities(process: &Process) -> ProcResult<Vec<String>> {
     // Sin nombre no está: acaba de terminar.
     let all = Thread::all_of(process)?.into_iter().filter_map(|thread| {
-        Some(Activity { name: thread.name()?, tid: thread.tid, doing: describe(thread.doing()) })
+        Some(Activity { name: thread.name()?, tid: thread.tid, doing: describe(thread) })
     });
     Ok(told(&all.collect::<Vec<_>>()))
 }
@@ -40,10 +40,13 @@ pub(crate) fn activities(pid: u32) -> Option<Vec<String>> {
     thread_activities(&process).ok().filter(|lines| !lines.is_empty())
 }
 
-fn describe(doing: Option<Doing>) -> String {
-    match doing {
+fn describe(thread: Thread) -> String {
+    match thread.doing() {
         Some(Doing::Running) => "en marcha, gastando procesador".to_owned(),
-        Some(Doing::Calling { name, descriptor: Some(descriptor) }) => {
+        Some(Doing::Calling { name, watching: Some(watching), .. }) => {
+            format!("en {name}(2), {}", watching.told(|descriptor| thread.describe(descriptor)))
+        }
+        Some(Doing::Calling { name, descriptor: Some(descriptor), .. }) => {
             format!("en {name}(2), descriptor {descriptor}")
         }
         Some(Doing::Calling { name: "futex", .. }) => {
