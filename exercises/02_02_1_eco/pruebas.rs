@@ -6,7 +6,7 @@
 pub mod ejercicio;
 
 use std::io;
-use std::io::ErrorKind::{ConnectionReset, Interrupted};
+use std::io::ErrorKind::{BrokenPipe, ConnectionReset, Interrupted};
 
 use ejercicio::echo;
 use ejercicios::fake::Piece::{self, End, Fails};
@@ -78,7 +78,11 @@ fn una_señal_no_es_el_final() -> Outcome {
 
 fn un_error_de_verdad_se_devuelve() -> Outcome {
     let (outcome, _) = echo_on(stubborn([bytes("hola"), Fails(ConnectionReset)]))?;
-    ensure_fails("el error, si el otro lado corta la conexión", ConnectionReset, &outcome)
+    ensure_fails("el error, si el otro lado corta la conexión", ConnectionReset, &outcome)?;
+    let mut line = stubborn([bytes("hola"), End]);
+    line.sink.then = Space::Refuses(BrokenPipe);
+    let (outcome, _) = echo_on(line)?;
+    ensure_fails("el error, si al escribir el otro lado ya no está", BrokenPipe, &outcome)
 }
 
 by_hand!(|listener| {

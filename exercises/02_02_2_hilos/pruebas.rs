@@ -5,13 +5,16 @@
 #[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
-use std::io::{self, Write};
-use std::net::TcpStream;
+use std::io::{self, ErrorKind, Write};
+use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, PoisonError, RwLock, mpsc};
 use std::thread;
 
 use ejercicio::{Handler, serve};
 use ejercicios::prelude::*;
+
+/// Lo que hace `serve`.
+const WHAT: &str = "aceptar clientes";
 
 ejercicios::tests! {
     cada_cliente_tiene_un_hilo_con_su_nombre,
@@ -19,6 +22,7 @@ ejercicios::tests! {
     un_cliente_callado_no_hace_esperar_a_los_demás,
     un_pánico_no_molesta_a_los_demás,
     cien_clientes_seguidos,
+    si_accept_falla_devuelve_el_error,
 }
 
 fn cada_cliente_tiene_un_hilo_con_su_nombre() -> Outcome {
@@ -58,7 +62,8 @@ fn tres_clientes_están_dentro_a_la_vez() -> Outcome {
 }
 
 fn un_cliente_callado_no_hace_esperar_a_los_demás() -> Outcome {
-    serving(echoing(), |clients| {
+    let echo = move |it: TcpListener| serve(&it, &echoing());
+    with_server(WHAT, listening()?, echo, |clients, _| {
         let mut silent = clients.peer("callado")?;
         let mut talker = clients.peer("hablador")?;
         echoes(&mut talker, "¿hay alguien?\n")
@@ -96,6 +101,13 @@ fn cien_clientes_seguidos() -> Outcome {
     })
 }
 
+fn si_accept_falla_devuelve_el_error() -> Outcome {
+    let listener = nobody_calls()?;
+    let serving =
+        within(LIMIT, "volver con el error de `accept`", move || serve(&listener, &echoing()));
+    ensure_fails("el error, si `accept` falla", ErrorKind::WouldBlock, &serving?)
+}
+
 by_hand!(|listener| serve(&listener, &echoing()));
 
 follow!(|hands| {
@@ -111,10 +123,11 @@ follow!(|hands| {
     })
 });
 
-/// Pone en marcha `serve` con ese manejador y sigue el guion.
+/// Pone en marcha `serve` con ese manejador, que no es el de `cargo curso ejecutar`, y sigue el guion.
 fn serving(handler: Handler, script: impl FnOnce(&Conversation) -> Outcome) -> Outcome {
-    let what = "aceptar clientes";
-    with_server(what, listening()?, move |it| serve(&it, &handler), |it, _| script(it))
+    let (listener, clients) = listening()?;
+    let serve = move |it: TcpListener| serve(&it, &handler);
+    with_server(WHAT, (listener, clients.unrepeatable()), serve, |it, _| script(it))
 }
 
 fn says_its_name() -> Handler {

@@ -5,12 +5,21 @@
 #[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
+use std::io::{ErrorKind, Read};
+use std::iter;
 use std::net::TcpStream;
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 use ejercicio::Server;
 use ejercicios::prelude::*;
+use harness::raise_descriptor_limit;
+
+/// Veces que se para un servidor mientras entra gente, cuántos llaman a la vez, y cuántas veces.
+const ROUNDS: usize = 10;
+const CALLERS: usize = 2;
+const CALLS: usize = 100;
 
 ejercicios::tests! {
     atiende_a_dos_a_la_vez,
@@ -18,6 +27,7 @@ ejercicios::tests! {
     se_para_sin_clientes,
     se_para_con_un_cliente_callado,
     después_de_parar_nadie_escucha,
+    quien_entra_mientras_se_para_también_recibe_el_final,
 }
 
 fn atiende_a_dos_a_la_vez() -> Outcome {
@@ -45,6 +55,8 @@ fn se_para_sin_clientes() -> Outcome {
 
 fn se_para_con_un_cliente_callado() -> Outcome {
     let (server, clients) = start()?;
+    // A mano nadie puede pararlo en ese momento.
+    let clients = clients.unrepeatable();
     let mut silent = clients.peer("callado")?;
     echoes(&mut silent, "hola\n")?;
     stop(server, "parar con un cliente callado dentro")?;
@@ -57,6 +69,46 @@ fn después_de_parar_nadie_escucha() -> Outcome {
     stop(server, "parar cuando el único cliente ya se fue")?;
     let why = "`stop` volvió, y aún se puede conectar: el socket que escucha sigue abierto.";
     ensure(TcpStream::connect(clients.address()).is_err(), || why)
+}
+
+fn quien_entra_mientras_se_para_también_recibe_el_final() -> Outcome {
+    raise_descriptor_limit();
+    for _ in 0..ROUNDS {
+        let (server, clients) = start()?;
+        let address = clients.address();
+        let (told, entered) = mpsc::channel();
+        // Llaman sin descanso, y nadie dice nada.
+        let caller = |told: mpsc::Sender<()>| {
+            thread::spawn(move || {
+                let call = || {
+                    let called = TcpStream::connect(address).ok();
+                    let _ = told.send(());
+                    called
+                };
+                iter::from_fn(call).take(CALLS).collect::<Vec<_>>()
+            })
+        };
+        let callers: Vec<_> = (0..CALLERS).map(|_| caller(told.clone())).collect();
+        // Cuando ya hay a quién cortar, y siguen llegando.
+        entered.iter().take(CALLS).for_each(drop);
+        let stopped = stop(server, "parar mientras entran clientes que callan");
+        stopped.hint(
+            "si se corta a los clientes antes de dejar de aceptar, el que entra entre lo uno y lo otro \
+             se queda dentro, callado, y su hilo no termina nunca",
+        )?;
+        let silent: Vec<TcpStream> =
+            callers.into_iter().flat_map(|caller| caller.join().unwrap_or_default()).collect();
+        let ended = silent.iter().filter(|client| is_over(client)).count();
+        ensure(ended == silent.len(), || {
+            format!(
+                "Mientras se paraba entraron {} clientes callados, y a {} de ellos no les llegó el \
+                 final de la conexión.",
+                silent.len(),
+                silent.len() - ended
+            )
+        })?;
+    }
+    Ok(())
 }
 
 by_hand!(|listener| {
@@ -72,6 +124,15 @@ follow!(|hands| {
     let _silent = hands.open("nc ")?;
     hands.wait_for_connections(1)
 });
+
+/// Si al otro lado ya no hay nadie: el final, o un reinicio.
+fn is_over(mut client: &TcpStream) -> bool {
+    let _ = client.set_read_timeout(Some(LIMIT));
+    match client.read(&mut [0]) {
+        Ok(count) => count == 0,
+        Err(error) => error.kind() != ErrorKind::WouldBlock,
+    }
+}
 
 fn start() -> Result<(Server, Conversation), Failure> {
     let (listener, clients) = listening()?;

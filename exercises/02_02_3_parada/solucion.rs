@@ -56,40 +56,35 @@ impl Server {
 }
 
 // <solo en la solución>
-fn accept_until_stopped(listener: TcpListener, shared: &Arc<Shared>) {
-    let mut threads: Vec<JoinHandle<()>> = Vec::new();
-    for id in 0.. {
-        let Ok((stream, _)) = listener.accept() else { break };
-        if shared.stopping.load(Ordering::SeqCst) {
-            break;
+fn accept_until_stopped(listener: TcpListener, shared: &Shared) {
+    // De aquí no se sale hasta que terminen los hilos que se arrancan dentro.
+    thread::scope(|threads| {
+        for id in 0.. {
+            let Ok((stream, _)) = listener.accept() else { break };
+            if shared.stopping.load(Ordering::SeqCst) {
+                break;
+            }
+            // Sin otro descriptor no se le podría cortar: se le despide ya.
+            let Ok(copy) = stream.try_clone() else { continue };
+            shared.clients().insert(id, copy);
+            let attending = thread::Builder::new().spawn_scoped(threads, move || {
+                // Un cliente que corta no es asunto de nadie más.
+                let _ = echo(&stream);
+                // La conexión no se cierra mientras quede un descriptor suyo: fuera también la copia.
+                shared.clients().remove(&id);
+            });
+            if attending.is_err() {
+                shared.clients().remove(&id);
+            }
         }
-        // Sin esto, la lista crecería mientras el servidor viviera.
-        threads.retain(|thread| !thread.is_finished());
-        threads.extend(attend_in_thread(id, stream, shared));
-    }
-    // Desde aquí, quien llame encuentra la puerta cerrada.
-    drop(listener);
-    for client in shared.clients().values() {
-        // Despierta a su hilo, esté dentro de `read` o de `write`.
-        let _ = client.shutdown(Shutdown::Both);
-    }
-    for thread in threads {
-        let _ = thread.join();
-    }
-}
-
-/// Da a un cliente su hilo; si no se puede, lo despide al descartar su socket.
-fn attend_in_thread(id: u64, stream: TcpStream, shared: &Arc<Shared>) -> Option<JoinHandle<()>> {
-    let copy = stream.try_clone().ok()?;
-    shared.clients().insert(id, copy);
-    let theirs = Arc::clone(shared);
-    let thread = thread::Builder::new().name(format!("cliente-{}", id + 1)).spawn(move || {
-        // Un cliente que corta no es asunto de nadie más.
-        let _ = echo(&stream);
-        // La conexión no se cierra mientras quede un descriptor suyo: fuera también la copia.
-        theirs.clients().remove(&id);
+        // Desde aquí, quien llame encuentra la puerta cerrada.
+        drop(listener);
+        // Y desde aquí no entra nadie más: se corta a todos los que haya.
+        for client in shared.clients().values() {
+            // Despierta a su hilo, esté dentro de `read` o de `write`.
+            let _ = client.shutdown(Shutdown::Both);
+        }
     });
-    thread.inspect_err(|_| drop(shared.clients().remove(&id))).ok()
 }
 
 impl Shared {

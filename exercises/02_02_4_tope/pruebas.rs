@@ -5,7 +5,7 @@
 #[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,16 +18,20 @@ use harness::eventually;
 /// Lo que se deja al servidor para equivocarse.
 const A_WHILE: Duration = Duration::from_millis(150);
 
+/// Los sitios que hay en `cargo curso ejecutar`, y en casi todas las pruebas.
+const SEATS: usize = 2;
+
 ejercicios::tests! {
     mientras_hay_sitio_se_atiende_a_la_vez,
     nunca_hay_dentro_más_que_el_tope,
     quien_no_cabe_espera_y_entra_cuando_sale_otro,
     un_pánico_también_devuelve_su_sitio,
     mientras_espera_sitio_duerme,
+    si_accept_falla_devuelve_el_error,
 }
 
 fn mientras_hay_sitio_se_atiende_a_la_vez() -> Outcome {
-    serving(2, &echoing(), |clients, _| {
+    serving(SEATS, &echoing(), |clients, _| {
         let mut silent = clients.peer("callado")?;
         echoes(&mut clients.peer("hablador")?, "¿hay alguien?\n")?;
         echoes(&mut silent, "sí\n")
@@ -42,8 +46,8 @@ fn nunca_hay_dentro_más_que_el_tope() -> Outcome {
         let _ = io::copy(&mut &stream, &mut &stream);
         theirs.fetch_sub(1, Ordering::SeqCst);
     });
-    serving(2, &handler, |clients, _| {
-        let mut peers = clients.peers("cliente", 5)?;
+    serving(SEATS, &handler, |clients, _| {
+        let mut peers = clients.clone().unrepeatable().peers("cliente", 5)?;
         eventually("entraran dos clientes", LIMIT, || inside.load(Ordering::SeqCst) >= 2)?;
         peers[4].pause(A_WHILE);
         for peer in &mut peers {
@@ -52,22 +56,26 @@ fn nunca_hay_dentro_más_que_el_tope() -> Outcome {
             peer.expect_end()?;
         }
         let most = most.load(Ordering::SeqCst);
-        ensure(most <= 2, || {
-            format!("El tope era 2, y llegó a haber {most} clientes dentro de `handler` a la vez.")
+        ensure(most <= SEATS, || {
+            format!(
+                "El tope era {SEATS}, y llegó a haber {most} clientes dentro de `handler` a la vez."
+            )
         })
     })
 }
 
 fn quien_no_cabe_espera_y_entra_cuando_sale_otro() -> Outcome {
-    serving(1, &echoing(), |clients, _| {
-        let mut first = clients.peer("quien está dentro")?;
-        echoes(&mut first, "hola\n")?;
-        let mut second = clients.peer("quien espera")?;
-        second.send("¿se puede?\n")?;
-        second.expect_nothing_for(A_WHILE)?;
-        first.half_close()?;
-        first.expect_end()?;
-        second.expect("¿se puede?\n")
+    serving(SEATS, &echoing(), |clients, _| {
+        let mut inside = clients.peers("quien está dentro,", SEATS)?;
+        for client in &mut inside {
+            echoes(client, "hola\n")?;
+        }
+        let mut waiting = clients.peer("quien espera")?;
+        waiting.send("¿se puede?\n")?;
+        waiting.expect_nothing_for(A_WHILE)?;
+        inside[0].half_close()?;
+        inside[0].expect_end()?;
+        waiting.expect("¿se puede?\n").hint("había dos dentro y salió uno: ya hay un sitio")
     })
 }
 
@@ -81,6 +89,7 @@ fn un_pánico_también_devuelve_su_sitio() -> Outcome {
         let _ = stream.write_all(&first);
     });
     serving(1, &handler, |clients, _| {
+        let clients = clients.clone().unrepeatable();
         let mut rude = clients.peer("quien provoca el pánico")?;
         rude.send("!")?;
         rude.expect_end_or_reset()?;
@@ -102,7 +111,15 @@ fn mientras_espera_sitio_duerme() -> Outcome {
     })
 }
 
-by_hand!(|listener| serve(&listener, 2, &echoing()));
+fn si_accept_falla_devuelve_el_error() -> Outcome {
+    let listener = nobody_calls()?;
+    let serving = within(LIMIT, "volver con el error de `accept`", move || {
+        serve(&listener, SEATS, &echoing())
+    });
+    ensure_fails("el error, si `accept` falla", ErrorKind::WouldBlock, &serving?)
+}
+
+by_hand!(|listener| serve(&listener, SEATS, &echoing()));
 
 follow!(|hands| {
     hands.serve("cargo curso ejecutar")?;

@@ -17,6 +17,7 @@
 //! | `outcome` | [`Outcome`], [`ensure`] y sus hermanas, [`Explain`]: lo que devuelve una prueba |
 //! | `limit` | [`within`], [`lending`], [`Task`]: ejecutar algo en un hilo, con un límite |
 //! | `serving` | [`with_server`], [`connected`], [`listening`]: con clientes y sockets de verdad |
+//! | [`readiness`] | `select` y `accept`, hechos: para los ejercicios que ya no tratan de ellos |
 //! | [`descriptors`] | gastarlos casi todos |
 //! | [`epoll`] | esperar los avisos de `epoll`, y decir sus banderas |
 //! | [`fake`] | sockets de mentira, que dan y admiten lo que se les dijo |
@@ -36,6 +37,7 @@ mod follow;
 mod limit;
 mod outcome;
 mod panics;
+pub mod readiness;
 pub mod runner;
 mod serving;
 
@@ -45,8 +47,8 @@ pub use limit::{Task, lending, within};
 pub use outcome::{Explain, LIMIT, Outcome, done, ensure, ensure_equal, ensure_fails};
 pub use panics::provoke;
 pub use serving::{
-    Serving, connected, connected_narrowly, echoes, in_bytes, listening, listening_in_frames, tell,
-    with_server,
+    Serving, connected, connected_narrowly, echoes, in_bytes, listening, listening_in_frames,
+    nobody_calls, tell, with_server,
 };
 
 /// Lo que usan casi todas las pruebas.
@@ -56,6 +58,6 @@ pub mod prelude {
     pub use crate::{
         Explain, LIMIT, Outcome, Serving, Task, by_hand, by_hand_calling, connected,
         connected_narrowly, done, echoes, ensure, ensure_equal, ensure_fails, follow, in_bytes,
-        lending, listening, listening_in_frames, tell, with_server, within,
+        lending, listening, listening_in_frames, nobody_calls, tell, with_server, within,
     };
 }

@@ -31,6 +31,14 @@ pub fn in_bytes(clients: &Conversation) -> Conversation {
     Conversation::with(clients.address()).limit(LIMIT).witnessed_by(activity::told)
 }
 
+/// Un socket que escucha y del que no se puede aceptar a nadie: es no bloqueante y nadie llama, así
+/// que `accept` falla enseguida, con `WouldBlock`.
+pub fn nobody_calls() -> Result<TcpListener, Failure> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
 /// Un cliente y su conexión, ya aceptada.
 pub fn connected() -> Result<(Peer, TcpStream), Failure> {
     let (listener, clients) = listening()?;
