@@ -54,7 +54,7 @@ fn un_mensaje_mayor_que_los_búferes_vuelve_entero() -> Outcome {
 fn repite_la_escritura_que_se_queda_corta() -> Outcome {
     let (outcome, written) = echo_on(stubborn([bytes("hola, "), bytes("mundo"), End]))?;
     ensure_equal("lo escrito si cada `write` acepta 3 bytes", "hola, mundo", written)?;
-    ensure(outcome.is_ok(), || format!("Debía terminar bien, y devolvió {outcome:?}."))
+    ensure(outcome.is_ok(), || format!("Debía terminar bien, y devolvió {}.", shown(&outcome)))
 }
 
 fn dice_cuántos_bytes_devolvió() -> Outcome {
@@ -71,7 +71,8 @@ fn una_señal_no_es_el_final() -> Outcome {
     ensure(outcome.is_ok() && written == "hola", || {
         format!(
             "`read` y `write` fueron interrumpidas por una señal (ErrorKind::Interrupted), y tu \
-             función devolvió {outcome:?}. No pasó nada malo: hay que repetir la llamada."
+             función devolvió {}. No pasó nada malo: hay que repetir la llamada.",
+            shown(&outcome)
         )
     })
 }
@@ -102,7 +103,9 @@ fn with_client(script: impl FnOnce(&mut Peer) -> Outcome) -> Outcome {
     let (mut client, mut stream) = connected()?;
     let echoing = Task::start("el eco con un cliente", move || echo(&mut stream))?;
     echoing.explain_what_it_does(script(&mut client).and_then(|()| client.expect_end()))?;
-    echoing.finish(LIMIT)?.map_err(|error| Failure::new(format!("El eco devolvió {error:?}.")))?;
+    echoing
+        .finish(LIMIT)?
+        .map_err(|error| Failure::new(format!("El eco devolvió {}.", shown(&error))))?;
     Ok(())
 }
 

@@ -5,13 +5,17 @@
 #[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
+pub mod given;
+
 use std::io::{self, ErrorKind::ConnectionReset};
 use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ejercicio::{End, FAREWELL, attend};
+use ejercicio::attend;
 use ejercicios::prelude::*;
+use given::{End, FAREWELL};
+use harness::numbered_lines;
 use socket2::SockRef;
 
 /// El plazo en las pruebas: corto, pero lo bastante para una máquina ocupada.
@@ -25,7 +29,9 @@ ejercicios::tests! {
     a_quien_calla_se_le_despide,
     cada_mensaje_da_un_plazo_nuevo,
     a_quien_no_lee_se_le_deja,
+    quien_lee_despacio_puede_quedarse,
     una_conexión_rota_es_un_error,
+    una_conexión_rota_al_escribir_también,
 }
 
 fn quien_cierra_su_lado_termina_bien() -> Outcome {
@@ -79,11 +85,46 @@ fn a_quien_no_lee_se_le_deja() -> Outcome {
     ends(attend_to(stream)?, End::Deaf)
 }
 
+fn quien_lee_despacio_puede_quedarse() -> Outcome {
+    let (mut client, stream) = connected_narrowly(ROOM)?;
+    SockRef::from(&stream).set_send_buffer_size(ROOM)?;
+    let attending = attend_to(stream)?;
+    let message = numbered_lines(16 * ROOM);
+    plays(&attending, || {
+        let sending = client.send_meanwhile(message.as_slice())?;
+        for piece in message.chunks(ROOM) {
+            client.pause(PATIENCE / 4);
+            client.expect(piece)?;
+        }
+        sending.finish()?;
+        client.half_close()?;
+        client.expect_end()
+    })
+    .hint(
+        "el cliente lee despacio, y en cada plazo siempre algo: solo se deja a quien no lee nada",
+    )?;
+    ends(attending, End::Closed)
+}
+
 fn una_conexión_rota_es_un_error() -> Outcome {
     let (client, attending) = start()?;
     client.reset()?;
     let outcome = attending.finish(LIMIT)?;
     ensure_fails("el error, si el cliente corta la conexión", ConnectionReset, &outcome)
+}
+
+fn una_conexión_rota_al_escribir_también() -> Outcome {
+    let (mut client, stream) = connected_narrowly(ROOM)?;
+    SockRef::from(&stream).set_send_buffer_size(ROOM)?;
+    let attending = attend_to(stream)?;
+    client.set_limit(PATIENCE / 6);
+    // Cuando ya no se le admite más, es que tu función espera sitio para la respuesta.
+    let sent = client.try_send(vec![b'x'; 1024 * ROOM]);
+    ensure(sent < 1024 * ROOM, || "El cliente no leía nada, y se le admitió todo.")?;
+    client.reset()?;
+    let outcome = attending.finish(LIMIT)?;
+    let what = "el error, si el cliente corta la conexión mientras se le escribe";
+    ensure_fails(what, ConnectionReset, &outcome)
 }
 
 by_hand!(|listener| {
@@ -116,6 +157,7 @@ fn plays(attending: &Task<io::Result<End>>, script: impl FnOnce() -> Outcome) ->
 
 fn ends(attending: Task<io::Result<End>>, expected: End) -> Outcome {
     let end = attending.finish(LIMIT)?;
-    let end = end.map_err(|error| Failure::new(format!("Tu función devolvió {error:?}.")))?;
+    let end =
+        end.map_err(|error| Failure::new(format!("Tu función devolvió {}.", shown(&error))))?;
     ensure_equal("cómo terminó la conversación", &expected, &end)
 }

@@ -5,11 +5,14 @@
 #[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
+pub mod given;
+
 use std::io;
 use std::thread::JoinHandle;
 
-use ejercicio::{DIVISION_BY_ZERO, MAX_LINE, NOT_UNDERSTOOD, OVERFLOW, TOO_LONG, evaluate, start};
+use ejercicio::{evaluate, start};
 use ejercicios::prelude::*;
+use given::{DIVISION_BY_ZERO, MAX_LINE, NOT_UNDERSTOOD, OVERFLOW, TOO_LONG};
 use multiplexacion::socketserver::Control;
 
 ejercicios::tests! {
@@ -23,9 +26,14 @@ ejercicios::tests! {
 }
 
 fn sabe_las_cuatro_operaciones() -> Outcome {
-    for (line, expected) in
-        [("2 + 3", 5), ("2 - 3", -1), ("-4 * 5", -20), ("7 / 2", 3), ("  1   +  1 ", 2)]
-    {
+    for (line, expected) in [
+        ("2 + 3", 5),
+        ("2 - 3", -1),
+        ("-4 * 5", -20),
+        ("7 / 2", 3),
+        ("-7 / 2", -3),
+        ("  1   +  1 ", 2),
+    ] {
         evaluates(line, Ok(expected))?;
     }
     Ok(())
@@ -60,8 +68,8 @@ fn responde_a_cada_línea_y_sigue_tras_un_error() -> Outcome {
         asks(&mut client, "2 * 3\r\n", "6\n")?;
         client.send([0xFF, b'\n'])?;
         client.expect(format!("ERROR: {NOT_UNDERSTOOD}\n"))?;
-        asks(&mut client, "salir\n", "Adiós.\n")?;
-        client.expect_end()
+        asks(&mut client, "salir\n2 + 2\n", "Adiós.\n")?;
+        client.expect_end().hint("tras «salir» y su respuesta se termina, llegue lo que llegue")
     })
 }
 
@@ -81,8 +89,21 @@ fn una_línea_puede_llegar_en_trozos_y_varias_juntas() -> Outcome {
 fn una_línea_tiene_un_límite() -> Outcome {
     with_server(|clients| {
         let mut exact = clients.peer("quien llega justo al límite")?;
-        let line = format!("{:<MAX_LINE$}\n", "2 + 3");
-        asks(&mut exact, &line, "5\n")?;
+        let line = format!("{:<MAX_LINE$}", "2 + 3");
+        for ending in ["\n", "\r\n"] {
+            asks(&mut exact, &format!("{line}{ending}"), "5\n").hint(format!(
+                "la línea tiene {MAX_LINE} bytes, y detrás su final, que no cuenta"
+            ))?;
+        }
+        for (what, line) in
+            [("con su final", format!("{line} \n")), ("sin él", format!("{line}  1"))]
+        {
+            let mut longer = clients.peer(&format!("quien se pasa, {what}"))?;
+            let _ = longer.try_send(&line);
+            longer.half_close()?;
+            longer.expect(format!("ERROR: {TOO_LONG}\n"))?;
+            longer.expect_end_or_reset()?;
+        }
         let mut endless = clients.peer("quien no termina la línea")?;
         let _ = endless.try_send(vec![b'1'; 4 * MAX_LINE]);
         let answer = format!("ERROR: {TOO_LONG}\n");
@@ -130,7 +151,7 @@ fn with_server(script: impl FnOnce(&Conversation) -> Outcome) -> Outcome {
     let stopped = within(LIMIT, "parar el servidor", move || stop(&control, thread));
     followed?;
     let outcome = stopped?;
-    ensure(outcome.is_ok(), || format!("El servidor terminó mal: {outcome:?}."))
+    ensure(outcome.is_ok(), || format!("El servidor terminó mal: {}.", shown(&outcome)))
 }
 
 fn stop(control: &Control, thread: JoinHandle<io::Result<()>>) -> io::Result<()> {

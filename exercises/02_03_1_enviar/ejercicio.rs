@@ -2,11 +2,7 @@
 
 use std::io::{self, Write};
 
-/// Bytes de la longitud que va delante.
-pub const HEADER: usize = 4;
-
-/// Bytes de texto que admite un marco, como mucho.
-pub const MAX_TEXT: usize = 65_536;
+use super::given::{HEADER, MAX_TEXT};
 
 /// Envía `text` como un marco: su longitud en orden de red y, detrás, el texto.
 pub fn send<W: Write>(stream: &mut W, text: &str) -> io::Result<()> {

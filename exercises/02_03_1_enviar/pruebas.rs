@@ -5,13 +5,16 @@
 #[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
+pub mod given;
+
 use std::fmt::Write as _;
 use std::io::{self, ErrorKind};
 
-use ejercicio::{HEADER, MAX_TEXT, send};
+use ejercicio::send;
 use ejercicios::fake::Sink;
 use ejercicios::fake::Space::{Fits, Refuses};
 use ejercicios::prelude::*;
+use given::{HEADER, MAX_TEXT};
 use harness::frame;
 
 ejercicios::tests! {
@@ -198,7 +201,9 @@ fn readable(bytes: &[u8]) -> String {
 }
 
 fn succeeded(outcome: &io::Result<()>) -> Outcome {
-    ensure(outcome.is_ok(), || format!("Debía terminar bien, y tu función devolvió {outcome:?}."))
+    ensure(outcome.is_ok(), || {
+        format!("Debía terminar bien, y tu función devolvió {}.", shown(outcome))
+    })
 }
 
 fn send_on(mut sink: Sink, text: &str) -> Result<(io::Result<()>, Sink), Failure> {

@@ -2,15 +2,11 @@
 
 use std::io::{self, Write};
 
+use super::given::{HEADER, MAX_TEXT};
+
 // <solo en la solución>
 use std::io::ErrorKind;
 // </solo en la solución>
-
-/// Bytes de la longitud que va delante.
-pub const HEADER: usize = 4;
-
-/// Bytes de texto que admite un marco, como mucho.
-pub const MAX_TEXT: usize = 65_536;
 
 /// Envía `text` como un marco: su longitud en orden de red y, detrás, el texto.
 pub fn send<W: Write>(stream: &mut W, text: &str) -> io::Result<()> {

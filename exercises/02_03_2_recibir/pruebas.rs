@@ -5,12 +5,15 @@
 #[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
+pub mod given;
+
 use std::io::{self, ErrorKind, Write};
 use std::net::TcpStream;
 
-use ejercicio::{End, MAX_TEXT, Received, receive};
+use ejercicio::receive;
 use ejercicios::fake::{Piece, Source};
 use ejercicios::prelude::*;
+use given::{End, MAX_TEXT, Received};
 use harness::frame;
 use harness::procfs::process::Process;
 

@@ -5,14 +5,17 @@
 #[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
+pub mod given;
+
 use std::io::{self, Read, Write};
 use std::net::TcpListener;
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 
-use ejercicio::{Client, Ready, Watched, wait, watch};
+use ejercicio::{wait, watch};
 use ejercicios::descriptors;
 use ejercicios::prelude::*;
+use given::{Client, Ready, Watched};
 use nix::sys::select::{FD_SETSIZE, FdSet};
 
 /// Lo que se da a quien no debe despertar, por si despierta.

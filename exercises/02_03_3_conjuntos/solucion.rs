@@ -6,16 +6,7 @@ use std::os::fd::{AsFd, AsRawFd};
 
 use nix::sys::select::{FD_SETSIZE, FdSet, select};
 
-/// Un cliente conectado.
-#[derive(Debug)]
-pub struct Client {
-    /// Su socket, que siempre cabe en un conjunto.
-    pub stream: TcpStream,
-    /// Bytes que le faltan por recibir.
-    pub output: Vec<u8>,
-    /// Cerró su lado: ya no enviará nada más.
-    pub ended: bool,
-}
+use super::given::{Client, Ready, Watched};
 
 impl Client {
     /// Un cliente recién llegado, si su descriptor cabe en un conjunto.
@@ -27,15 +18,6 @@ impl Client {
         fits.then(|| Client { stream, output: Vec::new(), ended: false })
         // </tu código>
     }
-}
-
-/// A quién se vigila.
-#[derive(Debug)]
-pub struct Watched<'a> {
-    /// Para leer.
-    pub reading: FdSet<'a>,
-    /// Para escribir.
-    pub writing: FdSet<'a>,
 }
 
 /// Llena los conjuntos de una vuelta.
@@ -56,17 +38,6 @@ pub fn watch<'a>(listener: &'a TcpListener, clients: &'a [Client]) -> Watched<'a
     }
     Watched { reading, writing }
     // </tu código>
-}
-
-/// Quién está listo.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Ready {
-    /// El socket que escucha: alguien llama.
-    pub listener: bool,
-    /// Los lugares en `clients` de quienes tienen algo que leer.
-    pub readable: Vec<usize>,
-    /// Los de quienes tienen sitio para escribirles.
-    pub writable: Vec<usize>,
 }
 
 /// Duerme hasta que alguien esté listo, y dice quién.

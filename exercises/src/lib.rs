@@ -44,7 +44,7 @@ mod serving;
 pub use by_hand::{by_hand, by_hand_calling};
 pub use follow::{Hands, Terminal, follow};
 pub use limit::{Task, lending, within};
-pub use outcome::{Explain, LIMIT, Outcome, done, ensure, ensure_equal, ensure_fails};
+pub use outcome::{Explain, LIMIT, Outcome, done, ensure, ensure_equal, ensure_fails, shown};
 pub use panics::provoke;
 pub use serving::{
     Serving, connected, connected_narrowly, echoes, in_bytes, listening, listening_in_frames,
@@ -58,6 +58,6 @@ pub mod prelude {
     pub use crate::{
         Explain, LIMIT, Outcome, Serving, Task, by_hand, by_hand_calling, connected,
         connected_narrowly, done, echoes, ensure, ensure_equal, ensure_fails, follow, in_bytes,
-        lending, listening, listening_in_frames, nobody_calls, tell, with_server, within,
+        lending, listening, listening_in_frames, nobody_calls, shown, tell, with_server, within,
     };
 }

@@ -123,6 +123,28 @@ impl<T: Send + 'static> Task<T> {
 }
 
 impl<T: Debug> Task<T> {
+    /// Comprueba que no ha terminado.
+    ///
+    /// # Errors
+    /// Terminó, y cómo.
+    pub fn goes_on(&self) -> Result<(), Failure> {
+        match self.outcome.recv_timeout(AFTERMATH) {
+            Ok(Ok(value)) => Err(Failure::new(self.end(&value))),
+            Ok(Err(panic)) => Err(Failure::new(panic.explanation)),
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// `Antes de tiempo terminó esto: el eco, y devolvió Ok(2).`
+    fn end(&self, value: &T) -> String {
+        let end = format!("Antes de tiempo terminó esto: {}", self.what);
+        // Si no devuelve nada, no hay nada que contar.
+        match shown(value) {
+            nothing if nothing == "()" => format!("{end}."),
+            value => format!("{end}, y devolvió {value}."),
+        }
+    }
+
     /// Si lo que se hacía mientras tanto falló, añade por qué terminó esta tarea, si terminó.
     pub fn explain<R>(&self, outcome: Result<R, Failure>) -> Result<R, Failure> {
         outcome.map_err(|failure| self.explain_end(failure).unwrap_or_else(|failure| failure))
@@ -150,14 +172,7 @@ impl<T: Debug> Task<T> {
         match self.outcome.recv_timeout(AFTERMATH) {
             Ok(Err(panic)) if panic.is_todo => Ok(Failure::new(panic.explanation)),
             Ok(Err(panic)) => Ok(failure.within(panic.explanation)),
-            Ok(Ok(value)) => {
-                let end = format!("Antes de tiempo terminó esto: {}", self.what);
-                // Si no devuelve nada, no hay nada que contar.
-                Ok(failure.within(match shown(&value) {
-                    nothing if nothing == "()" => format!("{end}."),
-                    value => format!("{end}, y devolvió {value}."),
-                }))
-            }
+            Ok(Ok(value)) => Ok(failure.within(self.end(&value))),
             Err(_) => Err(failure),
         }
     }

@@ -71,7 +71,7 @@ pub fn done<T>(what: impl Display, outcome: io::Result<T>) -> Result<T, Failure>
 
 /// Un valor, como se escribe en Rust: con los errores del sistema por su clase, que es lo que no está
 /// en inglés, y solo el principio si es largo, que hay respuestas equivocadas de muchos kilobytes.
-pub(crate) fn shown(value: &impl Debug) -> String {
+pub fn shown(value: &impl Debug) -> String {
     const SHOWN: usize = 200;
     let text = by_kind(&format!("{value:?}"));
     match text.char_indices().nth(SHOWN) {
