@@ -217,7 +217,9 @@ impl Peer {
     /// Espera exactamente esos bytes.
     pub fn expect(&mut self, bytes: impl AsRef<[u8]>) -> Result<(), Failure> {
         let expected = bytes.as_ref();
-        let deadline = Deadline::after(self.limit);
+        // Mientras siga llegando no se ha acabado la espera; pero tampoco dura para siempre.
+        let longest = Deadline::after(self.limit * 6);
+        let mut deadline = Deadline::after(self.limit);
         let mut equal = 0;
         while equal < expected.len() {
             let new = &self.inbox.pending()[equal..];
@@ -227,11 +229,14 @@ impl Peer {
             if same < compared {
                 return Err(self.got_other_bytes(expected));
             }
-            if equal < expected.len()
-                && let Err(ending) = self.read_more(&deadline)
-            {
-                let what = wording::bytes(expected.len());
-                return Err(self.cut_short(&what, Some(Side::bytes(expected)), ending));
+            if equal < expected.len() {
+                if let Err(ending) = self.read_more(&deadline) {
+                    let what = wording::bytes(expected.len());
+                    return Err(self.cut_short(&what, Some(Side::bytes(expected)), ending));
+                }
+                if longest.remaining().is_some() {
+                    deadline = Deadline::after(self.limit);
+                }
             }
         }
         self.consume(expected.len());

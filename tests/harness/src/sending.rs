@@ -20,6 +20,8 @@ use crate::wording;
 const WRITE_SIZE: usize = 64 * 1024;
 /// Si en este tiempo el servidor no lee nada, ha dejado de leer: nadie que lea tarda tanto.
 const STALL: Duration = Duration::from_secs(1);
+/// Cada cuánto se mira.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
 /// Un envío que no pudo terminar.
 #[derive(Debug)]
@@ -146,6 +148,8 @@ impl Sending {
     pub(crate) fn settle(&self) -> bool {
         let (mut seen, mut since) = ((0, None), Instant::now());
         let settled = || {
+            // Preguntar cuesta: el núcleo enumera todas las conexiones de la máquina.
+            thread::sleep(BETWEEN_LOOKS);
             let now = (self.progress.load(Ordering::Relaxed), self.unread());
             if now != seen {
                 (seen, since) = (now, Instant::now());

@@ -735,11 +735,17 @@ fn patient_reader(chat: &Conversation) -> Result<(), Failure> {
 fn farewell_arrives(chat: &Conversation) -> Result<(), Failure> {
     let mut ana = join(chat, "ana")?;
     let more = frame::encode("x".repeat(LONG_TEXT)).repeat(8);
+    let insistent = frame::encode("¿me oyes?");
     let unnamed = [frame::encode("NAME: servidor"), more].concat();
     for round in 1..=3 {
         let mut intruder = chat.peer(&format!("intruso {round}"))?;
         intruder.try_send(&unnamed);
-        expect_refusal(&mut intruder)?;
+        let answer = intruder.next_frame()?;
+        expect_error(&mut intruder, &answer)?;
+        // Si el servidor ya no está, al primer envío responde con un reinicio, y el segundo lo nota.
+        intruder.try_send(&insistent);
+        intruder.try_send(&insistent);
+        intruder.expect_end()?;
     }
     let beto = join(chat, "beto")?;
     ana.expect_frame(joined(2, &beto))?;

@@ -131,7 +131,7 @@ impl Fault {
     /// contrapresión necesita una paciencia de verdad.
     fn patience(self) -> Duration {
         match self {
-            Fault::None | Fault::ThrowsOut => Duration::from_secs(4),
+            Fault::None | Fault::ThrowsOut => Duration::from_secs(8),
             Fault::NoLimit | Fault::WritesAtOnce => Duration::from_secs(60),
             _ => Duration::from_millis(300),
         }
@@ -216,7 +216,7 @@ impl Chat {
         }
         if self.fault != Fault::ClosesAtOnce {
             let _ = stream.shutdown(Shutdown::Write);
-            let _ = stream.set_read_timeout(Some(Duration::from_secs(1)));
+            let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));
             let mut chunk = [0; 4096];
             while let Ok(1..) = (&*stream).read(&mut chunk) {}
         }

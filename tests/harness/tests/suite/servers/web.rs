@@ -2,12 +2,11 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::serve;
 
@@ -57,15 +56,12 @@ const BODY: &str = "¡Hola desde EpollServer!\n";
 const MAX_HEAD: usize = 8 * 1024;
 
 pub(crate) fn with(fault: Fault) -> SocketAddr {
-    let date =
-        if fault == Fault::OldDate { "Mon, 1 Apr 2013 01:01:01 GMT".to_owned() } else { now() };
     let (inside, dead) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
     serve(move |stream| {
         let others = inside.fetch_add(1, Ordering::SeqCst);
         let output = Output::of(&stream, fault);
         let (buffer, dead, deadline) = (Vec::new(), Arc::clone(&dead), None);
-        let date = date.clone();
-        let mut connection = Connection { stream, output, buffer, fault, date, dead, deadline };
+        let mut connection = Connection { stream, output, buffer, fault, dead, deadline };
         if fault == Fault::SmallHouse && others >= 500 {
             // Se va sin decir nada.
         } else if let Err(Some(status)) = connection.converse() {
@@ -107,15 +103,6 @@ impl Output {
     }
 }
 
-fn now() -> String {
-    let output = Command::new("date")
-        .env("LC_ALL", "C")
-        .args(["-u", "+%a, %d %b %Y %H:%M:%S GMT"])
-        .output()
-        .unwrap();
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
-}
-
 /// Lo que se espera a una cabecera, desde su primer byte.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -124,7 +111,6 @@ struct Connection {
     output: Output,
     buffer: Vec<u8>,
     fault: Fault,
-    date: String,
     /// Si alguien reinició, y eso importa.
     dead: Arc<AtomicBool>,
     /// Hasta cuándo se espera la cabecera que ya ha empezado.
@@ -282,10 +268,13 @@ impl Connection {
     }
 
     fn head(&self, status: &str, length: usize) -> String {
+        let date = match self.fault {
+            Fault::OldDate => "Mon, 1 Apr 2013 01:01:01 GMT".to_owned(),
+            _ => httpdate::fmt_http_date(SystemTime::now()),
+        };
         format!(
-            "HTTP/1.1 {status}\r\nDate: {}\r\nContent-Type: text/plain; charset=utf-8\r\n\
-             Content-Length: {length}\r\n",
-            self.date
+            "HTTP/1.1 {status}\r\nDate: {date}\r\nContent-Type: text/plain; charset=utf-8\r\n\
+             Content-Length: {length}\r\n"
         )
     }
 
@@ -306,7 +295,7 @@ impl Connection {
         if let Output::Now(_) = self.output {
             let _ = self.stream.shutdown(Shutdown::Write);
         }
-        self.deadline = Some(Instant::now() + PATIENCE);
+        self.deadline = Some(Instant::now() + 5 * PATIENCE);
         while self.read_more().is_ok() {
             self.buffer.clear();
         }
