@@ -36,7 +36,13 @@ fn también_por_ipv6() -> Result<(), Failure> {
 
 #[test]
 fn un_chat_correcto_pasa_todas_sus_etapas() -> Result<(), Failure> {
-    passes_every_stage("02_03", chat::with(chat::Fault::None))
+    // Para todas menos una basta con poca paciencia, y se acaba antes.
+    let (hurried, patient) = (chat::with(chat::Fault::None), chat::with(chat::Fault::Patient));
+    for stage in stages("02_03").iter().filter(|stage| !stage.stops_program()) {
+        let pauses = stage.title == "quien lee despacio lo oye todo";
+        stage.run(if pauses { patient } else { hurried })?;
+    }
+    Ok(())
 }
 
 #[test]

@@ -14,6 +14,8 @@ use super::serve;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     None,
+    /// Ninguna, y espera de verdad a quien no lee.
+    Patient,
     /// La longitud, con el byte de menos peso primero.
     LittleEndian,
     /// Quien habla se oye a sí mismo.
@@ -131,7 +133,7 @@ impl Fault {
     /// contrapresión necesita una paciencia de verdad.
     fn patience(self) -> Duration {
         match self {
-            Fault::None | Fault::ThrowsOut => Duration::from_secs(8),
+            Fault::Patient | Fault::ThrowsOut => Duration::from_secs(8),
             Fault::NoLimit | Fault::WritesAtOnce => Duration::from_secs(60),
             _ => Duration::from_millis(300),
         }
