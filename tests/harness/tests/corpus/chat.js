@@ -29,7 +29,7 @@ const full = () => [...members].filter(it => it.socket.writableLength > MOST)
 function slowDown() {
   if (which === 'sin_limite' || which === 'expulsa') return
   for (const it of full()) {
-    it.timer ??= setTimeout(() => it.socket.destroy(), 4000)
+    it.timer ??= setTimeout(() => it.socket.destroy(), 8000)
     it.socket.once('drain', () => { clearTimeout(it.timer); it.timer = undefined; speedUp() })
   }
   if (full().length) for (const it of members) it.socket.pause()

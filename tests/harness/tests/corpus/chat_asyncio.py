@@ -7,7 +7,7 @@ import signal
 import sys
 
 WHICH = sys.argv[1]
-MOST, PATIENCE = 65536, 4
+MOST, PATIENCE = 65536, 8
 CONTROL = dict.fromkeys([*range(9), *range(10, 32), *range(127, 160)], "\ufffd")
 members = []
 

@@ -34,6 +34,8 @@ class Conversation:
             got = self.client.recv(8192)
         except TimeoutError:
             raise Refused(408) from None
+        finally:
+            self.client.settimeout(None)  # a quien no lee se le espera
         if not got:
             raise EOFError
         self.data += got
@@ -56,7 +58,6 @@ class Conversation:
             if len(self.data) > 8192 and WHICH != "cabecera_sin_fin":
                 raise Refused(431)
             deadline = deadline or (time.monotonic() + 3 if self.data else None)
-            self.client.settimeout(None)
             self.more(deadline)
         head, self.data = self.data.split(b"\r\n\r\n", 1)
         if len(head) > 8192 and WHICH != "cabecera_sin_fin":
