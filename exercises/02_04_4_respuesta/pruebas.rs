@@ -6,19 +6,20 @@
 #[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
+pub mod client;
 pub mod server;
 
 use std::io::{self, ErrorKind};
 use std::thread;
 use std::time::Duration;
 
-use ejercicio::Outgoing;
+use client::{Client, Outgoing};
 use ejercicios::epoll::names;
 use ejercicios::fake::Sink;
 use ejercicios::fake::Space::{self, Fits, Refuses};
 use ejercicios::prelude::*;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
-use server::{Client, serve};
+use server::serve;
 use socket2::SockRef;
 
 /// Una respuesta corta, sin dos bytes iguales.

@@ -1,34 +1,21 @@
-//! El servidor que usa lo que se escribe en el ejercicio: el cliente, sus respuestas y el bucle,
-//! sobre `epoll`.
+//! El servidor que usa lo que se escribe en el ejercicio: las respuestas y el bucle, sobre `epoll`.
 
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::time::SystemTime;
 
 use ejercicios::epoll::wait;
 use multiplexacion::{errors, http, listener};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
-use super::ejercicio::Outgoing;
+use super::client::Client;
 
 /// El número que se da en epoll al socket que escucha.
 const LISTENER: u64 = u64::MAX;
 
 /// Lo más que se responde de una vez.
 const MAX_BODY: usize = 64 * 1024 * 1024;
-
-/// Un cliente.
-#[derive(Debug)]
-pub struct Client {
-    /// Su número en epoll.
-    pub id: u64,
-    /// Su socket, no bloqueante.
-    pub stream: TcpStream,
-    /// Lo que se le debe.
-    pub out: Outgoing,
-    input: Vec<u8>,
-}
 
 /// Responde a todos en este hilo: `GET /N` pide N bytes. A `tell` se le cuenta cada paso.
 pub fn serve(listener: &TcpListener, tell: impl Fn(&str)) -> io::Result<()> {
@@ -63,12 +50,6 @@ pub fn serve(listener: &TcpListener, tell: impl Fn(&str)) -> io::Result<()> {
 }
 
 impl Client {
-    /// Envuelve un socket aceptado, y lo hace no bloqueante.
-    pub fn new(stream: TcpStream, id: u64) -> io::Result<Client> {
-        stream.set_nonblocking(true)?;
-        Ok(Client { id, stream, out: Outgoing::default(), input: Vec::new() })
-    }
-
     /// Lo que se hace con un aviso. Dice si la conexión sigue; un error es el final de este
     /// cliente, y de nadie más.
     fn attend(&mut self, epoll: &Epoll, flags: EpollFlags) -> io::Result<bool> {

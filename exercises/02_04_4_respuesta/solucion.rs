@@ -1,24 +1,17 @@
 //! EPOLLOUT: una respuesta que no cabe. El enunciado está en enunciado.md, en esta carpeta.
 //!
-//! Lo que se te da hecho está al lado, en `server.rs`: el cliente y el bucle.
+//! Lo que se te da hecho está al lado: `client.rs`, con un cliente y lo que se le debe, y `server.rs`,
+//! con el bucle.
 
-use std::collections::VecDeque;
 use std::io::{self, Write};
 
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 
-use super::server::Client;
+use super::client::{Client, Outgoing};
 
 // <solo en la solución>
 use std::io::ErrorKind;
 // </solo en la solución>
-
-/// Lo que se le debe a un cliente: lo respondido que aún no ha salido.
-#[derive(Debug, Default)]
-pub struct Outgoing {
-    /// Los bytes que faltan, en el orden en que han de salir.
-    pub pending: VecDeque<u8>,
-}
 
 impl Outgoing {
     /// Responde `bytes`: escribe ya lo que quepa, y guarda el resto.

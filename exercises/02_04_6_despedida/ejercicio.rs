@@ -1,16 +1,16 @@
 //! Despedirse sin dejar nada. El enunciado está en enunciado.md, en esta misma carpeta.
 //!
-//! Lo que se te da hecho está al lado: `farewell.rs`, con los motivos y las despedidas, y
-//! `server.rs`, con lo que se hace con un cliente y el bucle.
+//! Lo que se te da hecho está al lado: `client.rs`, con un cliente y lo que se hace con él;
+//! `farewell.rs`, con los motivos y las despedidas, y `server.rs`, con el bucle.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::io;
 use std::net::TcpStream;
 
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 
+use super::client::{Client, LISTENING};
 use super::farewell::{Farewell, Reason};
-use super::server::{Heard, LISTENING};
 
 /// Todos los clientes.
 #[derive(Debug)]
@@ -21,21 +21,6 @@ pub struct Room {
     pub clients: HashMap<u64, Client>,
     /// Cuántos han llegado.
     pub arrived: u64,
-}
-
-/// Un cliente. Cuando cierra su lado, se le responde con todo lo que dijo.
-#[derive(Debug)]
-pub struct Client {
-    /// Su socket, no bloqueante.
-    pub stream: TcpStream,
-    /// Lo que ha dicho.
-    pub heard: Vec<u8>,
-    /// Lo que falta por responderle.
-    pub out: VecDeque<u8>,
-    /// Cerró su lado: no dirá nada más, y aún puede recibir.
-    pub ended: bool,
-    /// Por qué hay que despedirlo, si hay que despedirlo ya.
-    pub closing: Option<Reason>,
 }
 
 impl Client {

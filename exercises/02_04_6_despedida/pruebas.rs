@@ -6,6 +6,7 @@
 #[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
+pub mod client;
 pub mod farewell;
 pub mod server;
 
@@ -18,13 +19,14 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
-use ejercicio::{Client, Room};
+use client::{Client, LISTENING};
+use ejercicio::Room;
 use ejercicios::epoll::{names, wait};
 use ejercicios::prelude::*;
 use farewell::{Farewell, Reason};
 use harness::eventually;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
-use server::{LISTENING, serve};
+use server::serve;
 use socket2::SockRef;
 
 /// Lo que se da a lo que no debe ocurrir, por si ocurre.

@@ -3,12 +3,9 @@
 //! Lo que se te da hecho está al lado: `request.rs`, que lee una cabecera y escribe una respuesta,
 //! y `server.rs`, el bucle.
 
-use multiplexacion::http::{Persistence, Status};
+use multiplexacion::http::Persistence;
 
-use super::request::{Request, refusal};
-
-/// Con tantos bytes por escribir, no se responde a ninguna petición más.
-pub const MAX_QUEUED: usize = 16 * 1024;
+use super::request::{MAX_QUEUED, Request};
 
 /// Si la conexión sigue abierta tras responder a `request` (RFC 9112 §9.3).
 pub fn persistence(request: &Request) -> Persistence {

@@ -8,10 +8,10 @@ pub mod ejercicio;
 pub mod request;
 pub mod server;
 
-use ejercicio::{Exchange, MAX_QUEUED, body_length, persistence};
+use ejercicio::{Exchange, body_length, persistence};
 use ejercicios::prelude::*;
 use multiplexacion::http::Persistence;
-use request::Request;
+use request::{MAX_QUEUED, Request};
 use server::serve;
 
 /// Peticiones que llegan de un golpe de quien no lee: sus respuestas pasan de `MAX_QUEUED`.

@@ -4,6 +4,9 @@ use std::time::SystemTime;
 
 use multiplexacion::http::{MAX_HEAD, Persistence, Response, Status, end_of_head, leading_blank};
 
+/// Con tantos bytes de respuestas por escribir, no se responde a ninguna petición más.
+pub const MAX_QUEUED: usize = 16 * 1024;
+
 /// La cabecera de una petición.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
