@@ -5,11 +5,16 @@
 #[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
+pub mod client;
+
+use std::io::ErrorKind;
+use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
 use ejercicio::serve;
 use ejercicios::prelude::*;
 use harness::frame;
+use socket2::SockRef;
 
 /// Lo que se mira si el hilo gasta procesador sin tener nada que hacer.
 const A_WHILE: Duration = Duration::from_millis(300);
@@ -25,6 +30,9 @@ ejercicios::tests! {
     lo_que_no_cupo_llega_cuando_hay_sitio,
     quien_cierra_su_lado_recibe_antes_lo_que_le_falta,
     sin_nada_que_hacer_duerme,
+    si_uno_falla_quienes_hablan_a_la_vez_no_lo_notan,
+    si_quien_llamaba_ya_no_está_sigue,
+    si_accept_falla_devuelve_el_error,
 }
 
 fn devuelve_cada_mensaje() -> Outcome {
@@ -32,7 +40,10 @@ fn devuelve_cada_mensaje() -> Outcome {
         let mut client = clients.peer("cliente")?;
         say(&mut client, "hola")?;
         say(&mut client, "")?;
-        say(&mut client, "¿sigues ahí?")
+        say(&mut client, "¿sigues ahí?")?;
+        client.half_close()?;
+        client.expect_end()?;
+        say(&mut clients.peer("quien llega cuando ya no hay nadie")?, "hola")
     })
 }
 
@@ -157,6 +168,63 @@ fn sin_nada_que_hacer_duerme() -> Outcome {
     })
 }
 
+fn si_uno_falla_quienes_hablan_a_la_vez_no_lo_notan() -> Outcome {
+    const ROUNDS: usize = 20;
+    with_loop(|clients, _| {
+        let clients = in_bytes(clients);
+        let mut busy = clients.peer("quien da trabajo")?;
+        let mut failing = clients.peers("quien falla,", ROUNDS)?;
+        let mut talker = clients.peer("quien llegó el último")?;
+        say_in_bytes(&mut talker, "hola")?;
+        // Mil mensajes de una vez: mientras el bucle los atiende, los otros dos llegan a estar listos.
+        let work = frame::encode("").repeat(1000);
+        for mut rude in failing.drain(..) {
+            busy.send(&work)?;
+            rude.send([0xFF; 4])?;
+            say_in_bytes(&mut talker, "sigo aquí").hint(
+                "estaban listos a la vez uno que falla y, detrás, otro que habla. Si se quita al \
+                 primero a mitad del recorrido, los lugares de los demás dejan de ser los que vio \
+                 `select`",
+            )?;
+            rude.expect_end_or_reset()?;
+            busy.expect(&work)?;
+        }
+        Ok(())
+    })
+}
+
+fn si_quien_llamaba_ya_no_está_sigue() -> Outcome {
+    const LOOPS: usize = 3;
+    const BURSTS: usize = 300;
+    let (listener, clients) = listening_in_frames()?;
+    let clients = clients.unrepeatable();
+    // Varios bucles con el mismo socket: despiertan todos, y el último no encuentra a quien llamaba.
+    let start = |_| {
+        let listener = listener.try_clone()?;
+        Task::start("un bucle, con otros que aceptan del mismo socket", move || serve(&listener))
+    };
+    let servers = (0..LOOPS).map(start).collect::<Result<Vec<_>, Failure>>()?;
+    let answered = clients.peer("cliente").and_then(|mut client| say(&mut client, "hola"));
+    servers.iter().try_for_each(|server| server.explain(answered.clone()))?;
+    for _ in 0..BURSTS {
+        let call = |_| TcpStream::connect_timeout(&clients.address(), LIMIT);
+        let burst = (0..=LOOPS).map(call).collect::<Result<Vec<_>, _>>()?;
+        // Que se vayan sin dejar rastro: si no, el núcleo recordaría cada conexión un minuto (tcp(7)).
+        burst.iter().try_for_each(|it| SockRef::from(it).set_linger(Some(Duration::ZERO)))?;
+    }
+    servers.iter().try_for_each(Task::goes_on).hint(
+        "que `accept` dé `WouldBlock` no es un fallo: quien llamaba ya no está, o lo recogió otro",
+    )
+}
+
+fn si_accept_falla_devuelve_el_error() -> Outcome {
+    let (listener, _) = listening()?;
+    // Apagado, un socket que escucha está listo siempre, y `accept` da EINVAL.
+    SockRef::from(&listener).shutdown(Shutdown::Both)?;
+    let serving = within(LIMIT, "volver con el error de `accept`", move || serve(&listener))?;
+    ensure_fails("el error, si `accept` falla", ErrorKind::InvalidInput, &serving)
+}
+
 by_hand!(|listener| serve(&listener));
 
 follow!(|hands| {
@@ -188,6 +256,11 @@ fn sleeps(server: &Serving, when: &str) -> Outcome {
 /// de lo que cabe en la cola de un cliente.
 fn large_frames() -> Vec<u8> {
     (0..140).flat_map(|number| frame::encode(format!("{number:<49996}"))).collect()
+}
+
+fn say_in_bytes(client: &mut Peer, text: &str) -> Outcome {
+    client.send(frame::encode(text))?;
+    client.expect(frame::encode(text))
 }
 
 fn say(client: &mut Peer, text: &str) -> Outcome {

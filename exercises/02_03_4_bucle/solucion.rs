@@ -1,13 +1,12 @@
 //! Un bucle para todos. El enunciado está en enunciado.md, en esta misma carpeta.
 
 use std::io::{self, ErrorKind};
-use std::net::{TcpListener, TcpStream};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::net::TcpListener;
+use std::os::fd::AsFd;
 
-use multiplexacion::client_id::ClientId;
-use multiplexacion::connection::{Connection, Fill, Limits};
-use multiplexacion::frame::{self, HEADER, MAX_TEXT};
-use nix::sys::select::{FD_SETSIZE, FdSet, select};
+use nix::sys::select::{FdSet, select};
+
+use super::client::Client;
 
 /// Atiende a todos en este hilo: devuelve a cada cliente cada mensaje que envía.
 ///
@@ -81,64 +80,3 @@ fn accept(listener: &TcpListener) -> io::Result<Option<Client>> {
     }
 }
 // </solo en la solución>
-
-/// Lo que se guarda de cada cliente: medio marco, y hasta 8 MiB que aún no ha leído.
-static LIMITS: Limits = Limits { input: HEADER + MAX_TEXT, output: 8 * 1024 * 1024 };
-
-/// Un cliente. Lo que hay aquí no hace falta cambiarlo.
-struct Client {
-    conn: Connection<TcpStream>,
-    /// Cerró su lado: no enviará nada más, y aún puede recibir.
-    ended: bool,
-    /// Ya no hay nada que hacer con él.
-    broken: bool,
-}
-
-impl Client {
-    /// Envuelve un socket, que debe ser no bloqueante. Si no cabe en un conjunto, lo cierra.
-    fn new(stream: TcpStream) -> Option<Client> {
-        let fits = usize::try_from(stream.as_raw_fd()).is_ok_and(|fd| fd < FD_SETSIZE);
-        let conn = Connection::new(stream, ClientId(0), &LIMITS);
-        fits.then_some(Client { conn, ended: false, broken: false })
-    }
-
-    /// Su descriptor, para los conjuntos.
-    fn fd(&self) -> BorrowedFd<'_> {
-        self.conn.stream().as_fd()
-    }
-
-    /// Si tiene algo en la cola.
-    fn wants_write(&self) -> bool {
-        self.conn.wants_write()
-    }
-
-    /// Lee una vez, y pone en su cola la respuesta a cada mensaje entero.
-    fn hear(&mut self) {
-        match self.conn.fill(&mut [0; 16 * 1024]) {
-            Ok(Fill::Bytes(_) | Fill::Empty) => {}
-            Ok(Fill::End) => self.ended = true,
-            Err(_) => self.broken = true,
-        }
-        loop {
-            match frame::decode(self.conn.input()) {
-                Ok(Some((text, used))) => {
-                    let answer = frame::encode(text).unwrap_or_default();
-                    // Sin sitio en la cola, es que no lee: no se guarda más por él.
-                    self.broken |= self.conn.queue(&answer).is_err();
-                    self.conn.consume(used);
-                }
-                Ok(None) => return,
-                Err(_) => {
-                    self.broken = true;
-                    return;
-                }
-            }
-        }
-    }
-
-    /// Escribe lo que quepa de su cola. `has_room`: `select` dijo que hay sitio.
-    fn answer(&mut self, has_room: bool) {
-        let written = if has_room { self.conn.on_writable() } else { self.conn.flush() };
-        self.broken |= written.is_err();
-    }
-}

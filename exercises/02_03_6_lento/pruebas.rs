@@ -5,12 +5,18 @@
 #[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
+pub mod given;
+pub mod server;
+
 use std::io::ErrorKind::{self, TimedOut, WouldBlock};
 use std::io::{self, Write};
 use std::time::Duration;
 
-use ejercicio::{Full, LIMIT as QUEUE, NOT_READING, Outbox, serve};
+use ejercicio::Outbox;
 use ejercicios::prelude::*;
+use given::{Full, LIMIT as QUEUE, NOT_READING};
+use harness::frame;
+use server::serve;
 use socket2::SockRef;
 
 /// Lo que se mira si el hilo gasta procesador sin tener nada que hacer.
@@ -42,6 +48,7 @@ ejercicios::tests! {
     un_fallo_de_verdad_se_devuelve,
     el_límite_se_mira_antes_de_guardar,
     las_últimas_palabras_van_detrás_y_después_nada,
+    al_despedir_la_razón_va_detrás_y_una_sola_vez,
     lo_que_dice_uno_les_llega_a_los_demás,
     sin_nada_que_hacer_duerme,
     quien_lee_despacio_lo_recibe_todo_y_en_orden,
@@ -141,6 +148,21 @@ fn las_últimas_palabras_van_detrás_y_después_nada() -> Outcome {
     line.flush(100)?;
     line.is_out("0123456789 y adiós", "con unas últimas palabras")?;
     line.refuses("x", "ya se dijeron las últimas palabras, y no queda nada por salir")
+}
+
+fn al_despedir_la_razón_va_detrás_y_una_sola_vez() -> Outcome {
+    let mut line = Line::of(10)?;
+    line.send("01234567", Ok(()))?;
+    line.flush(3)?;
+    line.send("89ABC", Ok(()))?;
+    for extra in ["x", "yz"] {
+        line.send(extra, Err(Full))?;
+    }
+    line.flush(1000)?;
+    let mut expected = b"0123456789ABC".to_vec();
+    expected.extend(frame::encode(NOT_READING));
+    line.is_out(&expected, "si después de llenarse la cola se le envían dos marcos más")?;
+    line.send("x", Err(Full)).hint("ya se le despidió: no se le envía nada más, aunque haya sitio")
 }
 
 fn lo_que_dice_uno_les_llega_a_los_demás() -> Outcome {
@@ -336,6 +358,13 @@ impl Line {
         ensure(outcome.is_ok(), || format!("«{text}» cabía en la cola, y `queue` dijo que no."))
     }
 
+    /// Envía un marco, y comprueba lo que devuelve `send`.
+    fn send(&mut self, frame: &str, expected: Result<(), Full>) -> Outcome {
+        let bytes = frame.as_bytes().to_vec();
+        let outcome = self.with("enviar un marco", move |outbox| outbox.send(&bytes))?;
+        ensure_equal(format!("lo que devuelve `send` con «{frame}»"), expected, outcome)
+    }
+
     fn refuses(&mut self, text: &str, when: &str) -> Outcome {
         let outcome = self.try_queue(text)?;
         ensure(outcome == Err(Full), || {
@@ -387,20 +416,21 @@ impl Line {
     fn went_well(outcome: &io::Result<()>) -> Outcome {
         ensure(outcome.is_ok(), || {
             format!(
-                "Nada había fallado, y tu `flush` devolvió {outcome:?}: el servidor cerraría a un \
+                "Nada había fallado, y tu `flush` devolvió {}: el servidor cerraría a un \
                  cliente sano. `WouldBlock` solo dice que ahora no hay sitio, e `Interrupted`, que \
-                 llegó una señal."
+                 llegó una señal.",
+                shown(outcome)
             )
         })
     }
 
     /// Comprueba lo que ha salido hasta ahora.
-    fn is_out(&self, expected: &str, when: &str) -> Outcome {
-        let written = &self.sink.written;
-        if written == expected.as_bytes() {
+    fn is_out(&self, expected: impl AsRef<[u8]>, when: &str) -> Outcome {
+        let (written, expected) = (&self.sink.written, expected.as_ref());
+        if written == expected {
             return Ok(());
         }
-        let same = written.iter().zip(expected.as_bytes()).take_while(|(a, b)| a == b).count();
+        let same = written.iter().zip(expected).take_while(|(a, b)| a == b).count();
         let story = if same == written.len() {
             format!("De {} bytes salieron {same}: los demás se perdieron", expected.len())
         } else if written.len() > expected.len() {
@@ -416,7 +446,7 @@ impl Line {
         Err(Failure::new(format!("{story} ({when}).")).section(
             "Diferencia",
             [
-                format!("se esperaba  {expected:?}"),
+                format!("se esperaba  {:?}", String::from_utf8_lossy(expected)),
                 format!("salió        {:?}", String::from_utf8_lossy(written)),
             ],
         ))

@@ -1,6 +1,6 @@
 //! Qué hacen los hilos del código de quien aprende, y qué conviene preguntarse si no avanzan.
 
-use harness::{Doing, Thread, Watching};
+use harness::{Descriptors, Doing, Thread, Watching};
 
 use crate::runner::lifted;
 
@@ -27,18 +27,19 @@ pub(crate) struct Activity {
 
 /// Lo que hace ahora mismo cada hilo del código de quien aprende, dicho en una línea por hilo.
 pub(crate) fn told() -> Vec<String> {
-    lines(&lifted(all))
+    lines(&lifted(|| all(&Descriptors::here())))
 }
 
 /// Lo mismo, y antes que nada lo de `first`, con lo que conviene preguntarse sobre él.
 pub(crate) fn told_of(first: Thread) -> (Vec<String>, Option<String>) {
     lifted(|| {
-        let question = Activity::of(first).map(|activity| activity.question);
-        (lines(&all()), question)
+        let descriptors = Descriptors::here();
+        let question = Activity::of(first, &descriptors).map(|activity| activity.question);
+        (lines(&all(&descriptors)), question)
     })
 }
 
-fn all() -> Vec<Activity> {
+fn all(descriptors: &Descriptors) -> Vec<Activity> {
     let threads = Thread::all_here();
     let is_main = |thread: &&Thread| thread.is_main();
     let main = threads.iter().find(is_main).and_then(|thread| thread.name());
@@ -46,7 +47,8 @@ fn all() -> Vec<Activity> {
         let name = thread.name();
         name.is_some() && name != main && !name.is_some_and(|name| name.starts_with(HARNESS))
     };
-    threads.into_iter().filter(is_theirs).filter_map(Activity::of).collect()
+    let theirs = threads.into_iter().filter(is_theirs);
+    theirs.filter_map(|thread| Activity::of(thread, descriptors)).collect()
 }
 
 fn lines(all: &[Activity]) -> Vec<String> {
@@ -72,7 +74,7 @@ fn lines(all: &[Activity]) -> Vec<String> {
 
 impl Activity {
     /// La de ahora mismo; nada, si ha terminado o no se puede saber.
-    fn of(thread: Thread) -> Option<Activity> {
+    fn of(thread: Thread, descriptors: &Descriptors) -> Option<Activity> {
         let who = match thread.name()? {
             own if own == OWN => own,
             name => format!("el hilo «{name}»"),
@@ -81,14 +83,14 @@ impl Activity {
             let (name, question) = call_named(call);
             (format!("sigue dentro de `{name}`"), details, question.to_owned())
         };
-        let (doing, details, question) = match thread.doing()? {
+        let (doing, details, question) = match thread.doing(descriptors)? {
             Doing::Running => (
                 "está gastando procesador, sin dormir en ninguna llamada".to_owned(),
                 None,
                 "¿hay un bucle que da vueltas sin esperar a nada, o que no termina?".to_owned(),
             ),
             Doing::Calling { name, watching: Some(watching), .. } => {
-                let details = watching.told(|descriptor| thread.describe(descriptor));
+                let details = watching.told(|descriptor| descriptors.describe(descriptor));
                 let (doing, details, question) = inside(name, Some(details));
                 (doing, details, unseen(&watching).unwrap_or(question))
             }

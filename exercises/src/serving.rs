@@ -26,9 +26,12 @@ pub fn listening_in_frames() -> Result<(TcpListener, Conversation), Failure> {
     Ok((listener, clients.witnessed_by(activity::told)))
 }
 
-/// La misma dirección; lo que se diga ahí se cuenta en bytes, que ocupan menos que mil marcos.
+/// La misma dirección; lo que se diga ahí se cuenta en bytes, que ocupan menos que mil marcos. Como en
+/// cada acta faltan los de la otra, ninguna de las dos dice cómo repetirlo a mano.
 pub fn in_bytes(clients: &Conversation) -> Conversation {
-    Conversation::with(clients.address()).limit(LIMIT).witnessed_by(activity::told)
+    let other = Conversation::with(clients.address()).limit(LIMIT).witnessed_by(activity::told);
+    drop(clients.clone().unrepeatable());
+    other.unrepeatable()
 }
 
 /// Un socket que escucha y del que no se puede aceptar a nadie: es no bloqueante y nadie llama, así

@@ -70,7 +70,7 @@
 //! | `program` | [`Program`], [`Running`], [`Server`]: arrancar, escuchar lo que dicen, mirar `/proc` |
 //! | `trace` | [`Trace`], [`Step`]: lo que un programa escribe con `--trace` |
 //! | [`tools`] | lo que puede faltar en una máquina: `nc`, `curl`, `strace`, IPv6… |
-//! | `thread` | [`Thread`], [`Doing`]: en qué llamada duerme un hilo; su nombre, en `system_call`; sus argumentos, en `descriptor` y `watching` ([`Watching`]) |
+//! | `thread` | [`Thread`], [`Doing`]: en qué llamada duerme un hilo; su nombre, en `system_call`; sus argumentos, en `descriptor` ([`Descriptors`]) y `watching` ([`Watching`]) |
 //! | `stage`, `stages/` | [`Stage`], [`stages`](stages()): lo que se pide en cada lección |
 //!
 //! Ninguna espera carece de límite ([`DEFAULT_LIMIT`] si no se dice otro), y ninguna espera un
@@ -105,6 +105,7 @@ mod watching;
 mod wording;
 
 pub use conversation::Conversation;
+pub use descriptor::Descriptors;
 pub use failure::Failure;
 pub use limits::raise_descriptor_limit;
 pub use nix::sys::signal::Signal;

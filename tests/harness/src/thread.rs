@@ -4,7 +4,7 @@ use nix::unistd::{getpid, gettid};
 use procfs::ProcResult;
 use procfs::process::{Process, Syscall};
 
-use crate::descriptor;
+use crate::descriptor::Descriptors;
 use crate::system_call::{SystemCall, Waits};
 use crate::watching::{Memory, Unit, Watching, milliseconds};
 
@@ -66,9 +66,9 @@ impl Thread {
         self.ask(Process::stat).map(|stat| stat.state == 'R')
     }
 
-    /// Qué hace ahora mismo.
-    pub fn doing(self) -> Option<Doing> {
-        self.system_call().or_else(|| self.kernel_function())
+    /// Qué hace ahora mismo. `descriptors` son los de su proceso.
+    pub fn doing(self, descriptors: &Descriptors) -> Option<Doing> {
+        self.system_call(descriptors).or_else(|| self.kernel_function())
     }
 
     /// El primero de su proceso: el que ejecuta `main`.
@@ -76,21 +76,13 @@ impl Thread {
         self.tid == self.pid
     }
 
-    /// Un descriptor de su proceso, por su número y por lo que hay detrás: `5 (una tubería)`.
-    pub fn describe(self, descriptor: u64) -> String {
-        match descriptor::described(self.pid, descriptor) {
-            Some(what) => format!("{descriptor} ({what})"),
-            None => descriptor.to_string(),
-        }
-    }
-
-    fn system_call(self) -> Option<Doing> {
+    fn system_call(self, descriptors: &Descriptors) -> Option<Doing> {
         let seen = self.ask(Process::syscall)?;
         let Syscall::Blocked { syscall_number, argument_registers: arguments, .. } = seen else {
             return Some(Doing::Running);
         };
         let call = SystemCall::numbered(syscall_number)?;
-        let descriptor = call.takes_descriptor().then(|| self.describe(arguments[0]));
+        let descriptor = call.takes_descriptor().then(|| descriptors.describe(arguments[0]));
         let watching = self.watching(call.waits, arguments);
         // Lo que se leyó de su memoria solo vale si no se ha movido de ahí.
         let watching = watching.filter(|_| self.is_still_in(syscall_number, arguments));
@@ -162,10 +154,11 @@ mod tests {
             wait(listener.as_fd());
         });
         let thread = introduced.recv().unwrap();
-        let watching = waiting::poll(waiting::DEFAULT_LIMIT, || match thread.doing() {
-            Some(Doing::Calling { watching, .. }) => watching,
-            _ => None,
-        });
+        let watching =
+            waiting::poll(waiting::DEFAULT_LIMIT, || match thread.doing(&Descriptors::here()) {
+                Some(Doing::Calling { watching, .. }) => watching,
+                _ => None,
+            });
         (watching.expect("está en la llamada"), descriptor)
     }
 

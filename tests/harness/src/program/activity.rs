@@ -6,6 +6,7 @@ use procfs::ProcResult;
 use procfs::net::{self, TcpState};
 use procfs::process::{FDTarget, Process};
 
+use crate::descriptor::Descriptors;
 use crate::thread::{Doing, Thread};
 
 /// Hasta cuántos hilos se cuentan de uno en uno.
@@ -27,9 +28,14 @@ pub(super) fn thread_names(process: &Process) -> ProcResult<Vec<String>> {
 /// Qué hace cada hilo ahora mismo, hasta donde el núcleo quiera contarlo. Si son muchos, los que
 /// hacen lo mismo van juntos.
 pub(super) fn thread_activities(process: &Process) -> ProcResult<Vec<String>> {
+    let descriptors = Descriptors::of(process.pid());
     // Sin nombre no está: acaba de terminar.
     let all = Thread::all_of(process)?.into_iter().filter_map(|thread| {
-        Some(Activity { name: thread.name()?, tid: thread.tid, doing: describe(thread) })
+        Some(Activity {
+            name: thread.name()?,
+            tid: thread.tid,
+            doing: describe(thread, &descriptors),
+        })
     });
     Ok(told(&all.collect::<Vec<_>>()))
 }
@@ -40,11 +46,14 @@ pub(crate) fn activities(pid: u32) -> Option<Vec<String>> {
     thread_activities(&process).ok().filter(|lines| !lines.is_empty())
 }
 
-fn describe(thread: Thread) -> String {
-    match thread.doing() {
+fn describe(thread: Thread, descriptors: &Descriptors) -> String {
+    match thread.doing(descriptors) {
         Some(Doing::Running) => "en marcha, gastando procesador".to_owned(),
         Some(Doing::Calling { name, watching: Some(watching), .. }) => {
-            format!("en {name}(2), {}", watching.told(|descriptor| thread.describe(descriptor)))
+            format!(
+                "en {name}(2), {}",
+                watching.told(|descriptor| descriptors.describe(descriptor))
+            )
         }
         Some(Doing::Calling { name, descriptor: Some(descriptor), .. }) => {
             format!("en {name}(2), descriptor {descriptor}")
