@@ -12,6 +12,7 @@ use multiplexacion::output::Output;
 use nix::sys::signal::{SigSet, Signal, raise};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
+use rustix::termios::tcgetwinsize;
 use unicode_width::UnicodeWidthStr;
 
 use crate::editor::{Editor, Typed, tail};
@@ -119,7 +120,9 @@ impl Screen {
         if self.terminal.is_none() {
             return self.out.push(above.as_bytes());
         }
-        let columns = terminal_size::terminal_size().map_or(COLUMNS, |(width, _)| width.0.into());
+        // Quien no sabe su tamaño dice cero.
+        let size = tcgetwinsize(io::stdout()).ok().filter(|size| size.ws_col > 0);
+        let columns = size.map_or(COLUMNS, |size| size.ws_col.into());
         let prompt = tail(&self.prompt, columns.saturating_sub(WRITING + 1));
         let line = self.editor.tail(columns.saturating_sub(prompt.width() + 1));
         self.out.push(format!("{ERASE}{above}{prompt}{line}").as_bytes());
