@@ -2,6 +2,7 @@
 
 use multiplexacion::cli::Trouble;
 
+use crate::markdown;
 use crate::paint;
 
 const CONTRACTS: [(&str, &str); 3] = [
@@ -18,51 +19,8 @@ pub(crate) fn contract(lesson: &str) -> Result<(), Trouble> {
             "los hay de 02_02, 02_03 y 02_04",
         )
     })?;
-    for line in page.lines() {
-        paint::say(&shown(line, paint::width()));
-    }
+    paint::say(&markdown::rendered(page, paint::width()));
     Ok(())
-}
-
-/// Una línea de la página, que es un título, una regla o un párrafo entero, para una terminal.
-fn shown(line: &str, width: usize) -> String {
-    if let Some(title) =
-        line.trim_start_matches('#').strip_prefix(' ').filter(|_| line.starts_with('#'))
-    {
-        return paint::bold(title);
-    }
-    let indent = if line.starts_with("- ") { "  " } else { "" };
-    wrapped(&without_marks(line), indent, width)
-}
-
-/// Sin lo que en el libro son enlaces y cursivas. Las comillas de las órdenes se quedan: se ve dónde
-/// empiezan y dónde acaban.
-fn without_marks(line: &str) -> String {
-    let mut text = line.replace("*(", "(").replace(")*", ")");
-    while let Some((before, rest)) = text.split_once("](") {
-        let Some((lead, link)) = before.rsplit_once('[') else { break };
-        let Some((_, after)) = rest.split_once(')') else { break };
-        text = format!("{lead}{link}{after}");
-    }
-    text
-}
-
-/// Partida entre palabras, con sangría desde la segunda línea.
-fn wrapped(text: &str, indent: &str, width: usize) -> String {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        let line = lines.last_mut().map_or(0, |line| line.chars().count());
-        let starts = lines.last().is_some_and(|line| line.trim().is_empty());
-        if !starts && line + 1 + word.chars().count() > width {
-            lines.push(format!("{indent}{word}"));
-        } else if let Some(line) = lines.last_mut() {
-            if !starts {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-    }
-    lines.join("\n")
 }
 
 #[cfg(test)]
@@ -93,13 +51,5 @@ mod tests {
                 assert!(told, "{lesson}: ninguna regla nombra «{stage}»");
             }
         }
-    }
-
-    #[test]
-    fn en_la_terminal_se_lee_sin_marcas_y_partido_entre_palabras() {
-        let rule = "- Es [RFC 862](https://a.b) sobre `TCP`. *(etapa 1: acepta)*";
-        assert_eq!(shown(rule, 24), "- Es RFC 862 sobre\n  `TCP`. (etapa 1:\n  acepta)");
-        assert_eq!(shown("## Al terminar", 24), "Al terminar");
-        assert_eq!(shown("", 24), "");
     }
 }
