@@ -309,6 +309,76 @@ fn el_enunciado_de_cualquiera_se_lee_en_la_terminal() -> Result<(), Failure> {
     Ok(())
 }
 
+/// Un cargo que ya tiene compilados los dos ejercicios, con una prueba que pasa si está el archivo
+/// `pasa`.
+fn cargo_that_built_what_passes(course: &Path) {
+    // Lee la clave por su entrada, que es el socket por el que responde.
+    let judge = r#"#!/bin/sh
+IFS= read -r key
+said() { printf '{"key":"%s","said":%s}\n' "$key" "$1" >&0; }
+said '{"record":"plan","tests":["va_bien"]}'
+[ -e "${0%/*}/pasa" ] && ending=passed || ending=failed
+said '{"record":"verdict","name":"va_bien","ending":"'$ending'"}'
+said '{"record":"end"}'
+"#;
+    script(&course.join("juez"), judge);
+    let artifact = |id: &str| {
+        let judge = course.join("juez").display().to_string();
+        format!(
+            r#"{{"reason":"compiler-artifact","target":{{"name":"{id}"}},"executable":"{judge}"}}"#
+        )
+    };
+    let [eco, send] = ["02_02_1_eco", "02_03_1_enviar"].map(artifact);
+    script(&course.join("cargo"), &format!("#!/bin/sh\nprintf '%s\\n' '{eco}' '{send}'\n"));
+}
+
+#[test]
+fn lo_superado_en_otra_terminal_mientras_se_vigila_no_se_pierde() -> Result<(), Failure> {
+    let course = small_course();
+    let path = |name: &str| course.path().join(name);
+    cargo_that_built_what_passes(course.path());
+    let watch = Program::new(env!("CARGO_BIN_EXE_curso"))
+        .args(["vigilar", "enviar"])
+        .env("CURSO_CARPETA", course.path())
+        .env("CARGO", path("cargo"))
+        .on_terminal(80, 24)
+        .spawn()?;
+    watch.wait_for_text(Stream::Stdout, "Comprobación 1, en ", LIMIT)?;
+    fs::write(path("pasa"), "")?;
+    let mut check = curso(course.path());
+    check.args(["probar", "eco"]).env("CARGO", path("cargo")).assert().success();
+    fs::write(path("02_03_1_enviar/ejercicio.rs"), "lo mío, mejor\n")?;
+    watch.wait_for_text(Stream::Stdout, "Comprobación 2, en ", LIMIT)?;
+    watch.write_stdin("q");
+    watch.wait(LIMIT)?;
+    let noted = fs::read_to_string(path(".progreso"))?;
+    assert!(noted.contains("02_02_1_eco superado\n02_03_1_enviar superado\n"), "{noted}");
+    Ok(())
+}
+
+#[test]
+fn al_pasar_al_siguiente_vigilar_empieza_por_su_enunciado() -> Result<(), Failure> {
+    let course = small_course();
+    cargo_that_built_what_passes(course.path());
+    fs::write(course.path().join("pasa"), "")?;
+    let watch = Program::new(env!("CARGO_BIN_EXE_curso"))
+        .arg("vigilar")
+        .env("CURSO_CARPETA", course.path())
+        .env("CARGO", course.path().join("cargo"))
+        .on_terminal(80, 24)
+        .spawn()?;
+    watch.wait_for_text(Stream::Stdout, "s el siguiente", LIMIT)?;
+    watch.write_stdin("s");
+    for shown in ["Lección 02_03", "Otra tecla enseña el resultado"] {
+        watch.wait_for_text(Stream::Stdout, shown, LIMIT)?;
+    }
+    watch.write_stdin("x");
+    watch.wait_for_text(Stream::Stdout, "No queda ninguno", LIMIT)?;
+    watch.write_stdin("q");
+    watch.wait(LIMIT)?;
+    Ok(())
+}
+
 #[test]
 fn muchos_a_la_vez_lo_apuntan_todo() {
     const AT_ONCE: usize = 12;
