@@ -844,27 +844,30 @@ fn clase_dice_quién_no_entregó_y_quién_no_ha_empezado() {
     let complaint = String::from_utf8(output.stderr).unwrap();
     assert!(complaint.ends_with("notas.txt» no es una carpeta: no se califica.\n"), "{complaint}");
     insta::assert_snapshot!(String::from_utf8(output.stdout).unwrap(), @r"
-    ana   · -  0 de 2, 0 puntos
-    beto  - -  0 de 2, 0 puntos
-    eva   - -  0 de 2, 0 puntos
+    ana   · -  0 de 2, 0 de 40 puntos (0.0 %)
+    beto  - -  0 de 2, 0 de 40 puntos (0.0 %)
+    eva   - -  0 de 2, 0 de 40 puntos (0.0 %)
 
     Columnas: 02_02_1_eco, 02_03_1_enviar.
-    ✓ superado   ✗ falla   c no compila, o no a tiempo   ! muere o no termina   · sin empezar   - falta
+    ✓ superado   ✗ falla   c no compila   ! no termina, o agota tiempo, memoria, procesos o disco   · sin empezar   - falta
 
     Sin entregar: beto, eva.
     Sin empezar ninguno: ana.
     ");
-    insta::assert_snapshot!(fs::read_to_string(csv).unwrap(), @r"
-    carpeta,02_02_1_eco,02_03_1_enviar,puntos_02_02_1_eco,puntos_02_03_1_enviar,superados,puntos
-    ana,sin empezar,falta,0,0,0,0
-    beto,falta,falta,0,0,0,0
-    eva,falta,falta,0,0,0,0
+    // Lo que cambia con el día no se compara.
+    let table = fs::read_to_string(csv).unwrap();
+    let table: Vec<_> = table.lines().map(|line| line.rsplitn(5, ',').last().unwrap()).collect();
+    insta::assert_snapshot!(table.join("\n"), @r"
+    carpeta,superados,puntos,maximo,porcentaje,02_02_1_eco,02_03_1_enviar,puntos_02_02_1_eco,puntos_02_03_1_enviar,falla_02_02_1_eco,falla_02_03_1_enviar
+    ana,0,0,40,0.0,sin empezar,falta,0,0,,
+    beto,0,0,40,0.0,falta,falta,0,0,,
+    eva,0,0,40,0.0,falta,falta,0,0,,
     ");
     let report = fs::read_to_string(house.path().join("informes/ana.md")).unwrap();
     insta::assert_snapshot!(report, @r"
     # ana
 
-    0 de 2 superados, 0 puntos.
+    0 de 2 superados: 0 de 40 puntos (0.0 %).
 
     Sin empezar: 02_02_1_eco.
 

@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use clap::{ArgAction, Args, Parser, Subcommand};
 use multiplexacion::cli;
 
+use crate::teacher::Request;
+
 const TEMPLATE: &str = "{about}\n\nUso: {usage}\n\nÓrdenes:\n{subcommands}{after-help}";
 const ORDER_TEMPLATE: &str =
     "{about}\n\nUso: {usage}\n\nArgumentos y opciones:\n{positionals}\n{options}{after-help}";
@@ -212,21 +214,12 @@ pub(crate) enum Order {
     #[command(
         name = "clase",
         help_template = ORDER_TEMPLATE,
-        override_usage = "cargo curso clase CARPETA… [--csv ARCHIVO] [--informes CARPETA]",
+        override_usage = "cargo curso clase CARPETA… [OPCIONES]",
         after_help = "Usa las pruebas de este curso, y no las de cada carpeta; de ellas toma solo \
-                      el `ejercicio.rs` de cada ejercicio."
+                      el `ejercicio.rs` de cada ejercicio,\ny lo compila y lo ejecuta aislado, con \
+                      bubblewrap. Repetida con el mismo --csv, sigue donde se quedó."
     )]
-    Classroom {
-        /// Copias del curso, una por estudiante
-        #[arg(value_name = "CARPETA", required = true)]
-        folders: Vec<PathBuf>,
-        /// Escribe la tabla en ARCHIVO, en CSV
-        #[arg(long, value_name = "ARCHIVO")]
-        csv: Option<PathBuf>,
-        /// Escribe en CARPETA un informe por persona: qué falla y por qué
-        #[arg(long = "informes", value_name = "CARPETA")]
-        reports: Option<PathBuf>,
-    },
+    Classroom(Classroom),
 
     /// Copia el curso en otra carpeta, sin soluciones, para repartirlo
     #[command(name = "entregar", help_template = ORDER_TEMPLATE, override_usage = "cargo curso entregar CARPETA")]
@@ -235,6 +228,50 @@ pub(crate) enum Order {
         #[arg(value_name = "CARPETA")]
         folder: PathBuf,
     },
+}
+
+/// Lo que se pide de una clase.
+#[derive(Args, Debug)]
+pub(crate) struct Classroom {
+    /// Copias del curso, una por estudiante
+    #[arg(value_name = "CARPETA", required = true)]
+    folders: Vec<PathBuf>,
+    /// Qué ejercicios cuentan y cuánto: una línea por ejercicio, «02_02_1_eco 20»
+    #[arg(long, value_name = "ARCHIVO")]
+    plan: Option<PathBuf>,
+    /// Solo ese ejercicio o esa lección; se puede repetir
+    #[arg(long = "solo", value_name = "ID")]
+    only: Vec<String>,
+    /// Escribe la tabla en ARCHIVO, en CSV; si ya está, la continúa
+    #[arg(long, value_name = "ARCHIVO")]
+    csv: Option<PathBuf>,
+    /// Escribe en CARPETA un informe por persona: qué falla y por qué
+    #[arg(long = "informes", value_name = "CARPETA")]
+    reports: Option<PathBuf>,
+    /// Escribe las notas en ARCHIVO, para importarlas en Moodle
+    #[arg(long, value_name = "ARCHIVO")]
+    moodle: Option<PathBuf>,
+    /// Escribe las notas en ARCHIVO, para importarlas en Canvas
+    #[arg(long, value_name = "ARCHIVO")]
+    canvas: Option<PathBuf>,
+    /// Escribe el resultado de una entrega en ARCHIVO, como lo lee Gradescope
+    #[arg(long, value_name = "ARCHIVO")]
+    gradescope: Option<PathBuf>,
+    /// No aísla lo que ejecuta: solo donde no haya nada que perder
+    #[arg(long = "sin-aislar")]
+    unwalled: bool,
+    /// Reúne lo que publicó el CI de cada repositorio de GitHub, en lugar de calificar carpetas
+    #[arg(long = "desde-ci")]
+    from_ci: bool,
+}
+
+impl Classroom {
+    /// Lo mismo, sin la línea de órdenes.
+    pub(crate) fn request(self) -> Request {
+        let Classroom { folders, plan, only, csv, reports, moodle, canvas, .. } = self;
+        let Classroom { gradescope, unwalled, from_ci, .. } = self;
+        Request { folders, plan, only, csv, reports, moodle, canvas, gradescope, unwalled, from_ci }
+    }
 }
 
 /// El ejercicio que se pide.

@@ -33,10 +33,20 @@ pub(crate) struct Built {
     erroneous: BTreeSet<String>,
     /// Lo que cargo dio por terminado.
     finished: BTreeSet<String>,
+    /// Las bibliotecas que se enlazan, y las macros que se cargan al compilar.
+    pub(crate) libraries: Vec<Library>,
     /// Lo que dijo cargo, que importa si falla algo que no es una prueba.
     complaints: String,
     /// Se acabó el tiempo.
     late: bool,
+}
+
+/// Una biblioteca ya compilada.
+#[derive(Debug)]
+pub(crate) struct Library {
+    /// El paquete, como lo nombra cargo(1).
+    pub(crate) package: String,
+    pub(crate) file: PathBuf,
 }
 
 /// Compila pruebas de un paquete.
@@ -181,14 +191,6 @@ impl Built {
         }
     }
 
-    /// Suma lo que salió de otra compilación.
-    pub(crate) fn add(&mut self, other: Built) {
-        self.executables.extend(other.executables);
-        self.diagnostics.extend(other.diagnostics);
-        self.erroneous.extend(other.erroneous);
-        self.finished.extend(other.finished);
-    }
-
     fn take(&mut self, line: &str) {
         // Lo que no es de rustc, ni un ejecutable, no interesa.
         let Ok(message) = serde_json::from_str::<Message>(line) else { return };
@@ -200,8 +202,16 @@ impl Built {
                 }
                 self.diagnostics.entry(target.name).or_default().push_str(&message.rendered);
             }
-            Message::Artifact { target, executable } => {
+            Message::Artifact { package_id, target, executable, filenames } => {
                 self.finished.insert(target.name.clone());
+                let linked =
+                    |file: &PathBuf| file.extension().is_some_and(|it| it == "rlib" || it == "so");
+                self.libraries.extend(
+                    filenames
+                        .into_iter()
+                        .filter(linked)
+                        .map(|file| Library { package: package_id.clone(), file }),
+                );
                 self.executables.extend(executable.map(|file| (target.name, file)));
             }
             _ => {}
@@ -241,7 +251,12 @@ enum Message {
     #[serde(rename = "compiler-message")]
     Diagnostic { target: Target, message: Diagnostic },
     #[serde(rename = "compiler-artifact")]
-    Artifact { target: Target, executable: Option<PathBuf> },
+    Artifact {
+        package_id: String,
+        target: Target,
+        executable: Option<PathBuf>,
+        filenames: Vec<PathBuf>,
+    },
     #[serde(other)]
     Other,
 }

@@ -1,15 +1,12 @@
 //! Lo que hace cada orden.
 
-mod check;
-mod classroom;
+pub(crate) mod check;
 mod contract;
 mod grade;
 mod guide;
-mod handout;
 mod help;
 mod mutate;
 mod narrate;
-mod review;
 mod run;
 mod scaffold;
 mod update;
@@ -18,12 +15,12 @@ mod watch;
 
 use std::process::ExitCode;
 
-use classroom::Records;
 use multiplexacion::cli::Trouble;
 
 use crate::arguments::{Chosen, Order};
 use crate::course::{Course, Exercise};
 use crate::progress::Progress;
+use crate::teacher;
 
 /// Hace lo que se pide; nada es «¿dónde estoy?».
 ///
@@ -76,7 +73,7 @@ pub(crate) fn obey(order: Option<Order>) -> Result<ExitCode, Trouble> {
         }
         Some(Order::Contract { lesson }) => contract::contract(&lesson),
         Some(Order::Review { json, junit }) => {
-            return review::review(&course, json.as_deref(), junit.as_deref()).map(code);
+            return teacher::review::review(&course, json.as_deref(), junit.as_deref()).map(code);
         }
         Some(Order::Verify { id, times }) => {
             let only = id.as_deref().map(|id| course.find(id)).transpose()?;
@@ -87,10 +84,8 @@ pub(crate) fn obey(order: Option<Order>) -> Result<ExitCode, Trouble> {
             return mutate::mutate(&course, only).map(code);
         }
         Some(Order::New { id }) => scaffold::scaffold(&course, &id),
-        Some(Order::Classroom { folders, csv, reports }) => {
-            classroom::classroom(&course, &folders, &Records { csv, reports })
-        }
-        Some(Order::HandOut { folder }) => handout::handout(&course, &folder),
+        Some(Order::Classroom(asked)) => teacher::classroom(&course, &asked.request()),
+        Some(Order::HandOut { folder }) => teacher::handout::handout(&course, &folder),
     };
     done.map(|()| ExitCode::SUCCESS)
 }

@@ -15,6 +15,7 @@
 //! | `group` | esperar a un proceso con un límite, y terminarlo con lo que haya arrancado |
 //! | `workshop` | un paquete de usar y tirar con muchas versiones de cada ejercicio |
 //! | `markdown` | enunciados y pistas, como se leen en una terminal |
+//! | `teacher/` | lo que sirve a quien enseña: repartir, revisar, calificar una clase |
 //! | `paint` | colores, marcas y anchos |
 
 mod arguments;
@@ -31,6 +32,7 @@ mod paint;
 mod progress;
 mod starter;
 mod strace;
+mod teacher;
 mod trial;
 mod workshop;
 

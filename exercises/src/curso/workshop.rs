@@ -109,9 +109,14 @@ fn renew(file: &Path, text: &[u8]) -> Result<(), Trouble> {
     write(file, text)
 }
 
-/// Una carpeta vacía donde pueda escribir lo que se prueba.
-pub(crate) fn scratch(course: &Course) -> Result<PathBuf, Trouble> {
-    let folder = target(course).join("taller/vacia");
+/// La carpeta del paquete `name`.
+pub(crate) fn folder(course: &Course, name: &str) -> PathBuf {
+    target(course).join("taller").join(name)
+}
+
+/// Una carpeta vacía en el taller.
+pub(crate) fn empty(course: &Course, name: &str) -> Result<PathBuf, Trouble> {
+    let folder = folder(course, name);
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
     }

@@ -1,0 +1,226 @@
+//! Compilar y probar un ejercicio que entregó otra persona.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use multiplexacion::cli::Trouble;
+use serde::Deserialize;
+
+use super::guard::{Allowance, Guard, Resource};
+use super::handed::Work;
+use super::toolbox::{LIBRARIES, TOOLCHAIN, Toolbox};
+use super::wall::Wall;
+use crate::course::{Course, Exercise, write};
+use crate::group::{self, gather, joined};
+use crate::trial::Trial;
+use crate::workshop;
+
+/// Cómo se llama, desde detrás del muro, la carpeta de lo que se compila, y el programa que se prueba.
+const SOURCES: &str = "/entrega";
+const PROGRAM: &str = "/pruebas";
+
+/// Lo que no acompaña a lo entregado: con ello se aprobaría.
+const KEPT_BACK: [&str; 4] = ["ejercicio.rs", "solucion.rs", "inicio.rs", "pistas.md"];
+
+/// Lo más que se lee de lo que dice rustc, en bytes.
+const LONGEST: u64 = 1 << 20;
+
+/// Las reglas del taller: solo importa si compila, y sin `unsafe`.
+const RULES: [&str; 7] = [
+    "--edition=2024",
+    "--cfg=test",
+    "--allow=warnings",
+    "--forbid=unsafe_code",
+    "--error-format=json",
+    "-Cdebuginfo=0",
+    "-Cstrip=debuginfo",
+];
+
+/// Quien compila y prueba.
+pub(super) struct Bench<'a> {
+    pub(super) course: &'a Course,
+    pub(super) wall: &'a Wall,
+    pub(super) tools: &'a Toolbox,
+    /// Si alguien pidió parar.
+    pub(super) stop: &'a Arc<AtomicBool>,
+}
+
+/// Lo que salió de compilar.
+#[derive(Debug)]
+pub(super) enum Compiled {
+    Program(PathBuf),
+    /// No compila: lo que dijo rustc.
+    Errors(String),
+    /// No acabó: qué se agotó.
+    Exhausted(Resource),
+}
+
+impl Bench<'_> {
+    /// Comprueba que ahí se compila y se ejecuta. Si no, lo que se diga de cada cual no sería suyo.
+    ///
+    /// # Errors
+    /// No se puede: por qué.
+    pub(super) fn rehearse(&self) -> Result<(), Trouble> {
+        let folder = workshop::empty(self.course, "ensayo")?;
+        let mut source = String::from("fn main() {}\n");
+        for name in self.tools.names() {
+            source = source + "use " + name + " as _;\n";
+        }
+        write(&folder.join("pruebas.rs"), source)?;
+        open_up(&folder)?;
+        let failed = |said: &str| {
+            Trouble::new(
+                format!("aquí no se compila ni un programa vacío: {said}"),
+                "comprueba que Rust y un compilador de C se pueden leer con cualquier usuario, o \
+                 califica con --sin-aislar donde no haya nada que perder",
+            )
+        };
+        match self.rustc(&folder, "pruebas.rs", "ensayo")? {
+            Compiled::Program(program) => {
+                let view = [(program.clone(), PROGRAM)];
+                let words = [self.wall.seen(&program, PROGRAM).into_os_string()];
+                let output = self.wall.command(&Allowance::GLIMPSE, &view, &words).output()?;
+                let said = String::from_utf8_lossy(&output.stderr);
+                output.status.success().then_some(()).ok_or_else(|| failed(said.trim()))
+            }
+            Compiled::Errors(said) => Err(failed(said.trim())),
+            Compiled::Exhausted(what) => Err(failed(&format!("{what:?}"))),
+        }
+    }
+
+    /// Compila `work` con las pruebas de este curso.
+    pub(super) fn compile(&self, work: &Work<'_>) -> Result<Compiled, Trouble> {
+        let exercise = work.exercise;
+        let folder = workshop::empty(self.course, &format!("entrega/{}", exercise.id))?;
+        // Los archivos se llaman como los suyos, para que lo que diga rustc se entienda.
+        let inner = format!("exercises/{}", exercise.id);
+        lay_out(exercise, &folder.join(&inner))?;
+        write(&folder.join(&inner).join("ejercicio.rs"), &work.code)?;
+        open_up(&folder)?;
+        self.rustc(&folder, &format!("{inner}/pruebas.rs"), &exercise.id)
+    }
+
+    fn rustc(&self, folder: &Path, source: &str, name: &str) -> Result<Compiled, Trouble> {
+        let program = workshop::folder(self.course, "programas").join(name);
+        fs::create_dir_all(program.parent().unwrap_or(&program))?;
+        let output = fs::File::create(&program)?;
+        let views: Vec<_> =
+            self.tools.views().into_iter().chain([(folder.to_owned(), SOURCES)]).collect();
+        let mut command = self.wall.command(&Allowance::BUILD, &views, &self.words(folder, source));
+        // Lo que compila no escribe en ninguna carpeta de fuera: el programa sale por la tubería.
+        command.stdout(output).stderr(Stdio::piped()).process_group(0);
+        let guard = Guard::post(Allowance::BUILD, self.stop);
+        let mut child = command.spawn()?;
+        let said = gather(child.stderr.take(), |pipe| {
+            let mut text = Vec::new();
+            let mut pipe = pipe;
+            let _ = pipe.by_ref().take(LONGEST).read_to_end(&mut text);
+            let _ = std::io::copy(&mut pipe, &mut std::io::sink());
+            String::from_utf8_lossy(&text).into_owned()
+        });
+        let status = group::wait(&mut child, Allowance::BUILD.time, self.stop)?;
+        let exhausted = guard.dismiss();
+        let said = joined(said);
+        if status.is_some_and(|status| status.success()) {
+            fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
+            return Ok(Compiled::Program(program));
+        }
+        let _ = fs::remove_file(&program);
+        Ok(explain(status.is_none(), exhausted, &said))
+    }
+
+    /// Compila y, si compila, escribe el programa en la salida.
+    fn words(&self, folder: &Path, source: &str) -> Vec<OsString> {
+        let (wall, tools) = (self.wall, self.tools);
+        let toolchain = wall.seen(tools.toolchain(), TOOLCHAIN);
+        // En una carpeta suya: sin muro, la de escribir es de todos.
+        let script = "d=$(mktemp -d) && cd \"$1\" && shift && \"$@\" -o \"$d/p\" >&2 && cat \"$d/p\"; \
+                      s=$?; rm -rf \"$d\"; exit $s";
+        let mut words: Vec<OsString> = ["sh", "-c", script, "sh"].map(OsString::from).into();
+        words.push(wall.seen(folder, SOURCES).into());
+        words.push(toolchain.join("bin/rustc").into());
+        words.extend([source, "--crate-name", "pruebas"].map(OsString::from));
+        words.extend(RULES.map(OsString::from));
+        words.extend(tools.externs(&wall.seen(tools.libraries(), LIBRARIES)));
+        words
+    }
+
+    /// Pasa las pruebas, y dice qué se agotó mientras.
+    pub(super) fn run(&self, program: &Path) -> Result<(Trial, Option<Resource>), Trouble> {
+        let views = [(program.to_owned(), PROGRAM)];
+        let words = [self.wall.seen(program, PROGRAM).into_os_string()];
+        let command = self.wall.command(&Allowance::RUN, &views, &words);
+        let guard = Guard::post(Allowance::RUN, self.stop);
+        let trial = Trial::run_command(command, Allowance::RUN.time);
+        Ok((trial?, guard.dismiss()))
+    }
+}
+
+/// Copia lo que acompaña a un ejercicio: sus pruebas y lo que da hecho.
+fn lay_out(exercise: &Exercise, folder: &Path) -> Result<(), Trouble> {
+    fs::create_dir_all(folder)?;
+    for entry in fs::read_dir(&exercise.folder)?.flatten() {
+        let name = entry.file_name();
+        if entry.file_type()?.is_file() && !KEPT_BACK.contains(&&*name.to_string_lossy()) {
+            fs::copy(entry.path(), folder.join(name))?;
+        }
+    }
+    Ok(())
+}
+
+/// Deja leer una carpeta a quien está detrás del muro, que es otro usuario.
+fn open_up(folder: &Path) -> Result<(), Trouble> {
+    for entry in fs::read_dir(folder)?.flatten() {
+        if entry.file_type()?.is_dir() {
+            open_up(&entry.path())?;
+        } else {
+            fs::set_permissions(entry.path(), fs::Permissions::from_mode(0o644))?;
+        }
+    }
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
+    Ok(())
+}
+
+/// Lo que dijo rustc, o qué se le agotó.
+fn explain(late: bool, exhausted: Option<Resource>, said: &str) -> Compiled {
+    if late {
+        return Compiled::Exhausted(Resource::Time);
+    }
+    if let Some(exhausted) = exhausted {
+        return Compiled::Exhausted(exhausted);
+    }
+    let errors: String = said
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Diagnostic>(line).ok())
+        // La cuenta final («aborting due to 2 previous errors») no añade nada.
+        .filter(|it| it.level == "error" && !it.message.starts_with("aborting due to"))
+        .map(|diagnostic| diagnostic.rendered)
+        .collect();
+    let has = |words: &[&str]| words.iter().any(|words| said.contains(words));
+    if has(&["No space left on device", "File too large", "file size limit"]) {
+        Compiled::Exhausted(Resource::Disk)
+    } else if has(&["memory allocation of", "out of memory", "Cannot allocate memory"]) {
+        Compiled::Exhausted(Resource::Memory)
+    } else if errors.is_empty() {
+        let last: Vec<_> =
+            said.lines().rev().filter(|line| !line.starts_with('{')).take(5).collect();
+        let last: Vec<_> = last.into_iter().rev().collect();
+        Compiled::Errors(format!("rustc no llegó al final.\n{}", last.join("\n")))
+    } else {
+        Compiled::Errors(errors)
+    }
+}
+
+#[derive(Deserialize)]
+struct Diagnostic {
+    level: String,
+    message: String,
+    rendered: String,
+}
