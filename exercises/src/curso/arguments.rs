@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 use multiplexacion::cli;
@@ -257,6 +258,9 @@ pub(crate) struct Classroom {
     /// Escribe el resultado de una entrega en ARCHIVO, como lo lee Gradescope
     #[arg(long, value_name = "ARCHIVO")]
     gradescope: Option<PathBuf>,
+    /// Segundos que puede durar compilar un ejercicio, y pasar sus pruebas
+    #[arg(long = "plazo", value_name = "N", value_parser = cli::count, default_value = "60")]
+    seconds: usize,
     /// No aísla lo que ejecuta: solo donde no haya nada que perder
     #[arg(long = "sin-aislar")]
     unwalled: bool,
@@ -269,8 +273,21 @@ impl Classroom {
     /// Lo mismo, sin la línea de órdenes.
     pub(crate) fn request(self) -> Request {
         let Classroom { folders, plan, only, csv, reports, moodle, canvas, .. } = self;
-        let Classroom { gradescope, unwalled, from_ci, .. } = self;
-        Request { folders, plan, only, csv, reports, moodle, canvas, gradescope, unwalled, from_ci }
+        let Classroom { gradescope, seconds, unwalled, from_ci, .. } = self;
+        let time = Duration::from_secs(seconds as u64);
+        Request {
+            folders,
+            plan,
+            only,
+            csv,
+            reports,
+            moodle,
+            canvas,
+            gradescope,
+            time,
+            unwalled,
+            from_ci,
+        }
     }
 }
 

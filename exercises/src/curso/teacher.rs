@@ -7,11 +7,12 @@
 //! | `plan` | qué ejercicios cuentan, y cuánto |
 //! | `handed` | qué entregó cada cual, y qué no es una entrega |
 //! | `toolbox`, `compile` | las dependencias, compiladas fuera; lo entregado, dentro |
-//! | `wall`, `guard` | el muro; y quien vigila desde fuera lo que se consume dentro |
+//! | `wall`, `allowance`, `guard` | el muro; lo que se permite detrás; y quien lo vigila desde fuera |
 //! | `mark` | cómo quedó cada ejercicio, y por qué |
 //! | `table`, `report`, `summary`, `exports` | lo que queda por escrito: filas, informes, resumen y otros programas |
 //! | `published` | `--desde-ci`: lo que publicó la integración continua de cada cual |
 
+mod allowance;
 mod classroom;
 mod compile;
 mod exports;

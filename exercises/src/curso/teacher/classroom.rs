@@ -14,9 +14,10 @@ use multiplexacion::errors;
 use multiplexacion::stop::Stop;
 use nix::fcntl::{Flock, FlockArg};
 
+use super::allowance::Resource;
 use super::compile::{Bench, Compiled};
 use super::exports::{to_canvas, to_gradescope, to_moodle};
-use super::guard::Resource;
+
 use super::handed::{Hand, Handed, print, tell_apart};
 use super::mark::{Graded, Mark, percentage, totals};
 use super::plan::Plan;
@@ -51,6 +52,8 @@ pub(crate) struct Request {
     pub(crate) canvas: Option<PathBuf>,
     /// El `results.json` de una sola entrega.
     pub(crate) gradescope: Option<PathBuf>,
+    /// Lo que puede durar compilar un ejercicio, y pasar sus pruebas.
+    pub(crate) time: Duration,
     /// Sin muro.
     pub(crate) unwalled: bool,
     /// En lugar de calificar, reúne lo que publicó la integración continua de cada cual.
@@ -133,6 +136,7 @@ fn grade(
     let shop = Shop {
         course,
         unwalled: request.unwalled,
+        time: request.time,
         stop: &abandoned,
         wall: OnceCell::new(),
         tools: OnceCell::new(),
@@ -171,6 +175,7 @@ fn grade(
 struct Shop<'a> {
     course: &'a Course,
     unwalled: bool,
+    time: Duration,
     stop: &'a Arc<AtomicBool>,
     wall: OnceCell<Wall>,
     tools: OnceCell<Toolbox>,
@@ -184,14 +189,21 @@ impl Shop<'_> {
         let wall = if self.unwalled {
             Wall::none(workshop::empty(self.course, "vacia")?)
         } else {
-            Wall::raise()?
+            Wall::raise(workshop::empty(self.course, "puerta")?)?
         };
         Ok(self.wall.get_or_init(|| wall))
     }
 
     fn bench(&self) -> Result<Bench<'_>, Trouble> {
-        let bench =
-            |tools| Ok(Bench { course: self.course, wall: self.wall()?, tools, stop: self.stop });
+        let bench = |tools| {
+            Ok(Bench {
+                course: self.course,
+                wall: self.wall()?,
+                tools,
+                time: self.time,
+                stop: self.stop,
+            })
+        };
         if let Some(tools) = self.tools.get() {
             return bench(tools);
         }

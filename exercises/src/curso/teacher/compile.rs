@@ -2,21 +2,22 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use multiplexacion::cli::Trouble;
 use serde::Deserialize;
 
-use super::guard::{Allowance, Guard, Resource};
+use super::allowance::{Allowance, Resource};
+use super::guard::Guard;
 use super::handed::Work;
 use super::toolbox::{LIBRARIES, TOOLCHAIN, Toolbox};
-use super::wall::Wall;
+use super::wall::{Wall, beginning};
 use crate::course::{Course, Exercise, write};
 use crate::group::{self, gather, joined};
 use crate::trial::Trial;
@@ -28,9 +29,6 @@ const PROGRAM: &str = "/pruebas";
 
 /// Lo que no acompaña a lo entregado: con ello se aprobaría.
 const KEPT_BACK: [&str; 4] = ["ejercicio.rs", "solucion.rs", "inicio.rs", "pistas.md"];
-
-/// Lo más que se lee de lo que dice rustc, en bytes.
-const LONGEST: u64 = 1 << 20;
 
 /// Las reglas del taller: solo importa si compila, y sin `unsafe`.
 const RULES: [&str; 7] = [
@@ -48,6 +46,8 @@ pub(super) struct Bench<'a> {
     pub(super) course: &'a Course,
     pub(super) wall: &'a Wall,
     pub(super) tools: &'a Toolbox,
+    /// Lo que puede durar compilar un ejercicio, y pasar sus pruebas.
+    pub(super) time: Duration,
     /// Si alguien pidió parar.
     pub(super) stop: &'a Arc<AtomicBool>,
 }
@@ -63,6 +63,16 @@ pub(super) enum Compiled {
 }
 
 impl Bench<'_> {
+    /// Lo que se permite al compilar.
+    pub(super) fn to_build(&self) -> Allowance {
+        Allowance { time: self.time, ..Allowance::BUILD }
+    }
+
+    /// Y al pasar las pruebas.
+    pub(super) fn to_run(&self) -> Allowance {
+        Allowance { time: self.time, ..Allowance::RUN }
+    }
+
     /// Comprueba que ahí se compila y se ejecuta. Si no, lo que se diga de cada cual no sería suyo.
     ///
     /// # Errors
@@ -86,9 +96,8 @@ impl Bench<'_> {
             Compiled::Program(program) => {
                 let view = [(program.clone(), PROGRAM)];
                 let words = [self.wall.seen(&program, PROGRAM).into_os_string()];
-                let output = self.wall.command(&Allowance::GLIMPSE, &view, &words).output()?;
-                let said = String::from_utf8_lossy(&output.stderr);
-                output.status.success().then_some(()).ok_or_else(|| failed(said.trim()))
+                let said = self.wall.hear(&view, &words, self.stop)?;
+                said.success.then_some(()).ok_or_else(|| failed(said.errors.trim()))
             }
             Compiled::Errors(said) => Err(failed(said.trim())),
             Compiled::Exhausted(what) => Err(failed(&format!("{what:?}"))),
@@ -110,22 +119,19 @@ impl Bench<'_> {
     fn rustc(&self, folder: &Path, source: &str, name: &str) -> Result<Compiled, Trouble> {
         let program = workshop::folder(self.course, "programas").join(name);
         fs::create_dir_all(program.parent().unwrap_or(&program))?;
+        // Otro archivo, aunque se llame igual: el de antes quizá aún lo esté cerrando alguien.
+        let _ = fs::remove_file(&program);
         let output = fs::File::create(&program)?;
         let views: Vec<_> =
             self.tools.views().into_iter().chain([(folder.to_owned(), SOURCES)]).collect();
-        let mut command = self.wall.command(&Allowance::BUILD, &views, &self.words(folder, source));
+        let allowed = self.to_build();
+        let (mut command, trail) = self.wall.command(&allowed, &views, &self.words(folder, source));
         // Lo que compila no escribe en ninguna carpeta de fuera: el programa sale por la tubería.
         command.stdout(output).stderr(Stdio::piped()).process_group(0);
-        let guard = Guard::post(Allowance::BUILD, self.stop);
+        let guard = Guard::post(trail, allowed, self.stop);
         let mut child = command.spawn()?;
-        let said = gather(child.stderr.take(), |pipe| {
-            let mut text = Vec::new();
-            let mut pipe = pipe;
-            let _ = pipe.by_ref().take(LONGEST).read_to_end(&mut text);
-            let _ = std::io::copy(&mut pipe, &mut std::io::sink());
-            String::from_utf8_lossy(&text).into_owned()
-        });
-        let status = group::wait(&mut child, Allowance::BUILD.time, self.stop)?;
+        let said = gather(child.stderr.take(), beginning);
+        let status = group::wait(&mut child, allowed.time, self.stop)?;
         let exhausted = guard.dismiss();
         let said = joined(said);
         if status.is_some_and(|status| status.success()) {
@@ -156,9 +162,10 @@ impl Bench<'_> {
     pub(super) fn run(&self, program: &Path) -> Result<(Trial, Option<Resource>), Trouble> {
         let views = [(program.to_owned(), PROGRAM)];
         let words = [self.wall.seen(program, PROGRAM).into_os_string()];
-        let command = self.wall.command(&Allowance::RUN, &views, &words);
-        let guard = Guard::post(Allowance::RUN, self.stop);
-        let trial = Trial::run_command(command, Allowance::RUN.time);
+        let allowed = self.to_run();
+        let (command, trail) = self.wall.command(&allowed, &views, &words);
+        let guard = Guard::post(trail, allowed, self.stop);
+        let trial = Trial::run_command(command, allowed.time);
         Ok((trial?, guard.dismiss()))
     }
 }
@@ -206,7 +213,12 @@ fn explain(late: bool, exhausted: Option<Resource>, said: &str) -> Compiled {
     let has = |words: &[&str]| words.iter().any(|words| said.contains(words));
     if has(&["No space left on device", "File too large", "file size limit"]) {
         Compiled::Exhausted(Resource::Disk)
-    } else if has(&["memory allocation of", "out of memory", "Cannot allocate memory"]) {
+    } else if has(&[
+        "memory allocation of",
+        "out of memory",
+        "Cannot allocate memory",
+        "more memory than available",
+    ]) {
         Compiled::Exhausted(Resource::Memory)
     } else if errors.is_empty() {
         let last: Vec<_> =

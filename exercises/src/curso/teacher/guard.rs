@@ -2,12 +2,12 @@
 //!
 //! Los límites de prlimit(1) son de cada proceso. Lo que ocupan todos juntos solo lo limitaría el
 //! núcleo con un grupo de control, y no en todas las máquinas se puede pedir uno: se suma aquí, y quien
-//! se pasa, termina.
+//! se pasa, termina. También es quien comprueba, al final, que no queda nadie.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -16,107 +16,124 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::statvfs::statvfs;
 use nix::unistd::{Pid, gettid};
+use serde::Deserialize;
 
-use super::wall::DESK;
+use super::allowance::{Allowance, DESK, Resource};
 
 /// Cada cuánto se mira.
 const GLANCE: Duration = Duration::from_millis(40);
 
-const MIB: u64 = 1 << 20;
+/// Lo que se espera, como mucho, a que el núcleo termine con lo que había tras el muro.
+const LAST: Duration = Duration::from_secs(20);
 
-/// Lo que se permite a una orden, entre todos sus procesos.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Allowance {
-    /// Lo que puede durar.
-    pub(super) time: Duration,
-    /// Memoria, en bytes.
-    pub(super) memory: u64,
-    /// Procesos e hilos.
-    pub(super) processes: u64,
-    /// Lo que cabe en su carpeta, en bytes; y cada archivo, como mucho, lo mismo.
-    pub(super) disk: u64,
+/// Lo que se concede de más: quien espera al proceso tiene su propio límite.
+pub(super) const SLACK: Duration = Duration::from_secs(5);
+
+/// Cómo se encuentra al primero de los procesos que se vigilan.
+#[derive(Clone, Debug)]
+pub(super) enum Trail {
+    /// Lo dice bwrap en ese archivo: es el primero de su espacio de nombres, y con él se van todos.
+    Told(PathBuf),
+    /// Los que arranque el hilo que llama.
+    Mine,
 }
 
-impl Allowance {
-    /// Para compilar un ejercicio: rustc y el enlazador necesitan alrededor de 400 MiB.
-    pub(super) const BUILD: Allowance = Allowance {
-        time: Duration::from_secs(60),
-        memory: 2048 * MIB,
-        processes: 128,
-        disk: 512 * MIB,
-    };
-
-    /// Para pasar sus pruebas.
-    pub(super) const RUN: Allowance = Allowance {
-        time: Duration::from_secs(60),
-        memory: 1024 * MIB,
-        processes: 1024,
-        disk: 64 * MIB,
-    };
-
-    /// Para algo que se hace en un momento.
-    pub(super) const GLIMPSE: Allowance =
-        Allowance { time: Duration::from_secs(5), processes: 32, ..Allowance::RUN };
-
-    /// Los mismos, para cada proceso, en palabras de prlimit(1). Los procesos solo se cuentan tras el
-    /// muro: fuera se contarían los de quien califica.
-    pub(super) fn limits(&self, walled: bool) -> Vec<String> {
-        // La memoria virtual es siempre más que la que se ocupa: hilos, bibliotecas, lo reservado.
-        let mut words = vec![format!("--as={}", self.memory * 3), "--core=0".to_owned()];
-        words.push(format!("--fsize={}", self.disk));
-        words.push(format!("--cpu={}", 4 * self.time.as_secs()));
-        if walled {
-            words.push(format!("--nproc={}", self.processes));
-        }
-        words
-    }
-}
-
-/// Lo que se agotó.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Resource {
-    Time,
-    Memory,
-    Processes,
-    Disk,
-}
-
-/// Vigila lo que arranque el hilo que lo llama.
+/// Vigila a unos procesos.
 pub(super) struct Guard {
     over: Arc<AtomicBool>,
     thread: JoinHandle<Option<Resource>>,
 }
 
 impl Guard {
-    /// Desde ahora, si lo que arranque este hilo pasa de `allowed`, o alguien pide parar, termina.
-    pub(super) fn post(allowed: Allowance, stop: &Arc<AtomicBool>) -> Guard {
+    /// Desde ahora, si lo que se encuentre ahí pasa de `allowed`, o alguien pide parar, termina.
+    pub(super) fn post(trail: Trail, allowed: Allowance, stop: &Arc<AtomicBool>) -> Guard {
         let over = Arc::new(AtomicBool::new(false));
-        let (dismissed, stop, parent) = (Arc::clone(&over), Arc::clone(stop), gettid());
-        let thread = thread::spawn(move || {
-            let mut exhausted = None;
-            let started = Instant::now();
-            while !dismissed.load(Ordering::Relaxed) {
-                for top in children_of_thread(std::process::id(), parent.as_raw()) {
-                    let usage = Usage::of(top);
-                    exhausted = usage.exceeds(&allowed).or(exhausted);
-                    let late = started.elapsed() > allowed.time + Duration::from_secs(5);
-                    if exhausted == Some(Resource::Memory) || late || stop.load(Ordering::Relaxed) {
-                        // Con él se va todo lo que haya tras el muro.
-                        let _ = kill(Pid::from_raw(top), Signal::SIGKILL);
-                    }
-                }
-                thread::park_timeout(GLANCE);
-            }
-            exhausted
-        });
-        Guard { over, thread }
+        let watch = Watch { trail, allowed, parent: gettid().as_raw(), exhausted: None };
+        let (dismissed, stop) = (Arc::clone(&over), Arc::clone(stop));
+        Guard { over, thread: thread::spawn(move || watch.until(&dismissed, &stop)) }
     }
 
-    /// Deja de vigilar, y dice qué se agotó.
+    /// Deja de vigilar cuando ya no queda nadie, y dice qué se agotó.
     pub(super) fn dismiss(self) -> Option<Resource> {
         self.over.store(true, Ordering::Relaxed);
         self.thread.thread().unpark();
         self.thread.join().unwrap_or_default()
+    }
+}
+
+/// Lo que sabe quien vigila.
+struct Watch {
+    trail: Trail,
+    allowed: Allowance,
+    /// El hilo que lo puso a vigilar.
+    parent: i32,
+    exhausted: Option<Resource>,
+}
+
+impl Watch {
+    fn until(mut self, dismissed: &AtomicBool, stop: &AtomicBool) -> Option<Resource> {
+        let started = Instant::now();
+        while !dismissed.load(Ordering::Relaxed) {
+            for top in self.tops() {
+                self.exhausted = Usage::of(top).exceeds(&self.allowed).or(self.exhausted);
+                let late = started.elapsed() > self.allowed.time + SLACK;
+                let greedy = self.exhausted == Some(Resource::Memory);
+                if greedy || late || stop.load(Ordering::Relaxed) {
+                    let _ = kill(Pid::from_raw(top), Signal::SIGKILL);
+                }
+            }
+            thread::park_timeout(GLANCE);
+        }
+        self.clear();
+        self.exhausted
+    }
+
+    /// Los primeros que sigan vivos.
+    fn tops(&self) -> Vec<i32> {
+        match &self.trail {
+            Trail::Mine => children_of_thread(std::process::id(), self.parent),
+            Trail::Told(file) => fs::read_to_string(file)
+                .unwrap_or_default()
+                .lines()
+                .filter_map(|line| serde_json::from_str::<Status>(line).ok())
+                .filter(Status::is_alive)
+                .map(|status| status.child)
+                .collect(),
+        }
+    }
+
+    /// Termina lo que quede tras el muro, y espera a que no quede nada.
+    fn clear(&self) {
+        let Trail::Told(file) = &self.trail else { return };
+        let started = Instant::now();
+        loop {
+            let left = self.tops();
+            if left.is_empty() || started.elapsed() > LAST {
+                break;
+            }
+            for top in left {
+                let _ = kill(Pid::from_raw(top), Signal::SIGKILL);
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+        let _ = fs::remove_file(file);
+    }
+}
+
+/// Lo que dice bwrap de lo que arrancó.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Status {
+    #[serde(rename = "child-pid")]
+    child: i32,
+    pid_namespace: u64,
+}
+
+impl Status {
+    /// Si ese número sigue siendo suyo: los números de proceso se vuelven a usar.
+    fn is_alive(&self) -> bool {
+        let space = fs::read_link(format!("/proc/{}/ns/pid", self.child));
+        space.is_ok_and(|space| space.to_string_lossy() == format!("pid:[{}]", self.pid_namespace))
     }
 }
 
@@ -142,14 +159,7 @@ impl Usage {
             for task in tasks {
                 pending.extend(children_of_thread(process.cast_unsigned(), task));
             }
-            let desk = format!("/proc/{process}/root{DESK}");
-            // Fuera del muro es la carpeta de todos, que no tiene tope.
-            if process != top && Path::new(&desk).exists() {
-                let full = statvfs(Path::new(&desk)).is_ok_and(|disk| {
-                    disk.blocks() > 0 && disk.blocks_available() == 0 && disk.blocks() < 1 << 20
-                });
-                usage.full |= full;
-            }
+            usage.full |= process == top && is_full(process);
         }
         usage.memory += hidden.values().sum::<u64>();
         usage
@@ -164,6 +174,15 @@ impl Usage {
             self.full.then_some(Resource::Disk)
         }
     }
+}
+
+/// Si está llena la carpeta de ese proceso, y es una de las que tienen tope.
+fn is_full(process: i32) -> bool {
+    const LARGEST: u64 = 1 << 30;
+    statvfs(format!("/proc/{process}/root{DESK}").as_str()).is_ok_and(|disk| {
+        let size = disk.blocks() * disk.fragment_size();
+        size > 0 && size <= LARGEST && disk.blocks_available() == 0
+    })
 }
 
 /// La memoria que ocupa, en bytes: VmRSS, que se da en KiB (proc_pid_status(5)).
@@ -201,12 +220,13 @@ fn numbers(folder: &str) -> Vec<i32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write;
     use std::process::Command;
 
     #[test]
     fn se_suma_lo_de_todos_y_quien_se_pasa_termina() {
-        let allowed = Allowance { memory: 60 * MIB, ..Allowance::RUN };
-        let guard = Guard::post(allowed, &Arc::default());
+        let allowed = Allowance { memory: 60 << 20, ..Allowance::RUN };
+        let guard = Guard::post(Trail::Mine, allowed, &Arc::default());
         // Cuatro que guardan 24 MiB cada uno: ninguno se pasa por su cuenta.
         let hoard = "for i in 1 2 3 4; do (head -c 24000000 /dev/zero | tail -c 24000000 | sleep 20) & done; wait";
         let status = Command::new("sh").args(["-c", hoard]).status().unwrap();
@@ -215,8 +235,21 @@ mod tests {
     }
 
     #[test]
+    fn también_cuenta_lo_que_solo_está_en_memoria() {
+        let flags = nix::sys::memfd::MFdFlags::empty();
+        let file = nix::sys::memfd::memfd_create(c"oculto", flags).unwrap();
+        fs::File::from(file.try_clone().unwrap()).write_all(&[1; 1 << 20]).unwrap();
+        let (mut found, mut twice) = (BTreeMap::new(), BTreeMap::new());
+        unmapped(std::process::id().cast_signed(), &mut found);
+        assert!(found.values().any(|size| *size == 1 << 20), "{found:?}");
+        let _other = file.try_clone().unwrap();
+        unmapped(std::process::id().cast_signed(), &mut twice);
+        assert_eq!(found.len(), twice.len(), "lo mismo se contó dos veces");
+    }
+
+    #[test]
     fn quien_no_se_pasa_no_lo_nota() {
-        let guard = Guard::post(Allowance::RUN, &Arc::default());
+        let guard = Guard::post(Trail::Mine, Allowance::RUN, &Arc::default());
         assert!(Command::new("sleep").arg("0.2").status().unwrap().success());
         assert_eq!(guard.dismiss(), None);
     }
@@ -224,7 +257,7 @@ mod tests {
     #[test]
     fn quien_pide_parar_no_espera() {
         let stop = Arc::new(AtomicBool::new(true));
-        let guard = Guard::post(Allowance::RUN, &stop);
+        let guard = Guard::post(Trail::Mine, Allowance::RUN, &stop);
         let started = Instant::now();
         assert!(!Command::new("sleep").arg("20").status().unwrap().success());
         assert!(started.elapsed() < Duration::from_secs(10));

@@ -8,12 +8,12 @@ use std::ffi::OsStr;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use chrono::{DateTime, Utc};
 use multiplexacion::cli::Trouble;
 
-use super::guard::Allowance;
 use super::plan::{Entry, Plan};
 use super::wall::Wall;
 use crate::course::{Exercise, read_bytes};
@@ -129,10 +129,8 @@ impl Hand {
         let mut words = ["git", "-c", "core.fsmonitor=false"].map(Into::into).to_vec();
         words.extend(["--no-pager".into(), "--git-dir".into(), seen.into_os_string()]);
         words.extend(["log", "-1", "--no-show-signature", "--format=%H %cI"].map(Into::into));
-        let mut command = wall.command(&Allowance::GLIMPSE, &[(git, "/git")], &words);
-        command.env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_OPTIONAL_LOCKS", "0");
-        let said = String::from_utf8(command.output().ok()?.stdout).ok()?;
-        let (commit, date) = said.trim().split_once(' ')?;
+        let said = wall.hear(&[(git, "/git")], &words, &Arc::default()).ok()?;
+        let (commit, date) = said.output.trim().split_once(' ')?;
         let date = DateTime::parse_from_rfc3339(date).ok()?;
         let known = commit.len() >= 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
         known.then(|| Moment {

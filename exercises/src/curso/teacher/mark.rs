@@ -2,8 +2,8 @@
 
 use multiplexacion::cli::Trouble;
 
+use super::allowance::{Allowance, Resource};
 use super::compile::{Bench, Compiled};
-use super::guard::{Allowance, Resource};
 use super::handed::Work;
 use super::plan::Entry;
 use crate::paint;
@@ -94,22 +94,26 @@ impl Graded {
         match built {
             Compiled::Errors(said) => Ok(Graded::because(Mark::Uncompiled, said.trim_end())),
             Compiled::Exhausted(what) => {
-                Ok(Graded::exhausted(*what, "Al compilarlo", &Allowance::BUILD))
+                Ok(Graded::exhausted(*what, "Al compilarlo", &bench.to_build()))
             }
             Compiled::Program(program) => {
                 let (trial, exhausted) = bench.run(program)?;
-                Ok(Graded::tried(&trial, exhausted, entry.worth))
+                Ok(Graded::tried(&trial, exhausted, &bench.to_run(), entry.worth))
             }
         }
     }
 
-    fn tried(trial: &Trial, exhausted: Option<Resource>, worth: u32) -> Graded {
+    fn tried(
+        trial: &Trial,
+        exhausted: Option<Resource>,
+        allowed: &Allowance,
+        worth: u32,
+    ) -> Graded {
         let failed: Vec<_> = trial.failures().map(|(test, _)| test.name.clone()).collect();
         if trial.passed() {
             return Graded { points: trial.points(worth), ..Graded::untried(Mark::Passed) };
         }
-        let note =
-            exhausted.map(|what| format!("Al probarlo, {}.", sentence(what, &Allowance::RUN)));
+        let note = exhausted.map(|what| format!("Al probarlo, {}.", sentence(what, allowed)));
         if let Some(broken) = &trial.broken {
             // El encargado pone su límite a cada prueba: si no acabó ni él, fue lo entregado.
             let late = broken.starts_with("Las pruebas no terminaron en");
@@ -195,10 +199,10 @@ mod tests {
     #[test]
     fn lo_que_se_agotó_se_dice() {
         let broken = Trial { tests: Vec::new(), broken: Some("Alguien…".to_owned()) };
-        let graded = Graded::tried(&broken, Some(Resource::Memory), 20);
+        let graded = Graded::tried(&broken, Some(Resource::Memory), &Allowance::RUN, 20);
         assert_eq!(graded.mark.word(), "sin memoria");
         assert_eq!(graded.why, "Al probarlo, agotó su memoria: tiene 1024 MiB.");
         assert_eq!(graded.points, 0);
-        assert_eq!(Graded::tried(&broken, None, 20).mark, Mark::Broken);
+        assert_eq!(Graded::tried(&broken, None, &Allowance::RUN, 20).mark, Mark::Broken);
     }
 }

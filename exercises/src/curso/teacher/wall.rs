@@ -9,20 +9,22 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use multiplexacion::cli::Trouble;
 
-use super::guard::Allowance;
+use super::allowance::{Allowance, DESK};
+use super::guard::{Guard, SLACK, Trail};
+use crate::group::{self, gather, joined};
 
 /// El de la distribución: en Ubuntu, el que AppArmor conoce.
 const BWRAP: &str = "/usr/bin/bwrap";
-
-/// La carpeta donde se puede escribir dentro, que también es la personal.
-pub(super) const DESK: &str = "/tmp";
 
 /// El primero de los usuarios que no son nadie, y cuántos hay: si `clase` es root, cada orden se da
 /// como uno distinto, para que a cada una le cuenten sus procesos.
@@ -35,18 +37,19 @@ pub(super) type View = (PathBuf, &'static str);
 /// Dónde se ejecuta lo de otra persona.
 #[derive(Debug)]
 pub(super) enum Wall {
-    /// Tras el muro. `locked`: dentro no se pueden crear espacios de nombres de usuario.
-    Up { root: bool, locked: bool },
+    /// Tras el muro. `locked`: dentro no se pueden crear espacios de nombres de usuario. En `gate` dice
+    /// bwrap qué procesos arrancó.
+    Up { root: bool, locked: bool, gate: PathBuf },
     /// Sin muro, por haberlo pedido: los límites, y una carpeta de usar y tirar.
     Down { scratch: PathBuf },
 }
 
 impl Wall {
-    /// Levanta el muro y comprueba que se tiene en pie.
+    /// Levanta el muro y comprueba que se tiene en pie. `gate` es una carpeta vacía.
     ///
     /// # Errors
     /// El sistema no lo permite: qué falta, y cómo conseguirlo.
-    pub(super) fn raise() -> Result<Wall, Trouble> {
+    pub(super) fn raise(gate: PathBuf) -> Result<Wall, Trouble> {
         let Ok(help) = Command::new(BWRAP).arg("--help").output() else {
             return Err(missing("falta bubblewrap", "sudo apt install bubblewrap"));
         };
@@ -58,12 +61,9 @@ impl Wall {
             ));
         }
         let root = fs::metadata("/proc/self").is_ok_and(|me| me.uid() == 0);
-        let wall = Wall::Up { root, locked: help.contains("--disable-userns") };
-        let attempt = wall.command(&Allowance::RUN, &[], &["true".into()]).output()?;
-        if attempt.status.success() {
-            return Ok(wall);
-        }
-        Err(why_not(&String::from_utf8_lossy(&attempt.stderr)))
+        let wall = Wall::Up { root, locked: help.contains("--disable-userns"), gate };
+        let said = wall.hear(&[], &["true".into()], &Arc::default())?;
+        if said.success { Ok(wall) } else { Err(why_not(&said.errors)) }
     }
 
     /// Sin muro: `scratch` es donde escribirá lo que se ejecute.
@@ -87,17 +87,41 @@ impl Wall {
         }
     }
 
-    /// Una orden que se ejecuta ahí, y ve `views`, para leer.
+    /// Lo que dice una orden corta.
+    pub(super) fn hear(
+        &self,
+        views: &[View],
+        words: &[OsString],
+        stop: &Arc<AtomicBool>,
+    ) -> Result<Said, Trouble> {
+        let allowed = Allowance::GLIMPSE;
+        let (mut command, trail) = self.command(&allowed, views, words);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        let guard = Guard::post(trail, allowed, stop);
+        let mut child = command.spawn()?;
+        let output = gather(child.stdout.take(), beginning);
+        let errors = gather(child.stderr.take(), beginning);
+        let status = group::wait(&mut child, allowed.time, stop)?;
+        guard.dismiss();
+        let success = status.is_some_and(|status| status.success());
+        Ok(Said { success, output: joined(output), errors: joined(errors) })
+    }
+
+    /// Una orden que se ejecuta ahí, y ve `views`, para leer; y cómo encontrar lo que arranque.
     pub(super) fn command(
         &self,
         allowed: &Allowance,
         views: &[View],
         words: &[OsString],
-    ) -> Command {
+    ) -> (Command, Trail) {
         let limits = allowed.limits(matches!(self, Wall::Up { .. }));
-        let mut command = match self {
-            Wall::Up { root, locked } => {
-                let mut command = Command::new(BWRAP);
+        let (mut command, trail) = match self {
+            Wall::Up { root, locked, gate } => {
+                static NEXT: AtomicU32 = AtomicU32::new(0);
+                let status = gate.join(NEXT.fetch_add(1, Ordering::Relaxed).to_string());
+                let mut command = Command::new("/bin/sh");
+                command.args(["-c", "exec 3>\"$0\"; exec \"$@\""]).arg(&status);
+                command.args([BWRAP, "--json-status-fd", "3"]);
                 command.args(enclosure(allowed.disk, views));
                 if *root {
                     command.args(["--cap-drop", "ALL"]);
@@ -110,18 +134,39 @@ impl Wall {
                 }
                 command.args(["--", "prlimit"]).args(limits).arg("--");
                 command.args(root.then(to_nobody).into_iter().flatten());
-                command
+                // Por si quien vigila desde fuera muere antes de que bwrap se entere de que ha de morir con
+                // él: dentro tampoco se dura para siempre.
+                let most = (allowed.time + SLACK * 3).as_secs().to_string();
+                command.args(["timeout", "-s", "KILL", &most]);
+                (command, Trail::Told(status))
             }
             Wall::Down { scratch } => {
                 let mut command = Command::new("prlimit");
                 command.args(limits).arg("--").current_dir(scratch);
-                command
+                (command, Trail::Mine)
             }
         };
         command.args(words).env_clear().env("PATH", "/usr/bin:/bin").env("LANG", "C.UTF-8");
         command.env("HOME", self.desk()).env("TMPDIR", self.desk()).stdin(Stdio::null());
-        command
+        (command, trail)
     }
+}
+
+/// Lo que dijo una orden.
+#[derive(Debug)]
+pub(super) struct Said {
+    pub(super) success: bool,
+    pub(super) output: String,
+    pub(super) errors: String,
+}
+
+/// Lo primero que llega por una tubería. Lo demás se lee y se olvida, para que nadie se detenga.
+pub(super) fn beginning(mut pipe: impl Read) -> String {
+    const LONGEST: u64 = 1 << 20;
+    let mut bytes = Vec::new();
+    let _ = pipe.by_ref().take(LONGEST).read_to_end(&mut bytes);
+    let _ = io::copy(&mut pipe, &mut io::sink());
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Lo que hay dentro, en palabras de bwrap(1).
@@ -210,7 +255,8 @@ mod tests {
 
     /// Lo que dice `script` desde dentro; nada, si aquí no se puede levantar.
     fn said(script: &str) -> Option<String> {
-        let wall = match Wall::raise() {
+        let gate = tempfile::TempDir::new().unwrap();
+        let wall = match Wall::raise(gate.path().to_owned()) {
             Ok(wall) => wall,
             Err(trouble) => {
                 tools::missing(&trouble.to_string(), "el muro de «clase»").unwrap();
@@ -218,9 +264,8 @@ mod tests {
             }
         };
         let words = ["sh", "-c", script].map(OsString::from);
-        let mut command = wall.command(&Allowance::RUN, &[], &words);
-        let output = command.output().unwrap();
-        Some(String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+        let said = wall.hear(&[], &words, &Arc::default()).unwrap();
+        Some(said.output + &said.errors)
     }
 
     #[test]
@@ -246,7 +291,7 @@ mod tests {
             for d in /tmp /dev/shm; do i=0; while head -c 8000000 /dev/zero >$d/$i 2>/dev/null; do i=$((i+1)); done; du -m $d | cut -f1; done";
         let Some(text) = said(fill) else { return };
         let sizes: Vec<_> = text.lines().collect();
-        let most = Allowance::RUN.disk >> 20;
+        let most = Allowance::GLIMPSE.disk >> 20;
         assert_eq!(sizes, [most.to_string(), (most / 4).to_string()]);
     }
 
