@@ -3,11 +3,11 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 use multiplexacion::cli;
 
+#[cfg(feature = "docente")]
 use crate::teacher::Request;
 
 const TEMPLATE: &str = "{about}\n\nUso: {usage}\n\nÓrdenes:\n{subcommands}{after-help}";
@@ -269,12 +269,13 @@ pub(crate) struct Classroom {
     from_ci: bool,
 }
 
+#[cfg(feature = "docente")]
 impl Classroom {
     /// Lo mismo, sin la línea de órdenes.
     pub(crate) fn request(self) -> Request {
         let Classroom { folders, plan, only, csv, reports, moodle, canvas, .. } = self;
         let Classroom { gradescope, seconds, unwalled, from_ci, .. } = self;
-        let time = Duration::from_secs(seconds as u64);
+        let time = std::time::Duration::from_secs(seconds as u64);
         Request {
             folders,
             plan,

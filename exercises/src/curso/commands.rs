@@ -73,7 +73,10 @@ pub(crate) fn obey(order: Option<Order>) -> Result<ExitCode, Trouble> {
         }
         Some(Order::Contract { lesson }) => contract::contract(&lesson),
         Some(Order::Review { json, junit }) => {
+            #[cfg(feature = "docente")]
             return teacher::review::review(&course, json.as_deref(), junit.as_deref()).map(code);
+            #[cfg(not(feature = "docente"))]
+            return teacher::call(&course, (json, junit));
         }
         Some(Order::Verify { id, times }) => {
             let only = id.as_deref().map(|id| course.find(id)).transpose()?;
@@ -84,7 +87,10 @@ pub(crate) fn obey(order: Option<Order>) -> Result<ExitCode, Trouble> {
             return mutate::mutate(&course, only).map(code);
         }
         Some(Order::New { id }) => scaffold::scaffold(&course, &id),
+        #[cfg(feature = "docente")]
         Some(Order::Classroom(asked)) => teacher::classroom(&course, &asked.request()),
+        #[cfg(not(feature = "docente"))]
+        Some(Order::Classroom(asked)) => return teacher::call(&course, asked),
         Some(Order::HandOut { folder }) => teacher::handout::handout(&course, &folder),
     };
     done.map(|()| ExitCode::SUCCESS)

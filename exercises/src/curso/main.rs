@@ -18,6 +18,8 @@
 //! | `teacher/` | lo que sirve a quien enseña: repartir, revisar, calificar una clase |
 //! | `paint` | colores, marcas y anchos |
 
+#![cfg_attr(not(feature = "docente"), allow(dead_code, reason = "lo usa `teacher`"))]
+
 mod arguments;
 mod build;
 mod commands;

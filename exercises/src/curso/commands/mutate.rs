@@ -74,7 +74,7 @@ impl Place {
 impl Mutation {
     /// Las que admite la solución de ese ejercicio.
     fn all(course: &Course, exercise: &Exercise) -> Result<Vec<Mutation>, Trouble> {
-        let folder = workshop::scratch(course)?;
+        let folder = workshop::empty(course, "vacia")?;
         write(&folder.join("Cargo.toml"), MANIFEST)?;
         write(&folder.join("solucion.rs"), handed_out_raw(exercise)?)?;
         let output = Command::new(cargo())

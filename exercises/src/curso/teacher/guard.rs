@@ -238,7 +238,7 @@ mod tests {
     fn también_cuenta_lo_que_solo_está_en_memoria() {
         let flags = nix::sys::memfd::MFdFlags::empty();
         let file = nix::sys::memfd::memfd_create(c"oculto", flags).unwrap();
-        fs::File::from(file.try_clone().unwrap()).write_all(&[1; 1 << 20]).unwrap();
+        fs::File::from(file.try_clone().unwrap()).write_all(&vec![1; 1 << 20]).unwrap();
         let (mut found, mut twice) = (BTreeMap::new(), BTreeMap::new());
         unmapped(std::process::id().cast_signed(), &mut found);
         assert!(found.values().any(|size| *size == 1 << 20), "{found:?}");

@@ -220,7 +220,9 @@ mod tests {
         let names =
             ["ana", "pérez, \"ana\"", "=1+1", "'x", "con\nlínea", "@a", "-b", "../x", " c "];
         let mut table = Table::open(&plan, Some(&path)).unwrap();
-        names.iter().for_each(|name| table.add(&row(name, "1")).unwrap());
+        for name in names {
+            table.add(&row(name, "1")).unwrap();
+        }
         let text = fs::read_to_string(&path).unwrap();
         assert!(!text.contains("\n=1+1") && text.contains("\n'=1+1"), "{text}");
         let again = Table::open(&plan, Some(&path)).unwrap();
