@@ -271,7 +271,7 @@ mod tests {
     #[test]
     fn dentro_no_se_es_root_ni_se_puede_llegar_a_serlo() {
         let Some(text) =
-            said("id -u; grep -E 'Cap|NoNewPrivs' /proc/self/status; cat /proc/1/maps")
+            said("id -u; grep -E 'Cap|NoNewPrivs' /proc/self/status; setpriv --reuid=0 id -u")
         else {
             return;
         };
@@ -282,7 +282,7 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("NoNewPrivs:\t1"), "{text}");
-        assert!(text.contains("Permission denied"), "{text}");
+        assert!(!text.lines().any(|line| line == "0"), "{text}");
     }
 
     #[test]
