@@ -91,3 +91,135 @@ fn clase_dice_quién_no_entregó_y_quién_no_ha_empezado() {
     Faltan: 02_03_1_enviar.
     ");
 }
+
+/// Una clase de dos personas que no empezaron: una, con un nombre difícil.
+fn idle_class(house: &Path) -> Vec<String> {
+    let names = ["=1+1, \"x\"\n<b>", "ana"];
+    let folders = names.map(|name| house.join(name));
+    for folder in &folders {
+        // Un .zip que se descomprimió una carpeta más abajo, y con finales de línea de Windows.
+        let exercise = folder.join("sockets-main/exercises/02_02_1_eco");
+        fs::create_dir_all(&exercise).unwrap();
+        let starter = format!("\u{FEFF}{}", STARTER.replace('\n', "\r\n"));
+        fs::write(exercise.join("ejercicio.rs"), starter).unwrap();
+    }
+    folders.map(|folder| folder.to_str().unwrap().to_owned()).into()
+}
+
+#[test]
+fn cada_programa_lee_las_notas_a_su_manera() {
+    let course = small_course();
+    let house = TempDir::new().unwrap();
+    let path = |name: &str| house.path().join(name).to_str().unwrap().to_owned();
+    let folders = idle_class(house.path());
+    fs::write(path("plan.txt"), "# Solo la primera lección\n02_02 30\n").unwrap();
+    let order = |more: &[&str]| {
+        let mut command = curso(course.path());
+        command.arg("clase").env("CARGO_TARGET_DIR", path("target"));
+        command.args(["--plan", &path("plan.txt")]).args(more).assert().success();
+    };
+    let files = ["moodle.csv", "canvas.csv", "notas.csv", "informes", "results.json"].map(path);
+    let [moodle, canvas, csv, reports, gradescope] = files.each_ref().map(String::as_str);
+    order(&[
+        &folders[0],
+        &folders[1],
+        "--moodle",
+        moodle,
+        "--canvas",
+        canvas,
+        "--csv",
+        csv,
+        "--informes",
+        reports,
+    ]);
+    // Moodle: el usuario se empareja por su columna, y la nota va sobre 100.
+    insta::assert_snapshot!(fs::read_to_string(moodle).unwrap(), @r#"
+    username,Sockets,Feedback
+    "'=1+1, ""x""�<b>",0.0,0 de 1 ejercicios superados
+    ana,0.0,0 de 1 ejercicios superados
+    "#);
+    // Canvas: estas columnas, en este orden, y los puntos posibles en su fila.
+    insta::assert_snapshot!(fs::read_to_string(canvas).unwrap(), @r#"
+    Student,ID,SIS User ID,SIS Login ID,Section,Sockets
+    Points Possible,,,,,30
+    "'=1+1, ""x""�<b>",,,"'=1+1, ""x""�<b>",,0
+    ana,,,ana,,0
+    "#);
+    let report = fs::read_to_string(Path::new(reports).join("=1+1, \"x\"\u{FFFD}<b>.md")).unwrap();
+    insta::assert_snapshot!(report, @r#"
+    # \=1\+1\, \"x\"�\<b\>
+
+    0 de 1 superados: 0 de 30 puntos (0.0 %).
+
+    Sin empezar: 02_02_1_eco.
+    "#);
+    order(&[&folders[1], "--gradescope", gradescope]);
+    insta::assert_snapshot!(fs::read_to_string(gradescope).unwrap(), @r#"
+    {
+      "score": 0,
+      "tests": [
+        {
+          "name": "02_02_1_eco: Eco",
+          "score": 0,
+          "max_score": 30,
+          "status": "failed",
+          "output": "sin empezar.",
+          "output_format": "text"
+        }
+      ]
+    }
+    "#);
+}
+
+/// Un `gh` que contesta como el de verdad: a `ana`, con lo que publicó; a los demás, que no hay nada.
+const GH: &str = r#"#!/bin/sh
+case "$*" in
+    *"run list --repo aula/sockets-ana "*) echo '[{"databaseId":7,"headSha":"abc","createdAt":"2026-11-28T10:00:00Z"}]' ;;
+    *"run list"*) echo '[]' ;;
+    *"run download 7 --repo aula/sockets-ana --name resultado --dir "*)
+        for carpeta; do :; done
+        echo "$PUNTOS" > "$carpeta/puntos.json" ;;
+    *) echo "no te entiendo: $*" >&2; exit 1 ;;
+esac
+"#;
+
+#[test]
+fn lo_que_publicó_cada_integración_continua_se_reúne_y_se_dice_de_dónde_viene() {
+    use std::os::unix::fs::PermissionsExt;
+    let course = small_course();
+    let house = TempDir::new().unwrap();
+    let path = |name: &str| house.path().join(name).to_str().unwrap().to_owned();
+    fs::write(path("gh"), GH).unwrap();
+    fs::set_permissions(path("gh"), fs::Permissions::from_mode(0o755)).unwrap();
+    // Los puntos que dice no cuentan: se suman aquí, con este plan.
+    let points = r#"{"points":9000,"exercises":[{"id":"02_02_1_eco","passed":true,"compiles":true,
+        "points":9000,"tests":[{"name":"una","passed":true},{"name":"otra","passed":true}]},
+        {"id":"02_03_1_enviar","passed":true,"compiles":true,
+        "tests":[{"name":"una","passed":true},{"name":"otra","passed":false}]}]}"#;
+    let output = curso(course.path())
+        .args(["clase", "--desde-ci", "aula/sockets-ana", "aula/sockets-eva"])
+        .args(["--csv", &path("notas.csv")])
+        .env("CARGO_TARGET_DIR", path("target"))
+        .env("PATH", format!("{}:/usr/bin:/bin", house.path().display()))
+        .env("PUNTOS", points)
+        .assert()
+        .success()
+        .get_output()
+        .clone();
+    insta::assert_snapshot!(String::from_utf8(output.stdout).unwrap(), @r"
+    aula/sockets-ana  ✓ ✗  1 de 2, 30 de 40 puntos (75.0 %)
+    aula/sockets-eva  - -  0 de 2, 0 de 40 puntos (0.0 %)
+
+    Lo publicó la integración continua de cada cual, que puede cambiarlo: orienta, y no es una nota.
+
+    Columnas: 02_02_1_eco, 02_03_1_enviar.
+    ✓ superado   ✗ falla   c no compila   ! no termina, o agota tiempo, memoria, procesos o disco   · sin empezar   - falta
+
+    Sin entregar: aula/sockets-eva.
+
+    Qué explicar mañana:
+        1 de 1  02_03_1_enviar · otra (aula/sockets-ana)
+    ");
+    let table = fs::read_to_string(path("notas.csv")).unwrap();
+    assert!(table.contains(",2026-11-28T10:00:00Z,abc,su CI,\n"), "{table}");
+}

@@ -229,8 +229,9 @@ fn why_not(said: &str) -> Trouble {
     if set("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1") {
         return missing(
             "AppArmor no deja a bubblewrap crear espacios de nombres, como en Ubuntu 24.04",
-            "sudo apt install apparmor-profiles && sudo cp /usr/share/apparmor/extra-profiles/\
-             bwrap-userns-restrict /etc/apparmor.d/ && sudo systemctl reload apparmor",
+            "sudo apt install apparmor-profiles && sudo install -m 0644 /usr/share/apparmor/\
+             extra-profiles/bwrap-userns-restrict /etc/apparmor.d/ && sudo apparmor_parser -r \
+             /etc/apparmor.d/bwrap-userns-restrict",
         );
     }
     if set("/proc/sys/kernel/unprivileged_userns_clone", "0") {
