@@ -787,7 +787,11 @@ fn still_inside(chat: &Conversation) -> Result<Vec<Peer>, Failure> {
 /// Así la etapa siguiente encuentra el servidor vacío: los que quedaran contarían en sus avisos.
 fn say_goodbye(mut witness: Peer, others: Vec<Peer>) -> Result<(), Failure> {
     let mut farewells: Vec<String> = others.iter().map(left).collect();
-    drop(others);
+    // En orden: cerrar con algo sin leer sería un reinicio, que es cosa de otra etapa.
+    for mut peer in others {
+        peer.half_close()?;
+        peer.drain()?;
+    }
     while !farewells.is_empty() {
         let text = witness.next_frame()?;
         match farewells.iter().position(|farewell| *farewell == text) {

@@ -34,7 +34,7 @@ pub(crate) enum Fault {
     DropsHalves,
     /// Lee y contesta sin mirar si alguien recoge las respuestas.
     NoBackPressure,
-    /// Busca el final de la cabecera solo en lecturas de más de tres bytes.
+    /// Busca el final de la cabecera solo en lecturas de más de veinte bytes.
     NeedsTheBlankLineAtOnce,
     /// Un cuerpo por trozos se queda donde estaba.
     IgnoresChunks,
@@ -166,7 +166,7 @@ impl Connection {
         let mut last = usize::MAX;
         self.deadline = None;
         loop {
-            let looks = self.fault != Fault::NeedsTheBlankLineAtOnce || last > 3;
+            let looks = self.fault != Fault::NeedsTheBlankLineAtOnce || last > 20;
             if looks && let Some(request) = parse(&self.buffer, self.fault).map_err(Some)? {
                 return Ok(request);
             }
