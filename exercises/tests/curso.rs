@@ -309,6 +309,14 @@ fn el_enunciado_de_cualquiera_se_lee_en_la_terminal() -> Result<(), Failure> {
     Ok(())
 }
 
+/// Lo que dice cargo de una prueba que ya está compilada, y es `executable`.
+fn artifact(id: &str, executable: &Path) -> String {
+    let executable = executable.display();
+    format!(
+        r#"{{"reason":"compiler-artifact","package_id":"ejercicios","target":{{"name":"{id}"}},"executable":"{executable}","filenames":[]}}"#
+    )
+}
+
 /// Un cargo que ya tiene compilados los dos ejercicios, con una prueba que pasa si está el archivo
 /// `pasa`.
 fn cargo_that_built_what_passes(course: &Path) {
@@ -322,13 +330,8 @@ said '{"record":"verdict","name":"va_bien","ending":"'$ending'"}'
 said '{"record":"end"}'
 "#;
     script(&course.join("juez"), judge);
-    let artifact = |id: &str| {
-        let judge = course.join("juez").display().to_string();
-        format!(
-            r#"{{"reason":"compiler-artifact","target":{{"name":"{id}"}},"executable":"{judge}"}}"#
-        )
-    };
-    let [eco, send] = ["02_02_1_eco", "02_03_1_enviar"].map(artifact);
+    let judge = course.join("juez");
+    let [eco, send] = ["02_02_1_eco", "02_03_1_enviar"].map(|id| artifact(id, &judge));
     script(&course.join("cargo"), &format!("#!/bin/sh\nprintf '%s\\n' '{eco}' '{send}'\n"));
 }
 
@@ -625,10 +628,7 @@ fn cargo_that_built_an_echo(course: &Path) {
     let path = |name: &str| course.join(name).display().to_string();
     fs::write(path("eco.py"), NAIVE_ECHO).unwrap();
     script(&course.join("eco"), &format!("#!/bin/sh\nexec python3 '{}'\n", path("eco.py")));
-    let built = format!(
-        r#"{{"reason":"compiler-artifact","target":{{"name":"02_02_1_eco"}},"executable":"{}"}}"#,
-        path("eco")
-    );
+    let built = artifact("02_02_1_eco", &course.join("eco"));
     script(&course.join("cargo"), &format!("#!/bin/sh\nprintf '%s\\n' '{built}'\n"));
 }
 
