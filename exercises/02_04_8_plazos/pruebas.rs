@@ -5,16 +5,19 @@
 #[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
+pub mod patience;
 pub mod server;
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use ejercicio::{Deadlines, Pace, Patience, Progress, timeout};
+use ejercicio::{Deadlines, Pace, timeout};
 use ejercicios::prelude::*;
 use nix::sys::epoll::EpollTimeout;
+use patience::{Patience, Progress};
 use server::serve;
 
 /// Los plazos de las pruebas sin sockets. La hora es inventada: nadie los espera.
@@ -37,6 +40,7 @@ ejercicios::tests! {
     quien_se_va_no_despierta_a_nadie,
     vencen_por_orden_y_una_sola_vez,
     dos_pueden_vencer_a_la_vez,
+    lo_que_se_quita_se_quita_de_las_dos_cuentas,
     sin_plazo_se_duerme_sin_límite,
     con_plazo_se_duerme_lo_que_falta,
     se_redondea_hacia_arriba,
@@ -124,6 +128,21 @@ fn dos_pueden_vencer_a_la_vez() -> Outcome {
     })
 }
 
+fn lo_que_se_quita_se_quita_de_las_dos_cuentas() -> Outcome {
+    with_deadlines(|clock| {
+        for (id, second) in [(1, 10), (2, 20), (3, 30)] {
+            clock.set(id, second);
+        }
+        clock.keeps_one_account("con tres plazos")?;
+        clock.set(3, 40);
+        clock.keeps_one_account("tras cambiar el de uno")?;
+        clock.deadlines.remove(2);
+        clock.keeps_one_account("tras quitar el de otro")?;
+        clock.deadlines.expired(clock.at(10));
+        clock.keeps_one_account("tras vencer el del tercero")
+    })
+}
+
 fn sin_plazo_se_duerme_sin_límite() -> Outcome {
     let start = Instant::now();
     let got = milliseconds(None, start)?;
@@ -191,7 +210,11 @@ fn a_quien_acaba_de_llegar_se_le_espera_idle() -> Outcome {
 fn la_cabecera_tiene_su_plazo_desde_el_primer_byte() -> Outcome {
     let mut visit = Visit::at(100)?;
     visit.reads(130, HALF_HEAD)?;
-    visit.is_awaited_until(140, true, "de quien envió en el 130 la primera parte de una cabecera")
+    visit.is_awaited_until(
+        140,
+        true,
+        "de quien envió en el segundo 130 la primera parte de una cabecera",
+    )
 }
 
 fn cada_byte_no_renueva_el_plazo() -> Outcome {
@@ -200,7 +223,7 @@ fn cada_byte_no_renueva_el_plazo() -> Outcome {
     for second in 131..140 {
         visit.reads(second, HALF_HEAD)?;
         let when = format!(
-            "de quien empezó una cabecera en el 130, y en el {second} envía un trozo más, sin acabarla"
+            "de quien empezó una cabecera en el segundo 130, y en el {second} envía un trozo más, sin acabarla"
         );
         visit.is_awaited_until(140, true, &when).hint(
             "si cada byte renovara el plazo, uno cada nueve segundos compraría el sitio para \
@@ -214,12 +237,12 @@ fn al_acabar_la_cabecera_vuelve_a_ser_idle() -> Outcome {
     let mut visit = Visit::at(100)?;
     visit.reads(130, HALF_HEAD)?;
     visit.reads(135, ANSWERED)?;
-    let when = "de quien acabó una petición en el 135 y no ha empezado otra";
+    let when = "de quien acabó una petición en el segundo 135 y no ha empezado otra";
     visit.is_awaited_until(195, false, when)?;
     visit.reads(150, ANSWERED)?;
-    visit.is_awaited_until(210, false, "de quien hizo otra, entera, en el 150")?;
+    visit.is_awaited_until(210, false, "de quien hizo otra, entera, en el segundo 150")?;
     visit.reads(200, HALF_HEAD)?;
-    visit.is_awaited_until(210, true, "de quien empezó la siguiente en el 200")
+    visit.is_awaited_until(210, true, "de quien empezó la siguiente en el segundo 200")
 }
 
 fn la_cabecera_que_llega_detrás_de_otra_estrena_plazo() -> Outcome {
@@ -227,7 +250,11 @@ fn la_cabecera_que_llega_detrás_de_otra_estrena_plazo() -> Outcome {
     visit.reads(130, HALF_HEAD)?;
     visit.reads(138, Progress { answered: true, in_head: true })?;
     visit
-        .is_awaited_until(148, true, "de quien en el 138 acabó una petición y empezó la siguiente")
+        .is_awaited_until(
+            148,
+            true,
+            "de quien en el segundo 138 acabó una petición y empezó la siguiente",
+        )
         .hint("es otra cabecera: su primer byte llegó ahora")
 }
 
@@ -236,7 +263,11 @@ fn las_líneas_vacías_no_son_actividad() -> Outcome {
     for second in [110, 150, 159] {
         visit.reads(second, Progress { answered: false, in_head: false })?;
         visit
-            .is_awaited_until(160, false, "de quien llegó en el 100 y solo envía líneas vacías")
+            .is_awaited_until(
+                160,
+                false,
+                "de quien llegó en el segundo 100 y solo envía líneas vacías",
+            )
             .hint("no pidió nada: sigue tan ocioso como estaba")?;
     }
     Ok(())
@@ -349,6 +380,30 @@ impl Clock {
     fn next_is(&self, second: Option<u64>, when: &str) -> Outcome {
         let got = self.deadlines.next().map(|next| next.duration_since(self.start).as_secs());
         ensure_equal(format!("el segundo del plazo más próximo, {when}"), &second, &got)
+    }
+
+    /// En las dos cuentas está lo mismo.
+    fn keeps_one_account(&self, when: &str) -> Outcome {
+        let seconds = |when: &Instant| when.duration_since(self.start).as_secs();
+        let by_time = self.deadlines.by_time.iter().map(|(when, id)| (*id, seconds(when)));
+        let by_client = self.deadlines.by_client.iter().map(|(id, when)| (*id, seconds(when)));
+        let (by_time, by_client): (BTreeSet<_>, BTreeSet<_>) =
+            (by_time.collect(), by_client.collect());
+        ensure(by_time == by_client, || {
+            let shown = |account: &BTreeSet<(u64, u64)>| {
+                let each =
+                    account.iter().map(|(id, second)| format!("el del {id}, a los {second} s"));
+                let each: Vec<_> = each.collect();
+                if each.is_empty() { "ninguno".to_owned() } else { each.join("; ") }
+            };
+            format!(
+                "Las dos cuentas no dicen lo mismo {when}. Los plazos de `by_time` son {}; los de \
+                 `by_client`, {}. Lo que se quita de una se quita de la otra: si no, lo de quien se fue \
+                 se queda ahí para siempre, y tu servidor crece con cada cliente.",
+                shown(&by_time),
+                shown(&by_client)
+            )
+        })
     }
 
     fn expires(&mut self, second: u64, expected: &[u64], when: &str) -> Outcome {

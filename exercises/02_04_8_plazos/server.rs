@@ -5,12 +5,13 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::{Instant, SystemTime};
 
+use ejercicios::epoll::wait;
 use multiplexacion::http::{self, MAX_HEAD, Persistence, Response, Status};
 use multiplexacion::listener;
-use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
-use super::ejercicio::{Deadlines, Pace, Patience, Progress, timeout};
+use super::ejercicio::{Deadlines, Pace, timeout};
+use super::patience::{Patience, Progress};
 
 /// El número que se da en epoll al socket que escucha.
 const LISTENER: u64 = u64::MAX;
@@ -40,17 +41,10 @@ pub fn serve(
     let mut arrived = 0;
     loop {
         let timeout = timeout(deadlines.next(), Instant::now());
-        let mut events = [EpollEvent::empty(); 64];
-        let count = match epoll.wait(&mut events, timeout) {
-            Ok(count) => count,
-            // Ctrl-Z y `fg` también despiertan (signal(7)).
-            Err(Errno::EINTR) => 0,
-            Err(error) => return Err(error.into()),
-        };
+        let events = wait(&epoll, timeout)?;
         // La hora se mira una vez por vuelta.
         let now = Instant::now();
-        for event in &events[..count] {
-            let id = event.data();
+        for &(id, _) in &events {
             if id == LISTENER {
                 if let Some(client) = Client::accept(listener, patience, now)? {
                     arrived += 1;
@@ -74,7 +68,7 @@ pub fn serve(
                 client.dismiss();
             }
         }
-        on_turn(Turn { timeout, events: count, expired: expired.len() })?;
+        on_turn(Turn { timeout, events: events.len(), expired: expired.len() })?;
     }
 }
 

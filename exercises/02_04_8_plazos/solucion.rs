@@ -1,19 +1,26 @@
 //! Plazos: dormir hasta que haga falta. El enunciado está en enunciado.md, en esta misma carpeta.
 //!
-//! Lo que se te da hecho está al lado, en `server.rs`: el servidor que usa los plazos.
+//! Lo que se te da hecho está al lado: `patience.rs`, con cuánto se espera y qué dejó una lectura, y
+//! `server.rs`, con el servidor que usa los plazos.
 
 use std::collections::{BTreeSet, HashMap};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use nix::sys::epoll::EpollTimeout;
 
-/// Los plazos de todos los clientes.
+use super::patience::{Patience, Progress};
+
+// <solo en la solución>
+use std::time::Duration;
+// </solo en la solución>
+
+/// Los plazos de todos los clientes: la misma cuenta, de dos formas.
 #[derive(Debug, Default)]
 pub struct Deadlines {
     /// Por orden de hora: el primero es el más próximo.
-    by_time: BTreeSet<(Instant, u64)>,
+    pub by_time: BTreeSet<(Instant, u64)>,
     /// El de cada cliente, para encontrarlo entre los otros.
-    by_client: HashMap<u64, Instant>,
+    pub by_client: HashMap<u64, Instant>,
 }
 
 impl Deadlines {
@@ -68,24 +75,6 @@ pub fn timeout(next: Option<Instant>, now: Instant) -> EpollTimeout {
     let left = next.saturating_duration_since(now) + Duration::from_nanos(999_999);
     EpollTimeout::try_from(left).unwrap_or(EpollTimeout::MAX)
     // </tu código>
-}
-
-/// Cuánto se espera a un cliente.
-#[derive(Clone, Copy, Debug)]
-pub struct Patience {
-    /// Para una cabecera, desde su primer byte.
-    pub head: Duration,
-    /// Entre una petición y otra.
-    pub idle: Duration,
-}
-
-/// Lo que dejó una lectura.
-#[derive(Clone, Copy, Debug)]
-pub struct Progress {
-    /// Se respondió a alguna petición.
-    pub answered: bool,
-    /// Queda una cabecera a medias.
-    pub in_head: bool,
 }
 
 /// El ritmo de un cliente.

@@ -1,4 +1,4 @@
-//! El servidor que usa lo que se escribe en el ejercicio: la gramática, los tipos y el bucle.
+//! El servidor que usa lo que se escribe en el ejercicio: la gramática y el bucle.
 
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read};
@@ -6,12 +6,14 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::Path;
 use std::time::SystemTime;
 
+use ejercicios::epoll::wait;
 use multiplexacion::http::{self, MAX_HEAD, Method, Persistence, Response, Status};
 use multiplexacion::listener;
-use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
-use super::ejercicio::{Found, Sending, Step, open, relative_path};
+use super::ejercicio::{Sending, open, relative_path};
+use super::found::Found;
+use super::step::Step;
 
 /// El número que se da en epoll al socket que escucha.
 const LISTENER: u64 = u64::MAX;
@@ -97,15 +99,7 @@ pub fn serve(listener: &TcpListener, root: &Path) -> io::Result<()> {
     let mut clients = HashMap::new();
     let mut arrived = 0;
     loop {
-        let mut events = [EpollEvent::empty(); 64];
-        let count = match epoll.wait(&mut events, EpollTimeout::NONE) {
-            Ok(count) => count,
-            // Ctrl-Z y `fg` también despiertan (signal(7)).
-            Err(Errno::EINTR) => 0,
-            Err(error) => return Err(error.into()),
-        };
-        for event in &events[..count] {
-            let id = event.data();
+        for (id, _) in wait(&epoll, EpollTimeout::NONE)? {
             if id == LISTENER {
                 if let Some(client) = Client::accept(listener)? {
                     arrived += 1;

@@ -1,23 +1,23 @@
 //! Un servidor de archivos. El enunciado está en enunciado.md, en esta misma carpeta.
 //!
-//! Lo que se te da hecho está al lado, en `server.rs`: la gramática, los tipos y el bucle.
+//! Lo que se te da hecho está al lado: `found.rs`, con lo que se encuentra y los códigos de cuando no;
+//! `step.rs`, con cómo va un envío, y `server.rs`, con la gramática y el bucle.
 
-use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::ffi::OsStrExt;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use multiplexacion::http::Status;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 
-/// La petición está mal escrita.
-pub const BAD_REQUEST: Status = Status::BAD_REQUEST;
-/// Ahí no hay nada que servir.
-pub const NOT_FOUND: Status = Status { code: 404, phrase: "Not Found" };
+use super::found::{BAD_REQUEST, Found, NOT_FOUND};
+use super::step::{CHUNK, Step};
 
-/// Bytes del archivo que se leen de una vez.
-pub const CHUNK: usize = 64 * 1024;
+// <solo en la solución>
+use std::ffi::OsStr;
+use std::io::{self, ErrorKind};
+use std::os::unix::ffi::OsStrExt;
+// </solo en la solución>
 
 /// La ruta, relativa a la carpeta que se sirve, de lo que se pide con `target`, que empieza por `/`.
 pub fn relative_path(target: &str) -> Result<PathBuf, Status> {
@@ -67,17 +67,6 @@ fn hex(digit: u8) -> Result<u8, Status> {
 }
 // </solo en la solución>
 
-/// Un archivo que se puede servir.
-#[derive(Debug)]
-pub struct Found {
-    /// Abierto para leer.
-    pub file: File,
-    /// Lo que mide.
-    pub length: u64,
-    /// La extensión de su nombre; vacía, si no tiene.
-    pub extension: String,
-}
-
 /// Abre lo que hay en `path`, relativa a la carpeta `root`, sin salir de ella.
 pub fn open(root: &Path, path: &Path) -> Result<Found, Status> {
     // <tu código>
@@ -113,17 +102,6 @@ fn open_beneath(root: &Path, path: &Path) -> Result<File, Status> {
     opened.map(File::from).map_err(|_| NOT_FOUND)
 }
 // </solo en la solución>
-
-/// Cómo va un envío.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Falta algo: hay que esperar a otro EPOLLOUT.
-    Wait,
-    /// Está todo escrito.
-    Done,
-    /// No se puede terminar.
-    Broken,
-}
 
 /// Una respuesta que se está enviando.
 #[derive(Debug)]
