@@ -5,21 +5,11 @@ use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
 
 use multiplexacion::client_id::ClientId;
-use multiplexacion::connection::{Connection, Fill, Limits, Overflow};
-use multiplexacion::frame::{self, HEADER, MAX_TEXT};
+use multiplexacion::connection::{Connection, Fill, Overflow};
+use multiplexacion::frame;
 use nix::sys::select::{FdSet, select};
 
-/// Cómo terminó la conversación.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// Como queríamos: se acabó el teclado, cerramos nuestro lado y después cerró el servidor.
-    Ours,
-    /// El servidor cerró antes.
-    Theirs,
-}
-
-/// Lo que guarda la conexión: un marco a medio llegar, y 128 KiB por enviar.
-static LIMITS: Limits = Limits { input: HEADER + MAX_TEXT, output: 128 * 1024 };
+use super::given::{End, LIMITS};
 
 /// Conversa con el servidor que está al otro lado de `socket`: le envía cada línea de `keyboard`, y
 /// escribe en `screen` cada mensaje suyo. Vuelve cuando el servidor cierra.

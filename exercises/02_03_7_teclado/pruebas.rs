@@ -5,6 +5,8 @@
 #[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
+pub mod given;
+
 use std::fs::File;
 use std::io::{self, ErrorKind, PipeReader, PipeWriter, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -13,8 +15,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use ejercicio::{End, chat};
+use ejercicio::chat;
 use ejercicios::prelude::*;
+use given::End;
 use harness::{eventually, frame};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::SockRef;
@@ -216,7 +219,10 @@ fn un_archivo_entero_sale_al_ritmo_de_la_red() -> Outcome {
     // Si se queda a medias, es que nadie lo lee, y lo dirán los demás.
     let _writer = thread::spawn(move || keyboard.write_all(file.as_bytes()));
     scene.plays(|scene| {
-        thread::sleep(A_WHILE / 4);
+        ensure(scene.chat.settles(LIMIT), || {
+            "El teclado daba un archivo de 1 MB y el servidor no leía nada: cuando no cupiera más, había \
+             que dormir en `select`, y tu código no duerme."
+        })?;
         scene.server.says("¿sigues ahí?")?;
         scene.shows("¿sigues ahí?\n").hint(
             "el servidor aún no leía nada de un archivo de 1 MB: lo que no cabe en el núcleo espera \
@@ -283,6 +289,8 @@ impl Scene {
         before: impl FnOnce(&mut PipeWriter, &mut Server) -> Outcome,
     ) -> Result<Scene, Failure> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
+        // Búferes pequeños: que se note pronto si el servidor no lee. El aceptado hereda el suyo.
+        SockRef::from(&listener).set_recv_buffer_size(16 * 1024)?;
         let socket = TcpStream::connect(listener.local_addr()?)?;
         SockRef::from(&socket).set_send_buffer_size(16 * 1024)?;
         let mut server = Server::new(listener.accept()?.0)?;
@@ -333,7 +341,8 @@ impl Scene {
         let outcome = self.chat.finish(LIMIT)?;
         let end = outcome.map_err(|error| {
             Failure::new(format!(
-                "La conversación terminó como debía, y `chat` devolvió un error: {error:?}."
+                "La conversación terminó como debía, y `chat` devolvió un error: {}.",
+                shown(&error)
             ))
         })?;
         ensure_equal("lo que devuelve `chat` cuando el servidor cierra", &expected, &end)
@@ -344,7 +353,8 @@ impl Scene {
         let outcome = self.chat.finish(LIMIT)?;
         ensure(outcome.as_ref().is_err_and(|error| error.kind() == expected), || {
             format!(
-                "{when}, y `chat` devolvió {outcome:?}: debía ser un error de la clase {expected:?}."
+                "{when}, y `chat` devolvió {}: debía ser un error de la clase {expected:?}.",
+                shown(&outcome)
             )
         })
     }

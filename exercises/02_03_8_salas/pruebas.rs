@@ -5,10 +5,15 @@
 #[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
-use ejercicio::{LOBBY, serve};
+pub mod clients;
+pub mod member;
+pub mod server;
+
 use ejercicios::prelude::*;
 use harness::chat::{expect_refusal, join, joined, left, said};
 use harness::frame;
+use member::LOBBY;
+use server::serve;
 use socket2::SockRef;
 
 /// Búferes del núcleo pequeños: que quien no lee se note pronto.
@@ -241,7 +246,10 @@ fn quien_se_va_se_despide_de_su_sala() -> Outcome {
         rooms.beto.send_frame("adiós")?;
         rooms.beto.half_close()?;
         rooms.eva.expect_frame(said(&rooms.beto, "adiós"))?;
-        rooms.eva.expect_frame(left(&rooms.beto))?;
+        rooms
+            .eva
+            .expect_frame(left(&rooms.beto))
+            .hint("Beto se fue del todo: los de su sala han de saberlo")?;
         rooms.beto.expect_end()?;
         // Si el aviso llegara también a la otra sala, sería lo primero que oyera Dani.
         says(&mut rooms.ana, "¿vienes?", &mut [&mut rooms.dani])

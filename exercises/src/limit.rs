@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::mem;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use harness::{Failure, Thread};
 
@@ -107,6 +107,21 @@ impl<T: Send + 'static> Task<T> {
             thread.is_awake().unwrap_or(false)
         });
         awake.count() > GLANCES as usize / 2
+    }
+
+    /// Espera, como mucho `limit`, a que su hilo se quede dormido, o a que termine. Devuelve si lo hizo.
+    ///
+    /// Que se mire varias veces seguidas y siempre duerma no depende de lo ocupada que esté la máquina:
+    /// quien hace cola para usar un procesador está despierto.
+    pub fn settles(&self, limit: Duration) -> bool {
+        let Some(thread) = self.thread else { return false };
+        let started = Instant::now();
+        let mut asleep = 0;
+        while asleep < GLANCES && started.elapsed() < limit {
+            thread::sleep(Duration::from_millis(1));
+            asleep = if thread.is_awake().unwrap_or(false) { 0 } else { asleep + 1 };
+        }
+        asleep == GLANCES
     }
 
     fn is_stuck(&self, limit: Duration) -> Failure {
@@ -220,8 +235,11 @@ mod tests {
         });
         let (wake, woken) = mpsc::channel::<()>();
         let sleeping = Task::start("dormir", move || woken.recv()).unwrap();
-        assert!(spinning.unwrap().spins(SHORT));
+        let spinning = spinning.unwrap();
+        assert!(spinning.spins(SHORT));
+        assert!(!spinning.settles(SHORT));
         assert!(!sleeping.spins(SHORT));
+        assert!(sleeping.settles(Duration::from_secs(10)));
         drop((stop, wake));
     }
 

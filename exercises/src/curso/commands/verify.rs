@@ -66,6 +66,10 @@ fn is_clean(linted: &Built, exercise: &Exercise) -> Result<(), String> {
     })
 }
 
+/// Versiones que se prueban a la vez. Cada una son varias pruebas, y con los procesadores ocupados
+/// vencería algún plazo.
+const AT_ONCE: usize = 4;
+
 /// Una versión de un ejercicio, y qué ha de resultar de ella.
 struct Version<'a> {
     variant: Variant<'a>,
@@ -193,7 +197,7 @@ fn examine_all(
         |version: &Version<'_>| (0..times).try_for_each(|_| examine(built, version, course));
     let wrong = |version: &Version<'_>| matches!(version.expected, Expected::Refused(_));
     let groups = versions.chunk_by(|one, next| wrong(one) == wrong(next));
-    groups.flat_map(|group| side_by_side(group, group.len(), examine_one)).collect()
+    groups.flat_map(|group| side_by_side(group, AT_ONCE, examine_one)).collect()
 }
 
 fn examine(built: &Built, version: &Version<'_>, course: &Course) -> Result<(), String> {
