@@ -5,7 +5,7 @@
 #[cfg_attr(not(feature = "soluciones"), allow(unused_variables, clippy::all, clippy::pedantic))]
 pub mod ejercicio;
 
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Write};
 use std::iter;
 use std::net::TcpStream;
 use std::sync::mpsc;
@@ -125,9 +125,11 @@ follow!(|hands| {
     hands.wait_for_connections(1)
 });
 
-/// Si al otro lado ya no hay nadie: el final, o un reinicio.
+/// Si a un cliente le llegó el final, o le llega al decir algo. A quien aún estaba en la cola del
+/// núcleo cuando se dejó de escuchar puede no llegarle nada hasta entonces: nadie lo recuerda.
 fn is_over(mut client: &TcpStream) -> bool {
     let _ = client.set_read_timeout(Some(LIMIT));
+    let _ = client.write(b"?");
     match client.read(&mut [0]) {
         Ok(count) => count == 0,
         Err(error) => error.kind() != ErrorKind::WouldBlock,

@@ -20,6 +20,8 @@ struct Row {
     line: usize,
     answers: Vec<Answer>,
     ending: Ending,
+    /// No se envía a trozos.
+    only_whole: bool,
     section: &'static str,
     defect: &'static str,
     shown: &'static str,
@@ -130,9 +132,10 @@ impl Row {
             let status = answer.trim_end_matches('-').parse().expect(text);
             Answer { status, has_body: !answer.ends_with('-') }
         });
+        let only_whole = ending == "cierra1";
         let ending = match ending {
             "sigue" => Ending::Open,
-            "cierra" => Ending::Closed,
+            "cierra" | "cierra1" => Ending::Closed,
             "espera" => Ending::Waiting,
             other => panic!("línea {line}: «{other}»"),
         };
@@ -140,7 +143,7 @@ impl Row {
         let (request, rest) = unescape(shown);
         assert_eq!(rest, "", "línea {line}: sobra una llave");
         let (answers, defect) = (answers.collect(), defect.first().unwrap_or(&""));
-        Row { line, answers, ending, section, defect, shown, request }
+        Row { line, answers, ending, only_whole, section, defect, shown, request }
     }
 
     /// Lo que falla, entera y a trozos.
@@ -152,7 +155,8 @@ impl Row {
             let Row { line, section, shown, .. } = self;
             Some(format!("requests.txt:{line} ({section}), {way}: {shown}\n{failure}\n\n"))
         };
-        pieces.into_iter().filter_map(told).collect()
+        let ways = if self.only_whole { 1 } else { pieces.len() };
+        pieces.into_iter().take(ways).filter_map(told).collect()
     }
 
     fn check(&self, server: &Server, size: usize) -> Outcome {
