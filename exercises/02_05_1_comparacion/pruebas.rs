@@ -46,6 +46,7 @@ ejercicios::tests! {
     sin_límite_duerme_hasta_que_alguien_hable,
     solo_dice_lo_que_se_espera,
     cambiar_sustituye_lo_que_se_espera,
+    de_una_conexión_rota_también_dice_solo_lo_que_se_espera,
     de_quien_ya_no_se_vigila_no_dice_nada,
     al_quitarlo_se_suelta_el_socket,
     lo_que_no_puede_ser_es_un_error_y_no_cambia_nada,
@@ -134,6 +135,32 @@ fn cambiar_sustituye_lo_que_se_espera() -> Outcome {
     })
 }
 
+fn de_una_conexión_rota_también_dice_solo_lo_que_se_espera() -> Outcome {
+    with_both(1, |room| {
+        room.register(0, Interest::Read)?;
+        room.peers.remove(0).reset()?;
+        for (interest, event) in [
+            (Interest::Read, readable(100)),
+            (Interest::Write, writable(100)),
+            (Interest::Both, Event { readable: true, ..writable(100) }),
+        ] {
+            done("modify", room.selector.modify(100, interest))?;
+            let when = format!("de una conexión que se cortó, de la que se espera {interest:?}");
+            room.says(&when, &[event])?;
+        }
+        done("unregister", room.selector.unregister(100))?;
+        // De una tubería en la que ya no escribe nadie, epoll dice EPOLLHUP y nada más.
+        let (reader, writer) = io::pipe()?;
+        drop(writer);
+        done("register", room.selector.register(7, Rc::new(reader), Interest::Read))?;
+        room.says("de una tubería en la que ya no escribe nadie", &[readable(7)])
+    })
+    .hint(
+        "quien lea o escriba en una conexión rota verá el error: está lista para lo que se esperaba de \
+         ella, y para nada más. Con epoll, son EPOLLERR y EPOLLHUP, que llegan sin pedirlos",
+    )
+}
+
 fn de_quien_ya_no_se_vigila_no_dice_nada() -> Outcome {
     with_both(2, |room| {
         room.register(0, Interest::Read)?;
@@ -179,6 +206,8 @@ fn lo_que_no_puede_ser_es_un_error_y_no_cambia_nada() -> Outcome {
         let got = room.selector.unregister(101);
         let what = "el error que devuelve `unregister` de quien no está";
         ensure_fails(what, ErrorKind::NotFound, &got)?;
+        room.peers[1].send("hola")?;
+        room.says_nothing("de un socket que no se pudo registrar")?;
         room.peers[0].send("hola")?;
         room.says("tras cuatro llamadas que no podían ser", &[readable(100)])
     })
