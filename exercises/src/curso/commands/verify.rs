@@ -121,6 +121,7 @@ fn files(course: &Course, exercise: &Exercise) -> Result<(), String> {
             exercise.id
         ));
     }
+    is_short(&starter)?;
     for manifest in ["Cargo.toml", "soluciones/Cargo.toml"] {
         let entry = format!("name = \"{}\"", exercise.id);
         if !text(&course.folder.join(manifest))?.contains(&entry) {
@@ -246,6 +247,19 @@ fn is_refused(trial: &Trial, message: &str) -> Result<(), String> {
     Err(format!("ninguna prueba dice «{message}»; dicen:\n{}", reports.join("\n")))
 }
 
+/// Quien aprende abre lo que ha de escribir, y poco más.
+fn is_short(starter: &str) -> Result<(), String> {
+    const LONGEST: usize = 90;
+    let lines = starter.lines().count();
+    if lines <= LONGEST {
+        return Ok(());
+    }
+    Err(format!(
+        "ejercicio.rs tiene {lines} líneas, y ha de tener {LONGEST} como mucho: lo que se da hecho va al \
+         lado"
+    ))
+}
+
 fn unbroken(trial: &Trial) -> Result<(), String> {
     trial.broken.clone().map_or(Ok(()), Err)
 }
@@ -293,6 +307,13 @@ mod tests {
         assert!(missing.starts_with("a lessons/02_02_threading/capitulo.md le falta"), "{missing}");
         let missing = told(row, "`02_02_1_eco` (25)").unwrap_err();
         assert!(missing.contains("`02_02_1_eco` (20)"), "{missing}");
+    }
+
+    #[test]
+    fn un_archivo_largo_no_es_un_ejercicio() {
+        assert_eq!(is_short(&"línea\n".repeat(90)), Ok(()));
+        let long = is_short(&"línea\n".repeat(91)).unwrap_err();
+        assert!(long.starts_with("ejercicio.rs tiene 91 líneas"), "{long}");
     }
 
     #[test]
