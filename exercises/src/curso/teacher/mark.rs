@@ -137,6 +137,11 @@ impl Graded {
         Graded { mark: Mark::Failed, points: trial.points(worth), failed, why }
     }
 
+    /// Si le falta poco: pasa la mitad de las pruebas o más, y no todas.
+    pub(super) fn is_close(&self, entry: &Entry<'_>) -> bool {
+        self.mark == Mark::Failed && self.points * 2 >= entry.worth
+    }
+
     /// Lo que no se probó porque ya no quedaba tiempo para esa persona.
     pub(super) fn out_of_turn(work: &Work<'_>) -> Graded {
         Graded::because(
@@ -186,6 +191,20 @@ mod tests {
             assert_eq!(mark.word(), word);
         }
         assert_eq!(Mark::read("=1+1"), None);
+    }
+
+    #[test]
+    fn a_quien_le_falta_poco_se_le_repite_y_a_los_demás_no() {
+        let folder = tempfile::TempDir::new().unwrap();
+        std::fs::create_dir(folder.path().join("02_02_1_eco")).unwrap();
+        let statement = "# Eco\n\nLección 02_02 · unos 20 minutos\n";
+        std::fs::write(folder.path().join("02_02_1_eco/enunciado.md"), statement).unwrap();
+        let course = crate::course::Course::at(folder.path().to_owned()).unwrap();
+        let entry = Entry { exercise: &course.exercises[0], worth: 20, extra: false };
+        let failed = |points| Graded { points, ..Graded::untried(Mark::Failed) };
+        assert!(failed(17).is_close(&entry) && failed(10).is_close(&entry));
+        assert!(!failed(9).is_close(&entry) && !failed(0).is_close(&entry));
+        assert!(!Graded::untried(Mark::Broken).is_close(&entry));
     }
 
     #[test]
