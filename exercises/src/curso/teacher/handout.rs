@@ -15,13 +15,15 @@ use crate::paint;
 const TEACHERS_CHAPTER: &str = "docentes.md";
 
 /// Lo que se genera al trabajar o al calificar, o solo sirve a quien mantiene el curso.
-const NOT_COPIED: [&str; 18] = [
+const NOT_COPIED: [&str; 20] = [
     ".git",
     ".github",
     ".ci",
     "target",
     "salida",
+    "laboratorio",
     "node_modules",
+    "__pycache__",
     ".progreso",
     ".progreso.candado",
     ".copias",
@@ -37,7 +39,7 @@ const NOT_COPIED: [&str; 18] = [
 ];
 
 /// Lo que no se da a quien aprende.
-const KEPT_BACK: [&str; 2] = ["solucion.rs", "errores"];
+const KEPT_BACK: [&str; 3] = ["solucion.rs", "errores", "equivalentes.md"];
 
 /// El flujo de GitHub Actions que pone puntos a lo que se entrega.
 const GRADING: &str = include_str!("../plantilla/calificar.yml");
@@ -154,6 +156,18 @@ fn without_the_teachers(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lo_que_git_no_guarda_no_se_reparte() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let ignored = read(&root.join(".gitignore")).unwrap();
+        let names = ignored.lines().filter(|line| !line.starts_with('#') && !line.contains('*'));
+        for name in names.filter_map(|line| line.trim_end_matches('/').rsplit('/').next()) {
+            let is_covered =
+                name.is_empty() || name == ".pending-snap" || NOT_COPIED.contains(&name);
+            assert!(is_covered, "{name}");
+        }
+    }
 
     #[test]
     fn de_un_capítulo_salen_las_notas_y_del_índice_su_línea() {
