@@ -297,6 +297,20 @@ mod tests {
     }
 
     #[test]
+    fn la_red_los_procesos_y_lo_demás_son_otros() {
+        let Some(text) = said("for s in net pid ipc uts mnt; do readlink /proc/self/ns/$s; done")
+        else {
+            return;
+        };
+        assert_eq!(text.lines().count(), 5, "{text}");
+        for space in text.lines() {
+            let name = space.split(':').next().unwrap();
+            let ours = fs::read_link(format!("/proc/self/ns/{name}")).unwrap();
+            assert_ne!(ours.to_str().unwrap(), space);
+        }
+    }
+
+    #[test]
     fn dentro_no_hay_red_ni_archivos_ni_entorno_ni_procesos_de_fuera() {
         let Some(text) = said(
             "tail -n +3 /proc/net/dev | cut -d: -f1; ls /; ls /home /root /work 2>&1 | wc -l; env | sort; ls /proc | grep -c '^[0-9]'",
