@@ -777,6 +777,7 @@ fn entregar_no_lleva_soluciones_y_sí_el_flujo_que_califica() {
         ("book/src/docentes.md", "las respuestas de la defensa\n"),
         ("book/src/SUMMARY.md", "[Para docentes](docentes.md)\n[Glosario](glosario.md)\n"),
         ("entregas/ana/ejercicio.rs", "lo de Ana\n"),
+        ("exercises/tests/hostiles/borra.rs", "lo borra todo\n"),
         ("beto/.git", "gitdir: otra carpeta\n"),
     ] {
         fs::create_dir_all(course.join(file).parent().unwrap()).unwrap();
@@ -809,6 +810,7 @@ fn entregar_no_lleva_soluciones_y_sí_el_flujo_que_califica() {
         "exercises/02_02_1_eco/solucion.rs",
         "exercises/02_02_1_eco/errores",
         "exercises/soluciones",
+        "exercises/tests/hostiles",
         "exercises/.progreso",
         "notas.csv",
         "book/src/docentes.md",

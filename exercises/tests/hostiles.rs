@@ -2,8 +2,8 @@
 //! las honradas que van a su lado reciben la suya.
 //!
 //! Cada archivo de `hostiles/` hace de `ejercicio.rs` de 02_02_1_eco. Su cabecera dice qué intenta, qué
-//! merece (`*` es cualquier marca que no sea un aprobado) y, si hace falta, qué ha de leerse en su
-//! informe y qué no.
+//! merece (`*` es cualquier marca que no sea un aprobado; con «o», la segunda es la de una máquina
+//! ocupada) y, si hace falta, qué ha de leerse en su informe y qué no.
 
 #![expect(clippy::unwrap_used, reason = "también lo que ayuda a las pruebas es parte de ellas")]
 
@@ -164,9 +164,12 @@ impl Class {
             let Some((mark, points, report)) = results.get(name) else {
                 return Some(format!("{name}: no tiene fila"));
             };
-            let marked =
-                if deserved.mark == "*" { mark != "superado" } else { *mark == deserved.mark };
-            let said = deserved.says.as_ref().is_none_or(|text| report.contains(text));
+            let mut marks = deserved.mark.split(" o ");
+            let first = marks.clone().next() == Some(mark);
+            let marked = marks.any(|it| if it == "*" { mark != "superado" } else { it == mark });
+            // En una máquina que no da abasto se le acaba antes el tiempo que lo que quería agotar.
+            let asked = first || deserved.mark == "*";
+            let said = !asked || deserved.says.as_ref().is_none_or(|text| report.contains(text));
             let hushed = deserved.never.as_ref().is_none_or(|text| !report.contains(text));
             let fits = report.lines().count() <= LONGEST && !report.contains(SECRET);
             let just = marked && *points == deserved.points && said && hushed && fits;

@@ -1,6 +1,6 @@
 //! Guarda sin fin.
 //!
-//! Merece: sin memoria, 0 puntos.
+//! Merece: sin memoria o falla, 0 puntos.
 //! Dice: agotó su memoria
 
 use std::io::{self, Read, Write};

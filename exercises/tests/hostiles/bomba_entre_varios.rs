@@ -1,6 +1,6 @@
 //! Guarda poco en cada uno de muchos procesos: ninguno pasa de su límite.
 //!
-//! Merece: sin memoria, 0 puntos.
+//! Merece: sin memoria o falla, 0 puntos.
 //! Dice: agotó su memoria
 
 use std::io::{self, Read, Write};

@@ -152,10 +152,12 @@ fn grade(
         let row = if let Some(row) = done.filter(|_| has_report(request, &hand.name)) {
             row
         } else {
-            let results = results(&shop, plan, &handed)?;
+            let results = results(&shop, plan, &handed);
+            // También si lo interrumpido fue prepararse.
             if abandoned.load(Ordering::Relaxed) {
                 return Err(interrupted(rows.len(), hands.len(), request));
             }
+            let results = results?;
             let moment = hand.moment(plan, || shop.wall());
             let row =
                 Row { name: hand.name.clone(), results, moment, source: "clase".to_owned(), print };

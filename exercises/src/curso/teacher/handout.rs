@@ -15,7 +15,7 @@ use crate::paint;
 const TEACHERS_CHAPTER: &str = "docentes.md";
 
 /// Lo que se genera al trabajar o al calificar, o solo sirve a quien mantiene el curso.
-const NOT_COPIED: [&str; 20] = [
+const NOT_COPIED: [&str; 21] = [
     ".git",
     ".github",
     ".ci",
@@ -31,6 +31,7 @@ const NOT_COPIED: [&str; 20] = [
     "soluciones",
     TEACHERS_CHAPTER,
     "entregas",
+    "hostiles",
     "informes",
     "clase.txt",
     "notas.csv",
