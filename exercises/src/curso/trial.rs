@@ -64,6 +64,8 @@ pub(crate) struct Test {
     pub(crate) failure: Option<String>,
     /// El puerto al que hablan las órdenes de «Para repetirlo a mano», si el informe las da.
     pub(crate) port: Option<u16>,
+    /// Lo que tardó.
+    pub(crate) time: Duration,
 }
 
 impl Trial {
@@ -206,6 +208,7 @@ impl Heard {
                     None => Some("No se llegó a saber qué resultaba.".to_owned()),
                 },
                 port: verdict.and_then(|verdict| verdict.port),
+                time: Duration::from_millis(verdict.map_or(0, |verdict| verdict.milliseconds)),
             }
         });
         let said = if complaints.is_empty() { String::new() } else { format!("\n\n{complaints}") };

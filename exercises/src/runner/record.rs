@@ -37,6 +37,9 @@ pub struct Verdict {
     /// Las órdenes que lo repiten, si las hay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay: Option<String>,
+    /// Lo que tardó, en milisegundos.
+    #[serde(default)]
+    pub milliseconds: u64,
     /// Lo último que escribió el código, en cualquiera de sus dos salidas.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub printed: String,
@@ -65,6 +68,7 @@ impl Verdict {
             report: None,
             port: None,
             replay: None,
+            milliseconds: 0,
             printed: String::new(),
         }
     }

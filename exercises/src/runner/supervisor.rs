@@ -93,6 +93,7 @@ fn one(executable: &Path, name: &str) -> io::Result<Verdict> {
     let mut command = Command::new(executable);
     command.args([ONE, name]).env_remove("RUST_BACKTRACE").process_group(0);
     command.stdin(OwnedFd::from(theirs)).stdout(writer.try_clone()?).stderr(writer);
+    let started = Instant::now();
     let mut child = command.spawn()?;
     // Con ella se van nuestras copias de sus extremos: lo que llegue es de la prueba.
     drop(command);
@@ -100,6 +101,7 @@ fn one(executable: &Path, name: &str) -> io::Result<Verdict> {
     let heard = writeln!(&ours, "{key}").and_then(|()| hear(&ours, &key));
     let status = end(&mut child, heard.as_ref().is_ok_and(|heard| heard.verdict.is_some()))?;
     let mut verdict = judge(name, heard.unwrap_or_default(), status);
+    verdict.milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     verdict.printed = printed.collect();
     Ok(explained(verdict))
 }

@@ -214,7 +214,12 @@ mod tests {
         write(&eco.join("enunciado.md"), "# Eco\n\nLección 02_02 · unos 20 minutos\n").unwrap();
         let course = Course::at(folder.path().to_owned()).unwrap();
         let progress = Progress::of(&course).unwrap();
-        let verdict = tried(Test { name: "una prueba".to_owned(), failure: None, port: None });
+        let verdict = tried(Test {
+            name: "una prueba".to_owned(),
+            failure: None,
+            port: None,
+            time: std::time::Duration::ZERO,
+        });
         let advice = || advice(&verdict, &course, &progress, &course.exercises[0]);
         assert!(!advice().contains("comparar"), "{}", advice());
         write(&eco.join("solucion.rs"), "").unwrap();

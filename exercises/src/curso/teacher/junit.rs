@@ -26,7 +26,9 @@ fn suite(result: &Review) -> TestSuite {
     suite.add_test_case(case(&result.id, WHOLE, NonSuccessKind::Error, whole));
     suite.add_test_cases(result.tests.iter().map(|test| {
         let report = (!test.passed).then(|| test.report.as_deref().unwrap_or_default());
-        case(&result.id, &test.name, NonSuccessKind::Failure, report)
+        let mut case = case(&result.id, &test.name, NonSuccessKind::Failure, report);
+        case.set_time(test.time);
+        case
     }));
     suite
 }

@@ -157,6 +157,8 @@ pub(super) struct TestReview {
     pub(super) name: String,
     pub(super) passed: bool,
     pub(super) report: Option<String>,
+    #[serde(skip)]
+    pub(super) time: Duration,
 }
 
 impl Review {
@@ -183,6 +185,7 @@ impl Review {
             name: test.name,
             passed: test.failure.is_none(),
             report: test.failure,
+            time: test.time,
         });
         Review {
             passed,
@@ -240,6 +243,7 @@ mod tests {
             name: (*name).to_owned(),
             passed: report.is_none(),
             report: report.map(str::to_owned),
+            time: Duration::from_millis(250),
         };
         Review {
             id: id.to_owned(),
@@ -297,6 +301,7 @@ mod tests {
         assert!(xml.chars().all(|it| it == '\n' || !it.is_control()), "{xml}");
         let read = quick_junit::Report::deserialize_from_str(&xml).unwrap();
         assert_eq!((read.tests, read.failures, read.errors), (4, 1, 1));
+        assert_eq!(xml.matches("time=\"0.250\"").count(), 2, "{xml}");
         let failing = &read.test_suites[0].test_cases[2];
         assert_eq!(failing.name.as_str(), "no <pasa>");
         let TestCaseStatus::NonSuccess { description, .. } = &failing.status else {
