@@ -176,7 +176,7 @@ pub(crate) enum Order {
     #[command(
         name = "verificar",
         help_template = ORDER_TEMPLATE,
-        override_usage = "cargo curso verificar [ID] [--veces N]",
+        override_usage = "cargo curso verificar [ID] [--veces N] [--a-mano]",
         after_help = "El principio ha de compilar y fallar en todas las pruebas; la solución, pasarlas\n\
                       y no recibir ningún aviso de clippy; y cada error típico, recibir exactamente su mensaje."
     )]
@@ -187,6 +187,9 @@ pub(crate) enum Order {
         /// Cuántas veces se ejecuta cada versión
         #[arg(long = "veces", value_name = "N", value_parser = cli::count, default_value = "1")]
         times: usize,
+        /// Ejecuta también lo que cada informe ofrece para repetirlo a mano: ha de repetir el fallo
+        #[arg(long = "a-mano")]
+        by_hand: bool,
     },
 
     /// Cambia las soluciones de mil maneras, y exige que alguna prueba lo note

@@ -7,6 +7,7 @@ mod guide;
 mod help;
 mod mutate;
 mod narrate;
+mod replays;
 mod run;
 mod scaffold;
 mod update;
@@ -78,9 +79,9 @@ pub(crate) fn obey(order: Option<Order>) -> Result<ExitCode, Trouble> {
             #[cfg(not(feature = "docente"))]
             return teacher::call(&course, (json, junit));
         }
-        Some(Order::Verify { id, times }) => {
+        Some(Order::Verify { id, times, by_hand }) => {
             let only = id.as_deref().map(|id| course.find(id)).transpose()?;
-            return verify::verify(&course, only, times).map(code);
+            return verify::verify(&course, only, verify::Demand { times, by_hand }).map(code);
         }
         Some(Order::Mutate { id }) => {
             let only = id.as_deref().map(|id| course.find(id)).transpose()?;

@@ -7,6 +7,7 @@ use std::path::Path;
 use multiplexacion::cli::Trouble;
 use multiplexacion::steps::counted;
 
+use super::replays;
 use crate::build::{Build, Built, NotBuilt};
 use crate::course::{Course, Exercise, read};
 use crate::mistake;
@@ -14,11 +15,20 @@ use crate::paint;
 use crate::trial::{Trial, side_by_side};
 use crate::workshop::{self, Variant};
 
-/// Verifica `only`, o todos, `times` veces. Devuelve si todo está como debe.
+/// Cuánto se pide.
+#[derive(Clone, Copy)]
+pub(crate) struct Demand {
+    /// Cuántas veces se prueba cada versión.
+    pub(crate) times: usize,
+    /// Si lo que un informe ofrece para repetirlo a mano ha de repetir el fallo.
+    pub(crate) by_hand: bool,
+}
+
+/// Verifica `only`, o todos. Devuelve si todo está como debe.
 pub(crate) fn verify(
     course: &Course,
     only: Option<&Exercise>,
-    times: usize,
+    demand: Demand,
 ) -> Result<bool, Trouble> {
     let chosen: Vec<_> =
         course.exercises.iter().filter(|it| only.is_none_or(|only| only.id == it.id)).collect();
@@ -36,7 +46,7 @@ pub(crate) fn verify(
         paint::say(&format!("\n{} · {}", paint::bold(&exercise.id), exercise.title));
         sound &= is_sound("archivos", &files(course, exercise));
         sound &= is_sound("clippy", &is_clean(&linted, exercise));
-        for (version, verdict) in own.iter().zip(examine_all(&built, own, course, times)) {
+        for (version, verdict) in own.iter().zip(examine_all(&built, own, course, demand)) {
             sound &= is_sound(&version.variant.name, &verdict);
         }
     }
@@ -65,6 +75,9 @@ fn is_clean(linted: &Built, exercise: &Exercise) -> Result<(), String> {
         format!("{trouble}\n{}", why.text())
     })
 }
+
+/// Cómo se llama la versión que ha de pasar todas las pruebas.
+const SOLUTION: &str = "solucion";
 
 /// Versiones que se prueban a la vez. Cada una son varias pruebas, y con los procesadores ocupados
 /// vencería algún plazo.
@@ -96,7 +109,7 @@ fn versions(exercise: &Exercise) -> Result<Vec<Version<'_>>, Trouble> {
         mistakes.map(|it| version(&it.name, it.code, Expected::Refused(it.message))).collect();
     let mut versions = vec![
         version("principio", exercise.starter()?, Expected::Unsolved),
-        version("solucion", solution, Expected::Passes),
+        version(SOLUTION, solution, Expected::Passes),
     ];
     versions.extend(mistakes);
     Ok(versions)
@@ -192,23 +205,38 @@ fn examine_all(
     built: &Built,
     versions: &[Version<'_>],
     course: &Course,
-    times: usize,
+    demand: Demand,
 ) -> Vec<Result<(), String>> {
-    let examine_one =
-        |version: &Version<'_>| (0..times).try_for_each(|_| examine(built, version, course));
+    let examine_one = |version: &Version<'_>| {
+        (0..demand.times).try_for_each(|_| examine(built, version, course, demand.by_hand))
+    };
     let wrong = |version: &Version<'_>| matches!(version.expected, Expected::Refused(_));
     let groups = versions.chunk_by(|one, next| wrong(one) == wrong(next));
     groups.flat_map(|group| side_by_side(group, AT_ONCE, examine_one)).collect()
 }
 
-fn examine(built: &Built, version: &Version<'_>, course: &Course) -> Result<(), String> {
-    let executable = built.executable(&version.variant.test());
-    let executable = executable.map_err(|why| format!("no compila\n{}", why.text()))?;
+fn examine(
+    built: &Built,
+    version: &Version<'_>,
+    course: &Course,
+    by_hand: bool,
+) -> Result<(), String> {
+    let compiled =
+        |test: &str| built.executable(test).map_err(|why| format!("no compila\n{}", why.text()));
+    let executable = compiled(&version.variant.test())?;
     let trial = Trial::run(executable, &course.folder).map_err(|trouble| trouble.to_string())?;
     match &version.expected {
         Expected::Unsolved => starts_unsolved(&trial, version.variant.exercise),
         Expected::Passes => passes(&trial),
-        Expected::Refused(message) => is_refused(&trial, message),
+        Expected::Refused(message) => {
+            is_refused(&trial, message)?;
+            // El que lee quien aprende es el de la primera que falla.
+            let first = trial.failures().next().filter(|_| by_hand);
+            first.map_or(Ok(()), |(_, report)| {
+                let solution = format!("{}--{SOLUTION}", version.variant.exercise.id);
+                replays::reproduces(report, executable, compiled(&solution)?)
+            })
+        }
     }
 }
 
