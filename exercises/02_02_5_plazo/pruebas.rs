@@ -89,13 +89,16 @@ fn quien_lee_despacio_puede_quedarse() -> Outcome {
     let (mut client, stream) = connected_narrowly(ROOM)?;
     SockRef::from(&stream).set_send_buffer_size(ROOM)?;
     let attending = attend_to(stream)?;
-    let message = numbered_lines(16 * ROOM);
+    let message = numbered_lines(24 * ROOM);
     plays(&attending, || {
         let sending = client.send_meanwhile(message.as_slice())?;
-        for piece in message.chunks(ROOM) {
-            client.pause(PATIENCE / 4);
+        // Cada vez, más de lo que cabe en su búfer: al vaciarlo, el núcleo avisa de que hay sitio.
+        let (slowly, rest) = message.split_at(15 * ROOM);
+        for piece in slowly.chunks(3 * ROOM) {
+            client.pause(PATIENCE / 3);
             client.expect(piece)?;
         }
+        client.expect(rest)?;
         sending.finish()?;
         client.half_close()?;
         client.expect_end()
