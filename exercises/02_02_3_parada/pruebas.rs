@@ -6,9 +6,8 @@
 pub mod ejercicio;
 
 use std::io::{ErrorKind, Read, Write};
-use std::iter;
 use std::net::TcpStream;
-use std::sync::mpsc;
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
@@ -19,7 +18,7 @@ use harness::raise_descriptor_limit;
 /// Veces que se para un servidor mientras entra gente, cuántos llaman a la vez, y cuántas veces. Todas
 /// juntas caben en la cola de listen(2), que es de 128: de quien no cabe, el núcleo se olvida sin decirle
 /// nada.
-const ROUNDS: usize = 10;
+const ROUNDS: usize = 20;
 const CALLERS: usize = 2;
 const CALLS: usize = 60;
 
@@ -78,21 +77,22 @@ fn quien_entra_mientras_se_para_también_recibe_el_final() -> Outcome {
     for _ in 0..ROUNDS {
         let (server, clients) = start()?;
         let address = clients.address();
-        let (told, entered) = mpsc::channel();
-        // Llaman sin descanso, y nadie dice nada.
-        let caller = |told: mpsc::Sender<()>| {
+        // Llaman sin descanso, y nadie dice nada. Hacia la mitad, se para.
+        let halfway = Arc::new(Barrier::new(CALLERS + 1));
+        let caller = || {
+            let halfway = Arc::clone(&halfway);
             thread::spawn(move || {
-                let call = || {
-                    let called = TcpStream::connect(address).ok();
-                    let _ = told.send(());
-                    called
+                let call = |number| {
+                    if number == CALLS / 2 {
+                        halfway.wait();
+                    }
+                    TcpStream::connect(address).ok()
                 };
-                iter::from_fn(call).take(CALLS).collect::<Vec<_>>()
+                (0..CALLS).filter_map(call).collect::<Vec<_>>()
             })
         };
-        let callers: Vec<_> = (0..CALLERS).map(|_| caller(told.clone())).collect();
-        // Cuando ya hay a quién cortar, y siguen llegando.
-        entered.iter().take(CALLS).for_each(drop);
+        let callers: Vec<_> = (0..CALLERS).map(|_| caller()).collect();
+        halfway.wait();
         let stopped = stop(server, "parar mientras entran clientes que callan");
         stopped.hint(
             "si se corta a los clientes antes de dejar de aceptar, el que entra entre lo uno y lo otro \
