@@ -11,6 +11,7 @@ pub mod server;
 pub mod step;
 
 use std::collections::VecDeque;
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::ffi::OsStrExt;
@@ -48,6 +49,7 @@ ejercicios::tests! {
     una_ruta_corriente,
     la_consulta_no_cuenta,
     se_descifra_una_sola_vez,
+    un_byte_es_un_byte_aunque_no_sea_texto,
     lo_mal_cifrado_se_rechaza,
     las_barras_de_más_sobran,
     lo_que_empieza_por_punto_no_se_sirve,
@@ -96,6 +98,21 @@ fn se_descifra_una_sola_vez() -> Outcome {
             .hint("«%25» es un «%»: lo que sale ya no se vuelve a descifrar")?;
     }
     Ok(())
+}
+
+fn un_byte_es_un_byte_aunque_no_sea_texto() -> Outcome {
+    let path = within(SOON, "traducir un destino", || relative_path("/%ff%41"))?;
+    ensure(path.as_deref() == Ok(Path::new(OsStr::from_bytes(b"\xffA"))), || {
+        let path = path.map(|path| path.as_os_str().as_bytes().escape_ascii().to_string());
+        format!(
+            "`relative_path` de «/%ff%41» debía dar una ruta con dos bytes, «\\xffA», y dio {}. El \
+             nombre de un archivo son bytes, y pueden no ser UTF-8: de ellos se hace un `OsStr`.",
+            match path {
+                Ok(path) => format!("«{path}»"),
+                Err(status) => format!("{} {}", status.code, status.phrase),
+            }
+        )
+    })
 }
 
 fn lo_mal_cifrado_se_rechaza() -> Outcome {
