@@ -61,9 +61,9 @@ fn clase_dice_quién_no_entregó_y_quién_no_ha_empezado() {
     let complaint = String::from_utf8(output.stderr).unwrap();
     assert!(complaint.ends_with("notas.txt» no es una carpeta: no se califica.\n"), "{complaint}");
     insta::assert_snapshot!(String::from_utf8(output.stdout).unwrap(), @r"
-    ana   · -  0 de 2, 0 de 40 puntos (0.0 %)
-    beto  - -  0 de 2, 0 de 40 puntos (0.0 %)
-    eva   - -  0 de 2, 0 de 40 puntos (0.0 %)
+    ana   · -  0 de 2, 0 de 40 puntos (0,0 %)
+    beto  - -  0 de 2, 0 de 40 puntos (0,0 %)
+    eva   - -  0 de 2, 0 de 40 puntos (0,0 %)
 
     Columnas: 02_02_1_eco, 02_03_1_enviar.
     ✓ superado   ✗ falla   c no compila   ! no termina, o agota tiempo, memoria, procesos o disco   · sin empezar   - falta
@@ -84,7 +84,7 @@ fn clase_dice_quién_no_entregó_y_quién_no_ha_empezado() {
     insta::assert_snapshot!(report, @r"
     # ana
 
-    0 de 2 superados: 0 de 40 puntos (0.0 %).
+    0 de 2 superados: 0 de 40 puntos (0,0 %).
 
     Sin empezar: 02_02_1_eco.
 
@@ -149,7 +149,7 @@ fn cada_programa_lee_las_notas_a_su_manera() {
     insta::assert_snapshot!(report, @r#"
     # \=1\+1\, \"x\"�\<b\>
 
-    0 de 1 superados: 0 de 30 puntos (0.0 %).
+    0 de 1 superados: 0 de 30 puntos (0,0 %).
 
     Sin empezar: 02_02_1_eco.
     "#);
@@ -207,8 +207,8 @@ fn lo_que_publicó_cada_integración_continua_se_reúne_y_se_dice_de_dónde_vien
         .get_output()
         .clone();
     insta::assert_snapshot!(String::from_utf8(output.stdout).unwrap(), @r"
-    aula/sockets-ana  ✓ ✗  1 de 2, 30 de 40 puntos (75.0 %)
-    aula/sockets-eva  - -  0 de 2, 0 de 40 puntos (0.0 %)
+    aula/sockets-ana  ✓ ✗  1 de 2, 30 de 40 puntos (75,0 %)
+    aula/sockets-eva  - -  0 de 2, 0 de 40 puntos (0,0 %)
 
     Lo publicó la integración continua de cada cual, que puede cambiarlo: orienta, y no es una nota.
 

@@ -267,7 +267,7 @@ pub(crate) struct Classroom {
     /// No aísla lo que ejecuta: solo donde no haya nada que perder
     #[arg(long = "sin-aislar")]
     unwalled: bool,
-    /// Reúne lo que publicó el CI de cada repositorio de GitHub, en lugar de calificar carpetas
+    /// En lugar de calificar carpetas, reúne lo que publicó la integración continua de cada repositorio
     #[arg(long = "desde-ci")]
     from_ci: bool,
 }

@@ -16,7 +16,7 @@ const HINT: &str = "// <solo al principio> ";
 /// El archivo del que parte quien aprende, que lo editará en `work`.
 ///
 /// # Errors
-/// Qué línea tiene una señal que no casa.
+/// Qué línea tiene una señal que no encaja.
 pub(crate) fn starter(solution: &str, work: &str) -> Result<String, String> {
     let mut text = Text::default();
     let mut inside: Option<&str> = None;
@@ -32,7 +32,7 @@ pub(crate) fn starter(solution: &str, work: &str) -> Result<String, String> {
             (Some(Mark::Closes(what)), Some(opened)) if what == opened => inside = None,
             (Some(Mark::Hint(hint)), None) => text.push(&format!("{indent}// {hint}")),
             (Some(_), _) => {
-                return Err(format!("la señal de la línea {number} no casa: {content}"));
+                return Err(format!("la señal de la línea {number} no encaja: {content}"));
             }
             (None, None) => text.push(line),
             (None, Some(_)) => {}

@@ -205,7 +205,7 @@ impl Heard {
                 failure: match verdict {
                     Some(verdict) if verdict.ending == Ending::Passed => None,
                     Some(verdict) => Some(verdict.whole_report()),
-                    None => Some("No se llegó a saber qué resultaba.".to_owned()),
+                    None => Some("No se llegó a saber su resultado.".to_owned()),
                 },
                 port: verdict.and_then(|verdict| verdict.port),
                 time: Duration::from_millis(verdict.map_or(0, |verdict| verdict.milliseconds)),

@@ -176,7 +176,7 @@ fn judge(name: &str, heard: Heard, status: Option<ExitStatus>) -> Verdict {
         Some(verdict) => Verdict { name: name.to_owned(), ..verdict },
         None if heard.late => with(
             Ending::Late,
-            format!("La prueba no terminó en {} s, y se la dejó.", LIMIT.as_secs()),
+            format!("La prueba no terminó en {} s, y se abandonó.", LIMIT.as_secs()),
         ),
         None => with(Ending::Died, death(status)),
     }

@@ -79,7 +79,7 @@ impl Chat {
         }
     }
 
-    /// T3-20: nadie sabe quién habla, y al terminal de los demás le llega cualquier cosa.
+    /// T3-20: nadie sabe quién habla, y a la terminal de los demás le llega cualquier cosa.
     fn broadcast(&mut self, from: u64, bytes: &[u8]) {
         for (_, client) in self.clients.iter_mut().filter(|(id, _)| **id != from) {
             // T3-11: si no lee y sus búferes se llenan, write_all duerme, y con él todo el chat.

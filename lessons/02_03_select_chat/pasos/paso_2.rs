@@ -102,7 +102,7 @@ impl Chat {
         }
     }
 
-    /// T3-20: nadie sabe quién habla, y al terminal de los demás le llega cualquier cosa.
+    /// T3-20: nadie sabe quién habla, y a la terminal de los demás le llega cualquier cosa.
     fn broadcast(&mut self, from: u64, text: &str) {
         let Ok(frame) = frame::encode(text) else { return };
         for (_, client) in self.clients.iter_mut().filter(|(id, _)| **id != from) {

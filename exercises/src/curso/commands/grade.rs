@@ -137,7 +137,10 @@ impl Subject {
     fn able_to_pass(&self, chosen: &'static [Stage]) -> Result<&'static [Stage], Trouble> {
         match (self, chosen) {
             (Subject::Foreign(_), [stage]) if stage.stops_program() => Err(Trouble::new(
-                format!("la etapa {} para el servidor, y este ya estaba en marcha", stage.number),
+                format!(
+                    "la etapa {} detiene el servidor, y este ya estaba en marcha",
+                    stage.number
+                ),
                 "escribe detrás de -- lo que lo arranca",
             )),
             (Subject::Foreign(_), [others @ .., stage]) if stage.stops_program() => Ok(others),
@@ -225,7 +228,7 @@ fn no_address(failure: &Failure) -> Trouble {
     cli::complain(failure.to_string().trim_end());
     Trouble::new(
         "no se supo dónde escucha el servidor",
-        "que la primera línea de su salida estándar sea «Escuchando en 127.0.0.1:PUERTO», o indica --port",
+        "haz que la primera línea de su salida estándar sea «Escuchando en 127.0.0.1:PUERTO», o indica --port",
     )
 }
 

@@ -19,7 +19,7 @@ use super::compile::{Bench, Compiled};
 use super::exports::{to_canvas, to_gradescope, to_moodle};
 
 use super::handed::{Hand, Handed, print, tell_apart};
-use super::mark::{Graded, Mark, percentage, totals};
+use super::mark::{Graded, Mark, percent, totals};
 use super::plan::Plan;
 use super::published;
 use super::report::{file_name, to_report};
@@ -314,11 +314,11 @@ fn show(plan: &Plan<'_>, row: &Row, names: &[String]) {
     let maximum = plan.maximum();
     let signs: Vec<_> = row.results.iter().map(|result| result.mark.sign()).collect();
     paint::say(&format!(
-        "{:widest$}  {}  {passed} de {}, {points} de {maximum} puntos ({:.1} %)",
+        "{:widest$}  {}  {passed} de {}, {points} de {maximum} puntos ({})",
         row.name,
         signs.join(" "),
         row.results.len(),
-        percentage(points, maximum)
+        percent(points, maximum)
     ));
 }
 

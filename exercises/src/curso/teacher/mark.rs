@@ -180,6 +180,11 @@ pub(super) fn percentage(points: u32, maximum: u32) -> f64 {
     f64::from(points * 1000 / maximum) / 10.0
 }
 
+/// El mismo porcentaje, como se lee: `57,1 %`.
+pub(super) fn percent(points: u32, maximum: u32) -> String {
+    format!("{:.1} %", percentage(points, maximum)).replace('.', ",")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

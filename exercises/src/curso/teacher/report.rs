@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use super::mark::{Graded, Mark, percentage, totals};
+use super::mark::{Graded, Mark, percent, totals};
 use super::plan::Plan;
 use super::table::Row;
 use crate::paint;
@@ -21,10 +21,10 @@ pub(super) fn to_report(plan: &Plan<'_>, row: &Row) -> String {
     let (passed, points) = totals(&row.results);
     let maximum = plan.maximum();
     let mut text = format!(
-        "# {}\n\n{passed} de {} superados: {points} de {maximum} puntos ({:.1} %).\n",
+        "# {}\n\n{passed} de {} superados: {points} de {maximum} puntos ({}).\n",
         escaped(&row.name),
         row.results.len(),
-        percentage(points, maximum)
+        percent(points, maximum)
     );
     text += &listed(plan, row, "Superados", |mark| mark == Mark::Passed);
     text += &listed(plan, row, "Sin empezar", |mark| mark == Mark::Untouched);

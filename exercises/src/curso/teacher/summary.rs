@@ -36,7 +36,7 @@ pub(super) fn stumbles(plan: &Plan<'_>, rows: &[Row]) -> Option<String> {
             }
         }
     }
-    // Estable: a igual número, en el orden del curso.
+    // Estable: a igual número, en el orden en que salieron.
     found.sort_by_key(|stumble| std::cmp::Reverse(stumble.who.len()));
     let started = rows.iter().filter(|row| row.results.iter().any(|it| tried(it.mark))).count();
     let mut text = String::from("Qué explicar mañana:");

@@ -80,7 +80,7 @@ impl Output {
             match reader.read(&mut chunk) {
                 Ok(count) if count > 0 => self.lock().bytes.extend_from_slice(&chunk[..count]),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // Un terminal que cierra el programa no da un final, da EIO.
+                // Una terminal que cierra el programa no da un final, da EIO.
                 Ok(_) | Err(_) => break,
             }
             self.0.changed.notify_all();

@@ -149,7 +149,7 @@ pub(crate) const STAGES: &[Stage] = &[
     stage(
         17,
         "caracteres de control",
-        "salvo el tabulador, se cambian por U+FFFD: una secuencia de escape no debe llegar al \
+        "salvo el tabulador, se cambian por U+FFFD: una secuencia de escape no debe llegar a la \
          terminal de otro.",
         control_characters,
     ),
@@ -164,15 +164,15 @@ pub(crate) const STAGES: &[Stage] = &[
     stage(
         20,
         "el ERROR llega aunque sigan enviando",
-        "cerrar con bytes suyos sin leer reinicia la conexión, y el reinicio puede destruir el ERROR: \
-         se cierra el propio lado y se descarta lo que llegue hasta que cierre él.",
+        "cerrar con bytes del cliente sin leer reinicia la conexión, y el reinicio puede destruir el \
+         ERROR: se cierra el propio lado y se descarta lo que llegue hasta que el cliente cierre.",
         farewell_arrives,
     ),
     stage(
         21,
         "quien lee despacio lo oye todo",
         "a quien se para un rato y vuelve a leer no se le despide ni se le pierde nada, por mucho que \
-         otro hable: al que habla se le deja de leer hasta que le oigan (contrapresión).",
+         otro hable: al que habla se le deja de leer hasta que lo oigan (contrapresión).",
         patient_reader,
     ),
     Stage::ending("02_03", 22, still_inside),

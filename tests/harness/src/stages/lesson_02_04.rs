@@ -86,7 +86,7 @@ pub(crate) const STAGES: &[Stage] = &[
         9,
         "HEAD",
         "los mismos campos que GET y ningún cuerpo: si lo hubiera, el cliente lo tomaría por \
-         el comienzo de la respuesta siguiente. Encadenada con otras, cada una en su orden.",
+         el comienzo de la respuesta siguiente. Y las respuestas van en el orden de las peticiones.",
         head,
     ),
     stage(
@@ -107,15 +107,16 @@ pub(crate) const STAGES: &[Stage] = &[
         12,
         "peticiones raras e inválidas",
         "un tabulador tras los dos puntos es raro y vale (RFC 9112, sección 5). A lo que no se \
-         entiende, un 400 (u otro que lo explique: 505, si es la versión), y después se cierra: lo que \
-         siga ya no se entiende.",
+         entiende se contesta un 400 (u otro que lo explique: 505, si es la versión), y después se \
+         cierra: ya no se sabe dónde empezaría la petición siguiente.",
         bad_requests,
     ),
     stage(
         13,
         "una cabecera sin final",
-        "más de 8 KiB se rechaza, con un 431 o un 400, y ha de llegar aunque el cliente siga enviando: se cierra el \
-         propio lado y se descarta lo que llegue, porque cerrar sin leer reinicia la conexión.",
+        "una cabecera de más de 8 KiB se rechaza con un 431 o un 400, que ha de llegar aunque el \
+         cliente siga enviando: se cierra el propio lado y se descarta lo que llegue, porque cerrar sin \
+         leer reinicia la conexión.",
         endless_head,
     ),
     stage(
@@ -141,7 +142,8 @@ pub(crate) const STAGES: &[Stage] = &[
         17,
         "quien no acaba no se queda",
         "una cabecera a medias no se espera para siempre: a los 15 segundos de su primer byte, como \
-         mucho, un 408 o nada, y se cierra. Ni un byte de vez en cuando alarga el plazo.",
+         mucho, se contesta un 408, o nada, y se cierra. Enviar un byte de vez en cuando no alarga el \
+         plazo.",
         deadlines,
     ),
     Stage::ending("02_04", 18, still_inside),
