@@ -54,7 +54,9 @@ fn un_mensaje_mayor_que_los_búferes_vuelve_entero() -> Outcome {
 fn repite_la_escritura_que_se_queda_corta() -> Outcome {
     let (outcome, written) = echo_on(stubborn([bytes("hola, "), bytes("mundo"), End]))?;
     ensure_equal("lo escrito si cada `write` acepta 3 bytes", "hola, mundo", written)?;
-    ensure(outcome.is_ok(), || format!("Debía terminar bien, y devolvió {}.", shown(&outcome)))
+    ensure(outcome.is_ok(), || {
+        format!("Tu función debía terminar bien, y devolvió {}.", shown(&outcome))
+    })
 }
 
 fn dice_cuántos_bytes_devolvió() -> Outcome {

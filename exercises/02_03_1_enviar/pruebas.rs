@@ -202,7 +202,7 @@ fn readable(bytes: &[u8]) -> String {
 
 fn succeeded(outcome: &io::Result<()>) -> Outcome {
     ensure(outcome.is_ok(), || {
-        format!("Debía terminar bien, y tu función devolvió {}.", shown(outcome))
+        format!("Tu función debía terminar bien, y devolvió {}.", shown(outcome))
     })
 }
 

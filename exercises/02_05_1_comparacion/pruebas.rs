@@ -236,7 +236,9 @@ fn más_allá_de_1023_select_se_niega_y_epoll_no() -> Outcome {
                                entrará en pánico."
                 .to_owned(),
             _ => {
-                format!("Con {engine}: `register` no aceptó un descriptor mayor que 1023, y puede.")
+                format!(
+                    "Con {engine}: `register` no aceptó un descriptor mayor que 1023, y {engine} no tiene ese límite."
+                )
             }
         })?;
     }

@@ -31,7 +31,7 @@ pub(crate) fn update(course: &Course) -> Result<(), Trouble> {
     let (Some(base), true) = (git::base(repository), repository.join(".git").exists()) else {
         return Err(Trouble::new(
             "esta copia no sabe de dónde traer lo nuevo: no se hizo con «git clone»",
-            "deja la nueva en otra carpeta y, en ella, «cargo curso traer CARPETA-ANTERIOR»",
+            "deja el curso nuevo en otra carpeta y, en ella, ejecuta «cargo curso traer CARPETA-ANTERIOR»",
         ));
     };
     git::make(repository, &["fetch", "--quiet"]).map_err(|said| {
@@ -107,7 +107,7 @@ fn merge(
     let failed = |said: String| {
         Trouble::new(
             format!("lo nuevo no se pudo juntar con lo que hay aquí ({said})"),
-            "todo lo tuyo sigue como estaba; deja el curso nuevo en otra carpeta y, en ella, \
+            "todo lo tuyo sigue como estaba; deja el curso nuevo en otra carpeta y, en ella, ejecuta \
              «cargo curso traer CARPETA-ANTERIOR»",
         )
     };
@@ -187,7 +187,7 @@ pub(crate) fn bring(course: &Course, progress: &mut Progress, older: &Path) -> R
     }
     paint::say(&match brought.len() {
         0 => "Nada que traer: en esa copia no hay nada escrito que aquí falte.".to_owned(),
-        _ => format!("Traído, con lo que ya tenías superado: {}.", brought.join(", ")),
+        _ => format!("Traído, junto con lo que ya tenías superado: {}.", brought.join(", ")),
     });
     for line in &kept {
         paint::say(line);
