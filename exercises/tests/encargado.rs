@@ -28,13 +28,14 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const WITH_KILLER: &str = "ENCARGADO_MUERE";
 
 /// Cada prueba, cómo ha de acabar y qué se ha de leer.
-const ALL: [(Test, Ending, &str); 13] = [
+const ALL: [(Test, Ending, &str); 14] = [
     (Test::new("pasa", || Ok(())), Ending::Passed, ""),
     (Test::new("falla", fails), Ending::Failed, "No es así."),
     (Test::new("termina", || process::exit(0)), Ending::Died, "terminó con el código 0"),
     (Test::new("aborta", || process::abort()), Ending::Died, "lo mató la señal SIGABRT"),
     (Test::new("se_mata", || hit(process::id())), Ending::Died, "lo mató la señal SIGKILL"),
     (Test::new("miente", lies), Ending::Failed, "No es así."),
+    (Test::new("se_juzga_sola", judges_itself), Ending::Failed, "No es así."),
     (Test::new("entra_en_pánico", || panic!("¡ay!")), Ending::Failed, "¡ay!"),
     (Test::new("entra_en_pánico_aparte", panics_aside), Ending::Failed, "¡ay, aparte!"),
     (Test::new("calla_los_pánicos", hushes_panics), Ending::Failed, "std::panic::set_hook"),
@@ -130,6 +131,15 @@ fn lies() -> Outcome {
             let _ = file.write_all(line.as_bytes());
         }
     }
+    fails()
+}
+
+/// Llama al principio del programa, con otra prueba de su mismo nombre y algo que parece un encargado.
+fn judges_itself() -> Outcome {
+    let (mut boss, stdin) = UnixStream::pair()?;
+    writeln!(boss, "0")?;
+    nix::unistd::dup2_stdin(stdin).unwrap();
+    let _ = runner::main(&[Test::new("se_juzga_sola", || Ok(()))], || Ok(()));
     fails()
 }
 

@@ -55,9 +55,11 @@ pub(super) fn run(tests: &[Test], name: &str) -> ExitCode {
     let Some(test) = tests.iter().find(|test| test.name == name) else {
         return complain(&format!("No hay ninguna prueba «{name}»."));
     };
-    let boss = match Line::on_stdin() {
-        Ok(line) => BOSS.get_or_init(|| line),
-        Err(_) => return complain("Esto lo arranca quien pasa las pruebas, y nadie más."),
+    // Solo una vez: quien lo llame desde dentro de una prueba no da el veredicto por ella.
+    let line = Line::on_stdin().ok();
+    let boss = line.and_then(|line| BOSS.set(line).ok()).and_then(|()| BOSS.get());
+    let Some(boss) = boss else {
+        return complain("Esto lo arranca quien pasa las pruebas, y nadie más.");
     };
     panics::speak_spanish();
     secrecy::keep();
