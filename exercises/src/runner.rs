@@ -66,7 +66,8 @@ macro_rules! tests {
     ($($test:ident),+ $(,)?) => {
         fn main() -> std::process::ExitCode {
             let tests = [
-                $($crate::runner::Test::new(stringify!($test), $test),)+
+                // La de `core`: en ese archivo, `stringify` puede ser otra.
+                $($crate::runner::Test::new(::core::stringify!($test), $test),)+
                 #[cfg(feature = "soluciones")]
                 $crate::runner::Test::new("el_enunciado_se_puede_seguir", el_enunciado_se_puede_seguir),
             ];

@@ -30,6 +30,13 @@ const PROGRAM: &str = "/pruebas";
 /// Lo que no acompaña a lo entregado: con ello se aprobaría.
 const KEPT_BACK: [&str; 4] = ["ejercicio.rs", "solucion.rs", "inicio.rs", "pistas.md"];
 
+/// Lo que ningún ejercicio necesita, y con lo que se aprobaría sin hacerlo; y por qué. Son nombres, que
+/// en Rust no se pueden escribir de otra manera.
+const FORBIDDEN: [(&str, &str); 2] = [
+    ("macro_export", "una macro suya sería la que usan las pruebas"),
+    ("set_dumpable", "dejaría leer la memoria de quien juzga"),
+];
+
 /// Las reglas del taller: solo importa si compila, y sin `unsafe`.
 const RULES: [&str; 7] = [
     "--edition=2024",
@@ -106,6 +113,9 @@ impl Bench<'_> {
 
     /// Compila `work` con las pruebas de este curso.
     pub(super) fn compile(&self, work: &Work<'_>) -> Result<Compiled, Trouble> {
+        if let Some(why) = forbidden(&work.code) {
+            return Ok(Compiled::Errors(why));
+        }
         let exercise = work.exercise;
         let folder = workshop::empty(self.course, &format!("entrega/{}", exercise.id))?;
         // Los archivos se llaman como los suyos, para que lo que diga rustc se entienda.
@@ -135,7 +145,9 @@ impl Bench<'_> {
         let exhausted = guard.dismiss();
         let said = joined(said);
         if status.is_some_and(|status| status.success()) {
-            fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
+            // Sin leerse: quien empieza a ejecutar un archivo que no puede leer tampoco se deja mirar por
+            // dentro, ni un instante (execve(2), prctl(2)).
+            fs::set_permissions(&program, fs::Permissions::from_mode(0o111))?;
             return Ok(Compiled::Program(program));
         }
         let _ = fs::remove_file(&program);
@@ -168,6 +180,13 @@ impl Bench<'_> {
         let trial = Trial::run_command(command, allowed.time);
         Ok((trial?, guard.dismiss()))
     }
+}
+
+/// Por qué no se compila, si nombra algo de [`FORBIDDEN`].
+fn forbidden(code: &[u8]) -> Option<String> {
+    let names = |name: &str| code.windows(name.len()).any(|some| some == name.as_bytes());
+    let (name, why) = FORBIDDEN.into_iter().find(|(name, _)| names(name))?;
+    Some(format!("No se admite `{name}`: {why}. Ningún ejercicio lo necesita."))
 }
 
 /// Copia lo que acompaña a un ejercicio: sus pruebas y lo que da hecho.
