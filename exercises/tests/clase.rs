@@ -92,6 +92,50 @@ fn clase_dice_quién_no_entregó_y_quién_no_ha_empezado() {
     ");
 }
 
+/// El mismo programa, como alguien que no es root: root lo lee todo.
+fn curso_as_nobody(folder: &Path) -> Command {
+    use std::os::unix::fs::MetadataExt;
+    if fs::metadata("/proc/self").unwrap().uid() != 0 {
+        return curso(folder);
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"]);
+    command.arg(env!("CARGO_BIN_EXE_curso"));
+    command.env("CURSO_CARPETA", folder).env_remove("CARGO_MANIFEST_DIR");
+    command
+}
+
+#[test]
+fn lo_que_no_se_deja_leer_no_detiene_a_los_demás() {
+    use std::os::unix::fs::PermissionsExt;
+    let (course, house) = (small_course(), TempDir::new().unwrap());
+    for folder in [&course, &house] {
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    }
+    for (name, mode) in [("ana", 0o000), ("beto", 0o644)] {
+        let exercise = house.path().join(name).join("exercises/02_02_1_eco");
+        fs::create_dir_all(&exercise).unwrap();
+        fs::write(exercise.join("ejercicio.rs"), STARTER).unwrap();
+        let mode = fs::Permissions::from_mode(mode);
+        fs::set_permissions(exercise.join("ejercicio.rs"), mode).unwrap();
+    }
+    let reports = house.path().join("informes");
+    let output = curso_as_nobody(course.path())
+        .arg("clase")
+        .args(["ana", "beto"].map(|name| house.path().join(name)))
+        .arg("--informes")
+        .arg(&reports)
+        .env("CARGO_TARGET_DIR", house.path().join("target"))
+        .assert()
+        .success()
+        .get_output()
+        .clone();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.starts_with("ana   - -") && said.contains("\nbeto  · -"), "{said}");
+    let report = fs::read_to_string(reports.join("ana.md")).unwrap();
+    assert!(report.contains("No se puede leer su ejercicio.rs"), "{report}");
+}
+
 /// Una clase de dos personas que no empezaron: una, con un nombre difícil.
 fn idle_class(house: &Path) -> Vec<String> {
     let names = ["=1+1, \"x\"\n<b>", "ana"];
@@ -195,7 +239,7 @@ fn lo_que_publicó_cada_integración_continua_se_reúne_y_se_dice_de_dónde_vien
     let points = r#"{"points":9000,"exercises":[{"id":"02_02_1_eco","passed":true,"compiles":true,
         "points":9000,"tests":[{"name":"una","passed":true},{"name":"otra","passed":true}]},
         {"id":"02_03_1_enviar","passed":true,"compiles":true,
-        "tests":[{"name":"una","passed":true},{"name":"otra","passed":false}]}]}"#;
+        "tests":[{"name":"una","passed":true},{"name":"otra\\nana ✓","passed":false}]}]}"#;
     let output = curso(course.path())
         .args(["clase", "--desde-ci", "aula/sockets-ana", "aula/sockets-eva"])
         .args(["--csv", &path("notas.csv")])
@@ -218,7 +262,7 @@ fn lo_que_publicó_cada_integración_continua_se_reúne_y_se_dice_de_dónde_vien
     Sin entregar: aula/sockets-eva.
 
     Qué explicar mañana:
-        1 de 1  02_03_1_enviar · otra (aula/sockets-ana)
+        1 de 1  02_03_1_enviar · otra�ana ✓ (aula/sockets-ana)
     ");
     let table = fs::read_to_string(path("notas.csv")).unwrap();
     assert!(table.contains(",2026-11-28T10:00:00Z,abc,su CI,\n"), "{table}");

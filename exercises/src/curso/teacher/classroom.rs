@@ -302,6 +302,9 @@ fn untried(handed: &Handed<'_>) -> Graded {
         Handed::Huge => {
             Graded::because(Mark::Uncompiled, "El archivo pasa de 1 MiB: no se compila.")
         }
+        Handed::Unreadable(why) => {
+            Graded::because(Mark::Missing, format!("No se puede leer su ejercicio.rs: {why}."))
+        }
         Handed::Untouched => Graded::untried(Mark::Untouched),
         Handed::Work(_) | Handed::Missing => Graded::untried(Mark::Missing),
     }

@@ -3,7 +3,7 @@
 //! De una carpeta se toma el `ejercicio.rs` de cada ejercicio, y nada más. Los enlaces no se siguen:
 //! llevarían al trabajo de otra persona, o a los archivos de quien califica.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::ffi::OsStr;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -13,10 +13,12 @@ use std::time::SystemTime;
 
 use chrono::{DateTime, Utc};
 use multiplexacion::cli::Trouble;
+use multiplexacion::errors;
 
 use super::plan::{Entry, Plan};
+use super::report::{beginning, file_name, harmless};
 use super::wall::Wall;
-use crate::course::{Exercise, read_bytes};
+use crate::course::Exercise;
 
 /// Lo más grande que puede ser un `ejercicio.rs`, en bytes.
 const LARGEST: u64 = 1 << 20;
@@ -49,6 +51,8 @@ pub(super) enum Handed<'a> {
     Missing,
     /// Es mayor que [`LARGEST`].
     Huge,
+    /// Está, y no se deja leer: por qué.
+    Unreadable(String),
 }
 
 /// Un ejercicio que alguien escribió.
@@ -95,7 +99,11 @@ impl Hand {
         if data.len() > LARGEST {
             return Ok(Handed::Huge);
         }
-        let code = read_bytes(&file)?;
+        // Que una no se deje leer no detiene a las demás.
+        let code = match fs::read(&file) {
+            Ok(code) => code,
+            Err(error) => return Ok(Handed::Unreadable(errors::reason(&error))),
+        };
         if plain(exercise.starter()?.as_bytes()) == plain(&code) {
             return Ok(Handed::Untouched);
         }
@@ -191,9 +199,9 @@ fn plain(code: &[u8]) -> Vec<u8> {
 }
 
 /// Un nombre que cabe en una línea, sin nada que cambie cómo se lee lo demás.
-fn printable(name: &str) -> String {
+pub(super) fn printable(name: &str) -> String {
     const LONGEST: usize = 80;
-    let safe = super::report::harmless(name).replace(['\n', '\t'], "\u{FFFD}");
+    let safe = harmless(name).replace(['\n', '\t'], "\u{FFFD}");
     if safe.trim().is_empty() {
         "sin nombre".to_owned()
     } else {
@@ -210,15 +218,16 @@ pub(super) fn tell_apart(hands: &mut [Hand]) {
             hand.name = format!("{}-{}", hand.group, hand.name);
         }
     }
-    let mut taken: Vec<String> = Vec::new();
+    // Se comparan los nombres de sus informes: que nadie escriba encima del de otra persona.
+    let mut taken = BTreeSet::new();
     for hand in hands {
-        let alone = hand.name.clone();
+        // El número ha de caber también en el nombre de su informe.
+        let alone = beginning(&hand.name, 180).to_owned();
         let mut number = 2;
-        while taken.contains(&hand.name) {
+        while !taken.insert(file_name(&hand.name)) {
             hand.name = format!("{alone}-{number}");
             number += 1;
         }
-        taken.push(hand.name.clone());
     }
 }
 
@@ -244,6 +253,7 @@ pub(super) fn print(plan: &Plan<'_>, handed: &[Handed<'_>]) -> String {
             Handed::Untouched => 1.hash(&mut hasher),
             Handed::Missing => 2.hash(&mut hasher),
             Handed::Huge => 3.hash(&mut hasher),
+            Handed::Unreadable(_) => 4.hash(&mut hasher),
         }
     }
     format!("{:016x}", hasher.finish())
@@ -352,6 +362,19 @@ mod tests {
             names,
             ["mañana-ana", "tarde-ana", "tarde-beto", "tarde-beto-2", "a\u{FFFD}b\u{FFFD}c"]
         );
+    }
+
+    #[test]
+    fn nadie_escribe_encima_del_informe_de_otra_persona() {
+        let (_house, course) = course();
+        let plan = Plan::choose(&course, None, &[]).unwrap();
+        let long = "𝄞".repeat(70);
+        let longer = format!("{long}x");
+        let mut hands = ["a_b", "a\\b", ".c", "_.c", &long, &longer]
+            .map(|name| Hand::find(&Path::new("/grupo").join(name), &plan));
+        tell_apart(&mut hands);
+        let reports: BTreeSet<_> = hands.iter().map(|hand| file_name(&hand.name)).collect();
+        assert_eq!(reports.len(), hands.len(), "{reports:?}");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use multiplexacion::cli::Trouble;
 use multiplexacion::errors;
 use serde::Deserialize;
 
-use super::handed::Moment;
+use super::handed::{Moment, printable};
 use super::mark::{Graded, Mark};
 use super::plan::Plan;
 use super::report::harmless;
@@ -120,7 +120,7 @@ fn row(plan: &Plan<'_>, repository: &str, points: &Points, moment: Moment) -> Ro
             return Graded::untried(Mark::Uncompiled);
         }
         let failed = found.tests.iter().filter(|test| !test.passed);
-        let failed: Vec<_> = failed.map(|test| harmless(&test.name)).collect();
+        let failed: Vec<_> = failed.map(|test| printable(&test.name)).collect();
         let (total, lost) = (found.tests.len(), failed.len());
         let passed = found.passed && total > 0 && lost == 0;
         let share = u32::try_from(total - lost).unwrap_or(0);

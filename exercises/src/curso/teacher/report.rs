@@ -113,17 +113,22 @@ fn escaped(name: &str) -> String {
         .collect()
 }
 
+/// Lo que cabe de un texto en tantos bytes.
+pub(super) fn beginning(text: &str, bytes: usize) -> &str {
+    let mut end = text.len().min(bytes);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
 /// El nombre del archivo de un informe: el de la persona, sin lo que no puede ir en él.
 pub(super) fn file_name(name: &str) -> String {
     const LONGEST: usize = 200;
     let safe: String =
         name.chars().map(|it| if matches!(it, '/' | '\0' | '\\') { '_' } else { it }).collect();
-    let mut end = safe.len().min(LONGEST);
-    while !safe.is_char_boundary(end) {
-        end -= 1;
-    }
     // Ni oculto, ni «..», ni una opción de otra orden.
-    let safe = &safe[..end];
+    let safe = beginning(&safe, LONGEST);
     let front = if safe.starts_with(['.', '-']) { "_" } else { "" };
     format!("{front}{safe}.md")
 }
