@@ -144,6 +144,8 @@ struct Usage {
     tasks: u64,
     /// Si su carpeta está llena.
     full: bool,
+    /// Si a la máquina apenas le queda memoria.
+    scarce: bool,
 }
 
 impl Usage {
@@ -152,6 +154,11 @@ impl Usage {
         let mut hidden = BTreeMap::new();
         let mut pending = vec![top];
         while let Some(process) = pending.pop() {
+            // Con cada uno: mirarlos a todos puede llevar mucho tiempo.
+            usage.scarce = is_scarce(&read_memory());
+            if usage.scarce {
+                break;
+            }
             let tasks: Vec<i32> = numbers(&format!("/proc/{process}/task"));
             usage.tasks += tasks.len() as u64;
             usage.memory += resident(process);
@@ -166,13 +173,32 @@ impl Usage {
     }
 
     fn exceeds(&self, allowed: &Allowance) -> Option<Resource> {
-        if self.memory > allowed.memory {
+        if self.scarce || self.memory > allowed.memory {
             Some(Resource::Memory)
         } else if self.tasks + 8 >= allowed.processes {
             Some(Resource::Processes)
         } else {
             self.full.then_some(Resource::Disk)
         }
+    }
+}
+
+/// Lo que dice el núcleo de la memoria de la máquina (proc_meminfo(5)).
+fn read_memory() -> String {
+    fs::read_to_string("/proc/meminfo").unwrap_or_default()
+}
+
+/// Si a la máquina apenas le queda memoria. Hay de la que no se ve en ningún proceso (lo que espera en
+/// los sockets y en las tuberías), y detrás del muro se puede gastar toda.
+fn is_scarce(memory: &str) -> bool {
+    const RESERVED: u64 = 16;
+    let amount = |what: &str| {
+        let line = memory.lines().find_map(|line| line.strip_prefix(what))?;
+        line.trim().trim_end_matches(" kB").parse::<u64>().ok()
+    };
+    match (amount("MemAvailable:"), amount("MemTotal:")) {
+        (Some(available), Some(total)) => available < total / RESERVED,
+        _ => false,
     }
 }
 
@@ -245,6 +271,17 @@ mod tests {
         let _other = file.try_clone().unwrap();
         unmapped(std::process::id().cast_signed(), &mut twice);
         assert_eq!(found.len(), twice.len(), "lo mismo se contó dos veces");
+    }
+
+    #[test]
+    fn a_la_máquina_siempre_le_queda_algo() {
+        let memory = |available: u64| {
+            format!("MemTotal:       16000 kB\nMemFree: 1 kB\nMemAvailable:   {available} kB\n")
+        };
+        assert!(is_scarce(&memory(999)));
+        assert!(!is_scarce(&memory(1000)));
+        assert!(!is_scarce(""));
+        assert!(read_memory().contains("MemAvailable:"));
     }
 
     #[test]

@@ -120,7 +120,11 @@ impl Wall {
                 static NEXT: AtomicU32 = AtomicU32::new(0);
                 let status = gate.join(NEXT.fetch_add(1, Ordering::Relaxed).to_string());
                 let mut command = Command::new("/bin/sh");
-                command.args(["-c", "exec 3>\"$0\"; exec \"$@\""]).arg(&status);
+                // Descriptores: más de los que necesita ningún ejercicio, y que quien vigila pueda contar. Si
+                // ya se permiten menos, se queda así.
+                command
+                    .args(["-c", "ulimit -n 4096 2>/dev/null; exec 3>\"$0\"; exec \"$@\""])
+                    .arg(&status);
                 command.args([BWRAP, "--json-status-fd", "3"]);
                 command.args(enclosure(allowed.disk, views));
                 if *root {
