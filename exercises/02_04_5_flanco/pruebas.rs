@@ -176,7 +176,7 @@ fn cada_uno_tiene_su_turno_y_solo_uno() -> Outcome {
     room = turns(room)?;
     ensure_equal(
         "lo que se le devuelve al cliente 2, que espera entre dos que no paran de enviar",
-        "hola",
+        "hola".to_owned(),
         room.clients.get(&2).map(|client| text(&client.stream.sink.written)).unwrap_or_default(),
     )?;
     for id in [1, 3] {

@@ -40,12 +40,24 @@ pub fn ensure<S: Into<String>>(condition: bool, explain: impl FnOnce() -> S) -> 
 
 /// Falla si `got` no es `expected`, y enseña los dos. `what` es una frase sin punto final que dice
 /// qué se comparaba: «lo que devuelve tu función para 2 + 2».
+///
+/// Los dos son del mismo tipo, que es el de `expected`. Si no, quien aprende podría devolver uno suyo
+/// que dijera que es igual a todo:
+///
+/// ```compile_fail,E0308
+/// #[derive(Debug)]
+/// struct Agrees;
+///
+/// impl PartialEq<Agrees> for u64 {
+///     fn eq(&self, _other: &Agrees) -> bool {
+///         true
+///     }
+/// }
+///
+/// ejercicios::ensure_equal("la suma", 4_u64, Agrees).unwrap();
+/// ```
 #[expect(clippy::needless_pass_by_value, reason = "casi siempre son valores recién hechos")]
-pub fn ensure_equal<E: PartialEq<G> + Debug, G: Debug>(
-    what: impl AsRef<str>,
-    expected: E,
-    got: G,
-) -> Outcome {
+pub fn ensure_equal<T: PartialEq + Debug>(what: impl AsRef<str>, expected: T, got: T) -> Outcome {
     if expected == got {
         return Ok(());
     }
