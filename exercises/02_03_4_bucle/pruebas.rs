@@ -198,7 +198,7 @@ fn si_uno_falla_quienes_hablan_a_la_vez_no_lo_notan() -> Outcome {
 
 fn si_quien_llamaba_ya_no_está_sigue() -> Outcome {
     const LOOPS: usize = 3;
-    const BURSTS: usize = 1200;
+    const BURSTS: usize = 300;
     let (listener, clients) = listening_in_frames()?;
     let clients = clients.unrepeatable();
     // Varios bucles con el mismo socket: despiertan todos, y el último no encuentra a quien llamaba.
