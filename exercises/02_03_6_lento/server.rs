@@ -105,7 +105,7 @@ impl Client {
         }
     }
 
-    /// Lee una vez. Devuelve los mensajes enteros, que a un despedido ya no se le escuchan.
+    /// Lee una vez. Devuelve los mensajes enteros; los de un despedido ya no se escuchan.
     fn receive(&mut self) -> Vec<String> {
         let mut buffer = [0; 16 * 1024];
         match self.stream.read(&mut buffer) {

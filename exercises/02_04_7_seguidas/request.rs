@@ -23,7 +23,7 @@ impl Request {
     /// La petición con la que empieza `input`, y cuántos bytes ocupa su cabecera; nada, si aún no
     /// está entera. El error es la respuesta que merece lo que no se entiende.
     pub fn read(input: &[u8]) -> Result<Option<(Request, usize)>, Status> {
-        // Las líneas vacías de antes se pasan por alto (RFC 9112 §2.2).
+        // Las líneas vacías que van delante se pasan por alto (RFC 9112 §2.2).
         let blank = leading_blank(input);
         let input = &input[blank..];
         match end_of_head(input) {
@@ -70,7 +70,7 @@ impl Request {
         self.fields.iter().filter(same).map(|(_, value)| value.as_str())
     }
 
-    /// La respuesta: qué se pidió. Dice también qué será de la conexión.
+    /// La respuesta, que repite lo que se pidió. Dice también si la conexión sigue.
     pub fn response(&self, persistence: Persistence) -> Vec<u8> {
         let body = format!("{} {}\n", self.method, self.target);
         let with_body = self.method != "HEAD";

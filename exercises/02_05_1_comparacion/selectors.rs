@@ -59,10 +59,10 @@ pub struct Watched {
 pub struct Registry(pub BTreeMap<u64, Watched>);
 
 impl Registry {
-    /// Si nadie tiene ese número ni ese socket.
+    /// Comprueba que nadie tiene ya ese número ni ese socket.
     ///
     /// # Errors
-    /// `AlreadyExists` si alguien lo tiene.
+    /// `AlreadyExists` si alguien tiene uno de los dos.
     pub fn is_new(&self, id: u64, socket: &Socket) -> io::Result<()> {
         let fd = descriptor(socket);
         let taken = self.0.iter().any(|(other, it)| *other == id || descriptor(&it.socket) == fd);

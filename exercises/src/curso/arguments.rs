@@ -139,7 +139,7 @@ pub(crate) enum Order {
         /// El puerto de 127.0.0.1 en el que escucha un servidor que no lo dice
         #[arg(long, value_name = "N", value_parser = cli::port)]
         port: Option<u16>,
-        /// Lo que lo arranca; si falta, con --port, ya está en marcha
+        /// Lo que arranca el servidor; no hace falta si ya está en marcha y dices su --port
         #[arg(value_name = "ORDEN", last = true)]
         server: Vec<OsString>,
     },

@@ -104,7 +104,7 @@ fn gh(command: &mut Command) -> Result<Output, Trouble> {
         return Ok(output);
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    Err(Trouble::new(format!("gh no puede preguntar: {}", harmless(said.trim())), hint))
+    Err(Trouble::new(format!("gh no pudo consultar GitHub: {}", harmless(said.trim())), hint))
 }
 
 /// Los puntos se cuentan aquí, con este plan: de lo publicado se toma qué pruebas pasan.

@@ -58,7 +58,7 @@ pub(crate) const STAGES: &[Stage] = &[
     ),
     stage(
         4,
-        "quien no lee no para el servidor",
+        "quien no lee no detiene el servidor",
         "a quien no lee se le llenan los búferes, y escribirle sería esperarlo: se escribe lo que \
          quepa, se guarda el resto y se sigue con los demás.",
         blocked_reader,

@@ -113,7 +113,7 @@ const CASES: &[Case] = &[
         ToStopAt("el ERROR llega aunque sigan enviando"),
     ),
     case(CHAT, Python, "chat_asyncio", "expulsa", ToStopAt("quien lee despacio lo oye todo")),
-    case(CHAT, Python, "chat_hilos", "escribe_ya", ToStopAt("quien no lee no para el servidor")),
+    case(CHAT, Python, "chat_hilos", "escribe_ya", ToStopAt("quien no lee no detiene el servidor")),
     case(CHAT, Python, "chat_hilos", "sin_orden", ToStopAt("el mismo orden para todos")),
     case(CHAT, Python, "chat_hilos", "con_orden", ToStopAt("nombres inválidos")),
     case(CHAT, Node, "chat", "bien", ToPass),
