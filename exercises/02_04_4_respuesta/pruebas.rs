@@ -231,8 +231,6 @@ follow!(|hands| {
     ensure(slow.is_busy(), || "El que lee despacio terminó antes que el otro.")
 });
 
-// ---- El socket de mentira -----------------------------------------------------------------
-
 /// Una respuesta que va saliendo por un socket de mentira.
 #[derive(Default)]
 struct Answering {
@@ -329,8 +327,6 @@ impl Answering {
 fn interrupted(failure: Failure) -> Failure {
     failure.hint("una señal interrumpió la escritura (EINTR): no salió nada, y no es un fallo")
 }
-
-// ---- El socket de verdad ------------------------------------------------------------------
 
 /// Un cliente que epoll ya vigila, con poco sitio para escribirle, y quien está al otro lado.
 struct Watched {
@@ -452,8 +448,6 @@ impl Watched {
 fn said(flags: Option<EpollFlags>) -> String {
     flags.map_or("nada".to_owned(), names)
 }
-
-// ---- El servidor entero -------------------------------------------------------------------
 
 /// Pone en marcha el bucle y sigue el guion.
 fn with_loop(script: impl FnOnce(&Conversation, &Serving) -> Outcome) -> Outcome {

@@ -379,8 +379,6 @@ follow!(|hands| {
     hands.run("ss -tn").map(drop)
 });
 
-// ---- El socket de mentira -----------------------------------------------------------------
-
 /// Tantos bytes, de una vez.
 fn endless(count: usize) -> Piece {
     bytes(vec![b'x'; count])
@@ -627,8 +625,6 @@ fn ids(room: &Room<Fake>) -> Vec<u64> {
     room.ready.iter().copied().collect()
 }
 
-// ---- Los sockets de verdad ----------------------------------------------------------------
-
 fn with_epoll(script: impl FnOnce(&Epoll) -> Outcome + Send + 'static) -> Outcome {
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(io::Error::from)?;
     within(LIMIT * 2, "vigilar sockets por flanco", move || script(&epoll))?
@@ -652,8 +648,6 @@ fn told(events: &[(u64, EpollFlags)]) -> String {
 fn unread(stream: &TcpStream) -> usize {
     stream.peek(&mut vec![0; 1 << 17]).unwrap_or(0)
 }
-
-// ---- El servidor entero -------------------------------------------------------------------
 
 /// Pone en marcha el bucle y sigue el guion.
 fn with_loop(script: impl FnOnce(&Conversation, &Serving) -> Outcome) -> Outcome {

@@ -403,8 +403,6 @@ follow!(|hands| {
     hands.run("ss").map(drop)
 });
 
-// ---- La escena ----------------------------------------------------------------------------
-
 /// Una sala, quien escucha, y lo que se sabe de cada socket que entró en ella.
 struct Scene {
     room: Room,

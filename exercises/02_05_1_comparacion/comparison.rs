@@ -27,8 +27,6 @@ const ENOUGH: Option<Duration> = Some(Duration::from_secs(1));
 /// El número del socket que escucha.
 const LISTENER: u64 = u64::MAX;
 
-// ---- El servicio ------------------------------------------------------------------------------
-
 /// Da el eco a `expected` clientes sobre `selector`. Termina cuando se va el último.
 pub fn serve(
     selector: &mut dyn Selector,
@@ -169,8 +167,6 @@ fn echo(request: &Request) -> io::Result<()> {
     }
 }
 
-// ---- El trabajo -------------------------------------------------------------------------------
-
 /// Lo que trabajó el núcleo para un motor.
 #[derive(Clone, Copy, Debug)]
 pub struct Measured {
@@ -264,8 +260,6 @@ pub fn threads_for(connections: usize) -> Result<usize, Failure> {
     })?;
     Ok(threads.alive())
 }
-
-// ---- El procesador ----------------------------------------------------------------------------
 
 /// Clientes que hablan; los demás callan.
 const TALKING: usize = 4;

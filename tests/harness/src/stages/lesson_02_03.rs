@@ -332,7 +332,12 @@ fn notices(chat: &Conversation) -> Result<(), Failure> {
 fn byte_by_byte(chat: &Conversation) -> Result<(), Failure> {
     let mut ana = join(chat, "ana")?;
     let mut beto = chat.peer("beto")?;
-    beto.send_in_pieces(frame::encode("NAME: beto"), 1)?;
+    let name = frame::encode("NAME: beto");
+    let (start, rest) = name.split_at(2);
+    // Media cabecera, y una pausa: de un servidor ocupado, lo que llega byte a byte puede leerse junto.
+    beto.send(start)?;
+    beto.pause(PAUSE);
+    beto.send_in_pieces(rest, 1)?;
     expect_welcome(&mut beto)?;
     ana.expect_frame(joined(2, &beto))?;
     beto.send_in_pieces(frame::encode("¡poco a poco!"), 1)?;
