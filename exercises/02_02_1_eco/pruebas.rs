@@ -53,7 +53,7 @@ fn un_mensaje_mayor_que_los_búferes_vuelve_entero() -> Outcome {
 
 fn repite_la_escritura_que_se_queda_corta() -> Outcome {
     let (outcome, written) = echo_on(stubborn([bytes("hola, "), bytes("mundo"), End]))?;
-    ensure_equal("lo escrito si cada `write` acepta 3 bytes", "hola, mundo", written.as_str())?;
+    ensure_equal("lo escrito si cada `write` acepta 3 bytes", "hola, mundo".to_owned(), written)?;
     ensure(outcome.is_ok(), || {
         format!("Tu función debía terminar bien, y devolvió {}.", shown(&outcome))
     })

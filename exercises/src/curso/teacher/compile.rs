@@ -195,10 +195,36 @@ fn lay_out(exercise: &Exercise, folder: &Path) -> Result<(), Trouble> {
     for entry in fs::read_dir(&exercise.folder)?.flatten() {
         let name = entry.file_name();
         if entry.file_type()?.is_file() && !KEPT_BACK.contains(&&*name.to_string_lossy()) {
-            fs::copy(entry.path(), folder.join(name))?;
+            let mut text = fs::read(entry.path())?;
+            if entry.path().extension().is_some_and(|it| it == "rs") {
+                let guards = guards(&String::from_utf8_lossy(&text));
+                text.extend(guards.into_bytes());
+            }
+            write(&folder.join(name), text)?;
         }
     }
     Ok(())
+}
+
+/// Lo que se añade a un archivo que trae por su nombre funciones o constantes de lo entregado: que sean
+/// eso y nada más. Con el mismo nombre vendría también un rasgo, y los métodos que se llaman ahí serían
+/// los suyos. Un módulo se llama en el mismo espacio de nombres que un rasgo: si hay uno, no compila.
+fn guards(text: &str) -> String {
+    let imports = text.split("ejercicio::").skip(1).zip(text.split("ejercicio::"));
+    let imports = imports.filter(|(_, before)| {
+        before.ends_with("use ")
+            || before.ends_with("use super::")
+            || before.ends_with("use crate::")
+    });
+    let names = imports.flat_map(|(after, _)| {
+        let list = after.split(';').next().unwrap_or_default();
+        list.trim_matches(['{', '}', ' ', '\n']).split(',').map(str::trim)
+    });
+    let is_value = |name: &&str| {
+        let small = name.starts_with(|first: char| first.is_lowercase());
+        small || (name.len() > 1 && !name.contains(char::is_lowercase))
+    };
+    names.filter(is_value).map(|name| format!("mod {name} {{}}\n")).collect()
 }
 
 /// Deja leer una carpeta a quien está detrás del muro, que es otro usuario.
@@ -254,4 +280,15 @@ struct Diagnostic {
     level: String,
     message: String,
     rendered: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lo_que_se_trae_por_su_nombre_es_una_función_o_una_constante() {
+        let text = "use std::io;\nuse ejercicio::{\n    BACKLOG, Room, accept,\n};\nuse super::ejercicio::listen;\nuse ejercicios::prelude::*;\nfn f() { ejercicio::other(); }\n";
+        assert_eq!(guards(text), "mod BACKLOG {}\nmod accept {}\nmod listen {}\n");
+    }
 }
