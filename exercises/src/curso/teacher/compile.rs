@@ -30,6 +30,10 @@ const PROGRAM: &str = "/pruebas";
 /// Lo que no acompaña a lo entregado: con ello se aprobaría.
 const KEPT_BACK: [&str; 4] = ["ejercicio.rs", "solucion.rs", "inicio.rs", "pistas.md"];
 
+/// Lo más que puede ocupar un programa compilado, en bytes: los de una entrega se guardan fuera del muro,
+/// todos, hasta que se prueban. Los corrientes no llegan a la décima parte.
+const LARGEST: u64 = 64 << 20;
+
 /// Lo que ningún ejercicio necesita, y con lo que se aprobaría sin hacerlo; y por qué. Son nombres, que
 /// en Rust no se pueden escribir de otra manera.
 const FORBIDDEN: [(&str, &str); 2] = [
@@ -144,13 +148,20 @@ impl Bench<'_> {
         let status = group::wait(&mut child, allowed.time, self.stop)?;
         let exhausted = guard.dismiss();
         let said = joined(said);
-        if status.is_some_and(|status| status.success()) {
+        let size = fs::metadata(&program)?.len();
+        if status.is_some_and(|status| status.success()) && size <= LARGEST {
             // Sin leerse: quien empieza a ejecutar un archivo que no puede leer tampoco se deja mirar por
             // dentro, ni un instante (execve(2), prctl(2)).
             fs::set_permissions(&program, fs::Permissions::from_mode(0o111))?;
             return Ok(Compiled::Program(program));
         }
         let _ = fs::remove_file(&program);
+        if size > LARGEST {
+            return Ok(Compiled::Errors(format!(
+                "El programa compilado pasa de {} MiB: no se prueba.",
+                LARGEST >> 20
+            )));
+        }
         Ok(explain(status.is_none(), exhausted, &said))
     }
 
@@ -224,7 +235,8 @@ fn guards(text: &str) -> String {
         let small = name.starts_with(|first: char| first.is_lowercase());
         small || (name.len() > 1 && !name.contains(char::is_lowercase))
     };
-    names.filter(is_value).map(|name| format!("mod {name} {{}}\n")).collect()
+    let modules: Vec<_> = names.filter(is_value).map(|name| format!("mod {name} {{}}\n")).collect();
+    modules.concat()
 }
 
 /// Deja leer una carpeta a quien está detrás del muro, que es otro usuario.
