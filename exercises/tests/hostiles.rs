@@ -240,7 +240,8 @@ fn cada_entrega_recibe_lo_que_merece_y_ninguna_daña_a_nadie() {
     assert_eq!(listing(&course().join(EXERCISE)).unwrap(), own);
     assert_eq!(fs::read_to_string(class.place("secreto.txt")).unwrap(), SECRET);
     assert_eq!(class.server.accept().unwrap_err().kind(), ErrorKind::WouldBlock, "alguien llamó");
-    assert!(walled().len() <= alive, "queda alguien: {:?}", walled());
+    // Otra clase, en otra carpeta de esta máquina, puede tener a los suyos tras su muro un momento.
+    wait_until("que no quede nadie", || walled().len() <= alive);
     // Quien repite la orden no espera: todo está hecho.
     let started = Instant::now();
     assert_eq!(String::from_utf8(class.grade().stdout).unwrap(), said);
