@@ -135,7 +135,8 @@ impl Program {
     /// El descriptor 3 es una tubería que ya no lee nadie.
     fn without_readers(mut self, redirection: &str) -> Self {
         self.shell = "bash";
-        self.preparation(format!("exec 3> >(:) && wait $! && {redirection}"))
+        // Si ya había terminado cuando se le espera, bash lo cuenta a veces como un fallo: no lo es.
+        self.preparation(format!("exec 3> >(:) && {{ wait $! || :; }} && {redirection}"))
     }
 
     /// Con una terminal de ese tamaño en vez de tuberías (pty(7)).

@@ -19,7 +19,7 @@ use crate::wording;
 /// Cuánto se da de una vez al núcleo, para notar si avanza.
 const WRITE_SIZE: usize = 64 * 1024;
 /// Si en este tiempo el servidor no lee nada, ha dejado de leer: nadie que lea tarda tanto.
-const STALL: Duration = Duration::from_secs(1);
+const STALL: Duration = Duration::from_secs(2);
 /// Cada cuánto se mira.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 

@@ -611,6 +611,8 @@ fn silent_connections(chat: &Conversation) -> Result<(), Failure> {
         peer.send(&frame::encode("NAME: nadie")[..2 * piece])?;
     }
     silent.extend(chat.peers("mudo", 5)?);
+    // Que el servidor tenga tiempo de ponerse a esperarlos, si los espera.
+    ana.pause(PAUSE);
     let mut beto = join(chat, "beto")?;
     ana.expect_frame(joined(2, &beto))?;
     beto.send_frame("nadie me para")?;
