@@ -4,9 +4,9 @@
 //!
 //! | quién | qué hace | módulo |
 //! |---|---|---|
-//! | el que pregunta | `cargo test`, que lee una pantalla, o `cargo curso`, que lee [`Record`]s | [`screen`], y `exercises/src/curso/trial.rs` |
-//! | el encargado | arranca cada prueba en un proceso, le pone un límite y junta los veredictos | [`supervisor`] |
-//! | la prueba | ejecuta el código de quien aprende, y da su [`Verdict`] | [`child`] |
+//! | el que pregunta | `cargo test`, que lee una pantalla, o `cargo curso`, que lee [`Record`]s | `screen`, y `exercises/src/curso/trial.rs` |
+//! | el encargado | arranca cada prueba en un proceso, le pone un límite y junta los veredictos | `supervisor` |
+//! | la prueba | ejecuta el código de quien aprende, y da su [`Verdict`] | `child` |
 //!
 //! El código de quien aprende no comparte proceso con el encargado, ni tiene su descriptor. Lo que
 //! le llega al encargado vale solo si trae la clave de esa prueba; y lo que le llega a `cargo
