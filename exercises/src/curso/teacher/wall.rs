@@ -317,7 +317,7 @@ mod tests {
     #[test]
     fn dentro_no_hay_red_ni_archivos_ni_entorno_ni_procesos_de_fuera() {
         let Some(text) = said(
-            "tail -n +3 /proc/net/dev | cut -d: -f1; ls /; ls /home /root /work 2>&1 | wc -l; env | sort; ls /proc | grep -c '^[0-9]'",
+            "tail -n +3 /proc/net/dev | cut -d: -f1; ls /; ls /home /root /srv 2>&1 | wc -l; env | sort; ls /proc | grep -c '^[0-9]'",
         ) else {
             return;
         };
