@@ -25,9 +25,9 @@ use std::process::ExitCode;
 
 use multiplexacion::cli;
 
+pub(crate) use child::lifted;
 pub use printed::Printed;
 pub use record::{Ending, Record, Verdict, key, open, seal};
-pub(crate) use secrecy::lifted;
 
 use crate::outcome::Outcome;
 use crate::panics;

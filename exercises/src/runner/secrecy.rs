@@ -5,11 +5,7 @@
 //! `PR_SET_DUMPABLE`) esos archivos son de root, y quien no lo sea no los abre. Por eso `clase`, tras
 //! su muro, ejecuta las pruebas como otro usuario.
 
-use std::sync::{Mutex, PoisonError};
-
 use nix::sys::prctl::set_dumpable;
-
-use super::child;
 
 /// Desde ahora, nadie mira este proceso por dentro. Los que arranque sí se dejan.
 pub(super) fn keep() {
@@ -17,19 +13,7 @@ pub(super) fn keep() {
     let _ = set_dumpable(false);
 }
 
-/// Hace `look`, que necesita mirar este proceso por dentro: dónde duerme cada hilo (proc(5)).
-///
-/// Mientras se mira, el código de quien aprende también puede hacerlo. Así que se mira solo para
-/// contar un fallo, y de esta prueba ya no se cree que pase.
-pub(crate) fn lifted<T>(look: impl FnOnce() -> T) -> T {
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    if !child::give_up_passing() {
-        // No lo ejecuta un encargado: no hay nada que guardar.
-        return look();
-    }
+/// Lo contrario, mientras se mira.
+pub(super) fn lift() {
     let _ = set_dumpable(true);
-    let seen = look();
-    keep();
-    seen
 }
