@@ -42,6 +42,8 @@ mod junit;
 #[cfg(feature = "docente")]
 mod mark;
 #[cfg(feature = "docente")]
+mod plain;
+#[cfg(feature = "docente")]
 mod plan;
 #[cfg(feature = "docente")]
 mod published;

@@ -20,9 +20,10 @@ use super::exports::{to_canvas, to_gradescope, to_moodle};
 
 use super::handed::{Hand, Handed, print, tell_apart};
 use super::mark::{Graded, Mark, percent, totals};
+use super::plain::file_name;
 use super::plan::Plan;
 use super::published;
-use super::report::{file_name, to_report};
+use super::report::to_report;
 use super::summary::{idle, stumbles};
 use super::table::{Row, Table};
 use super::toolbox::Toolbox;

@@ -15,8 +15,8 @@ use chrono::{DateTime, Utc};
 use multiplexacion::cli::Trouble;
 use multiplexacion::errors;
 
+use super::plain::{beginning, file_name, harmless};
 use super::plan::{Entry, Plan};
-use super::report::{beginning, file_name, harmless};
 use super::wall::Wall;
 use crate::course::Exercise;
 

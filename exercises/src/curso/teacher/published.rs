@@ -13,8 +13,8 @@ use serde::Deserialize;
 
 use super::handed::{Moment, printable};
 use super::mark::{Graded, Mark};
+use super::plain::harmless;
 use super::plan::Plan;
-use super::report::harmless;
 use super::table::Row;
 
 /// Cómo se llaman el flujo, lo que publica y el archivo que lleva dentro.
