@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::thread;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -9,12 +10,19 @@ use socket2::{Domain, Protocol, Socket, Type};
 use crate::failure::Failure;
 use crate::limits;
 use crate::peer::Peer;
+use crate::program::Still;
 use crate::transcript::Transcript;
 use crate::waiting::{DEFAULT_LIMIT, Deadline};
 use crate::wording;
 
 /// Lo que se espera a que entre una multitud.
 const CROWD_LIMIT: Duration = Duration::from_secs(30);
+
+/// Cuántas veces se detiene a quien trabaja, cuánto se le deja y cuánto se le detiene: más que los
+/// 5 ms que, en Python, un hilo espera su turno (`sys.setswitchinterval`).
+const JOSTLES: usize = 30;
+const AT_WORK: Duration = Duration::from_millis(1);
+const HELD: Duration = Duration::from_millis(6);
 
 /// Una conversación con un servidor, con cuantos participantes haga falta.
 ///
@@ -90,6 +98,28 @@ impl Conversation {
     /// Con quien se habla es ese proceso: los fallos contarán qué hacía en el momento en que ocurren.
     pub(crate) fn watch(&self, pid: u32) {
         self.transcript.watch(pid);
+    }
+
+    /// Lo que se envíe en `script` lo encuentra el servidor todo a la vez: si se sabe qué proceso es,
+    /// está detenido mientras tanto. Sin esto, en una máquina ocupada lo atendería según llega.
+    pub(crate) fn all_at_once<T>(
+        &self,
+        script: impl FnOnce() -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let _still = self.transcript.server().map(Still::new);
+        script()
+    }
+
+    /// Detiene al servidor y lo suelta, muchas veces seguidas, mientras trabaja; si se sabe qué proceso
+    /// es. Donde se detiene a uno de sus hilos, otro lo adelanta: lo que solo sale bien por suerte, con
+    /// esto sale mal.
+    pub(crate) fn jostle(&self) {
+        let Some(pid) = self.transcript.server() else { return };
+        for _ in 0..JOSTLES {
+            thread::sleep(AT_WORK);
+            let _still = Still::new(pid);
+            thread::sleep(HELD);
+        }
     }
 
     /// Añade el acta a un fallo que no es de ningún participante.

@@ -3,6 +3,7 @@
 mod activity;
 mod output;
 mod running;
+mod still;
 mod stillness;
 mod terminal;
 
@@ -15,6 +16,7 @@ use std::time::Duration;
 pub(crate) use activity::activities;
 pub use output::Stream;
 pub use running::{Exit, Running, Server};
+pub(crate) use still::Still;
 
 use running::Pipes;
 

@@ -71,6 +71,11 @@ impl Transcript {
         let _ = self.0.server.set(pid);
     }
 
+    /// El proceso del servidor, si se sabe.
+    pub(crate) fn server(&self) -> Option<u32> {
+        self.0.server.get().copied()
+    }
+
     pub(crate) fn witnessed_by(&self, witness: fn() -> Vec<String>) {
         // El primero que se dijo: los demás no pueden ver otra cosa.
         let _ = self.0.witness.set(witness);

@@ -368,10 +368,11 @@ fn several_at_once(chat: &Conversation) -> Result<(), Failure> {
     say_goodbye(ana, vec![beto])
 }
 
-/// Cuántos mensajes envía cada uno, de golpe, en la etapa del orden; y cuántos los oyen además de
-/// quienes hablan. Repartir cada uno cuesta lo bastante para que, en un servidor que atienda a dos
-/// a la vez, se crucen sin remedio.
-const EACH: usize = 150;
+/// Cuántas veces hablan todos a la vez en la etapa del orden; cuántos mensajes envía cada uno, de
+/// golpe; y cuántos los oyen además de quienes hablan. Repartir cada uno cuesta lo bastante para que,
+/// en un servidor que atienda a dos a la vez, se crucen sin remedio.
+const ROUNDS: usize = 3;
+const EACH: usize = 100;
 const LISTENERS: usize = 30;
 
 fn order(chat: &Conversation) -> Result<(), Failure> {
@@ -384,25 +385,39 @@ fn order(chat: &Conversation) -> Result<(), Failure> {
         .map(|name| join(chat, name))
         .into_iter()
         .collect::<Result<Vec<_>, _>>()?;
-    let texts: Vec<String> = (1..=EACH).map(|number| format!("mensaje {number}")).collect();
+    for round in 1..=ROUNDS {
+        everybody_hears_the_same(chat, round, &mut witness, &mut speakers, &mut listeners)?;
+    }
+    listeners.append(&mut speakers);
+    comes_speaks_and_goes(chat, &mut witness, &mut listeners)?;
+    say_goodbye(witness, listeners)
+}
+
+/// Hablan todos a la vez, y lo que oye el testigo es lo que oyen los demás.
+fn everybody_hears_the_same(
+    chat: &Conversation,
+    round: usize,
+    witness: &mut Peer,
+    speakers: &mut [Peer],
+    listeners: &mut [Peer],
+) -> Result<(), Failure> {
+    let texts: Vec<String> =
+        (1..=EACH).map(|number| format!("mensaje {number} de la ronda {round}")).collect();
     let burst = texts.iter().map(frame::encode).collect::<Vec<_>>().concat();
-    for speaker in &mut speakers {
-        speaker.send(&burst)?;
-    }
+    chat.all_at_once(|| speakers.iter_mut().try_for_each(|speaker| speaker.send(&burst)))?;
+    chat.jostle();
     let count = EACH * speakers.len();
-    let seen = (0..count).map(|_| next_said(&mut witness)).collect::<Result<Vec<_>, _>>()?;
-    for speaker in &speakers {
-        expect_own_order(&mut witness, &seen, speaker)?;
+    let seen = (0..count).map(|_| next_said(witness)).collect::<Result<Vec<_>, _>>()?;
+    for speaker in speakers.iter() {
+        expect_own_order(witness, &seen, speaker, &texts)?;
     }
-    for peer in listeners.iter_mut().chain(&mut speakers) {
+    for peer in listeners.iter_mut().chain(speakers) {
         let own = said(peer, "");
         for message in seen.iter().filter(|message| !message.starts_with(&own)) {
             expect_same(peer, message)?;
         }
     }
-    listeners.append(&mut speakers);
-    comes_speaks_and_goes(chat, &mut witness, &mut listeners)?;
-    say_goodbye(witness, listeners)
+    Ok(())
 }
 
 /// Espera lo que diga alguien; los avisos que lleguen antes no cuentan.
@@ -426,11 +441,15 @@ fn expect_same(peer: &mut Peer, message: &str) -> Result<(), Failure> {
 }
 
 /// Entre lo que vio el testigo, los mensajes de cada cual van en el orden en que los envió.
-fn expect_own_order(witness: &mut Peer, seen: &[String], speaker: &Peer) -> Result<(), Failure> {
+fn expect_own_order(
+    witness: &mut Peer,
+    seen: &[String],
+    speaker: &Peer,
+    texts: &[String],
+) -> Result<(), Failure> {
     let own = said(speaker, "");
     let got: Vec<&String> = seen.iter().filter(|text| text.starts_with(&own)).collect();
-    let expected: Vec<String> =
-        (1..=EACH).map(|number| said(speaker, &format!("mensaje {number}"))).collect();
+    let expected: Vec<String> = texts.iter().map(|text| said(speaker, text)).collect();
     if got.iter().copied().eq(&expected) {
         return Ok(());
     }
