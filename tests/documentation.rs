@@ -60,7 +60,8 @@ fn cada_listado_de_los_capítulos_existe() {
             let code = fs::read_to_string(&path)
                 .unwrap_or_else(|error| panic!("{}: {include}: {error}", chapter.display()));
             let marks = |mark: &str| {
-                code.lines().filter(|line| line.trim() == format!("// {mark}: {anchor}")).count()
+                let forms = anchor_comments(&format!("{mark}: {anchor}"));
+                code.lines().filter(|line| forms.iter().any(|form| line.trim() == form)).count()
             };
             if !anchor.is_empty() {
                 assert_eq!(
@@ -76,14 +77,17 @@ fn cada_listado_de_los_capítulos_existe() {
     assert!(listings > 0, "los capítulos no muestran ningún listado");
 }
 
+/// Las formas de escribir un ancla: en Rust, en Python y en Markdown.
+fn anchor_comments(what: &str) -> [String; 3] {
+    [format!("// {what}"), format!("# {what}"), format!("<!-- {what} -->")]
+}
+
 #[test]
 fn cada_ancla_se_muestra_en_algún_capítulo() {
+    const FOLDERS: [&str; 3] = ["lessons", "book/mas_alla", "book/ejemplos"];
     let chapters = prose(&["lessons", "book"]);
-    let shown_in_book = |path: &Path| {
-        ["lessons", "book/mas_alla"].iter().any(|folder| path.starts_with(root().join(folder)))
-    };
-    for (path, code) in sources().iter().filter(|(path, _)| shown_in_book(path)) {
-        for anchor in between(code, "// ANCHOR: ", "\n") {
+    for (path, code) in texts(&FOLDERS, "rs") {
+        for anchor in between(&code, "// ANCHOR: ", "\n") {
             let shown = format!("{}:{anchor}}}}}", path.file_name().unwrap().to_string_lossy());
             assert!(
                 chapters.contains(&shown),

@@ -3,7 +3,7 @@
 //! | módulo | qué hay |
 //! |---|---|
 //! | [`building`] | de los capítulos a las páginas, con mdBook |
-//! | [`generated`] | lo que se escribe solo y se guarda en el repositorio: los dibujos, los capítulos de los ejercicios y los términos del buscador |
+//! | [`generated`] | lo que se escribe solo y se guarda en el repositorio: los dibujos, los capítulos de los ejercicios, lo que cambia cada paso y los términos del buscador |
 //! | [`epub`] | de las páginas a un EPUB |
 //! | [`server`] | las páginas en el navegador, que se rehacen al guardar |
 
