@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
+use roxmltree::Node;
+
 use crate::book::{built, each_page, elements, text};
 
 /// `ejercicios/../02_02.html` es `02_02.html`.
@@ -79,6 +81,25 @@ fn los_títulos_van_en_orden() {
         assert_eq!((levels.first(), first), (Some(&1), 1), "{}: un solo título h1", page.file);
         for pair in levels.windows(2) {
             assert!(pair[1] <= pair[0] + 1, "{}: de h{} a h{}", page.file, pair[0], pair[1]);
+        }
+    });
+}
+
+#[test]
+fn cada_bloque_de_dos_lenguajes_lleva_python_y_después_rust() {
+    each_page(|page, root| {
+        for pair in
+            elements(root, "div").filter(|it| it.attribute("class") == Some("dos-lenguajes"))
+        {
+            let listings: Vec<_> = pair.children().filter(Node::is_element).collect();
+            let languages: Vec<&str> = listings
+                .iter()
+                .flat_map(|listing| elements(*listing, "code"))
+                .filter_map(|code| code.attribute("class")?.split(' ').next())
+                .collect();
+            let place = format!("{}: «{}»", page.file, text(pair).trim());
+            assert_eq!(languages, ["language-python", "language-rust"], "{place}");
+            assert!(listings.iter().all(|it| it.has_tag_name("pre")), "{place}");
         }
     });
 }
