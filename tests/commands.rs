@@ -63,6 +63,7 @@ const BY_HAND: &[(&str, &str)] = &[
     ("cargo libro", "lo comprueban las pruebas de `libro`"),
     ("curl --proto", "instala Rust"),
     ("sudo apt-get", "instala programas"),
+    ("git clone", "descarga el curso"),
     ("docker", "pide Docker, y descarga una imagen"),
     ("cargo run --bin aplic_02_03 -- --name Ana", "hace falta otra Ana dentro; `t3_20`"),
 ];

@@ -11,6 +11,7 @@ mod book;
 mod epub;
 mod offline;
 mod prose;
+mod published;
 mod questions;
 mod serving;
 mod sources;

@@ -15,7 +15,7 @@ fn libro(words: &[&str]) -> Output {
 }
 
 /// La respuesta entera a una petición.
-fn ask(site: &Site, path: &str) -> String {
+pub(crate) fn ask(site: &Site, path: &str) -> String {
     let mut stream = TcpStream::connect(site.address().unwrap()).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nHost: libro\r\nConnection: close\r\n\r\n").unwrap();
