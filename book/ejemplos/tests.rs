@@ -13,7 +13,7 @@ use prose::{Varying, as_here, recorded, run};
 
 /// Las sesiones con números que son de cada máquina. Los que se repiten en líneas iguales, tantas
 /// veces como quiera el núcleo, son una sola línea.
-const FIGURES_VARY: [&str; 2] = ["buferes", "siempre_listo"];
+const FIGURES_VARY: [&str; 4] = ["buferes", "reinicio", "siempre_listo", "un_tercio"];
 
 /// Lo que no es una demostración; con el paciente se habla en la autopsia.
 const NOT_SHOWN: [&str; 3] = ["lib", "paciente", "tests"];
@@ -58,16 +58,31 @@ fn without_figures(text: &str) -> String {
 
 /// Los números son de cada máquina, pero no cualesquiera.
 fn adds_up(name: &str, session: &str) {
-    if name == "buferes" {
-        let accepted = last_figures(session, "acepta");
-        let sum: u64 = accepted.iter().sum();
-        assert!(*accepted.last().unwrap() < 1024 * 1024, "la última escritura fue entera");
-        assert_eq!(last_figures(session, "No cabe más"), [sum]);
-        assert_eq!(last_figures(session, "Estaban todos"), [sum]);
-    } else {
-        let turns = last_figures(session, "vueltas");
-        // En silencio basta una vuelta, o dos si poll(2) vuelve un instante antes de los 200 ms.
-        assert!(turns[0] <= 2 && turns[1] > 100, "{turns:?}");
+    match name {
+        "buferes" => {
+            let accepted = last_figures(session, "acepta");
+            let sum: u64 = accepted.iter().sum();
+            assert!(*accepted.last().unwrap() < 1024 * 1024, "la última escritura fue entera");
+            assert_eq!(last_figures(session, "No cabe más"), [sum]);
+            assert_eq!(last_figures(session, "Estaban todos"), [sum]);
+        }
+        "reinicio" => {
+            let (read, lost) = (last_figures(session, "Beto lee"), last_figures(session, "perdió"));
+            assert_eq!(read[0], 4, "lo que ya había llegado se lee entero");
+            assert!(read[1] > 0 && lost[0] > 0, "{read:?} {lost:?}");
+            assert_eq!(last_figures(session, "aceptó"), [read[1] + lost[0]]);
+        }
+        "un_tercio" => {
+            let write = last_figures(session, "write vuelve");
+            let poll = last_figures(session, "poll dice");
+            // Con un tercio libre quedan dos; algo más, porque cada byte ocupa más de un byte.
+            assert!(poll[0] < 75 && poll[0] < write[0], "write: {write:?}, poll: {poll:?}");
+        }
+        _ => {
+            let turns = last_figures(session, "vueltas");
+            // En silencio basta una vuelta, o dos si poll(2) vuelve un instante antes de los 200 ms.
+            assert!(turns[0] <= 2 && turns[1] > 100, "{turns:?}");
+        }
     }
 }
 
