@@ -8,9 +8,10 @@
 //! # El adiós
 //!
 //! Cerrar con bytes sin leer envía RST en vez de FIN (RFC 9293, 3.6.1), y lo que el núcleo aún no
-//! hubiera entregado se pierde (RFC 9112, 9.6). Por eso se termina en tres pasos: sale lo que
-//! queda en la cola; se cierra solo nuestro lado; y lo que el otro aún envíe se lee y se descarta,
-//! hasta que cierre el suyo o pase [`LINGER`]. [`Connection::leave`] lo hace sin bloquear;
+//! hubiera entregado se pierde. Lo que ya había llegado, en Linux se puede leer; en otros sistemas,
+//! quizá no (RFC 9112, 9.6). Por eso se termina en tres pasos: sale lo que queda en la cola; se
+//! cierra solo nuestro lado; y lo que el otro aún envíe se lee y se descarta, hasta que cierre el
+//! suyo o pase [`LINGER`]. [`Connection::leave`] lo hace sin bloquear;
 //! [`linger`], en un socket bloqueante.
 
 use std::io::{self, Read, Write};
@@ -233,8 +234,8 @@ impl<S: Read + Write + AsRawFd> Connection<S> {
     }
     // ANCHOR_END: flush
 
-    /// El núcleo avisó de que vuelve a haber sitio: escribe. Errores: los de
-    /// [`flush`](Connection::flush).
+    /// El núcleo avisó de que vuelve a haber sitio (Linux, cuando queda libre un tercio del búfer):
+    /// escribe. Errores: los de [`flush`](Connection::flush).
     pub fn on_writable(&mut self) -> io::Result<()> {
         self.blocked = false;
         self.flush()
@@ -258,9 +259,10 @@ impl<S: Read + Write + AsRawFd> Connection<S> {
         Ok(written)
     }
 
-    /// El otro anunció que no dirá más, y espera una respuesta corta. Si de lo que dijo no queda nada
-    /// por leer, y no tiene otras por recoger, irse es cerrar: no hay que esperar a que cierre él. Con
-    /// otras por delante, un byte de más las destruiría.
+    /// El otro anunció que no dirá más, y espera una respuesta corta. Si de lo que dijo no queda
+    /// nada por leer, y no tiene otras por recoger, irse es cerrar: no hay que esperar a que cierre
+    /// él. Con otras por delante, un byte suyo de más provocaría un RST, y las que no le hubieran
+    /// llegado se perderían.
     pub fn expect_no_more(&mut self) {
         self.ended |= self.silent && self.emptied && self.input.is_empty();
     }

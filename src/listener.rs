@@ -18,13 +18,13 @@ use crate::steps::{Shown, Step};
 ///
 /// Con una cola corta, el núcleo descarta el SYN que no cabe y el cliente lo repite un
 /// segundo después: de ahí los misteriosos retrasos de un segundo (listen(2), tcp(7)). El
-/// núcleo recorta este valor a `net.core.somaxconn`.
+/// núcleo recorta este valor a `net.core.somaxconn`, y después admite una más.
 pub const BACKLOG: i32 = 1024;
 
 /// Convierte lo que la persona escribió en `--host` y `--port` en una dirección, IPv4 o IPv6.
 ///
-/// Si el nombre tiene varias direcciones se usa la primera, como hace `getaddrinfo(3)`. Errores: el
-/// nombre no existe o no tiene direcciones.
+/// Si el nombre tiene varias direcciones se usa la primera: `getaddrinfo(3)` las da en el orden en
+/// que conviene probarlas. Errores: el nombre no existe o no tiene direcciones.
 pub fn resolve(host: &str, port: u16) -> io::Result<SocketAddr> {
     (host, port)
         .to_socket_addrs()?
@@ -36,11 +36,12 @@ pub fn resolve(host: &str, port: u16) -> io::Result<SocketAddr> {
 /// `listen(2)` de una vez, en modo no bloqueante.
 ///
 /// SO_REUSEADDR permite volver a arrancar sobre el mismo puerto aunque queden conexiones
-/// anteriores en TIME_WAIT (socket(7)). Y sin bloqueo, `accept` nunca duerme: entre el aviso de
-/// que hay un cliente y la llamada, el cliente puede irse (accept(2)). Lo que pide
-/// [`give_up_on_the_lost`] lo heredan en Linux las conexiones que se acepten: no cuesta nada en cada
-/// una. Errores: los de las tres llamadas: puerto ocupado, sin permiso, dirección ajena a la
-/// máquina.
+/// anteriores en TIME_WAIT (socket(7)), si quien las dejó también la había pedido. Y sin bloqueo,
+/// `accept` nunca duerme: entre el aviso y la llamada, el cliente puede irse (accept(2)). Linux
+/// entrega su conexión de todos modos, y el error lo da la primera lectura; otros sistemas la
+/// quitan de la cola. Lo que pide [`give_up_on_the_lost`] lo heredan en Linux las conexiones que se
+/// acepten: no cuesta nada en cada una. Errores: los de las tres llamadas: puerto ocupado, sin
+/// permiso, dirección ajena a la máquina.
 // ANCHOR: listen
 pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
@@ -82,8 +83,8 @@ pub fn prepare(stream: &TcpStream) -> io::Result<()> {
 }
 
 /// Acepta a un cliente y lo [prepara](prepare), para quien no lleve la cuenta de una [`Pause`].
-/// `None` si no espera nadie, o se arrepintió. Errores: los de accept(2) que no son del cliente: no
-/// quedan descriptores, sobre todo.
+/// `None` si no espera nadie o, fuera de Linux, se arrepintió. Errores: los de accept(2) que no son
+/// del cliente: no quedan descriptores, sobre todo.
 pub fn accept(listener: &TcpListener) -> io::Result<Option<TcpStream>> {
     match listener.accept() {
         Ok((stream, _)) => prepare(&stream).map(|()| Some(stream)),

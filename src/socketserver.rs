@@ -71,7 +71,7 @@
 //! | `server_address` | [`TcpServer::server_address`] |
 //! | `address_family`, `socket_type` | la familia la dice la dirección, IPv4 o IPv6; el tipo es siempre SOCK_STREAM |
 //! | `request_queue_size` (5) | [`listener::BACKLOG`] (1024); otra, con [`TcpServer::from_listener`] |
-//! | `allow_reuse_address` (`False`) | siempre, con SO_REUSEADDR: en Linux solo permite volver a arrancar, no robar el puerto. SO_REUSEPORT (`allow_reuse_port`), con [`TcpServer::from_listener`] |
+//! | `allow_reuse_address` (`False`) | siempre, con SO_REUSEADDR: en Linux solo permite volver a arrancar, no robar el puerto, y solo si el servidor anterior también la pidió. SO_REUSEPORT (`allow_reuse_port`), con [`TcpServer::from_listener`] |
 //! | `get_request` | privada: [`listener::Pause`] distingue los errores de `accept` que son del cliente de los que son del servidor |
 //! | `verify_request` | no está: el manejador mira [`Request::client_address`] y, si no le gusta, vuelve |
 //! | `process_request`, `process_request_thread` | se elige, no se redefine: uno tras otro, o [`TcpServer::threading`] |
@@ -192,8 +192,9 @@ impl TcpServer {
         listener: TcpListener,
         new_handler: impl Fn() -> H + Send + Sync + 'static,
     ) -> io::Result<TcpServer> {
-        // Entre el aviso de que hay un cliente y el `accept`, el cliente puede irse: en modo
-        // bloqueante, `accept` dormiría y nadie atendería la parada (accept(2)).
+        // Entre el aviso de que hay un cliente y el `accept`, puede llevárselo otro proceso que
+        // comparta el socket o, fuera de Linux, irse: en modo bloqueante, `accept` dormiría y nadie
+        // atendería la parada (accept(2)).
         listener.set_nonblocking(true)?;
         Ok(TcpServer {
             address: listener.local_addr()?,

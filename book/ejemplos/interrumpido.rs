@@ -79,7 +79,7 @@ fn wait_in(call: &str, mut stream: TcpStream) -> io::Result<()> {
         _ => {
             let timeout = call.contains("plazo").then_some(PATIENCE);
             stream.set_read_timeout(timeout)?;
-            stream.read(&mut [0; 16])?;
+            let _count = stream.read(&mut [0; 16])?;
         }
     }
     Ok(())

@@ -49,8 +49,8 @@ fn on_its_way() -> io::Result<()> {
     let (mut ana, mut beto) = connected()?;
     tell("Otra vez, pero Ana escribe hasta que no cabe más, y Beto aún no ha leído nada.");
     ana.set_nonblocking(true)?;
-    let mut written = 0;
-    while let Ok(count) = ana.write(&[b'a'; CHUNK]) {
+    let (chunk, mut written) = (vec![b'a'; CHUNK], 0);
+    while let Ok(count) = ana.write(&chunk) {
         written += count;
     }
     close_with_unread(ana, &mut beto)?;

@@ -48,8 +48,8 @@ fn drain_until(happened: impl Fn(&mut TcpStream) -> io::Result<bool>) -> io::Res
 
 /// Escribe hasta que el núcleo dice «ahora no». Devuelve cuántos bytes admitió.
 fn fill(ana: &mut TcpStream) -> usize {
-    let mut written = 0;
-    while let Ok(count) = ana.write(&[b'a'; CHUNK]) {
+    let (chunk, mut written) = (vec![b'a'; CHUNK], 0);
+    while let Ok(count) = ana.write(&chunk) {
         written += count;
     }
     written

@@ -122,7 +122,9 @@ impl Control {
         self.shared.changed.notify_all();
     }
 
-    /// Desde ahora no entra nadie más, y quien esté dentro lee el final de la entrada.
+    /// Desde ahora no entra nadie más, y quien esté dentro lee el final de la entrada. SHUT_RD no
+    /// impide que al socket lleguen más bytes, y se leerían: de quien no deja de hablar se ocupa
+    /// [`GRACE`].
     fn close_the_door(&self) -> MutexGuard<'_, State> {
         let mut state = self.lock();
         if !mem::replace(&mut state.stopping, true) {
