@@ -1,14 +1,13 @@
-//! Lección 02_04, paso 2: se lee hasta tener la petición entera, y entonces se contesta.
+//! Paso 2: se lee hasta tener la petición entera, y entonces se contesta.
 use multiplexacion::http;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::ExitCode;
 
 const LISTENER: u64 = 0; // El número del socket que escucha; los clientes, desde el 1.
-// T4-08: sin la fecha. T4-06: cierra siempre, y al menos lo dice.
+// Son 26 bytes: «¡» ocupa dos. T4-08: sin la fecha. T4-06: cierra siempre, y lo dice.
 const RESPONSE: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\n\
     Content-Length: 26\r\nConnection: close\r\n\r\n¡Hola desde EpollServer!\n";
 
@@ -20,23 +19,24 @@ struct Client {
 struct EpollServer {
     epoll: Epoll,
     listener: TcpListener,
-    clients: BTreeMap<u64, Client>,
+    clients: HashMap<u64, Client>,
     next_id: u64,
 }
 
-fn main() -> ExitCode {
+fn main() {
     let _ = serve(&std::env::args_os().nth(1).unwrap_or_default().to_string_lossy());
-    let _ = writeln!(io::stderr(), "Di un puerto libre: cargo run --example paso_02_04_2 8080");
-    ExitCode::from(2) // Solo se llega aquí si no pudo escuchar.
+    let advice = "Di un puerto libre: cargo run --example paso_02_04_2 8080";
+    let _ = writeln!(io::stderr(), "{advice}");
+    std::process::exit(2) // Solo se llega aquí si no pudo escuchar.
 }
 fn serve(port: &str) -> io::Result<()> {
-    let listener = TcpListener::bind(format!("127.0.0.1:{port}"))?; // T4-14: con una cola de 128.
+    let listener = TcpListener::bind(format!("127.0.0.1:{port}"))?; // T4-14: cola de 128.
     let _ = writeln!(io::stdout(), "Escuchando en {}", listener.local_addr()?);
-    listener.set_nonblocking(true)?; // Si no hay nadie en la cola, accept no duerme: falla.
-    // Un descriptor que vigila otros. A cada uno se le apunta una vez, con el número que se quiera.
+    listener.set_nonblocking(true)?; // Sin nadie en la cola, accept no duerme: falla.
+    // Un descriptor que vigila otros. Cada uno se apunta una vez, con un número nuestro.
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
     epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, LISTENER))?;
-    let mut server = EpollServer { epoll, listener, clients: BTreeMap::new(), next_id: 1 };
+    let mut server = EpollServer { epoll, listener, clients: HashMap::new(), next_id: 1 };
     loop {
         for id in server.wait()? {
             match id {
@@ -50,7 +50,7 @@ fn serve(port: &str) -> io::Result<()> {
 impl Client {
     /// La línea vacía acaba la cabecera. T4-07: sigue sin mirarse qué pide.
     fn answer(&mut self) {
-        // T4-09: se busca desde el principio cada vez, y lo leído puede crecer sin límite.
+        // T4-09: se busca desde el principio cada vez, y lo leído crece sin límite.
         if http::end_of_head(&self.input).is_some() {
             let _ = self.stream.write_all(RESPONSE.as_bytes());
             self.closing = true;
@@ -58,11 +58,11 @@ impl Client {
     }
 }
 impl EpollServer {
-    /// epoll_wait duerme hasta que haya algo que leer en alguno, y dice cuáles. T4-16: Ctrl-C mata.
+    /// Duerme hasta que haya algo que leer en alguno, y dice cuáles. T4-16: Ctrl-C mata.
     fn wait(&self) -> io::Result<Vec<u64>> {
         let mut events = [EpollEvent::empty(); 64];
         match self.epoll.wait(&mut events, EpollTimeout::NONE) {
-            Err(Errno::EINTR) => Ok(Vec::new()), // Una señal, como la de seguir tras Ctrl-Z.
+            Err(Errno::EINTR) => Ok(Vec::new()), // Una señal, como al seguir tras Ctrl-Z.
             Err(error) => Err(error.into()),
             Ok(count) => Ok(events[..count].iter().map(EpollEvent::data).collect()),
         }
@@ -70,9 +70,10 @@ impl EpollServer {
     fn on_acceptable(&mut self) {
         // T4-04: sin descriptores libres falla, y epoll vuelve enseguida, una y otra vez.
         let Ok((stream, _)) = self.listener.accept() else { return };
-        if self.epoll.add(&stream, EpollEvent::new(EpollFlags::EPOLLIN, self.next_id)).is_ok() {
-            // T4-10: sin plazo, ahí puede quedarse, callado o a medias.
-            self.clients.insert(self.next_id, Client { stream, input: Vec::new(), closing: false });
+        let event = EpollEvent::new(EpollFlags::EPOLLIN, self.next_id);
+        if self.epoll.add(&stream, event).is_ok() {
+            let client = Client { stream, input: Vec::new(), closing: false };
+            self.clients.insert(self.next_id, client); // T4-10: sin plazo, ahí se queda.
             self.next_id += 1;
         }
     }

@@ -1,11 +1,10 @@
-//! Lección 02_04, paso 3: una conexión sirve para muchas peticiones, también para varias de golpe.
+//! Paso 3: una conexión sirve para muchas peticiones, también para varias de golpe.
 use multiplexacion::http::{self, Method, Persistence, Refusal, Request, Response, Status};
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::ExitCode;
 use std::time::SystemTime;
 
 const LISTENER: u64 = 0; // El número del socket que escucha; los clientes, desde el 1.
@@ -19,23 +18,24 @@ struct Client {
 struct EpollServer {
     epoll: Epoll,
     listener: TcpListener,
-    clients: BTreeMap<u64, Client>,
+    clients: HashMap<u64, Client>,
     next_id: u64,
 }
 
-fn main() -> ExitCode {
+fn main() {
     let _ = serve(&std::env::args_os().nth(1).unwrap_or_default().to_string_lossy());
-    let _ = writeln!(io::stderr(), "Di un puerto libre: cargo run --example paso_02_04_3 8080");
-    ExitCode::from(2) // Solo se llega aquí si no pudo escuchar.
+    let advice = "Di un puerto libre: cargo run --example paso_02_04_3 8080";
+    let _ = writeln!(io::stderr(), "{advice}");
+    std::process::exit(2) // Solo se llega aquí si no pudo escuchar.
 }
 fn serve(port: &str) -> io::Result<()> {
-    let listener = TcpListener::bind(format!("127.0.0.1:{port}"))?; // T4-14: con una cola de 128.
+    let listener = TcpListener::bind(format!("127.0.0.1:{port}"))?; // T4-14: cola de 128.
     let _ = writeln!(io::stdout(), "Escuchando en {}", listener.local_addr()?);
-    listener.set_nonblocking(true)?; // Si no hay nadie en la cola, accept no duerme: falla.
-    // Un descriptor que vigila otros. A cada uno se le apunta una vez, con el número que se quiera.
+    listener.set_nonblocking(true)?; // Sin nadie en la cola, accept no duerme: falla.
+    // Un descriptor que vigila otros. Cada uno se apunta una vez, con un número nuestro.
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
     epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, LISTENER))?;
-    let mut server = EpollServer { epoll, listener, clients: BTreeMap::new(), next_id: 1 };
+    let mut server = EpollServer { epoll, listener, clients: HashMap::new(), next_id: 1 };
     loop {
         for id in server.wait()? {
             match id {
@@ -51,7 +51,7 @@ impl Client {
     fn answer(&mut self) {
         loop {
             self.input.drain(..http::leading_blank(&self.input));
-            // T4-09: se busca su final desde el principio cada vez, y por lejos que esté.
+            // T4-09: su final se busca desde el principio cada vez, por lejos que esté.
             if self.closing || http::end_of_head(&self.input).is_none() {
                 return;
             }
@@ -62,14 +62,14 @@ impl Client {
             };
             self.input.drain(..used);
             self.closing = response.persistence == Persistence::Close;
-            // Si no lee y sus búferes se llenan, write_all duerme, y con él todo el servidor.
+            // Si no lee, los búferes se llenan: write_all duerme, y con él el servidor.
             let sent = self.stream.write_all(&response.encode(SystemTime::now()));
             self.closing |= sent.is_err();
         }
     }
 }
 
-/// Qué se contesta. Tras un error se cierra: ya no se sabe dónde empieza la petición siguiente.
+/// Qué se contesta. Tras un error se cierra: no se sabe dónde empieza la siguiente.
 fn response(request: Result<&Request, &Refusal>) -> Response<'static> {
     let mut response = Response {
         status: Status::OK,
@@ -78,7 +78,9 @@ fn response(request: Result<&Request, &Refusal>) -> Response<'static> {
         persistence: Persistence::Close,
     };
     match request {
-        Err(refusal) => (response.status, response.body) = (refusal.status, refusal.reason),
+        Err(refusal) => {
+            (response.status, response.body) = (refusal.status, refusal.reason);
+        }
         Ok(request) => {
             response.with_body = request.method != Method::Head;
             match request.method {
@@ -96,11 +98,11 @@ fn response(request: Result<&Request, &Refusal>) -> Response<'static> {
 }
 
 impl EpollServer {
-    /// epoll_wait duerme hasta que haya algo que leer en alguno, y dice cuáles. T4-16: Ctrl-C mata.
+    /// Duerme hasta que haya algo que leer en alguno, y dice cuáles. T4-16: Ctrl-C mata.
     fn wait(&self) -> io::Result<Vec<u64>> {
         let mut events = [EpollEvent::empty(); 64];
         match self.epoll.wait(&mut events, EpollTimeout::NONE) {
-            Err(Errno::EINTR) => Ok(Vec::new()), // Una señal, como la de seguir tras Ctrl-Z.
+            Err(Errno::EINTR) => Ok(Vec::new()), // Una señal, como al seguir tras Ctrl-Z.
             Err(error) => Err(error.into()),
             Ok(count) => Ok(events[..count].iter().map(EpollEvent::data).collect()),
         }
@@ -108,10 +110,11 @@ impl EpollServer {
     fn on_acceptable(&mut self) {
         // T4-04: sin descriptores libres falla, y epoll vuelve enseguida, una y otra vez.
         let Ok((stream, _)) = self.listener.accept() else { return };
-        let _ = stream.set_nodelay(true); // Cada respuesta sale sin esperar a la siguiente.
-        if self.epoll.add(&stream, EpollEvent::new(EpollFlags::EPOLLIN, self.next_id)).is_ok() {
-            // T4-10: sin plazo, ahí puede quedarse, callado o a medias.
-            self.clients.insert(self.next_id, Client { stream, input: Vec::new(), closing: false });
+        let _ = stream.set_nodelay(true); // Lo que se escribe sale ya, sin juntarse.
+        let event = EpollEvent::new(EpollFlags::EPOLLIN, self.next_id);
+        if self.epoll.add(&stream, event).is_ok() {
+            let client = Client { stream, input: Vec::new(), closing: false };
+            self.clients.insert(self.next_id, client); // T4-10: sin plazo, ahí se queda.
             self.next_id += 1;
         }
     }

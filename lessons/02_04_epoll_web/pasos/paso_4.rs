@@ -1,11 +1,10 @@
-//! Lección 02_04, paso 4: a quien no lee se le guarda lo suyo, y hasta que lo lea no se le lee más.
+//! Paso 4: a quien no lee se le guarda lo suyo; hasta que lo lea, no se le lee más.
 use multiplexacion::http::{self, Method, Persistence, Refusal, Request, Response, Status};
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::ExitCode;
 use std::time::SystemTime;
 
 const LISTENER: u64 = 0; // El número del socket que escucha; los clientes, desde el 1.
@@ -22,23 +21,24 @@ struct Client {
 struct EpollServer {
     epoll: Epoll,
     listener: TcpListener,
-    clients: BTreeMap<u64, Client>,
+    clients: HashMap<u64, Client>,
     next_id: u64,
 }
 
-fn main() -> ExitCode {
+fn main() {
     let _ = serve(&std::env::args_os().nth(1).unwrap_or_default().to_string_lossy());
-    let _ = writeln!(io::stderr(), "Di un puerto libre: cargo run --example paso_02_04_4 8080");
-    ExitCode::from(2) // Solo se llega aquí si no pudo escuchar.
+    let advice = "Di un puerto libre: cargo run --example paso_02_04_4 8080";
+    let _ = writeln!(io::stderr(), "{advice}");
+    std::process::exit(2) // Solo se llega aquí si no pudo escuchar.
 }
 fn serve(port: &str) -> io::Result<()> {
-    let listener = TcpListener::bind(format!("127.0.0.1:{port}"))?; // T4-14: con una cola de 128.
+    let listener = TcpListener::bind(format!("127.0.0.1:{port}"))?; // T4-14: cola de 128.
     let _ = writeln!(io::stdout(), "Escuchando en {}", listener.local_addr()?);
-    listener.set_nonblocking(true)?; // Si no hay nadie en la cola, accept no duerme: falla.
-    // Un descriptor que vigila otros. A cada uno se le apunta una vez, con el número que se quiera.
+    listener.set_nonblocking(true)?; // Sin nadie en la cola, accept no duerme: falla.
+    // Un descriptor que vigila otros. Cada uno se apunta una vez, con un número nuestro.
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
     epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, LISTENER))?;
-    let mut server = EpollServer { epoll, listener, clients: BTreeMap::new(), next_id: 1 };
+    let mut server = EpollServer { epoll, listener, clients: HashMap::new(), next_id: 1 };
     loop {
         for (id, events) in server.wait()? {
             match id {
@@ -56,7 +56,7 @@ impl Client {
     fn answer(&mut self) {
         loop {
             self.input.drain(..http::leading_blank(&self.input));
-            // T4-09: se busca su final desde el principio cada vez, y por lejos que esté.
+            // T4-09: su final se busca desde el principio cada vez, por lejos que esté.
             if self.last || http::end_of_head(&self.input).is_none() {
                 return;
             }
@@ -70,7 +70,7 @@ impl Client {
             self.output.extend_from_slice(&response.encode(SystemTime::now()));
         }
     }
-    /// write toma lo que cabe en el búfer de salida del núcleo. Lo demás sigue en la cola.
+    /// write toma lo que cabe en el búfer de salida del núcleo. El resto, en la cola.
     fn flush(&mut self) {
         if self.output.is_empty() {
             return;
@@ -84,7 +84,7 @@ impl Client {
     }
 }
 
-/// Qué se contesta. Tras un error se cierra: ya no se sabe dónde empieza la petición siguiente.
+/// Qué se contesta. Tras un error se cierra: no se sabe dónde empieza la siguiente.
 fn response(request: Result<&Request, &Refusal>) -> Response<'static> {
     let mut response = Response {
         status: Status::OK,
@@ -93,7 +93,9 @@ fn response(request: Result<&Request, &Refusal>) -> Response<'static> {
         persistence: Persistence::Close,
     };
     match request {
-        Err(refusal) => (response.status, response.body) = (refusal.status, refusal.reason),
+        Err(refusal) => {
+            (response.status, response.body) = (refusal.status, refusal.reason);
+        }
         Ok(request) => {
             response.with_body = request.method != Method::Head;
             match request.method {
@@ -111,27 +113,30 @@ fn response(request: Result<&Request, &Refusal>) -> Response<'static> {
 }
 
 impl EpollServer {
-    /// epoll_wait duerme hasta que ocurra algo de lo que se espera, y dice qué y en cuáles. T4-16:
-    /// Ctrl-C mata.
+    /// Duerme hasta que ocurra algo de lo que se espera; dice en cuál, y qué.
+    /// T4-16: Ctrl-C mata.
     fn wait(&self) -> io::Result<Vec<(u64, EpollFlags)>> {
         let mut events = [EpollEvent::empty(); 64];
         match self.epoll.wait(&mut events, EpollTimeout::NONE) {
-            Err(Errno::EINTR) => Ok(Vec::new()), // Una señal, como la de seguir tras Ctrl-Z.
+            Err(Errno::EINTR) => Ok(Vec::new()), // Una señal, como al seguir tras Ctrl-Z.
             Err(error) => Err(error.into()),
-            Ok(count) => Ok(events[..count].iter().map(|ev| (ev.data(), ev.events())).collect()),
+            Ok(count) => {
+                let events = events[..count].iter();
+                Ok(events.map(|event| (event.data(), event.events())).collect())
+            }
         }
     }
     fn on_acceptable(&mut self) {
         // T4-04: sin descriptores libres falla, y epoll vuelve enseguida, una y otra vez.
         let Ok((stream, _)) = self.listener.accept() else { return };
-        let _ = stream.set_nodelay(true); // Cada respuesta sale sin esperar a la siguiente.
+        let _ = stream.set_nodelay(true); // Lo que se escribe sale ya, sin juntarse.
         let (interest, id) = (EpollFlags::EPOLLIN, self.next_id);
         let added = self.epoll.add(&stream, EpollEvent::new(interest, id));
         if added.is_ok() && stream.set_nonblocking(true).is_ok() {
-            // T4-10: sin plazo, ahí puede quedarse, callado o a medias.
             let (input, output) = (Vec::new(), Vec::new());
-            let client = Client { stream, input, output, last: false, interest, closing: false };
-            self.clients.insert(id, client);
+            let (last, closing) = (false, false);
+            let client = Client { stream, input, output, last, interest, closing };
+            self.clients.insert(id, client); // T4-10: sin plazo, ahí se queda.
             self.next_id += 1;
         }
     }
@@ -139,8 +144,8 @@ impl EpollServer {
         let Some(client) = self.clients.get_mut(&id) else { return };
         let mut buffer = [0; 4096];
         match client.stream.read(&mut buffer) {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {} // Resultó no haber nada.
-            Ok(0) | Err(_) => client.closing = true,                  // Cero bytes: se fue.
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Ok(0) | Err(_) => client.closing = true, // Cero bytes: se fue.
             Ok(count) => {
                 client.input.extend_from_slice(&buffer[..count]);
                 client.answer();
@@ -154,15 +159,15 @@ impl EpollServer {
             client.flush();
         }
     }
-    /// Sitio casi siempre hay: EPOLLOUT solo se pide si queda algo por escribir. Y mientras quede,
-    /// no se lee más de quien no recoge lo que pidió: es la contrapresión.
+    /// Casi siempre hay sitio: EPOLLOUT se pide solo si queda algo por escribir. Mientras
+    /// quede, no se lee más de quien no recoge lo que pidió: es la contrapresión.
     fn watch(&mut self, id: u64) {
         let Some(client) = self.clients.get_mut(&id) else { return };
         let full = !client.output.is_empty();
         let interest = if full { EpollFlags::EPOLLOUT } else { EpollFlags::EPOLLIN };
         if interest != client.interest {
-            let modified = self.epoll.modify(&client.stream, &mut EpollEvent::new(interest, id));
-            client.closing |= modified.is_err();
+            let mut event = EpollEvent::new(interest, id);
+            client.closing |= self.epoll.modify(&client.stream, &mut event).is_err();
             client.interest = interest;
         }
     }
