@@ -1,4 +1,5 @@
-//! La conversación con un navegador: qué se hace con los bytes que llegan y qué se responde.
+//! La conversación con un navegador: qué se hace con los bytes que llegan y qué se
+//! responde.
 //!
 //! Aquí no hay `epoll`. Cada método avanza hasta donde puede sin esperar y vuelve; quién
 //! espera, y por qué, es asunto de [`event_loop`](crate::event_loop).
@@ -17,8 +18,8 @@ use multiplexacion::steps::{Shown, Step};
 /// La línea fija de la lección: 25 caracteres que son 26 bytes, porque «¡» ocupa dos.
 pub(crate) const LINE: &str = "¡Hola desde EpollServer!\n";
 
-/// De entrada cabe la cabecera más larga; de salida, las respuestas a cuantas peticiones quepan en
-/// ella: mientras quede algo por escribir, no se lee más.
+/// De entrada cabe la cabecera más larga; de salida, las respuestas a cuantas peticiones
+/// quepan en ella: mientras quede algo por escribir, no se lee más.
 static LIMITS: Limits = Limits { input: http::MAX_HEAD, output: 128 * 1024 };
 
 /// Lecturas en las que cabe el cuerpo más largo.
@@ -42,7 +43,8 @@ pub(crate) struct Context {
     patience: Patience,
     /// Donde se lee. Es uno para todos: una conexión ociosa no guarda ningún búfer.
     scratch: Box<[u8]>,
-    /// La respuesta de la lección, ya codificada: solo cambia su fecha, una vez por segundo.
+    /// La respuesta de la lección, ya codificada: solo cambia su fecha, una vez por
+    /// segundo.
     answer: Vec<u8>,
     answer_expires: Instant,
 }
@@ -147,7 +149,7 @@ pub(crate) struct Client {
     stage: Stage,
     /// Hasta cuándo se le espera.
     pub(crate) deadline: Instant,
-    /// Por qué hay que cerrarlo. Lo anota quien lo descubre; lo cumple el final de la vuelta.
+    /// Por qué hay que cerrarlo. Lo anota quien lo descubre; lo cumple `reap`.
     pub(crate) closing: Option<CloseReason>,
 }
 // ANCHOR_END: client
@@ -160,7 +162,7 @@ impl Client {
     }
 
     // ANCHOR: readable
-    /// Han llegado bytes, o el fin.
+    /// Han llegado bytes, o el final.
     pub(crate) fn on_readable(&mut self, context: &mut Context) {
         let waiting = self.is_between_requests();
         match self.conn.fill(&mut context.scratch) {
@@ -170,8 +172,8 @@ impl Client {
                     self.renew_deadline(context, advanced);
                 }
             }
-            // Cero bytes es el fin, y hay que mirarlo: quien no cierra aquí recibe EPOLLIN
-            // otra vez, para siempre.
+            // Cero bytes es el final, y hay que mirarlo: quien no cierra aquí recibe
+            // EPOLLIN otra vez, para siempre.
             Ok(Fill::End) => self.close_later(CloseReason::Left),
             Ok(Fill::Empty) => {}
             Err(error) => self.close_later(CloseReason::Broken(error)),
@@ -188,13 +190,15 @@ impl Client {
             Ok(()) if self.conn.wants_write() => {
                 self.deadline = context.until(context.patience.idle);
             }
-            // Ya recogió lo suyo: se espera otra vez lo que esté a medias, o lo siguiente.
+            // Ya recogió lo suyo: se espera otra vez lo que esté a medias, o lo
+            // siguiente.
             Ok(()) => self.renew_deadline(context, true),
         }
     }
 
-    /// Suena su alarma. Puede ser temprana, si después se le dio más plazo; o tardía, si el programa
-    /// estuvo detenido: lo que llegó mientras tanto llegó a tiempo, y se atiende.
+    /// Suena su alarma. Puede ser temprana, si después se le dio más plazo; o tardía, si
+    /// el programa estuvo detenido: lo que llegó mientras tanto llegó a tiempo, y se
+    /// atiende.
     pub(crate) fn on_alarm(&mut self, context: &mut Context) {
         if self.deadline <= context.now {
             self.catch_up(context);
@@ -214,11 +218,12 @@ impl Client {
         }
     }
 
-    /// El servidor termina: lo que ya había llegado se atiende, y quien tenga algo a medias se despide
-    /// en orden; los demás no esperan nada.
+    /// El servidor termina: lo que ya había llegado se atiende, y quien tenga algo a
+    /// medias se despide en orden; los demás no esperan nada.
     pub(crate) fn on_stop(&mut self, context: &mut Context) {
         let came = self.conn.phase() == Phase::Open && self.catch_up(context);
-        // Cerrar con algo sin leer reiniciaría la conexión, con lo que el núcleo aún no entregó.
+        // Cerrar con algo sin leer reiniciaría la conexión, con lo que el núcleo aún no
+        // entregó.
         if came || self.conn.wants_write() || !self.is_between_requests() {
             self.conn.leave(&[]);
         } else if self.conn.phase() == Phase::Open {
@@ -227,8 +232,8 @@ impl Client {
         self.deadline = context.until(self.deadline.saturating_duration_since(context.now));
     }
 
-    /// Lee y escribe cuanto se pueda sin esperar: lo que guarda el núcleo ya había llegado. Devuelve si
-    /// leyó algo.
+    /// Lee y escribe cuanto se pueda sin esperar: lo que guarda el núcleo ya había
+    /// llegado. Devuelve si leyó algo.
     fn catch_up(&mut self, context: &mut Context) -> bool {
         self.on_writable(context);
         let mut reads = 0;
@@ -245,8 +250,8 @@ impl Client {
     }
 
     // ANCHOR: settle
-    /// Detrás de cualquier movimiento, antes del cual el adiós iba por `before`: escribe lo que quepa
-    /// de la cola y, si era lo último, lo sigue.
+    /// Detrás de cualquier movimiento: escribe lo que quepa de la cola y, si era lo
+    /// último, sigue el adiós, que iba por `before`.
     pub(crate) fn settle(&mut self, before: Phase, context: &Context) {
         let queued = self.conn.pending();
         if let Err(error) = self.conn.flush() {
@@ -274,7 +279,8 @@ impl Client {
     }
 
     /// Atiende cuantas peticiones enteras haya en la entrada: pueden llegar varias en una
-    /// lectura (RFC 9112 §9.3.2). Devuelve si acabó de leer alguna cabecera o algún cuerpo.
+    /// lectura (RFC 9112 §9.3.2). Devuelve si acabó de leer alguna cabecera o algún
+    /// cuerpo.
     fn advance(&mut self, context: &mut Context) -> bool {
         let mut advanced = false;
         while self.conn.phase() == Phase::Open {
@@ -307,15 +313,15 @@ impl Client {
         self.conn.consume(request.head_length);
         let mut reply = Reply { method: request.method, persistence: request.persistence };
         if request.body.is_done() {
-            // Si pidió que se cerrara, era la última (RFC 9112 §9.6). Tras un cuerpo no se da por
-            // hecho: hay quien envía un fin de línea de más (§2.2).
+            // Si pidió que se cerrara, era la última (RFC 9112 §9.6). Tras un cuerpo no
+            // se da por hecho: hay quien envía un fin de línea de más (§2.2).
             if reply.persistence == Persistence::Close {
                 self.conn.expect_no_more();
             }
             self.answer(reply, context);
         } else if request.expects_continue {
-            // Quien pregunta antes de enviar el cuerpo ya tiene su respuesta; si lo enviará o
-            // no, no se sabe: por eso se cierra (RFC 9110 §10.1.1).
+            // Quien pregunta antes de enviar el cuerpo ya tiene su respuesta; si lo
+            // enviará o no, no se sabe: por eso se cierra (RFC 9110 §10.1.1).
             reply.persistence = Persistence::Close;
             self.answer(reply, context);
         } else {
@@ -324,8 +330,8 @@ impl Client {
         Ok(true)
     }
 
-    /// Descarta lo que haya llegado del cuerpo y, cuando no falta nada, responde. Devuelve si
-    /// acabó.
+    /// Descarta lo que haya llegado del cuerpo y, cuando no falta nada, responde.
+    /// Devuelve si acabó.
     fn skip_body(&mut self, context: &mut Context) -> Result<bool, Refusal> {
         let Stage::Body { body, reply } = &mut self.stage else { return Ok(false) };
         let reply = *reply;
@@ -347,8 +353,8 @@ impl Client {
         } else {
             self.conn.queue(&reply.encode(SystemTime::now()))
         };
-        // No puede desbordarse: mientras quede algo por escribir no se lee más, y las respuestas a
-        // cuantas peticiones quepan en la entrada caben en la cola.
+        // No puede desbordarse: mientras quede algo por escribir no se lee más, y las
+        // respuestas a cuantas peticiones quepan en la entrada caben en la cola.
         if queued == Err(Overflow) {
             self.close_later(CloseReason::NotReading);
         }
@@ -393,8 +399,8 @@ mod tests {
     use std::io::{Read, Write};
     use std::net::TcpListener;
 
-    /// Un cliente de este lado, con lo que le presta el bucle, y el otro lado. El socket es bloqueante: cada
-    /// lectura espera a que llegue lo que se le envía.
+    /// Un cliente de este lado, con lo que le presta el bucle, y el otro lado. El socket
+    /// es bloqueante: cada lectura espera a que llegue lo que se le envía.
     fn connected() -> (Client, Context, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let browser = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -465,7 +471,8 @@ mod tests {
         browser.write_all(b"GET / HT").unwrap();
         client.on_readable(&mut context);
         fill_buffers(&mut client);
-        // Mientras no lee, el plazo es otro; el de la cabecera empieza cuando ya recogió lo suyo.
+        // Mientras no lee, el plazo es otro; el de la cabecera empieza cuando ya recogió
+        // lo suyo.
         context.now += context.patience.idle / 2;
         drain(&mut client, &mut context, &mut browser);
         assert_eq!(client.deadline, context.now + context.patience.head);

@@ -45,8 +45,9 @@ pub(crate) struct EpollServer {
     pub(crate) stop: Arc<Stop>,
     pub(crate) drain: Duration,
     pub(crate) ids: ClientIds,
-    /// En cajas: al crecer, la tabla mueve punteros, y sus huecos no ocupan un cliente entero. La de
-    /// `std` se protege de quien elige las claves; estas las ponemos nosotros, y basta otra más rápida.
+    /// En cajas: al crecer, la tabla mueve punteros, y un hueco no ocupa un cliente
+    /// entero. La de `std` se protege de quien elige las claves; estas las ponemos
+    /// nosotros, y basta otra más rápida.
     pub(crate) clients: HashMap<ClientId, Box<Entry>>,
     pub(crate) deadlines: Deadlines,
     /// A quién hay que cerrar al final de la vuelta.
@@ -71,24 +72,27 @@ impl EpollServer {
         stop: Arc<Stop>,
     ) -> io::Result<Self> {
         // Un socket TCP, todavía sin dirección.
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        let family = Domain::for_address(address);
+        let socket = Socket::new(family, Type::STREAM, Some(Protocol::TCP))?;
 
-        // Reutilizar la dirección permite reiniciar sin esperar a que caduquen las conexiones
-        // anteriores. Compartir el puerto, que el núcleo reparta los clientes entre varios
-        // sockets que escuchan: uno por hilo.
+        // Reutilizar la dirección permite volver a arrancar sin esperar a que caduquen
+        // las conexiones del servidor anterior, si también la pidió. Compartir el puerto,
+        // que el núcleo reparta los clientes entre varios sockets que escuchan: uno por
+        // hilo.
         socket.set_reuse_address(true)?;
         socket.set_reuse_port(settings.share_port)?;
 
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
 
-        // No bloqueante: `accept`, sin nadie en la cola, responde EAGAIN en vez de dormir. Un
-        // solo hilo atiende a todos, y no puede quedarse dormido por uno.
+        // No bloqueante: `accept`, sin nadie en la cola, responde EAGAIN en vez de
+        // dormir. Un solo hilo atiende a todos, y no puede quedarse dormido por uno.
         socket.set_nonblocking(true)?;
 
-        // TCP_NODELAY: lo que se escribe sale ya, sin esperar a juntarse con lo siguiente. En
-        // este socket es una declaración de intenciones (en Linux los aceptados la heredan,
-        // pero no está escrito que deban): `listener::prepare` la pone en cada conexión.
+        // TCP_NODELAY: lo que se escribe sale ya, sin esperar a juntarse con lo
+        // siguiente. Aquí es una declaración de intenciones: en Linux, los aceptados la
+        // heredan, pero ninguna norma lo promete. `listener::prepare` la pone en cada
+        // conexión.
         socket.set_tcp_nodelay(true)?;
 
         // Una instancia de epoll es un descriptor que vigila otros descriptores.
@@ -123,7 +127,8 @@ impl EpollServer {
         }
     }
 
-    /// Cuenta que un cliente está listo. Su descriptor solo se busca si alguien lo va a oír.
+    /// Cuenta que un cliente está listo. Su descriptor se busca solo si alguien lo va a
+    /// oír.
     pub(crate) fn tell_ready(&self, id: ClientId, events: EpollFlags) {
         if !steps::are_told() {
             return;
@@ -135,7 +140,7 @@ impl EpollServer {
     }
 }
 
-/// Eventos que se recogen de una vez. Los que no quepan se entregan en la vuelta siguiente.
+/// Eventos que se recogen de una vez. Los que no quepan llegan en la vuelta siguiente.
 pub(crate) const EVENTS: usize = 256;
 
 /// Lo que `epoll` encontró listo. Se reutiliza de una vuelta a otra.
@@ -146,6 +151,12 @@ pub(crate) struct Ready {
     pub(crate) listener: bool,
     pub(crate) readable: Vec<ClientId>,
     pub(crate) writable: Vec<ClientId>,
+}
+
+impl Ready {
+    pub(crate) fn with_room_for(events: usize) -> Ready {
+        Ready { events: vec![EpollEvent::empty(); events], ..Ready::default() }
+    }
 }
 
 /// Los nombres de los eventos, como en epoll_ctl(2).
