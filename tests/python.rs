@@ -242,7 +242,9 @@ fn cada_programa_es_un_archivo_que_se_lee_de_una_vez_y_cabe_en_media_pantalla() 
         for path in files {
             let text = fs::read_to_string(&path).unwrap();
             let place = path.display();
-            assert!(text.lines().count() <= MAX_LINES, "{place}: demasiadas líneas");
+            // Las anclas son del libro, que muestra el programa por partes.
+            let lines = text.lines().filter(|line| !line.contains("# ANCHOR")).count();
+            assert!(lines <= MAX_LINES, "{place}: demasiadas líneas");
             for (line, number) in text.lines().zip(1..) {
                 assert!(line.chars().count() <= MAX_COLUMNS, "{place}:{number}: demasiado ancha");
             }

@@ -44,7 +44,8 @@ class Client:
 class EpollServer:
     # ANCHOR: new
     def __init__(self, host, port):
-        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        family, *_, address = found[0]
         self.sock = socket.create_server(address, family=family, backlog=1024)
         self.sock.setblocking(False)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -53,9 +54,9 @@ class EpollServer:
         self.epoll.register(self.sock, select.EPOLLIN)
         self.epoll.register(self.stop, select.EPOLLIN)
         self.clients, self.closing, self.stopping = {}, set(), False
+        # ANCHOR_END: new
         here = "[{}]:{}" if family == socket.AF_INET6 else "{}:{}"
         os.write(1, f"Escuchando en {here.format(*self.sock.getsockname())}\n".encode())
-    # ANCHOR_END: new
 
     # ANCHOR: run
     def run(self):
@@ -68,44 +69,51 @@ class EpollServer:
                 elif not self.stopping:
                     self.on_acceptable()
             self.reap()
-    # ANCHOR_END: run
 
     def wait(self):
-        """El único sitio donde se espera: hasta el plazo más próximo, si hay alguno."""
+        """El único sitio donde se espera: hasta el plazo más próximo."""
+        # Tras Ctrl-Z, puede vencer el plazo de quien ya envió algo.
         first = next(iter(self.clients.values()), None)
         wait = max(0, first.deadline - time.monotonic()) if first else None
-        return self.epoll.poll(wait)  # F5: tras un SIGSTOP, vencería lo que ya llegó
+        return self.epoll.poll(wait)
+    # ANCHOR_END: run
 
+    # ANCHOR: on_acceptable
     def on_acceptable(self):
         try:
             sock, _ = self.sock.accept()
         except OSError:
-            self.epoll.modify(self.sock, 0)  # sin descriptores, hasta que uno se vaya
+            self.epoll.modify(self.sock, 0)  # sin descriptores libres
             return
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.epoll.register(sock, select.EPOLLIN)
         self.renew(Client(sock))
+    # ANCHOR_END: on_acceptable
 
+    # ANCHOR: on_client
     def on_client(self, client, events):
         if events & select.EPOLLIN:
             self.on_readable(client)
         elif events & (select.EPOLLHUP | select.EPOLLERR):
-            self.closing.add(client)  # llegan sin pedirlos, y no dejan de llegar
+            self.closing.add(client)  # no se piden, y no dejan de llegar
         else:
             self.on_writable(client)
+    # ANCHOR_END: on_client
 
+    # ANCHOR: on_readable
     def on_readable(self, client):
         data = b""
         with contextlib.suppress(OSError):  # un reinicio es otro final
             data = client.sock.recv(8192)
-        if not data:  # quien no mira el cero recibe EPOLLIN otra vez, para siempre
+        if not data:  # el final: sin mirarlo, EPOLLIN llegaría para siempre
             self.closing.add(client)
         elif not client.last:
             if not client.input:
                 self.renew(client)  # el plazo corre desde el primer byte
             client.input += data
             self.answer(client)
+    # ANCHOR_END: on_readable
 
     def answer(self, client):
         """A todas las peticiones enteras: ninguna, una o cien. Y se escribe ya."""
@@ -117,25 +125,28 @@ class EpollServer:
                 else:
                     client.answer(405, "Solo se atienden GET y HEAD.", method, keep)
         except Refusal as refusal:
-            client.answer(*refusal.args)  # F10: con cuerpo, aunque fuera un HEAD
+            client.answer(*refusal.args)  # con cuerpo, aunque fuera un HEAD
         self.on_writable(client)
 
+    # ANCHOR: on_writable
     def on_writable(self, client):
-        with contextlib.suppress(OSError):  # no cabe más; o se fue, y lo dirá epoll
+        with contextlib.suppress(OSError):  # no cabe, o se fue
             if client.output:
                 del client.output[: client.sock.send(client.output)]
                 self.renew(client)
             if client.last and not client.output:
-                # Cerrar ya, con algo suyo sin leer, podría destruir la respuesta.
+                # Cerrar ya, con algo sin leer, podría cortar la respuesta.
                 client.sock.shutdown(socket.SHUT_WR)
-        # O leer o escribir: quien no recoge lo que pidió no puede pedir más.
+        # O leer o escribir: quien no recoge lo que pidió no pide más.
         interest = select.EPOLLOUT if client.output else select.EPOLLIN
         if interest != client.interest:
             client.interest = interest
             self.epoll.modify(client.sock, interest)
+    # ANCHOR_END: on_writable
 
+    # ANCHOR: reap
     def renew(self, client):
-        """Otro plazo, y al final de la fila: el primero es quien antes vence."""
+        """Otro plazo, y al final de la fila: el primero vence antes."""
         if not self.stopping:
             client.deadline = time.monotonic() + PATIENCE
             self.clients.pop(client.sock.fileno(), None)
@@ -144,8 +155,10 @@ class EpollServer:
     def reap(self):
         """El único sitio que cierra."""
         now = time.monotonic()
-        waiting = self.clients.values()
-        for client in list(itertools.takewhile(lambda it: it.deadline <= now, waiting)):
+        late = itertools.takewhile(
+            lambda it: it.deadline <= now, self.clients.values()
+        )
+        for client in list(late):
             if client.input and not client.last and not client.output:
                 client.answer(408, "la petición no llegó entera a tiempo")
                 self.on_writable(client)
@@ -157,9 +170,11 @@ class EpollServer:
         if self.closing and not self.stopping:
             self.epoll.modify(self.sock, select.EPOLLIN)
         self.closing.clear()
+    # ANCHOR_END: reap
 
+    # ANCHOR: on_stop
     def on_stop(self):
-        """No entra nadie más, ni los de la cola (F26). Lo que sale, sale entero."""
+        """No entra nadie más, ni los de la cola. Lo que sale, entero."""
         self.epoll.unregister(self.stop)
         self.sock.close()
         self.stopping = True
@@ -167,6 +182,7 @@ class EpollServer:
             if not client.output and not client.last:
                 self.closing.add(client)
             client.last = True
+    # ANCHOR_END: on_stop
 
 
 def stop_on_signals():

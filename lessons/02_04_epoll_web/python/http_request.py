@@ -4,7 +4,7 @@ import re
 
 MAX_HEAD, BLANK_LINE = 8192, re.compile(rb"\r?\n\r?\n")
 TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-# F7, F12: del destino y de Host solo se mira que sean texto.
+# Del destino y de Host solo se mira que sean texto.
 FIRST_LINE = re.compile(rb"(" + TOKEN.pattern + rb") [!-~]+ HTTP/(\d)\.(\d)")
 VALUE = re.compile(rb"[\t -~\x80-\xff]*")
 
@@ -21,7 +21,7 @@ def take_head(client):
     if (end.end() if end else client.seen) > MAX_HEAD:
         raise Refusal(431, "la cabecera pasa de 8 KiB")
     if not end:
-        return None  # F6: aunque ya se vea que está mal, se espera entera
+        return None  # aunque ya se vea que está mal, se espera entera
     head = bytes(client.input[: end.start()])
     del client.input[: end.end()]
     return head
