@@ -197,3 +197,51 @@ impl Step {
         path
     }
 }
+
+#[test]
+fn web_lo_que_se_ve_de_una_petición_a_medias() -> Outcome {
+    let half = "(printf 'GET / HT'; sleep 1) | nc -N 127.0.0.1 8080 | head -n 1";
+    web_session(1, "curl", "curl -i http://127.0.0.1:8080/")?;
+    web_session(1, "media", half)?;
+    web_session(2, "media", half)
+}
+
+#[test]
+fn web_lo_que_se_ve_de_dos_peticiones_encadenadas() -> Outcome {
+    let both = r#"r='GET / HTTP/1.1\r\nHost: x\r\n'
+$ printf "$r\r\n${r}Connection: close\r\n\r\n" | nc 127.0.0.1 8080 | grep -c Hola"#;
+    web_session(2, "encadenadas", both)?;
+    web_session(3, "encadenadas", both)
+}
+
+#[test]
+fn web_lo_que_se_ve_con_uno_que_no_lee() -> Outcome {
+    let flood = r#"exec 3<>/dev/tcp/127.0.0.1/8080
+$ (yes $'GET / HTTP/1.1\r\nHost: x\r\n\r' | head -n 300000 >&3 &); sleep 2
+$ curl -s -m 2 http://127.0.0.1:8080/; echo "código $?""#;
+    web_session(3, "no_lee", flood)?;
+    web_session(4, "no_lee", flood)
+}
+
+#[test]
+fn web_lo_que_se_ve_de_una_cabecera_sin_final() -> Outcome {
+    let endless = r"head -c 3000000 /dev/zero | tr '\0' a | nc -N 127.0.0.1 8080 | wc -c";
+    web_session(4, "sin_final", endless)
+}
+
+/// Lo que se teclea en una terminal, frente a un paso de la web, y lo que responde al final.
+fn web_session(number: usize, name: &str, typed: &str) -> Outcome {
+    let mut steps = STEPS.iter().filter(|step| step.lesson() == "02_04");
+    let step = steps.find(|step| step.number == number).unwrap();
+    if !prose::possible([typed], "lo que se ve de los pasos de la web")? {
+        return Ok(());
+    }
+    let server = Program::new(step.path()).arg("0").start()?;
+    let port = server.address().port().to_string();
+    let orders = typed.replace("\n$ ", "\n").replace("8080", &port);
+    let exit = prose::run(Path::new(env!("CARGO_TARGET_TMPDIR")), &orders, "")?;
+    let answer = exit.stdout.replace('\r', "").replace(&port, "8080");
+    let session = format!("$ {typed}\n{answer}");
+    check(&step.file("rs").with_file_name(format!("{name}_{number}.txt")), &session);
+    Ok(())
+}
