@@ -1,16 +1,16 @@
-//! Lección 02_03, paso 2: lo que envía uno les llega a los demás cuando está entero, en marcos.
+//! Lección 02_03, paso 2: en marcos. Los demás reciben cada mensaje cuando está entero.
 use multiplexacion::frame;
 use nix::sys::select::{FdSet, select};
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsFd;
 use std::process::ExitCode;
 
 struct Client {
     stream: TcpStream,
     input: Vec<u8>, // Lo leído que aún no es un mensaje entero.
-    closing: bool,
+    closing: bool,  // Al final de la vuelta, se le cierra.
 }
 
 struct Ready {
@@ -48,35 +48,37 @@ fn serve(port: &str) -> io::Result<()> {
 }
 
 impl Chat {
-    /// select duerme hasta que haya algo que leer en alguno, y deja en el conjunto solo esos. En
+    /// select duerme hasta que haya algo que leer, y deja en el conjunto solo los listos. En
     /// el que escucha, «algo que leer» es alguien en la cola. T3-16: Ctrl-C no está: mata.
     fn wait(&self) -> io::Result<Ready> {
         let mut reading = FdSet::new();
         reading.insert(self.listener.as_fd());
         for client in self.clients.values() {
-            reading.insert(client.stream.as_fd());
+            reading.insert(client.stream.as_fd()); // T3-15: el 1024 no cabe, y es un pánico.
         }
         select(None, &mut reading, None, None, None)?;
-        let ready = |client: &Client| reading.contains(client.stream.as_fd());
-        let readable = self.clients.iter().filter(|(_, it)| ready(it)).map(|(id, _)| *id).collect();
+        let mut readable = Vec::new();
+        for (id, client) in &self.clients {
+            if reading.contains(client.stream.as_fd()) {
+                readable.push(*id);
+            }
+        }
         Ok(Ready { listener: reading.contains(self.listener.as_fd()), readable })
     }
 
     fn on_acceptable(&mut self) {
-        // T3-14: sin descriptores libres falla, y select vuelve enseguida, una y otra vez.
+        // T3-14: sin descriptores libres falla, y select vuelve enseguida, sin parar.
         let Ok((stream, _)) = self.listener.accept() else { return };
-        // T3-15: el descriptor 1024 no cabe, y se cierra. Cada mensaje, además, sale en el momento.
-        if stream.as_raw_fd() < 1024 && stream.set_nodelay(true).is_ok() {
-            self.clients.insert(self.next_id, Client { stream, input: Vec::new(), closing: false });
-            self.next_id += 1;
-        }
+        let client = Client { stream, input: Vec::new(), closing: false };
+        self.clients.insert(self.next_id, client);
+        self.next_id += 1;
     }
 
     fn on_readable(&mut self, id: u64) {
         let Some(client) = self.clients.get_mut(&id) else { return };
         let mut buffer = [0; 4096];
         match client.stream.read(&mut buffer) {
-            Ok(0) | Err(_) => client.closing = true, // Cero bytes: cerró su lado.
+            Ok(0) | Err(_) => client.closing = true, // Cero bytes: el final.
             Ok(count) => {
                 client.input.extend_from_slice(&buffer[..count]);
                 self.receive(id);
@@ -93,20 +95,20 @@ impl Chat {
                     client.input.drain(..used);
                     self.broadcast(id, &text);
                 }
-                Ok(None) => return, // Falta un trozo: llegará en otra lectura, o nunca.
+                Ok(None) => return, // Falta una parte: llegará en otra lectura, o nunca.
                 Err(_) => {
-                    client.closing = true; // Una longitud imposible, o algo que no es texto.
+                    client.closing = true; // Una longitud imposible, o no es texto.
                     return;
                 }
             }
         }
     }
 
-    /// T3-20: nadie sabe quién habla, y a la terminal de los demás le llega cualquier cosa.
+    /// T3-20: nadie sabe quién habla, y en su terminal aparece cualquier cosa.
     fn broadcast(&mut self, from: u64, text: &str) {
         let Ok(frame) = frame::encode(text) else { return };
         for (_, client) in self.clients.iter_mut().filter(|(id, _)| **id != from) {
-            // T3-11: si no lee y sus búferes se llenan, write_all duerme, y con él todo el chat.
+            // T3-11: si no lee y sus búferes se llenan, esto duerme, y con ello el chat.
             client.closing |= client.stream.write_all(&frame).is_err();
         }
     }

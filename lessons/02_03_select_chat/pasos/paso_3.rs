@@ -14,7 +14,7 @@ struct Client {
     stream: TcpStream,
     input: Vec<u8>,  // Lo leído que aún no es un mensaje entero.
     output: Vec<u8>, // Lo que se le dirá en cuanto quepa.
-    closing: bool,
+    closing: bool,   // Al final de la vuelta, se le cierra.
 }
 
 struct Ready {
@@ -65,7 +65,7 @@ impl Client {
         self.closing |= self.output.len() > MAX_OUTPUT;
     }
 
-    /// write toma lo que cabe en el búfer de salida del núcleo. Lo demás sigue en la cola.
+    /// write toma lo que cabe en el búfer de salida del núcleo; lo demás sigue aquí.
     fn flush(&mut self) {
         match self.stream.write(&self.output) {
             Ok(count) => drop(self.output.drain(..count)),
@@ -76,41 +76,43 @@ impl Client {
 }
 
 impl Chat {
-    /// select duerme hasta que haya algo que leer en alguno, o sitio donde escribir, y deja en
-    /// cada conjunto solo esos. En el que escucha, «algo que leer» es alguien en la cola. T3-16:
-    /// Ctrl-C no está: mata.
+    /// select duerme hasta que haya algo que leer, o sitio donde escribir, y deja en cada
+    /// conjunto solo los listos. En el que escucha, «algo que leer» es alguien en la cola.
+    /// T3-16: Ctrl-C no está: mata.
     fn wait(&self) -> io::Result<Ready> {
         let (mut reading, mut writing) = (FdSet::new(), FdSet::new());
         reading.insert(self.listener.as_fd());
         for client in self.clients.values() {
             reading.insert(client.stream.as_fd());
-            // Casi siempre hay sitio: con todos en este conjunto, select no dormiría nunca.
+            // Casi siempre hay sitio: con todos aquí, select no dormiría nunca.
             if !client.output.is_empty() {
                 writing.insert(client.stream.as_fd());
             }
         }
         select(None, &mut reading, &mut writing, None, None)?;
-        let among = |set: &FdSet<'_>| {
-            let all = self.clients.iter();
-            all.filter(|(_, it)| set.contains(it.stream.as_fd())).map(|(id, _)| *id).collect()
-        };
-        Ok(Ready {
-            listener: reading.contains(self.listener.as_fd()),
-            readable: among(&reading),
-            writable: among(&writing),
-        })
+        let (mut readable, mut writable) = (Vec::new(), Vec::new());
+        for (id, client) in &self.clients {
+            if reading.contains(client.stream.as_fd()) {
+                readable.push(*id);
+            }
+            if writing.contains(client.stream.as_fd()) {
+                writable.push(*id);
+            }
+        }
+        Ok(Ready { listener: reading.contains(self.listener.as_fd()), readable, writable })
     }
 
     fn on_acceptable(&mut self) {
-        // T3-14: sin descriptores libres falla, y select vuelve enseguida, una y otra vez.
+        // T3-14: sin descriptores libres falla, y select vuelve enseguida, sin parar.
         let Ok((stream, _)) = self.listener.accept() else { return };
-        // T3-15: el descriptor 1024 no cabe, y se cierra. Cada mensaje, además, sale en el momento.
+        // T3-15: el descriptor 1024 no cabe en un conjunto: se cierra, sin decir por qué.
         if stream.as_raw_fd() < 1024
             && stream.set_nodelay(true).is_ok()
             && stream.set_nonblocking(true).is_ok()
         {
             let (input, output) = (Vec::new(), Vec::new());
-            self.clients.insert(self.next_id, Client { stream, input, output, closing: false });
+            let client = Client { stream, input, output, closing: false };
+            self.clients.insert(self.next_id, client);
             self.next_id += 1;
         }
     }
@@ -119,7 +121,7 @@ impl Chat {
         let Some(client) = self.clients.get_mut(&id) else { return };
         let mut buffer = [0; 4096];
         match client.stream.read(&mut buffer) {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {} // Resultó no haber nada.
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {} // No había nada.
             Ok(0) | Err(_) => client.closing = true, // Lo que tenga en la cola se pierde.
             Ok(count) => {
                 client.input.extend_from_slice(&buffer[..count]);
@@ -144,16 +146,16 @@ impl Chat {
                     client.input.drain(..used);
                     self.broadcast(id, &text);
                 }
-                Ok(None) => return, // Falta un trozo: llegará en otra lectura, o nunca.
+                Ok(None) => return, // Falta una parte: llegará en otra lectura, o nunca.
                 Err(_) => {
-                    client.closing = true; // Una longitud imposible, o algo que no es texto.
+                    client.closing = true; // Una longitud imposible, o no es texto.
                     return;
                 }
             }
         }
     }
 
-    /// T3-20: nadie sabe quién habla, y a la terminal de los demás le llega cualquier cosa.
+    /// T3-20: nadie sabe quién habla, y en su terminal aparece cualquier cosa.
     fn broadcast(&mut self, from: u64, text: &str) {
         let Ok(frame) = frame::encode(text) else { return };
         for (_, client) in self.clients.iter_mut().filter(|(id, _)| **id != from) {

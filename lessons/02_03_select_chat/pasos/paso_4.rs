@@ -1,4 +1,4 @@
-//! Lección 02_03, paso 4: cada cual tiene nombre, y los demás saben quién llega, habla y se va.
+//! Lección 02_03, paso 4: cada cual tiene nombre, y se sabe quién llega, habla y se va.
 use multiplexacion::frame;
 use nix::sys::select::{FdSet, select};
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ struct Client {
     state: State,
     input: Vec<u8>,  // Lo leído que aún no es un mensaje entero.
     output: Vec<u8>, // Lo que se le dirá en cuanto quepa.
-    closing: bool,
+    closing: bool,   // Al final de la vuelta, se le cierra.
 }
 
 struct Ready {
@@ -74,7 +74,7 @@ impl Client {
         self.closing |= self.output.len() > MAX_OUTPUT;
     }
 
-    /// write toma lo que cabe en el búfer de salida del núcleo. Lo demás sigue en la cola.
+    /// write toma lo que cabe en el búfer de salida del núcleo; lo demás sigue aquí.
     fn flush(&mut self) {
         match self.stream.write(&self.output) {
             Ok(count) => drop(self.output.drain(..count)),
@@ -92,35 +92,36 @@ impl Client {
 }
 
 impl Chat {
-    /// select duerme hasta que haya algo que leer en alguno, o sitio donde escribir, y deja en
-    /// cada conjunto solo esos. En el que escucha, «algo que leer» es alguien en la cola. T3-16:
-    /// Ctrl-C no está: mata.
+    /// select duerme hasta que haya algo que leer, o sitio donde escribir, y deja en cada
+    /// conjunto solo los listos. En el que escucha, «algo que leer» es alguien en la cola.
+    /// T3-16: Ctrl-C no está: mata.
     fn wait(&self) -> io::Result<Ready> {
         let (mut reading, mut writing) = (FdSet::new(), FdSet::new());
         reading.insert(self.listener.as_fd());
         for client in self.clients.values() {
             reading.insert(client.stream.as_fd());
-            // Casi siempre hay sitio: con todos en este conjunto, select no dormiría nunca.
+            // Casi siempre hay sitio: con todos aquí, select no dormiría nunca.
             if !client.output.is_empty() {
                 writing.insert(client.stream.as_fd());
             }
         }
         select(None, &mut reading, &mut writing, None, None)?;
-        let among = |set: &FdSet<'_>| {
-            let all = self.clients.iter();
-            all.filter(|(_, it)| set.contains(it.stream.as_fd())).map(|(id, _)| *id).collect()
-        };
-        Ok(Ready {
-            listener: reading.contains(self.listener.as_fd()),
-            readable: among(&reading),
-            writable: among(&writing),
-        })
+        let (mut readable, mut writable) = (Vec::new(), Vec::new());
+        for (id, client) in &self.clients {
+            if reading.contains(client.stream.as_fd()) {
+                readable.push(*id);
+            }
+            if writing.contains(client.stream.as_fd()) {
+                writable.push(*id);
+            }
+        }
+        Ok(Ready { listener: reading.contains(self.listener.as_fd()), readable, writable })
     }
 
     fn on_acceptable(&mut self) {
-        // T3-14: sin descriptores libres falla, y select vuelve enseguida, una y otra vez.
+        // T3-14: sin descriptores libres falla, y select vuelve enseguida, sin parar.
         let Ok((stream, address)) = self.listener.accept() else { return };
-        // T3-15: el descriptor 1024 no cabe, y se cierra. Cada mensaje, además, sale en el momento.
+        // T3-15: el descriptor 1024 no cabe en un conjunto: se cierra, sin decir por qué.
         if stream.as_raw_fd() < 1024
             && stream.set_nodelay(true).is_ok()
             && stream.set_nonblocking(true).is_ok()
@@ -137,7 +138,7 @@ impl Chat {
         let Some(client) = self.clients.get_mut(&id) else { return };
         let mut buffer = [0; 4096];
         match client.stream.read(&mut buffer) {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {} // Resultó no haber nada.
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {} // No había nada.
             Ok(0) | Err(_) => client.closing = true, // Lo que tenga en la cola se pierde.
             Ok(count) => {
                 client.input.extend_from_slice(&buffer[..count]);
@@ -155,16 +156,16 @@ impl Chat {
 
     /// Saca de lo leído los mensajes que estén enteros: ninguno, uno o varios.
     fn receive(&mut self, id: u64) {
-        while let Some(client) = self.clients.get_mut(&id).filter(|client| !client.closing) {
+        while let Some(client) = self.clients.get_mut(&id).filter(|it| !it.closing) {
             match frame::decode(&client.input) {
                 Ok(Some((text, used))) => {
                     let text = text.to_owned();
                     client.input.drain(..used);
                     self.on_message(id, &text);
                 }
-                Ok(None) => return, // Falta un trozo: llegará en otra lectura, o nunca.
+                Ok(None) => return, // Falta una parte: llegará en otra lectura, o nunca.
                 Err(_) => {
-                    client.closing = true; // Una longitud imposible, o algo que no es texto.
+                    client.closing = true; // Una longitud imposible, o no es texto.
                     return;
                 }
             }
@@ -174,38 +175,38 @@ impl Chat {
     fn on_message(&mut self, id: u64, text: &str) {
         let Some(client) = self.clients.get_mut(&id) else { return };
         let State::Member { name } = &client.state else { return self.on_login(id, text) };
-        // Un carácter de control podría borrar la pantalla de los demás; un separador, partirla.
+        // Un carácter de control podría borrar la pantalla de los demás.
         let hostile = |c| char::is_control(c) && c != '\t' || "\u{2028}\u{2029}".contains(c);
         let safe = text.replace(hostile, "\u{fffd}");
         let line = format!("#[{name}@{}]>> {safe}", client.address);
         match frame::encode(&line) {
             Ok(_) => self.broadcast(id, &line),
-            Err(why) => client.send(&format!("ERROR: {why}")), // Con el nombre delante, no cabe.
+            Err(why) => client.send(&format!("ERROR: {why}")), // No cabe con el nombre.
         }
     }
 
     fn on_login(&mut self, id: u64, text: &str) {
         let name = self.check_name(text).map(str::to_owned);
-        let count = 1 + self.clients.values().filter_map(Client::name).count();
+        let count = 1 + self.names().count();
         let Some(client) = self.clients.get_mut(&id) else { return };
         let address = client.address;
         match name {
             Ok(name) => {
-                let notice = format!("(Conectado: nuevo cliente ({count}) desde {name}@{address})");
+                let who = format!("({count}) desde {name}@{address}");
                 client.state = State::Member { name };
                 client.send(&format!("CLIENT: {address}"));
-                self.broadcast(id, &notice);
+                self.broadcast(id, &format!("(Conectado: nuevo cliente {who})"));
             }
             Err(why) => {
                 client.send(&format!("ERROR: {why}"));
-                client.closing = true; // T4-11: con algo suyo sin leer, el ERROR puede perderse.
+                client.closing = true; // T4-11: sin leer lo suyo, quizá no llegue.
             }
         }
     }
 
     /// Sin estas reglas, cualquiera se llamaría como otro, o escribiría avisos falsos.
     fn check_name<'a>(&self, text: &'a str) -> Result<&'a str, &'static str> {
-        // Más estrecho que el contrato, que admite cualquier carácter que se vea salvo seis.
+        // El contrato admite más: todo lo que se vea, salvo seis caracteres.
         let plain = |c: char| c.is_alphanumeric() || " -_.'".contains(c);
         let name = text.strip_prefix("NAME: ").ok_or("di tu nombre: «NAME: ana»")?;
         let wanted = name.to_lowercase();
@@ -215,11 +216,15 @@ impl Chat {
             || !(1..=32).contains(&name.chars().count())
         {
             Err("el nombre lleva de 1 a 32 letras o cifras")
-        } else if taken("servidor") || self.clients.values().filter_map(Client::name).any(taken) {
+        } else if taken("servidor") || self.names().any(taken) {
             Err("ese nombre ya está en uso")
         } else {
             Ok(name)
         }
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.clients.values().filter_map(Client::name)
     }
 
     fn broadcast(&mut self, from: u64, text: &str) {
@@ -229,12 +234,13 @@ impl Chat {
         }
     }
 
-    /// El único lugar que cierra. Avisar a los demás puede cerrar a otro, y entonces también.
+    /// El único lugar que cierra. El aviso puede romper a otro: se repite.
     fn reap(&mut self) {
         while let Some((&id, _)) = self.clients.iter().find(|(_, client)| client.closing) {
             let Some(gone) = self.clients.remove(&id) else { return };
             if let Some(name) = gone.name() {
-                self.broadcast(id, &format!("(Desconectado: cliente {name}@{})", gone.address));
+                let who = format!("{name}@{}", gone.address);
+                self.broadcast(id, &format!("(Desconectado: cliente {who})"));
             }
         }
     }
