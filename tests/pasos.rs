@@ -12,7 +12,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use harness::{DEFAULT_LIMIT, Failure, Program, raise_descriptor_limit, stages};
+use harness::{DEFAULT_LIMIT, Failure, Program, Server, Stream, raise_descriptor_limit, stages};
 
 type Outcome = Result<(), Failure>;
 
@@ -131,6 +131,124 @@ fn sin_un_puerto_libre_lo_dicen_en_una_línea() -> Outcome {
         }
     }
     Ok(())
+}
+
+#[test]
+fn chat_lo_que_se_ve_hablando_a_mano() -> Outcome {
+    let (step, server) = chat_step(1)?;
+    let Some(beto) = by_hand(&server, "nc 127.0.0.1 8800")? else { return Ok(()) };
+    let alone = server.open_descriptors()?;
+    let beto = beto.spawn()?;
+    let ana = by_hand(&server, "nc 127.0.0.1 8800")?.unwrap().spawn()?;
+    server.holds_descriptors(alone + 2)?;
+    for (who, others, text) in [(&ana, &beto, "hola"), (&beto, &ana, "¿quién eres?")] {
+        who.write_stdin(format!("{text}\n"));
+        others.wait_for_line(Stream::Stdout, text, DEFAULT_LIMIT)?;
+    }
+    let typed = "nc 127.0.0.1 8800\nhola\n¿quién eres?";
+    check_session("paso_1", &format!("{}\n\n{}\n", terminals(step, typed), terminal(3, typed)));
+    Ok(())
+}
+
+#[test]
+fn chat_lo_que_oye_beto_cuando_dos_hablan_a_la_vez() -> Outcome {
+    for (number, listening, speaking) in [
+        (
+            1,
+            "nc 127.0.0.1 8800",
+            [
+                "(printf 'ho'; sleep 2; printf 'la\\n') | nc -N 127.0.0.1 8800 &",
+                "sleep 1; echo buenas | nc -N 127.0.0.1 8800",
+            ],
+        ),
+        (
+            2,
+            "nc 127.0.0.1 8800 | cat -v",
+            [
+                r"(printf '\0\0\0\4ho'; sleep 2; printf 'la') | nc -N 127.0.0.1 8800 &",
+                r"sleep 1; printf '\0\0\0\6buenas' | nc -N 127.0.0.1 8800",
+            ],
+        ),
+    ] {
+        let (step, server) = chat_step(number)?;
+        let Some(beto) = by_hand(&server, listening)? else { return Ok(()) };
+        let alone = server.open_descriptors()?;
+        let beto = beto.spawn()?;
+        beto.close_stdin();
+        server.holds_descriptors(alone + 1)?;
+        let speak = format!("{}\n{}\nwait", speaking[0], speaking[1]);
+        by_hand(&server, &speak)?.unwrap().run_to_end("", prose::LIMIT)?;
+        // Al irse el servidor, también se va quien lo escucha.
+        server.signal(harness::Signal::SIGTERM)?;
+        let heard = beto.wait(prose::LIMIT)?.stdout;
+        let heard = format!("{listening}\n{}", heard.trim_end());
+        let spoken = format!("{}\n$ {}", speaking[0], speaking[1]);
+        let told = format!("{}\n\n{}\n", terminals(step, &heard), terminal(3, &spoken));
+        check_session(&format!("mezclados_{number}"), &told);
+    }
+    Ok(())
+}
+
+#[test]
+fn chat_con_uno_que_no_lee_el_paso_2_se_duerme_y_el_3_no() -> Outcome {
+    let (listening, halt) = ("nc 127.0.0.1 8800 > /dev/null &", "kill -STOP $!");
+    let end = "kill -KILL $!";
+    let flood = r#"python3 -c "print(('\0\0\4\0' + 'a' * 1024) * 10_000, end='')" \
+    | timeout 5 nc -N 127.0.0.1 8800; echo $?"#;
+    if !harness::tools::available("python3", "los pasos del chat con uno que no lee")? {
+        return Ok(());
+    }
+    for number in [2, 3] {
+        let (step, server) = chat_step(number)?;
+        let Some(typed) = by_hand(&server, "bash -s")? else { return Ok(()) };
+        let alone = server.open_descriptors()?;
+        let terminal = typed.spawn()?;
+        terminal.write_stdin(by_port(&server, &format!("{listening}\n")));
+        server.holds_descriptors(alone + 1)?;
+        terminal.write_stdin(by_port(&server, &format!("{halt}\n{flood}\n{end}\n")));
+        terminal.close_stdin();
+        let answer = terminal.wait(prose::LIMIT)?.stdout;
+        let told = format!("{listening}\n$ {halt}\n$ {flood}\n{answer}$ {end}");
+        check_session(&format!("no_lee_{number}"), &format!("{}\n", terminals(step, &told)));
+    }
+    Ok(())
+}
+
+/// Un paso del chat, en marcha.
+fn chat_step(number: usize) -> Result<(&'static Step, Server), Failure> {
+    let mut steps = STEPS.iter().filter(|step| step.lesson() == "02_03");
+    let step = steps.find(|step| step.number == number).unwrap();
+    let program = Program::new("env").arg("--default-signal=TERM").arg(step.path());
+    Ok((step, program.arg("0").start()?))
+}
+
+/// Lo que se teclea en una terminal, hacia el puerto de verdad. `None` si faltan los programas.
+fn by_hand(server: &Server, orders: &str) -> Result<Option<Program>, Failure> {
+    if !prose::possible([orders], "lo que se ve de los pasos del chat")? {
+        return Ok(None);
+    }
+    let orders = by_port(server, orders);
+    Ok(Some(prose::shell(Path::new(env!("CARGO_TARGET_TMPDIR")), &orders)))
+}
+
+fn by_port(server: &Server, orders: &str) -> String {
+    orders.replace("8800", &server.address().port().to_string())
+}
+
+/// La terminal del servidor, y otra.
+fn terminals(step: &Step, second: &str) -> String {
+    let first =
+        format!("cargo run --example {} 8800\nEscuchando en 127.0.0.1:8800", step.program());
+    format!("{}\n\n{}", terminal(1, &first), terminal(2, second))
+}
+
+fn terminal(number: usize, text: &str) -> String {
+    format!("# terminal {number}\n$ {text}")
+}
+
+fn check_session(name: &str, told: &str) {
+    let lessons = Path::new(env!("CARGO_MANIFEST_DIR")).join("lessons");
+    check(&lessons.join(format!("02_03_select_chat/sesiones/{name}.txt")), told);
 }
 
 /// Pasa las etapas que dice la tabla, y falla la siguiente como cuenta su archivo.

@@ -111,8 +111,8 @@ impl ChatClient {
     // ANCHOR_END: run
 
     // ANCHOR: wait
-    /// El único punto en el que el programa espera: a la red, al teclado, a la pantalla y a las
-    /// señales.
+    /// El único punto en el que el programa espera: a la red, al teclado, a la pantalla y a
+    /// las señales.
     fn wait(&self) -> io::Result<Ready> {
         let (mut reading, mut writing) = (FdSet::new(), FdSet::new());
         let socket = self.conn.stream().as_fd();
@@ -121,12 +121,12 @@ impl ChatClient {
         if let Some(signals) = signals {
             reading.insert(signals);
         }
-        // Si la pantalla no da abasto, no se lee más: el búfer del núcleo se llena, y TCP le hace
-        // llegar al servidor que aquí se lee despacio.
+        // Si la pantalla no da abasto, no se lee más: el búfer del núcleo se llena, y TCP le
+        // hace llegar al servidor que aquí se lee despacio.
         if self.screen.out.pending() < UNSHOWN {
             reading.insert(socket);
-            // Con la cola sin vaciar no se lee más del teclado: si es un archivo enorme, se envía
-            // al ritmo de la red en vez de guardarlo entero.
+            // Con la cola sin vaciar no se lee más del teclado: si es un archivo enorme, se
+            // envía al ritmo de la red en vez de guardarlo entero.
             if self.stage == Stage::Chatting && !self.conn.wants_write() {
                 reading.insert(self.keyboard.as_fd());
             }
@@ -139,7 +139,7 @@ impl ChatClient {
         }
         let result = match select(None, &mut reading, &mut writing, None, None) {
             Ok(count) => usize::try_from(count).unwrap_or_default(),
-            Err(Errno::EINTR) => return Ok(Ready::default()),
+            Err(Errno::EINTR) => return Ok(Ready::default()), // Una señal con función propia.
             Err(error) => return Err(error.into()),
         };
         Step::Wake { call: "select", result }.tell();

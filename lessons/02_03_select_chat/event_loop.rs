@@ -17,16 +17,16 @@ use crate::sets::{timeout_until, who_fits};
 
 impl ChatServer {
     // ANCHOR: run
-    /// El bucle de eventos. Cada vuelta: esperar, atender a quien esté listo, recoger.
+    /// El bucle. Cada vuelta: esperar, atender a quien esté listo, recoger.
     pub(crate) fn run(&mut self) -> io::Result<()> {
         loop {
-            let Some(mut ready) = self.wait()? else { continue };
+            let mut ready = self.wait()?;
             if ready.stop || (ready.console && self.console.asks_to_stop(&mut self.scratch)) {
                 Step::Stop {}.tell();
                 return Ok(());
             }
-            // Por turno: empieza el que sigue al último que habló. Si en la historia no hay sitio
-            // para todos, que no se queden fuera siempre los mismos.
+            // Por turno: empieza el que sigue al último que habló. Si en la historia no hay
+            // sitio para todos, que no se queden fuera siempre los mismos.
             let next = ready.readable.partition_point(|id| *id <= self.last_heard);
             ready.readable.rotate_left(next);
             for id in ready.readable {
@@ -44,15 +44,30 @@ impl ChatServer {
     // ANCHOR_END: run
 
     // ANCHOR: wait
-    /// El único punto en el que el programa espera.
-    ///
-    /// `select` recibe dos conjuntos de descriptores y los devuelve con solo los que están
-    /// listos: por eso hay que volver a llenarlos en cada vuelta, y recorrerlos enteros a la
-    /// ida y a la vuelta. Con muchos clientes ociosos, ese es su costo.
-    fn wait(&self) -> io::Result<Option<Ready>> {
+    /// El único punto en el que el programa espera. `select` deja en los conjuntos solo a los
+    /// listos: hay que llenarlos en cada vuelta, y recorrerlos enteros antes y después.
+    fn wait(&self) -> io::Result<Ready> {
         let (mut reading, mut writing) = (FdSet::new(), FdSet::new());
+        let console = self.watch(&mut reading, &mut writing);
+        let deadlines = self.guests.values().filter_map(|guest| guest.deadline);
+        let until = deadlines.chain(self.pause.until()).chain(console).min();
+        Step::Sleep { call: "select", clients: self.guests.len() }.tell();
+        let mut timeout = timeout_until(until);
+        let result = match select(None, &mut reading, &mut writing, None, &mut timeout) {
+            Ok(count) => usize::try_from(count).unwrap_or_default(),
+            // Solo lo causa una señal con función propia (signal(7)), y aquí no hay ninguna.
+            Err(Errno::EINTR) => return Ok(Ready::default()),
+            Err(error) => return Err(error.into()),
+        };
+        Step::Wake { call: "select", result }.tell();
+        Ok(self.ready(&reading, &writing))
+    }
+    // ANCHOR_END: wait
+
+    // ANCHOR: sets
+    /// A quién se vigila. Devuelve desde cuándo mirar la terminal, si aún no toca.
+    fn watch<'a>(&'a self, reading: &mut FdSet<'a>, writing: &mut FdSet<'a>) -> Option<Instant> {
         reading.insert(self.stop.as_fd());
-        let console = self.console.watch(&mut reading);
         if self.pause.until().is_none() {
             reading.insert(self.listener.as_fd());
         }
@@ -64,40 +79,35 @@ impl ChatServer {
             }
             // ANCHOR_END: reading
             // ANCHOR: writing
-            // Solo quien tiene algo en la cola. Un socket casi siempre admite más bytes:
-            // con todos en este conjunto, `select` volvería al instante, siempre.
+            // Solo quien tiene algo en la cola. Un socket casi siempre admite más bytes: con
+            // todos en este conjunto, `select` volvería al instante, siempre.
             if guest.conn.wants_write() {
                 writing.insert(guest.as_fd());
             }
             // ANCHOR_END: writing
         }
-        Step::Sleep { call: "select", clients: self.guests.len() }.tell();
-        let deadlines = self.guests.values().filter_map(|guest| guest.deadline);
-        let mut timeout = timeout_until(deadlines.chain(self.pause.until()).chain(console).min());
-        let result = match select(None, &mut reading, &mut writing, None, timeout.as_mut()) {
-            Ok(count) => usize::try_from(count).unwrap_or_default(),
-            // Una señal que nadie esperaba: no se sabe quién está listo, y se vuelve a preguntar.
-            Err(Errno::EINTR) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        Step::Wake { call: "select", result }.tell();
+        self.console.watch(reading)
+    }
+
+    /// Quién quedó en los conjuntos.
+    fn ready(&self, reading: &FdSet<'_>, writing: &FdSet<'_>) -> Ready {
         let among = |set: &FdSet<'_>| {
-            let ready = self.guests.iter().filter(|(_, guest)| set.contains(guest.as_fd()));
-            ready.map(|(id, _)| *id).collect()
+            let all = self.guests.iter();
+            all.filter(|(_, it)| set.contains(it.as_fd())).map(|(id, _)| *id).collect()
         };
-        Ok(Some(Ready {
+        Ready {
             stop: reading.contains(self.stop.as_fd()),
             console: reading.contains(self.console.keyboard.as_fd()),
             listener: reading.contains(self.listener.as_fd()),
-            readable: among(&reading),
-            writable: among(&writing),
-        }))
+            readable: among(reading),
+            writable: among(writing),
+        }
     }
-    // ANCHOR_END: wait
+    // ANCHOR_END: sets
 
     // ANCHOR: on_acceptable
-    /// Alguien espera en la cola del núcleo; si hay más, `select` lo repetirá. Aquí no se le lee
-    /// nada: su nombre llegará cuando llegue, y esperarlo detendría a todos.
+    /// Alguien espera en la cola del núcleo; si hay más, `select` lo repetirá. Aquí no se le
+    /// lee nada: su nombre llegará cuando llegue, y esperarlo detendría a todos.
     fn on_acceptable(&mut self) {
         match self.listener.accept() {
             Ok((stream, address)) => {
@@ -113,7 +123,7 @@ impl ChatServer {
     // ANCHOR: on_readable
     /// Llegaron bytes de un cliente, o su final.
     fn on_readable(&mut self, id: ClientId) {
-        let guest = self.guests.get_mut(&id).filter(|guest| guest.may_talk(&self.history));
+        let guest = self.guests.get_mut(&id).filter(|it| it.may_talk(&self.history));
         let Some(guest) = guest else { return };
         if guest.is_member() {
             self.last_heard = id;
@@ -156,7 +166,7 @@ impl ChatServer {
 
     // ANCHOR: reap
     /// Difunde lo dicho y despide a quien toca: el único lugar que cierra a quien ya entró.
-    /// Despedir deja un aviso para los demás: se repite hasta que no queda nadie por despedir.
+    /// Despedir deja un aviso para los demás: se repite hasta que no queda nadie así.
     fn reap(&mut self) {
         let now = Instant::now();
         loop {

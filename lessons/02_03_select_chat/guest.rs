@@ -32,7 +32,7 @@ pub(crate) struct Guest {
     next: u64,
     /// Hasta cuándo se le espera: a que diga su nombre, a que lea o a que termine de irse.
     pub(crate) deadline: Option<Instant>,
-    /// Por qué hay que despedirlo. Lo anota quien lo descubre; lo cumple el final de la vuelta.
+    /// Por qué hay que despedirlo. Lo anota quien lo descubre; se cumple al final de la vuelta.
     pub(crate) closing: Option<CloseReason>,
 }
 
@@ -49,7 +49,8 @@ enum Stage {
 // ANCHOR_END: guest
 
 impl Guest {
-    /// Un cliente recién aceptado, que tiene ese plazo para decir su nombre. `None` si ya no está.
+    /// Un cliente recién aceptado, que tiene ese plazo para decir su nombre. `None` si su socket
+    /// no se deja preparar: en Linux no pasa, ni aunque el cliente se haya ido.
     pub(crate) fn welcome(
         stream: TcpStream,
         address: SocketAddr,

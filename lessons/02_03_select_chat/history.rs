@@ -12,12 +12,12 @@ pub(crate) const SHARE: usize = 64 * 1024;
 const MOST: usize = 1024 * 1024;
 
 // ANCHOR: history
-/// Lo dicho, del más antiguo al más reciente. Cada mensaje se codifica y se guarda una vez, aunque
-/// lo esperen mil; de cada uno de los que escuchan basta saber por cuál va.
+/// Lo dicho, del más antiguo al más reciente. Cada mensaje se codifica y se guarda una vez,
+/// aunque lo esperen mil; de cada uno de los que escuchan basta saber por cuál va.
 ///
-/// Y de ahí, la contrapresión. A quien tiene aquí mucho que otros aún no han oído no se le lee más:
-/// sus bytes esperan en el núcleo, y cuando no caben en el núcleo, esperan en su máquina. Se frena
-/// él, y nadie pierde nada.
+/// De ahí, la contrapresión. A quien tiene aquí mucho que otros aún no han oído no se le lee
+/// más: sus bytes esperan en el núcleo y, cuando no caben, en su máquina. Se frena él, y nadie
+/// pierde nada.
 #[derive(Default)]
 pub(crate) struct History {
     messages: VecDeque<Message>,

@@ -7,9 +7,9 @@ use multiplexacion::frame::{self, HEADER, MAX_TEXT};
 // ANCHOR: send
 /// Envía un mensaje: lo pone en la cola, con su longitud delante.
 ///
-/// No puede bloquear: quien escribe es el bucle, al final de la vuelta. Longitud y texto van juntos
-/// para salir en una sola escritura: por separado, el segundo trozo podría esperar 40 ms a que el
-/// otro extremo confirmara el primero.
+/// No puede bloquear: quien escribe es el bucle, al final de la vuelta. Longitud y texto van
+/// juntos para salir en una sola escritura: por separado, y sin TCP_NODELAY, el texto podría
+/// esperar unos 40 ms a que el otro extremo confirmara la longitud.
 pub(crate) fn send(conn: &mut Connection, text: &str) -> Result<(), CloseReason> {
     let frame = frame::encode(text).map_err(CloseReason::BadFrame)?;
     conn.queue(&frame).map_err(|Overflow| CloseReason::NotReading)

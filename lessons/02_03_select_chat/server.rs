@@ -48,6 +48,7 @@ pub(crate) struct ChatServer {
 // ANCHOR_END: server
 
 /// Lo que `select` encontró listo.
+#[derive(Default)]
 pub(crate) struct Ready {
     pub(crate) stop: bool,
     pub(crate) console: bool,

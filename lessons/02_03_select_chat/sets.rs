@@ -12,8 +12,8 @@ use nix::sys::time::{TimeVal, TimeValLike};
 use crate::guest::Guest;
 
 // ANCHOR: fits
-/// `select` guarda los descriptores en un mapa de FD_SETSIZE bits, 1024: de los que no caben no
-/// puede hablar. En C, anotarlos es escribir fuera del mapa; en `nix`, un pánico (select(2)).
+/// `select` guarda los descriptores en un mapa de FD_SETSIZE bits, 1024: de los que no caben
+/// no puede hablar. En C, anotarlos es escribir fuera del mapa (select(2)); en `nix`, un pánico.
 pub(crate) fn fits_in_a_set(descriptor: impl AsFd) -> bool {
     usize::try_from(descriptor.as_fd().as_raw_fd()).is_ok_and(|fd| fd < FD_SETSIZE)
 }

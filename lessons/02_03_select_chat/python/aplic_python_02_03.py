@@ -27,6 +27,7 @@ class ChatServer:
         place = "[{}]:{}" if family == socket.AF_INET6 else "{}:{}"
         os.write(1, f"Escuchando en {place.format(*listener.getsockname())}\n".encode())
 
+    # ANCHOR: run
     def run(self):
         while True:
             readable, writable = self.wait()  # el único sitio donde se espera
@@ -36,12 +37,13 @@ class ChatServer:
                 for text in receive(client):
                     self.on_message(client, text)
             for peer in readable.intersection(self.leaving):
-                peer.fill().clear()  # se descarta: cerrar sin leerlo sería un reinicio
+                peer.fill().clear()  # cerrar sin leerlo sería un reinicio
             for client in writable:
                 client.flush()
             if self.listener in readable:
                 self.on_acceptable()
             self.reap()  # el único sitio que cierra
+    # ANCHOR_END: run
 
     # ANCHOR: wait
     def wait(self):
@@ -49,21 +51,23 @@ class ChatServer:
         full = [client for client in self.clients if client.is_full()]
         peers = [self.stdin, *(full or self.clients), *self.leaving]
         if len(self.clients) + len(self.leaving) < MAX_CLIENTS:
-            peers.append(self.listener)  # T3-14, T3-15: los demás, que hagan cola
+            peers.append(self.listener)  # T3-14, T3-15: si no, que esperen
         reading = [peer for peer in peers if peer.closing is None]
         # Con todos, no dormiría: casi siempre cabe algo.
         writing = [peer for peer in self.clients if peer.output]
         # A quien no lee, o no acaba de irse, no se le espera para siempre.
         timeout = 1 if full or self.leaving else None
-        return map(set, select.select([*reading, self.stop], writing, [], timeout)[:2])
+        reading.append(self.stop)
+        return map(set, select.select(reading, writing, [], timeout)[:2])
     # ANCHOR_END: wait
 
     def on_acceptable(self):
-        with contextlib.suppress(OSError):  # quizá se arrepintió
+        with contextlib.suppress(OSError):  # no está: se volverá a mirar
             sock, address = self.listener.file.accept()
             sock.setblocking(False)  # F15: quien se apaga sin más no se va nunca
             self.clients.append(Peer(sock, address[0]))
 
+    # ANCHOR: on_message
     def on_message(self, peer, text):
         rest, name = self.others(peer), text.removeprefix("NAME: ")
         message = f"#[{peer.who}]>> {text.translate(CONTROL)}"  # T3-20
@@ -78,7 +82,9 @@ class ChatServer:
         else:  # el nombre es un estado más: nadie se para a esperarlo
             send(f"CLIENT: {peer.who}", peer)
             peer.name, peer.who = name, f"{name}@{peer.who}"
-            send(f"(Conectado: nuevo cliente ({len(rest)+1}) desde {peer.who})", *rest)
+            where = f"({len(rest) + 1}) desde {peer.who}"
+            send(f"(Conectado: nuevo cliente {where})", *rest)
+    # ANCHOR_END: on_message
 
     def others(self, client):
         return [other for other in self.clients if other.name and other is not client]
@@ -87,12 +93,13 @@ class ChatServer:
         for client in self.clients:
             if client.is_full() and client.is_late():
                 client.closing = "no lees tus mensajes"
-        while gone := [client for client in self.clients if client.closing is not None]:
-            for client in gone:  # avisar de ello puede romper a otro: se repite
+        while gone := [it for it in self.clients if it.closing is not None]:
+            for client in gone:  # el aviso puede romper a otro: se repite
                 self.clients.remove(client)
                 self.dismiss(client)
                 if client.name:
-                    send(f"(Desconectado: cliente {client.who})", *self.others(client))
+                    text = f"(Desconectado: cliente {client.who})"
+                    send(text, *self.others(client))
         for peer in list(self.leaving):
             if peer.closing == "" or peer.is_late():
                 self.leaving.remove(peer)
@@ -116,16 +123,18 @@ class ChatClient:
         self.keyboard, self.watched = open(0, "rb", buffering=0), [stop, self.server]
         send(f"NAME: {name}", self.server)
 
+    # ANCHOR: client
     def run(self):
         while self.server.closing is None:
             readable, _, _ = select.select(self.watched, [], [])
             if self.server in readable:
                 for text in receive(self.server):
-                    self.on_message(text.translate(CONTROL))  # nada borra la pantalla
+                    self.on_message(text.translate(CONTROL))  # T3-20
             if self.keyboard in readable:
-                self.on_line(self.keyboard.readline())  # sin búfer, select las ve todas
+                self.on_line(self.keyboard.readline())  # T3-18: sin búfer
         if not self.keyboard.closed:
             sys.exit(f"{PROGRAM}: el servidor cerró la conversación; vuelve luego")
+    # ANCHOR_END: client
 
     def on_message(self, text):
         if self.keyboard in self.watched or self.keyboard.closed:

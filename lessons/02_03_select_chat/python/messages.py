@@ -11,10 +11,11 @@ PATIENCE = 5  # segundos que se espera a quien la tiene llena y no lee nada
 
 # ANCHOR: send
 def send(text, *peers):
-    """Pone un marco en la cola de cada cual y escribe ya lo que quepa: nadie espera."""
+    """Pone un marco en la cola de cada cual y escribe ya lo que quepa."""
     body = text.encode()
     for peer in peers:
-        peer.output += len(body).to_bytes(4, "big") + body  # longitud, en orden de red
+        # La longitud, en orden de red, y el texto.
+        peer.output += len(body).to_bytes(4, "big") + body
         peer.flush()
         if len(peer.output) > MAX_QUEUE:  # si muchos hablan en la misma vuelta
             peer.closing = "no lees tus mensajes"
@@ -27,7 +28,7 @@ def receive(peer):
     peer.fill()
     while peer.closing is None and len(peer.input) >= 4:
         length = int.from_bytes(peer.input[:4], "big")
-        if length > MAX_TEXT:  # se sabe antes de guardar un solo byte de texto
+        if length > MAX_TEXT:  # se sabe antes de guardar el texto
             peer.closing = "ese mensaje es demasiado largo"
         if peer.closing or length > len(peer.input) - 4:
             return  # TCP lleva bytes, no mensajes: falta por llegar
