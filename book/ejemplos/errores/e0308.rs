@@ -1,0 +1,12 @@
+//! Un eco que cuenta lo que devuelve.
+use std::io::{self, Read, Write};
+
+pub fn echo(client: &mut (impl Read + Write)) -> io::Result<u64> {
+    let mut buffer = [0; 1024];
+    let mut total = 0;
+    while let count @ 1.. = client.read(&mut buffer)? {
+        client.write_all(&buffer[..count])?;
+        total += count;
+    }
+    Ok(total)
+}
