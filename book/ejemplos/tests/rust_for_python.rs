@@ -15,9 +15,10 @@ const LESSONS: [(&str, &str); 3] =
     [("02_02", "02_02_threading"), ("02_03", "02_03_select_chat"), ("02_04", "02_04_epoll_web")];
 
 /// Los demás programas en Python del capítulo, y lo que imprimen.
-const SMALL: [(&str, &str); 3] = [
+const SMALL: [(&str, &str); 4] = [
     ("compartido", "Entre los tres, 23 bytes.\n"),
     ("dos_nombres", "[Errno 9] Bad file descriptor\n"),
+    ("iteradores", "largos: beto\nletras: 10\nnumerados: 0:ana 1:beto 2:eva\n¿está eva? sí\n"),
     (
         "quitar_al_recorrer",
         "RuntimeError: dictionary changed size during iteration\n{1: 'ana', 3: 'eva'}\n",
