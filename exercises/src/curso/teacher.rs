@@ -2,7 +2,8 @@
 //!
 //! | módulo | qué hay |
 //! |---|---|
-//! | `handout`, `review`, `junit` | `entregar` y `revisar` |
+//! | `handout`, `review`, `reviewed`, `junit` | `entregar` y `revisar`, y lo que resultó |
+//! | `also_run` | qué más se ejecuta al compilar la carpeta de otra persona |
 //! | `classroom` | `clase`: de las carpetas a las notas |
 //! | `plan` | qué ejercicios cuentan, y cuánto |
 //! | `handed` | qué entregó cada cual, y qué no es una entrega |
@@ -28,6 +29,8 @@ use {
 #[cfg(feature = "docente")]
 mod allowance;
 #[cfg(feature = "docente")]
+mod also_run;
+#[cfg(feature = "docente")]
 mod classroom;
 #[cfg(feature = "docente")]
 mod compile;
@@ -51,6 +54,8 @@ mod published;
 mod report;
 #[cfg(feature = "docente")]
 pub(crate) mod review;
+#[cfg(feature = "docente")]
+mod reviewed;
 #[cfg(feature = "docente")]
 mod summary;
 #[cfg(feature = "docente")]

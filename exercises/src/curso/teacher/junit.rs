@@ -2,7 +2,7 @@
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::review::Review;
+use super::reviewed::Review;
 
 /// Lo primero de cada ejercicio: si se llegó a probar.
 const WHOLE: &str = "compila y llega al final";
@@ -48,4 +48,63 @@ fn case(id: &str, name: &str, kind: NonSuccessKind, trouble: Option<&str>) -> Te
     let mut case = TestCase::new(name, status);
     case.set_classname(id);
     case
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::reviewed::TestReview;
+    use super::*;
+
+    fn review(id: &str, tests: &[(&str, Option<&str>)], problem: Option<&str>) -> Review {
+        let test = |(name, report): &(&str, Option<&str>)| TestReview {
+            name: (*name).to_owned(),
+            passed: report.is_none(),
+            report: report.map(str::to_owned),
+            time: Duration::from_millis(250),
+        };
+        Review {
+            id: id.to_owned(),
+            title: "Título".to_owned(),
+            lesson: "02_02".to_owned(),
+            passed: problem.is_none() && tests.iter().all(|(_, report)| report.is_none()),
+            compiles: true,
+            untouched: false,
+            points: 0,
+            max_points: 20,
+            tests: tests.iter().map(test).collect(),
+            problem: problem.map(str::to_owned),
+            time: Duration::from_millis(1500),
+        }
+    }
+
+    #[test]
+    fn el_xml_dice_cuántas_fallan_cuántas_no_se_probaron_y_cuánto_tardó() {
+        let results = [
+            review(
+                "uno",
+                &[("pasa", None), ("no <pasa>", Some("a<b> & \"c\"\n\x1b[1mfin]]>"))],
+                None,
+            ),
+            review("otro", &[], Some("No compila.")),
+        ];
+        let xml = to_junit(&results).unwrap();
+        // Lo que exige quien lo lee con un esquema: los cuatro números, y el tiempo.
+        for suite in xml.lines().filter(|line| line.trim_start().starts_with("<testsuite ")) {
+            for attribute in ["name=", "tests=", "failures=", "errors=", "time=\"1.500\""] {
+                assert!(suite.contains(attribute), "{suite}");
+            }
+        }
+        assert!(xml.chars().all(|it| it == '\n' || !it.is_control()), "{xml}");
+        let read = quick_junit::Report::deserialize_from_str(&xml).unwrap();
+        assert_eq!((read.tests, read.failures, read.errors), (4, 1, 1));
+        assert_eq!(xml.matches("time=\"0.250\"").count(), 2, "{xml}");
+        let failing = &read.test_suites[0].test_cases[2];
+        assert_eq!(failing.name.as_str(), "no <pasa>");
+        let TestCaseStatus::NonSuccess { description, .. } = &failing.status else {
+            unreachable!()
+        };
+        assert_eq!(description.as_ref().unwrap().as_str(), "a<b> & \"c\"\nfin]]>");
+    }
 }
