@@ -9,6 +9,8 @@ use mdbook_driver::book::BookItem;
 use multiplexacion::cli::Trouble;
 use multiplexacion::errors::reason;
 
+use crate::lightening::lighten;
+
 /// Dónde deja `cargo libro` las páginas, dentro de `book/`.
 pub const OUTPUT: &str = "salida";
 
@@ -44,6 +46,8 @@ pub fn build(book: &Path, options: &Options) -> Result<Vec<Page>, Trouble> {
         add_script(&mut mdbook, "theme/reload.js").map_err(|error| mdbook_says(&error))?;
     }
     mdbook.build().map_err(|error| mdbook_says(&error))?;
+    let folder = mdbook.build_dir_for("html");
+    lighten(&folder).map_err(|error| cannot_write(&folder, &error))?;
     Ok(pages(&mdbook))
 }
 
@@ -126,6 +130,13 @@ fn links(text: &str) -> impl Iterator<Item = &str> {
 
 fn read(path: &Path) -> Result<String, Trouble> {
     fs::read_to_string(path).map_err(|error| cannot_read(path, &error))
+}
+
+fn cannot_write(folder: &Path, error: &io::Error) -> Trouble {
+    Trouble::new(
+        format!("no se puede escribir en {}: {}", folder.display(), reason(error)),
+        "revisa sus permisos",
+    )
 }
 
 fn cannot_read(path: &Path, error: &io::Error) -> Trouble {

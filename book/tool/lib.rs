@@ -4,10 +4,12 @@
 //! |---|---|
 //! | [`building`] | de los capítulos a las páginas, con mdBook |
 //! | [`generated`] | lo que se escribe solo y se guarda en el repositorio: los dibujos, los capítulos de los ejercicios, lo que cambia cada paso y los términos del buscador |
+//! | [`lightening`] | las páginas, sin lo que no usan |
 //! | [`epub`] | de las páginas a un EPUB |
 //! | [`server`] | las páginas en el navegador, que se rehacen al guardar |
 
 pub mod building;
 pub mod epub;
 pub mod generated;
+pub mod lightening;
 pub mod server;

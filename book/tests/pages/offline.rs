@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use crate::book::built;
+use libro::lightening::LANGUAGES;
+
+use crate::book::{built, each_page, elements};
 
 /// Lo que puede pesar un capítulo con sus estilos y sus programas, en bytes.
 const HEAVIEST: usize = 500_000;
@@ -66,4 +68,21 @@ fn un_capítulo_con_todo_lo_suyo_pesa_menos_de_quinientos_kilobytes() {
         weights.sort_by_key(|(_, weight)| std::cmp::Reverse(*weight));
         assert!(total < HEAVIEST, "{} pesa {total} bytes: {weights:#?}", page.file);
     }
+}
+
+#[test]
+fn cada_listado_está_en_un_lenguaje_que_se_colorea() {
+    /// Los otros nombres de los que hay: `console` es `shell`, y `text`, `plaintext`.
+    const ALIASES: [&str; 3] = ["console", "sh", "text"];
+    each_page(|page, root| {
+        for class in elements(root, "code").filter_map(|code| code.attribute("class")) {
+            let language = class.split(' ').find_map(|class| class.strip_prefix("language-"));
+            let known = |name: &str| LANGUAGES.contains(&name) || ALIASES.contains(&name);
+            assert!(
+                language.is_none_or(known),
+                "{}: un listado en «{class}»; si hace falta, añádelo a book/tool/lightening.rs",
+                page.file
+            );
+        }
+    });
 }
