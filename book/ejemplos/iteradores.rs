@@ -1,19 +1,11 @@
 //! Lo mismo que una lista por comprensión, pedido valor a valor.
 
-use std::io;
-use std::process::ExitCode;
+use ejemplos::tell;
 
-use ejemplos::{start, tell};
-
-fn main() -> ExitCode {
-    start(demonstration)
-}
-
-fn demonstration() -> io::Result<()> {
+fn main() {
     for line in count() {
         tell(line);
     }
-    Ok(())
 }
 
 fn count() -> Vec<String> {
@@ -23,12 +15,12 @@ fn count() -> Vec<String> {
     let letters: usize = names.iter().map(|it| it.len()).sum();
     let pairs = names.iter().enumerate();
     let numbered: Vec<_> = pairs.map(|(id, it)| format!("{id}:{it}")).collect();
-    let anybody = names.iter().any(|it| *it == "eva");
+    let anybody = names.iter().any(|it| it.starts_with('e'));
     // ANCHOR_END: chain
     vec![
         format!("largos: {}", long.join(" ")),
         format!("letras: {letters}"),
         format!("numerados: {}", numbered.join(" ")),
-        format!("¿está eva? {}", if anybody { "sí" } else { "no" }),
+        format!("¿alguno con e? {}", if anybody { "sí" } else { "no" }),
     ]
 }

@@ -1,14 +1,8 @@
 //! Un valor se suelta cuando se queda sin dueño, y soltar un socket es cerrarlo.
 
 use std::collections::BTreeMap;
-use std::io;
-use std::process::ExitCode;
 
-use ejemplos::{start, tell};
-
-fn main() -> ExitCode {
-    start(demonstration)
-}
+use ejemplos::tell;
 
 // ANCHOR: demonstration
 struct Client {
@@ -21,7 +15,7 @@ impl Drop for Client {
     }
 }
 
-fn demonstration() -> io::Result<()> {
+fn main() {
     let mut clients = BTreeMap::new();
     for (id, name) in [(1, "Ana"), (2, "Beto")] {
         clients.insert(id, Client { name });
@@ -32,6 +26,5 @@ fn demonstration() -> io::Result<()> {
     tell("Se suelta el mapa entero.");
     drop(clients);
     tell("Acaba la función.");
-    Ok(())
 }
 // ANCHOR_END: demonstration

@@ -1,33 +1,3 @@
-// ANCHOR: Client
-struct Client {
-    stream: TcpStream,
-    closing: bool,
-}
-// ANCHOR_END: Client
-
-// ANCHOR: Ready
-struct Ready {
-    listener: bool,
-    readable: Vec<u64>,
-}
-// ANCHOR_END: Ready
-
-// ANCHOR: Chat
-struct Chat {
-    listener: TcpListener,
-    clients: BTreeMap<u64, Client>,
-    next_id: u64,
-}
-// ANCHOR_END: Chat
-
-// ANCHOR: main
-fn main() -> ExitCode {
-    let _ = serve(&std::env::args_os().nth(1).unwrap_or_default().to_string_lossy());
-    let _ = writeln!(io::stderr(), "Di un puerto libre: cargo run --example paso_02_03_1 8800");
-    ExitCode::from(2)
-}
-// ANCHOR_END: main
-
 // ANCHOR: serve
 fn serve(port: &str) -> io::Result<()> {
     let listener = TcpListener::bind(format!("127.0.0.1:{port}"))?;
@@ -54,8 +24,12 @@ fn wait(&self) -> io::Result<Ready> {
         reading.insert(client.stream.as_fd());
     }
     select(None, &mut reading, None, None, None)?;
-    let ready = |client: &Client| reading.contains(client.stream.as_fd());
-    let readable = self.clients.iter().filter(|(_, it)| ready(it)).map(|(id, _)| *id).collect();
+    let mut readable = Vec::new();
+    for (id, client) in &self.clients {
+        if reading.contains(client.stream.as_fd()) {
+            readable.push(*id);
+        }
+    }
     Ok(Ready { listener: reading.contains(self.listener.as_fd()), readable })
 }
 // ANCHOR_END: wait
@@ -63,10 +37,8 @@ fn wait(&self) -> io::Result<Ready> {
 // ANCHOR: on_acceptable
 fn on_acceptable(&mut self) {
     let Ok((stream, _)) = self.listener.accept() else { return };
-    if stream.as_raw_fd() < 1024 && stream.set_nodelay(true).is_ok() {
-        self.clients.insert(self.next_id, Client { stream, closing: false });
-        self.next_id += 1;
-    }
+    self.clients.insert(self.next_id, Client { stream, closing: false });
+    self.next_id += 1;
 }
 // ANCHOR_END: on_acceptable
 

@@ -6,10 +6,10 @@ long = [it for it in names if len(it) > 3]
 letters = sum(len(it) for it in names)
 pairs = enumerate(names)
 numbered = [f"{id}:{it}" for id, it in pairs]
-anybody = any(it == "eva" for it in names)
+anybody = any(it.startswith("e") for it in names)
 # ANCHOR_END: chain
 
 print("largos:", *long)
 print("letras:", letters)
 print("numerados:", *numbered)
-print("¿está eva?", "sí" if anybody else "no")
+print("¿alguno con e?", "sí" if anybody else "no")

@@ -5,15 +5,12 @@ import socket
 import sys
 
 
-# ANCHOR: Client
 class Client:
     def __init__(self, stream):
         self.stream = stream
         self.closing = False
-# ANCHOR_END: Client
 
 
-# ANCHOR: serve
 def serve(port):
     listener = socket.create_server(("127.0.0.1", port))
     print("Escuchando en 127.0.0.1:%d" % listener.getsockname()[1], flush=True)
@@ -25,16 +22,13 @@ def serve(port):
         if listener_ready:
             chat.on_acceptable()
         chat.reap()
-# ANCHOR_END: serve
 
 
 class Chat:
-    # ANCHOR: Chat
     def __init__(self, listener):
         self.listener = listener
         self.clients = {}
         self.next_id = 1
-    # ANCHOR_END: Chat
 
     # ANCHOR: wait
     def wait(self):

@@ -10,15 +10,31 @@ use std::time::Duration;
 use harness::{Failure, Program, raise_descriptor_limit, stages, tools};
 use prose::recorded;
 
-/// Las lecciones, y la carpeta de cada una.
-const LESSONS: [(&str, &str); 3] =
-    [("02_02", "02_02_threading"), ("02_03", "02_03_select_chat"), ("02_04", "02_04_epoll_web")];
+/// Un primer paso, y sus piezas que muestra el capítulo.
+struct FirstStep {
+    lesson: &'static str,
+    folder: &'static str,
+    pieces: &'static [&'static str],
+}
+
+const STEPS: [FirstStep; 3] = [
+    FirstStep { lesson: "02_02", folder: "02_02_threading", pieces: &["serve", "echo"] },
+    FirstStep {
+        lesson: "02_03",
+        folder: "02_03_select_chat",
+        pieces: &["serve", "wait", "on_acceptable", "on_readable", "broadcast"],
+    },
+    FirstStep { lesson: "02_04", folder: "02_04_epoll_web", pieces: &["on_readable"] },
+];
+
+/// La palabra que marca un trozo que se muestra; junto a los dos puntos, sería uno de este archivo.
+const ANCHOR: &str = "ANCHOR";
 
 /// Los demás programas en Python del capítulo, y lo que imprimen.
 const SMALL: [(&str, &str); 4] = [
     ("compartido", "Entre los tres, 23 bytes.\n"),
     ("dos_nombres", "[Errno 9] Bad file descriptor\n"),
-    ("iteradores", "largos: beto\nletras: 10\nnumerados: 0:ana 1:beto 2:eva\n¿está eva? sí\n"),
+    ("iteradores", "largos: beto\nletras: 10\nnumerados: 0:ana 1:beto 2:eva\n¿alguno con e? sí\n"),
     (
         "quitar_al_recorrer",
         "RuntimeError: dictionary changed size during iteration\n{1: 'ana', 3: 'eva'}\n",
@@ -32,34 +48,64 @@ fn folder() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn first_step(lesson_folder: &str, ending: &str) -> PathBuf {
-    folder().join("../../lessons").join(lesson_folder).join(format!("pasos/paso_1.{ending}"))
+impl FirstStep {
+    fn file(&self, ending: &str) -> PathBuf {
+        folder().join("../../lessons").join(self.folder).join(format!("pasos/paso_1.{ending}"))
+    }
+
+    fn in_python(&self) -> PathBuf {
+        folder().join(format!("python/paso_{}_1.py", self.lesson))
+    }
 }
 
 /// `INSTA_UPDATE=always cargo test -p ejemplos` escribe las de hoy en su sitio.
 #[test]
 fn las_piezas_son_las_de_los_primeros_pasos() -> Result<(), Failure> {
-    for (lesson, lesson_folder) in LESSONS {
-        let step = fs::read_to_string(first_step(lesson_folder, "rs"))?;
-        let file = folder().join(format!("piezas/{lesson}.rs"));
-        recorded(&file, &pieces(&step), str::to_owned)?;
+    for step in STEPS {
+        let code = fs::read_to_string(step.file("rs"))?;
+        let file = folder().join(format!("piezas/{}.rs", step.lesson));
+        recorded(&file, &pieces(&code, step.pieces), str::to_owned)?;
+        let in_python = fs::read_to_string(step.in_python())?;
+        recorded(&file.with_extension("py"), &at_the_margin(&in_python), str::to_owned)?;
     }
     Ok(())
 }
 
-/// Cada función y cada tipo de un programa bien sangrado, en su ancla, sin comentarios y pegados al
+/// Esas funciones de un programa en Rust, cada una en su ancla, sin comentarios y pegadas al
 /// margen.
-fn pieces(program: &str) -> String {
+fn pieces(program: &str, wanted: &[&str]) -> String {
     let code: Vec<&str> = program.lines().filter_map(without_comment).collect();
     let mut pieces = String::new();
-    for (number, line) in code.iter().enumerate() {
-        let Some(name) = defined_in(line) else { continue };
-        let indent = line.len() - line.trim_start().len();
+    for name in wanted {
+        let starts = |line: &&str| line.trim_start().starts_with(&format!("fn {name}("));
+        let first = code.iter().position(starts).unwrap();
+        let indent = code[first].len() - code[first].trim_start().len();
         let end = format!("{}}}", " ".repeat(indent));
-        let last = code[number..].iter().position(|line| *line == end).unwrap();
-        let body = code[number..=number + last].iter().map(|line| line.get(indent..).unwrap_or(""));
-        let body: Vec<&str> = body.collect();
-        pieces += &format!("// ANCHOR: {name}\n{}\n// ANCHOR_END: {name}\n\n", body.join("\n"));
+        let length = code[first..].iter().position(|line| *line == end).unwrap();
+        pieces += &format!("// {ANCHOR}: {name}\n");
+        for line in &code[first..=first + length] {
+            pieces += &format!("{}\n", line.get(indent..).unwrap_or_default());
+        }
+        pieces += &format!("// {ANCHOR}_END: {name}\n\n");
+    }
+    pieces
+}
+
+/// Los trozos anclados de un programa en Python, pegados al margen.
+fn at_the_margin(program: &str) -> String {
+    let mut pieces = String::new();
+    let mut indent = None;
+    for line in program.lines() {
+        let mark = line.trim_start();
+        if mark.starts_with(&format!("# {ANCHOR}: ")) {
+            indent = Some(line.len() - mark.len());
+        }
+        let Some(margin) = indent else { continue };
+        pieces += &format!("{}\n", line.get(margin..).unwrap_or_default());
+        if mark.starts_with(&format!("# {ANCHOR}_END: ")) {
+            indent = None;
+            pieces += "\n";
+        }
     }
     pieces
 }
@@ -72,24 +118,17 @@ fn without_comment(line: &str) -> Option<&str> {
     Some(line.split_once(" // ").map_or(line, |(code, _)| code).trim_end())
 }
 
-/// El nombre de la función o del tipo que empieza en esa línea.
-fn defined_in(line: &str) -> Option<&str> {
-    let line = line.trim_start();
-    let rest = ["fn ", "struct "].iter().find_map(|kind| line.strip_prefix(kind))?;
-    rest.split(|letter: char| !letter.is_alphanumeric() && letter != '_').next()
-}
-
 #[test]
 fn en_python_los_primeros_pasos_llegan_a_la_misma_etapa() -> Result<(), Failure> {
     if !tools::available("python3", "los primeros pasos en Python")? {
         return Ok(());
     }
     raise_descriptor_limit();
-    for (lesson, lesson_folder) in LESSONS {
-        let told = fs::read_to_string(first_step(lesson_folder, "txt"))?;
+    for step in STEPS {
+        let lesson = step.lesson;
+        let told = fs::read_to_string(step.file("txt"))?;
         let reached = told.lines().filter(|line| line.starts_with('✓')).count();
-        let script = folder().join(format!("python/paso_{lesson}_1.py"));
-        let server = python(&script).arg("0").start()?;
+        let server = python(&step.in_python()).arg("0").start()?;
         let (passed, others) = stages(lesson).split_at(reached);
         passed.iter().try_for_each(|stage| server.passes(stage))?;
         let conversation = others[0].conversation(server.address()).limit(PATIENCE);
