@@ -75,29 +75,22 @@ impl EpollServer {
         let family = Domain::for_address(address);
         let socket = Socket::new(family, Type::STREAM, Some(Protocol::TCP))?;
 
-        // Reutilizar la dirección permite volver a arrancar sin esperar a que caduquen
-        // las conexiones del servidor anterior, si también la pidió. Compartir el puerto,
-        // que el núcleo reparta los clientes entre varios sockets que escuchan: uno por
-        // hilo.
+        // Para volver a arrancar sin esperar a que caduquen las conexiones de antes.
         socket.set_reuse_address(true)?;
+        // Con --workers, cada hilo escucha en el mismo puerto: el núcleo reparte.
         socket.set_reuse_port(settings.share_port)?;
-
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
 
-        // No bloqueante: `accept`, sin nadie en la cola, responde EAGAIN en vez de
-        // dormir. Un solo hilo atiende a todos, y no puede quedarse dormido por uno.
+        // Sin nadie en la cola, `accept` no duerme: responde EAGAIN.
         socket.set_nonblocking(true)?;
-
-        // TCP_NODELAY: lo que se escribe sale ya, sin esperar a juntarse con lo
-        // siguiente. Aquí es una declaración de intenciones: en Linux, los aceptados la
-        // heredan, pero ninguna norma lo promete. `listener::prepare` la pone en cada
-        // conexión.
+        // Lo que se escribe sale ya. En Linux lo heredan los aceptados, pero ninguna
+        // norma lo promete: `listener::prepare` lo pide en cada conexión.
         socket.set_tcp_nodelay(true)?;
+        let listener = TcpListener::from(socket);
 
         // Una instancia de epoll es un descriptor que vigila otros descriptores.
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        let listener = TcpListener::from(socket);
         epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, LISTENER.0))?;
         epoll.add(&*stop, EpollEvent::new(EpollFlags::EPOLLIN, STOP.0))?;
         // ANCHOR_END: new
