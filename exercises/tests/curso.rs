@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "también lo que ayuda a las pruebas es parte de ellas")]
 
+mod small_course;
+
 use std::fs;
 use std::io::Write;
 use std::net::TcpStream;
@@ -12,12 +14,7 @@ use assert_cmd::Command;
 use harness::{Failure, Program, Signal, Stream, tools};
 use tempfile::TempDir;
 
-/// El programa, con `folder` por carpeta de ejercicios.
-fn curso(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_curso"));
-    command.env("CURSO_CARPETA", folder).env_remove("CARGO_MANIFEST_DIR");
-    command
-}
+use small_course::{STARTER, curso, small_course};
 
 /// Lo que escribe en la salida, si termina bien.
 fn says(folder: &Path, words: &[&str]) -> String {
@@ -29,28 +26,6 @@ fn says(folder: &Path, words: &[&str]) -> String {
 fn complains(folder: &Path, words: &[&str], code: i32) -> String {
     let output = curso(folder).args(words).assert().code(code).get_output().stderr.clone();
     String::from_utf8(output).unwrap()
-}
-
-/// Una solución, y el principio que sale de ella.
-const SOLUTION: &str = "// <solo al principio> principio\n// <solo en la solución>\nlo suyo\n// </solo en la solución>\n";
-const STARTER: &str = "// principio\n";
-
-/// Un curso de dos ejercicios que no se compilan: solo se leen.
-fn small_course() -> TempDir {
-    let folder = TempDir::new().unwrap();
-    for (id, title) in [("02_02_1_eco", "Eco"), ("02_03_1_enviar", "Enviar")] {
-        let exercise = folder.path().join(id);
-        fs::create_dir(&exercise).unwrap();
-        let lesson = &id[..5];
-        let statement = format!("# {title}\n\nLección {lesson} · unos 20 minutos\n\nHaz algo.\n");
-        fs::write(exercise.join("enunciado.md"), statement).unwrap();
-        let hints =
-            "# Pistas\n\n## Una idea\n\nUno.\n\n## Qué llamada\n\nDos.\n\n## Casi\n\nTres.\n";
-        fs::write(exercise.join("pistas.md"), hints).unwrap();
-        fs::write(exercise.join("ejercicio.rs"), "lo mío\n").unwrap();
-        fs::write(exercise.join("solucion.rs"), SOLUTION).unwrap();
-    }
-    folder
 }
 
 #[test]
