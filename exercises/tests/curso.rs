@@ -6,7 +6,7 @@ mod small_course;
 
 use std::fs;
 use std::io::Write;
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
@@ -157,7 +157,7 @@ fn vigilar_pide_una_terminal() {
 }
 
 /// Lo que se espera, como mucho, a que la herramienta reaccione.
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(30);
 
 #[test]
 fn vigilar_se_deja_aunque_no_termine_de_compilar_y_la_terminal_queda_como_estaba()
@@ -619,10 +619,9 @@ fn ejecutar_con_v_cuenta_los_pasos_del_servidor_y_termina_con_él() -> Result<()
         .env("CURSO_CARPETA", course.path())
         .env("CARGO", course.path().join("cargo"))
         .spawn()?;
-    server.wait_for_text(Stream::Stdout, "Escuchando en ", LIMIT)?;
-    let address = server.stdout();
-    let (_, address) = address.split_once("Escuchando en ").unwrap();
-    let mut client = TcpStream::connect(address.trim())?;
+    let announced = server.wait_for_line(Stream::Stdout, "Escuchando en ", LIMIT)?;
+    let address: SocketAddr = announced.rsplit(' ').next().unwrap().parse().unwrap();
+    let mut client = TcpStream::connect(address)?;
     for (sent, told) in [
         (&b""[..], "accept: cliente 1 desde 127.0.0.1:"),
         (b"", "a dormir, hasta que lleguen bytes"),
@@ -635,7 +634,7 @@ fn ejecutar_con_v_cuenta_los_pasos_del_servidor_y_termina_con_él() -> Result<()
     }
     server.signal(Signal::SIGTERM)?;
     server.wait(LIMIT)?;
-    let gone = || TcpStream::connect(address.trim()).is_err();
+    let gone = || TcpStream::connect(address).is_err();
     harness::eventually("nadie escuchara", LIMIT, gone)
 }
 
