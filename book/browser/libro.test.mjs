@@ -121,8 +121,15 @@ describe('el libro en el navegador', {skip: lack && `AVISO: sin probar: ${lack}`
 
     // Los fallos graves de accesibilidad, con las preguntas ya contestadas.
     async function inaccessible(page, rules) {
-        await page.evaluate(() =>
-            document.querySelectorAll('.pregunta .opcion').forEach(option => option.click()));
+        await page.evaluate(() => {
+            document.querySelectorAll('.pregunta .opcion, .pregunta button.renglon').forEach(option => option.click());
+            for (const field of document.querySelectorAll('.pregunta .respuesta')) {
+                field.value = 'nada';
+                field.form.requestSubmit();
+                field.form.requestSubmit();
+            }
+            document.querySelectorAll('.pregunta.orden .accion').forEach(check => check.click());
+        });
         await page.evaluate(AXE);
         const {violations} = await page.evaluate(rules => window.axe.run(rules), rules);
         const serious = violations.filter(({impact}) => ['serious', 'critical'].includes(impact));
@@ -339,7 +346,7 @@ describe('el libro en el navegador', {skip: lack && `AVISO: sin probar: ${lack}`
 
     test('una pregunta se contesta con el teclado, mal y bien, y se recuerda', async () => {
         const {page, close} = await open(`${site.url}ejercicios.html`);
-        const question = page.locator('.pregunta').first();
+        const question = page.locator('.pregunta:not(.salida, .orden, .linea)').first();
         const wrong = question.locator('.mala').first();
         const right = question.locator('.buena');
         assert.equal(await wrong.locator('.razon').isVisible(), false);
@@ -366,13 +373,186 @@ describe('el libro en el navegador', {skip: lack && `AVISO: sin probar: ${lack}`
         const reasons = page.locator('.pregunta blockquote');
         assert.ok(await reasons.count() >= 2);
         assert.ok(await reasons.first().isVisible());
-        assert.equal(await page.locator('.pregunta input[checked]').count(), await page.locator('.pregunta').count());
+        assert.equal(await page.locator('.pregunta input[checked]').count(),
+            await page.locator('.pregunta:not(.orden)').count());
+        await page.goto(`${site.url}antes_de_empezar.html`);
+        for (const kind of ['salida', 'orden', 'linea']) {
+            assert.ok(await page.locator(`.pregunta.${kind} blockquote`).first().isVisible(), kind);
+        }
         await close();
         const paper = await open(`${site.url}ejercicios.html`);
         await paper.page.emulateMedia({media: 'print'});
         assert.ok(await paper.page.locator('.razon').first().isVisible());
         assert.equal(await paper.page.locator('.clip-button').first().isVisible(), false);
+        await paper.page.goto(`${site.url}antes_de_empezar.html`);
+        for (const kind of ['salida', 'orden', 'linea']) {
+            const question = paper.page.locator(`.pregunta.${kind}`).first();
+            assert.ok(await question.locator('blockquote').first().isVisible(), kind);
+            assert.equal(await question.locator('.juego:visible').count(), 0, kind);
+        }
         await paper.close();
+    });
+
+    // Lo que se lee en voz alta, sin los espacios de la página.
+    async function heard(place) {
+        return (await place.textContent()).replace(/\s+/g, ' ').trim();
+    }
+
+    test('lo que sale se escribe, y cada respuesta dice por qué', async () => {
+        const {page, troubles, close} = await open(`${site.url}antes_de_empezar.html`);
+        const question = page.locator('#p-antes-seis');
+        const field = question.locator('.respuesta');
+        const said = question.locator('.aviso');
+        assert.equal(await said.getAttribute('role'), 'status');
+        await field.press('Enter');
+        assert.match(await heard(said), /^Escribe primero/);
+        await field.fill('5,4');
+        await field.press('Enter');
+        assert.match(await heard(said), /^Incorrecta: Una lectura por cada escritura/);
+        assert.equal(await question.locator('text=Ver la respuesta').isVisible(), false);
+        await field.fill('77');
+        await field.press('Enter');
+        assert.match(await heard(said), /^Incorrecta: Eso no sale\. Recorre el listado/);
+        assert.ok(await question.locator('text=Ver la respuesta').isVisible());
+        await field.fill(' 6   3 ');
+        await field.press('Enter');
+        assert.match(await heard(said), /^Correcta: Sí\./);
+        assert.equal(await question.locator('text=Ver la respuesta').isVisible(), false);
+        await page.reload();
+        assert.match(await heard(said), /^Correcta: Sí\./, 'no se recuerda lo contestado');
+        await question.locator('.olvidar').click();
+        assert.equal(await heard(said), '');
+        assert.equal(await field.inputValue(), '');
+        for (const wrong of ['1', '2']) {
+            await field.fill(wrong);
+            await question.locator('text=Comprobar').click();
+        }
+        await question.locator('text=Ver la respuesta').click();
+        assert.match(await heard(said), /^Sale esto: 6 3 Sí\./);
+        assert.equal(await question.evaluate(it => it.classList.contains('acertada')), false);
+        assert.deepEqual(troubles, []);
+        await close();
+    });
+
+    test('lo desordenado se ordena con el teclado, y dice qué no está en su sitio', async () => {
+        const {page, troubles, close} = await open(`${site.url}antes_de_empezar.html`);
+        const question = page.locator('#p-antes-camino');
+        const texts = async () => (await question.locator('.pieza .texto').allTextContents()).map(text => text.trim());
+        const said = question.locator('.aviso');
+        const right = await question.locator('.solucion > li').evaluateAll(items =>
+            items.map(item => item.firstChild.textContent.trim()));
+        const first = await texts();
+        assert.notDeepEqual(first, right, 'ya está en orden');
+        assert.deepEqual([...first].sort(), [...right].sort());
+        await question.locator('text=Comprobar').click();
+        const place = first.findIndex((text, place) => text !== right[place]);
+        assert.match(await heard(said), new RegExp(`^Incorrecta: .*«${first[place]}» no va en el ${place + 1}\\.º`));
+        const label = await question.locator('.mover').nth(1).getAttribute('aria-label');
+        assert.equal(label, `Bajar «${first[0]}»`);
+        for (const [place, text] of right.entries()) {
+            for (let now = (await texts()).indexOf(text); now > place; now -= 1) {
+                await question.getByLabel(`Subir «${text}»`).focus();
+                await page.keyboard.press(now % 2 ? 'ArrowUp' : 'Enter');
+                const label = await page.evaluate(() => document.activeElement.getAttribute('aria-label'));
+                assert.equal(label, `Subir «${text}»`, 'el foco sigue a lo que se mueve');
+                assert.equal(await heard(said), `«${text}», en el ${now}.º de ${right.length}`);
+            }
+        }
+        assert.deepEqual(await texts(), right);
+        assert.equal(await question.locator('.razon:visible').count(), 0, 'no se descubre sin comprobarlo');
+        await question.locator('text=Comprobar').click();
+        assert.match(await heard(said), /^Correcta: /);
+        assert.equal(await question.locator('.razon:visible').count(), right.length);
+        await page.reload();
+        assert.match(await heard(said), /^Correcta: /, 'no se recuerda lo contestado');
+        await question.locator('.olvidar').click();
+        assert.deepEqual(await texts(), first);
+        await page.reload();
+        assert.deepEqual(await texts(), first, 'no se olvidó');
+        assert.deepEqual(troubles, []);
+        await close();
+    });
+
+    test('la línea del fallo se señala con el teclado, y cada una dice por qué', async () => {
+        const {page, troubles, close} = await open(`${site.url}antes_de_empezar.html`,
+            {permissions: ['clipboard-read', 'clipboard-write']});
+        const question = page.locator('#p-antes-eco');
+        const said = question.locator('.aviso');
+        const line = text => question.locator('button.renglon').filter({hasText: text});
+        const options = await question.locator('.solucion > li').count();
+        assert.equal(await question.locator('button.renglon').count(), options);
+        await line('loop').focus();
+        await page.keyboard.press('Enter');
+        assert.match(await heard(said), /^Incorrecta: loop \{ Dar vueltas está bien/);
+        await line('client.read').focus();
+        await page.keyboard.press(' ');
+        assert.match(await heard(said), /Correcta: let count.*Sí: nadie mira/);
+        assert.equal(await line('client.read').getAttribute('aria-pressed'), 'true');
+        await page.reload();
+        assert.match(await heard(said), /Correcta: let count/, 'no se recuerda lo contestado');
+        await question.locator('.clip-button').focus();
+        await page.keyboard.press('Enter');
+        await question.locator('.tooltipped').waitFor();
+        const copied = await page.evaluate(() => navigator.clipboard.readText());
+        assert.match(copied, /^fn echo.*\n    let mut buffer.*\n    loop \{\n/);
+        await question.locator('.olvidar').click();
+        assert.equal(await heard(said), '');
+        assert.deepEqual(troubles, []);
+        await close();
+    });
+
+    // Una página a la que se le añade algo al final del capítulo, antes de que llegue al navegador.
+    async function openWith(extra, options) {
+        const opened = await open('about:blank', options);
+        await opened.page.route('**/ejercicios.html', async route => {
+            const response = await route.fetch();
+            await route.fulfill({response, body: (await response.text()).replace('</main>', `${extra}</main>`)});
+        });
+        await opened.page.goto(`${site.url}ejercicios.html`, {waitUntil: 'load'});
+        return opened;
+    }
+
+    test('de lo que cambia un paso se oye qué es nuevo, y se copia solo eso', async () => {
+        const steps = readFileSync(`${BOOK}src/pasos/02_03_2.md`, 'utf8');
+        const {page, troubles, close} = await openWith(steps, {permissions: ['clipboard-read', 'clipboard-write']});
+        const listing = page.locator('pre.cambios').filter({hasText: 'struct Client'}).first();
+        assert.match(await listing.ariaSnapshot(), /insertion: .*Nueva: input: Vec<u8>/);
+        const added = listing.locator('ins').first();
+        assert.equal(await added.locator('.hljs-built_in').count(), 2, 'sin colores');
+        const sign = await added.evaluate(line => getComputedStyle(line, '::before').content);
+        assert.match(sign, /^"\+"/);
+        assert.deepEqual(await inaccessible(page, {}), []);
+
+        const changed = page.locator('pre.cambios').filter({hasText: 'fn on_readable'});
+        await changed.locator('.clip-button').focus();
+        await page.keyboard.press('Enter');
+        await changed.locator('.tooltipped').waitFor();
+        const copied = await page.evaluate(() => navigator.clipboard.readText());
+        const expected = await changed.locator('code').evaluate(code => {
+            const copy = code.cloneNode(true);
+            copy.querySelectorAll('del').forEach(line => line.remove());
+            return copy.textContent;
+        });
+        assert.ok(await changed.locator('del').count() > 0);
+        assert.equal(copied.trim(), expected.trim());
+        assert.deepEqual(troubles, []);
+        await close();
+    });
+
+    test('Python y Rust van uno al lado del otro si caben, y si no uno debajo del otro', async () => {
+        const block = language => `<pre><code class="language-${language}">x = 1\n</code></pre>`;
+        const pair = `<div class="dos-lenguajes">${block('python')}${block('rust')}</div>`;
+        for (const [width, columns] of [[1680, true], [1400, false], [1280, false], [390, false]]) {
+            const {page, close} = await openWith(pair, {width: {width, height: 800}});
+            const [python, rust] = await page.$$eval('.dos-lenguajes > pre', blocks =>
+                blocks.map(block => block.getBoundingClientRect().toJSON()));
+            assert.equal(python.top === rust.top && python.right < rust.left, columns, `${width} píxeles`);
+            assert.deepEqual(await sideways(page), [], `${width} píxeles`);
+            const titles = await page.$$eval('.dos-lenguajes > pre', blocks =>
+                blocks.map(block => getComputedStyle(block, '::before').content));
+            assert.deepEqual(titles, ['"En Python"', '"En Rust"']);
+            await close();
+        }
     });
 
     test('el botón de copiar copia el listado', async () => {

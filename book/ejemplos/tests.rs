@@ -16,7 +16,7 @@ use prose::{Varying, as_here, recorded, run};
 const FIGURES_VARY: [&str; 4] = ["buferes", "reinicio", "siempre_listo", "un_tercio"];
 
 /// Lo que no es una demostración; con el paciente se habla en la autopsia.
-const NOT_SHOWN: [&str; 3] = ["lib", "paciente", "tests"];
+const NOT_SHOWN: [&str; 4] = ["lib", "paciente", "preguntas", "tests"];
 
 #[test]
 fn cada_sesión_se_repite() -> Result<(), Failure> {
@@ -38,6 +38,63 @@ fn cada_sesión_se_repite() -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+#[test]
+fn lo_que_sale_en_cada_pregunta_es_la_opción_señalada() -> Result<(), Failure> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut asked = 0;
+    for (chapter, text) in chapters(&folder.join("../..")) {
+        for question in text.split("<div class=\"pregunta salida\" ").skip(1) {
+            let question = question.split("</div>").next().unwrap_or_default();
+            let id = question.split('"').nth(1).unwrap_or_default();
+            let place = format!("{chapter}, pregunta «{id}»");
+            let listing = question.split("ejemplos/preguntas.rs:").nth(1).unwrap_or_else(|| {
+                panic!("{place}: su listado no está en book/ejemplos/preguntas.rs")
+            });
+            let name = listing.split('}').next().unwrap_or_default();
+            let command = format!("cargo run --bin preguntas {name}");
+            let exit = run(folder, &as_here(&command)?, "")?;
+            assert_eq!(exit.code, Some(0), "{place}: {exit}");
+            assert_eq!(words(&exit.stdout), words(right_option(question)), "{place}");
+            asked += 1;
+        }
+    }
+    assert!(asked > 0, "no se encuentra ninguna pregunta");
+    Ok(())
+}
+
+/// Los capítulos del libro y de las lecciones: su nombre y su texto.
+fn chapters(root: &Path) -> Vec<(String, String)> {
+    let mut folders = vec![root.join("book/src"), root.join("lessons")];
+    let mut chapters = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|end| end == "md") {
+                let name = path.strip_prefix(root).unwrap().display().to_string();
+                chapters.push((name, fs::read_to_string(path).unwrap()));
+            }
+        }
+    }
+    chapters
+}
+
+/// El código de la opción señalada con `[x]`: entre comillas, o en un bloque.
+fn right_option(question: &str) -> &str {
+    let option = question.split("- [x] ").nth(1).unwrap_or_default();
+    let block = option.split("```text").nth(1).and_then(|block| block.split("```").next());
+    let is_inline = option.lines().next().is_some_and(|line| line.contains('`'));
+    let inline = option.split('`').nth(1).unwrap_or_default();
+    if is_inline { inline } else { block.unwrap_or_default() }
+}
+
+/// Como compara `theme/questions.js`: un espacio, una coma o un salto de línea de más no cuentan.
+fn words(text: &str) -> Vec<String> {
+    let separated = text.split(|c: char| c.is_whitespace() || c == ',' || c == ';');
+    separated.filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
 }
 
 /// Los archivos de una carpeta, sin su extensión.

@@ -1,0 +1,31 @@
+//! Los listados de las preguntas «¿Qué sale?»: cada uno es una función, y se ejecuta con su nombre.
+//!
+//! Una prueba compara lo que sale con la opción que el libro da por buena.
+#![allow(clippy::print_stdout, reason = "lo que sale es lo que se pregunta")]
+
+use std::env;
+use std::io::{self, Read, Write};
+use std::process::ExitCode;
+
+use ejemplos::{connected, start, wait_for_bytes};
+
+fn main() -> ExitCode {
+    match env::args().nth(1).as_deref() {
+        Some("six_bytes") => start(six_bytes),
+        _ => start(|| Err(io::ErrorKind::NotFound.into())),
+    }
+}
+
+// ANCHOR: six_bytes
+fn six_bytes() -> io::Result<()> {
+    let (mut ana, mut beto) = connected()?;
+    ana.write_all(b"hola ")?;
+    ana.write_all(b"Beto")?;
+    wait_for_bytes(&beto, 9)?; // Los nueve han llegado.
+    let mut buffer = [0; 6];
+    let first = beto.read(&mut buffer)?;
+    let second = beto.read(&mut buffer)?;
+    println!("{first} {second}");
+    Ok(())
+}
+// ANCHOR_END: six_bytes
