@@ -14,6 +14,8 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 const LIMIT = 20_000;
 const NARROW = {width: 390, height: 800};
 const WIDE = {width: 1280, height: 900};
+// Una hoja A4, sin los márgenes que deja el navegador.
+const PAPER = {width: 717, height: 1000};
 
 // Lo que mdBook escribe en inglés y una persona puede ver u oír.
 const ENGLISH = new RegExp('\\b(?:' + [
@@ -161,6 +163,34 @@ describe('el libro en el navegador', {skip: lack && `AVISO: sin probar: ${lack}`
                 });
             }
         }
+    });
+
+    // Los listados que no caben: los de código no se parten; los de una terminal, sí.
+    function cut(page) {
+        return page.evaluate(() => {
+            document.querySelectorAll('details').forEach(details => { details.open = true; });
+            const listings = [...document.querySelectorAll('main pre > code')];
+            listings.filter(code => code.matches('.language-rust, .language-python'))
+                .forEach(code => { code.style.whiteSpace = 'pre'; });
+            return listings.filter(code => code.scrollWidth > code.clientWidth).map(code =>
+                code.textContent.split('\n').reduce((one, other) => [...other].length > [...one].length ? other : one));
+        });
+    }
+
+    test('en una pantalla de 1280 píxeles y en papel, los listados caben enteros', async () => {
+        const screen = await open(site.url);
+        const paper = await open(site.url, {width: PAPER});
+        await paper.page.emulateMedia({media: 'print'});
+        const faults = [];
+        for (const address of pages) {
+            for (const [{page}, where] of [[screen, 'en la pantalla'], [paper, 'en papel']]) {
+                await page.goto(address, {waitUntil: 'load'});
+                faults.push(...(await cut(page)).map(line => `${address}, ${where}: «${line.trim()}»`));
+            }
+        }
+        assert.deepEqual(faults, []);
+        await screen.close();
+        await paper.close();
     });
 
     test('en un teléfono, las tablas no parten los nombres y se desplazan con el teclado', async () => {
