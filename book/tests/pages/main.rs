@@ -8,6 +8,7 @@
 )]
 
 mod book;
+mod cover;
 mod epub;
 mod offline;
 mod prose;
