@@ -44,6 +44,7 @@ const SERVERS: [OurServer; 4] = [
 /// Lo que no se ejecuta aquí, y por qué: cómo empieza la orden, o en qué sesión está.
 const BY_HAND: &[(&str, &str)] = &[
     ("ejemplos/sesiones/", "las compara la prueba de `ejemplos`"),
+    ("02_02_threading/pasos/", "las escribe la prueba `pasos`"),
     ("02_02_threading/sesiones/demostracion.txt", "la compara la prueba `lesson_02_02`"),
     ("02_02_threading/sesiones/dos_terminales.txt", "hay que ir tecleando"),
     ("02_02_threading/sesiones/hilos.txt", "mira los hilos de esa conversación"),
@@ -57,8 +58,10 @@ const BY_HAND: &[(&str, &str)] = &[
     ("mas_alla/poll.md", "lo comprueba la prueba `etapas` de `mas_alla`"),
     ("cargo build", "está hecho cuando se ejecuta una prueba"),
     ("cargo test", "es lo que está ejecutando esta prueba"),
+    ("cargo run --example eco", "es lo que escribe quien lee; dónde, lo comprueba `pasos`"),
     ("cargo run -p mas_alla", "la prueba `etapas` de ese paquete es la suya"),
     ("target/release/medir", "mide: sus números son los de la máquina"),
+    ("python3 lessons/", "lo comprueba la prueba `python`"),
     ("cargo curso", "lo comprueban las pruebas de `ejercicios`"),
     ("cargo lab", "lo comprueban las pruebas del laboratorio"),
     ("cargo libro", "lo comprueban las pruebas de `libro`"),
@@ -71,7 +74,7 @@ const BY_HAND: &[(&str, &str)] = &[
 
 /// Trozos de las órdenes cuya respuesta lleva números de esta máquina o de este momento. Cada
 /// número distinto pasa a ser `N1`, `N2`…: los que eran iguales han de seguir siéndolo.
-const FIGURES_VARY: &[&str] = &["grep ^vol", "cargo --version"];
+const FIGURES_VARY: &[&str] = &["grep ^vol", "grep -E 'VmRSS", "cargo --version"];
 
 /// Los capítulos del libro, los de las lecciones y el léeme. Los enunciados de los ejercicios no:
 /// sus órdenes hablan con lo que escribe quien aprende, y las sigue, contra la solución, la prueba
@@ -161,8 +164,11 @@ fn process_of(server: &OurServer) -> String {
     format!("$(pgrep -ox {})", server.program)
 }
 
-/// Si la orden pone en marcha ese servidor, en vez de hablar con él.
+/// Si la orden pone en marcha ese servidor o un paso de su lección, en vez de hablar con él.
 fn starts(command: &str, server: &OurServer) -> bool {
+    if command.contains(&server.program.replace("aplic_", "--example paso_")) {
+        return true;
+    }
     let plays_server = server.program != "aplic_02_03" || command.contains("--name servidor");
     plays_server && command.contains(server.program) && !command.contains("pgrep")
 }
@@ -190,8 +196,9 @@ fn start_and_stop(server: &OurServer, command: &str) -> Result<String, Failure> 
     // Ctrl-C llega a todos los procesos de la terminal, y strace lo deja para el que vigila.
     running.signal_child(Signal::SIGINT).or_else(|_| running.signal(Signal::SIGINT))?;
     let exit = running.wait(LIMIT)?;
-    // El paciente no sabe nada de señales.
-    if exit.code != Some(0) && server.program != "paciente" {
+    // El paciente no sabe nada de señales, ni los primeros pasos.
+    let knows_signals = server.program != "paciente" && !command.contains("/paso_");
+    if exit.code != Some(0) && knows_signals {
         return Err(running.explain(Failure::new("No terminó bien con Ctrl-C.")));
     }
     Ok(exit.stdout.replace(&port, server.port))

@@ -12,7 +12,10 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use harness::{DEFAULT_LIMIT, Failure, Program, Server, Stream, raise_descriptor_limit, stages};
+use harness::{
+    Conversation, DEFAULT_LIMIT, Failure, Program, Server, Signal, Stream, raise_descriptor_limit,
+    stages,
+};
 
 type Outcome = Result<(), Failure>;
 
@@ -314,6 +317,63 @@ impl Step {
         assert!(fresh, "{} no está al día: antes, «cargo build --examples»", self.program());
         path
     }
+}
+
+#[test]
+fn eco_lo_que_se_ve_con_alguien_callado_dentro() -> Outcome {
+    let orders = "(sleep 4 | nc 127.0.0.1 8802 &); sleep 1\n\
+                  echo hola | timeout 2 nc -N 127.0.0.1 8802; echo \"código $?\"";
+    if !prose::possible([orders], "lo que se ve de los pasos del eco")? {
+        return Ok(());
+    }
+    for number in [1, 2] {
+        let (step, server) = echo_step(number)?;
+        let typed = orders.replace("8802", &server.address().port().to_string());
+        let answer = prose::run(Path::new(env!("CARGO_TARGET_TMPDIR")), &typed, "")?.stdout;
+        let told = format!("$ {}\n{answer}", orders.replace('\n', "\n$ "));
+        check(&step.file("rs").with_file_name(format!("callado_{number}.txt")), &told);
+    }
+    Ok(())
+}
+
+#[test]
+fn eco_lo_que_dice_el_tercer_paso_de_dos_que_entran_y_de_ctrl_c() -> Outcome {
+    let (step, server) = echo_step(3)?;
+    let conversation = Conversation::with(server.address());
+    let told = |line| server.wait_for_line(Stream::Stdout, line, DEFAULT_LIMIT);
+    let _silent = conversation.peer("ana")?;
+    told("[cliente-1] entra")?;
+    let beto = conversation.peer("beto")?;
+    told("[cliente-2] entra")?;
+    beto.close();
+    told("[cliente-2] se va")?;
+    let before = server.stdout();
+    let exit = server.stop(Signal::SIGINT)?;
+    assert_eq!(exit.code, Some(0), "{exit}");
+    let after = exit.stdout.strip_prefix(&before).unwrap();
+    let told = format!("$ cargo run --example {} 8802\n{before}^C{after}", step.program());
+    let told = told.replace(&server.address().port().to_string(), "8802");
+    check(&step.file("rs").with_file_name("nombres_3.txt"), &told);
+    Ok(())
+}
+
+/// Un paso del eco, en marcha.
+fn echo_step(number: usize) -> Result<(&'static Step, Server), Failure> {
+    let mut steps = STEPS.iter().filter(|step| step.lesson() == "02_02");
+    let step = steps.find(|step| step.number == number).unwrap();
+    let program = Program::new("env").arg("--default-signal=INT").arg(step.path());
+    Ok((step, program.arg("0").start()?))
+}
+
+/// El capítulo invita a escribir los pasos en `examples/eco.rs`: Cargo lo encuentra aunque no conste
+/// en `Cargo.toml`, y git no lo ve.
+#[test]
+fn lo_que_se_escribe_en_examples_se_ejecuta_por_su_nombre_y_no_estorba() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap();
+    assert!(!manifest.contains("autoexamples") && !manifest.contains("name = \"eco\""));
+    let ignored = fs::read_to_string(root.join(".gitignore")).unwrap();
+    assert!(ignored.lines().any(|line| line == "/examples"));
 }
 
 #[test]

@@ -23,6 +23,7 @@ const NOT_HERE: &[(&str, &str)] = &[
     ("02_02_threading/demostracion", "`lesson_02_02`, que la compara entera"),
     ("02_02_threading/dos_terminales", "es `servidor_v` visto desde fuera"),
     ("02_02_threading/hilos", "`t2_05`, que cuenta los hilos; el resto es de `ps`"),
+    ("02_02_threading/mil_hilos", "`commands`, que la repite"),
     ("02_02_threading/sin_hilos_clientes", "`t2_13`"),
     ("02_02_threading/sin_hilos_servidor", "`t2_13`"),
     ("02_02_threading/tope", "`t2_05`"),

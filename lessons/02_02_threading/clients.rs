@@ -23,7 +23,6 @@ enum News {
     Stop,
 }
 
-// ANCHOR: demonstration
 /// Unos cuantos clientes que le hablan a la vez al mismo servidor.
 pub(crate) struct Demonstration {
     pub(crate) address: SocketAddr,
@@ -44,7 +43,8 @@ impl Demonstration {
         outcome
     }
 
-    /// Un hilo por cliente y otro para Ctrl-C: de lo que ocurra se enteran todos por un canal.
+    // ANCHOR: launch
+    /// Un hilo por cliente y otro para Ctrl-C: lo que ocurra, lo cuentan por un canal.
     fn launch(&self, stop: Stop, sender: &Sender<News>) -> Result<(), Trouble> {
         let stopping = sender.clone();
         let waiting = move || stop.wait().map(|()| stopping.send(News::Stop));
@@ -63,6 +63,7 @@ impl Demonstration {
         }
         Ok(())
     }
+    // ANCHOR_END: launch
 
     fn wait(&self, news: &Receiver<News>) -> Result<(), Trouble> {
         let mut failed = 0;
@@ -84,8 +85,6 @@ impl Demonstration {
         ))
     }
 }
-// ANCHOR_END: demonstration
-
 /// Un cliente de prueba: envía un mensaje con su nombre y cuenta qué le devuelven.
 fn is_served(address: SocketAddr, timeout: Duration) -> bool {
     let message = format!("Hola desde {}", thread_name()).into_bytes();
@@ -114,19 +113,17 @@ fn connect(address: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
 /// Envía `message`, cierra su lado y lee hasta el final.
 fn ask(mut stream: &TcpStream, message: &[u8]) -> io::Result<Vec<u8>> {
     thread::scope(|scope| {
-        // Se envía y se lee a la vez. Si se enviara todo antes de leer, un mensaje grande
-        // llenaría los búferes de los dos sentidos, y cliente y servidor se esperarían el uno
-        // al otro, ambos dormidos en `send`.
+        // Se envía y se lee a la vez: un mensaje grande no cabe en los búferes.
         let send = move || {
             stream.write_all(message)?;
-            // El servidor leerá cero bytes. Cerrar del todo nos impediría leer la respuesta.
-            stream.shutdown(Shutdown::Write)
+            stream.shutdown(Shutdown::Write) // el servidor leerá cero bytes
         };
         let sending = small_thread("envío", |thread| thread.spawn_scoped(scope, send));
         let sending = sending.map_err(io::Error::other)?;
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer)?;
-        sending.join().unwrap_or_else(|_| Err(io::Error::other("el envío terminó mal")))?;
+        let badly = |_| Err(io::Error::other("el envío terminó mal"));
+        sending.join().unwrap_or_else(badly)?;
         Ok(answer)
     })
 }

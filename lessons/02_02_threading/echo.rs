@@ -10,11 +10,13 @@ use crate::threads::tell;
 /// Lo que cabe en una lectura. Está en la pila del hilo: leer no reserva memoria.
 const BUFFER: usize = 16 * 1024;
 
+const EVERYBODY: &str =
+    "ya están todos los hilos dentro de handle() a la vez: cada uno responde al suyo";
+
 // ANCHOR: handler
-/// Devuelve a su cliente cada byte que envía, en orden, hasta que cierra su lado (RFC 862).
+/// Devuelve cada byte, en orden, hasta que el cliente cierra su lado.
 ///
-/// Hay uno por cliente: lo que guarda no lo comparte con ningún otro hilo, salvo lo que es un
-/// `Arc`.
+/// Hay uno por cliente, en su hilo: solo comparte lo que es un `Arc`.
 pub(crate) struct EchoHandler {
     pub(crate) meeting: Arc<Meeting>,
 }
@@ -25,15 +27,16 @@ impl RequestHandler for EchoHandler {
         let mut buffer = [0; BUFFER];
         let mut total = 0;
         loop {
-            // Este hilo duerme aquí hasta que su cliente envía algo; los demás, no.
+            // Este hilo duerme aquí hasta que su cliente envía algo; los
+            // demás, no. Una lectura puede ser un mensaje, medio o dos:
+            // solo cero bytes son el final.
             let count = request.recv(&mut buffer)?;
-            // Cero bytes es el final. Cualquier otro número puede ser un mensaje, medio o dos:
-            // TCP no conserva dónde acababa cada `send` del cliente.
             if count == 0 {
                 break;
             }
             if total == 0 {
-                tell(&format!("{peer} envía {count} bytes: {}", preview(&buffer[..count])));
+                let text = preview(&buffer[..count]);
+                tell(&format!("{peer} envía {count} bytes: {text}"));
                 self.meeting.arrive();
             }
             request.send_all(&buffer[..count])?;
@@ -48,8 +51,8 @@ impl RequestHandler for EchoHandler {
 // ANCHOR: meeting
 /// Un punto de encuentro: nadie responde hasta que todos están dentro de `handle()`.
 ///
-/// Solo para la demostración. Con un servidor que atendiera a uno tras otro no se abriría
-/// nunca: que se abra es la prueba de que los hilos están vivos a la vez.
+/// Solo para la demostración. Si se atendiera a uno tras otro no se abriría nunca: que se abra
+/// es la prueba de que los hilos están vivos a la vez.
 pub(crate) struct Meeting {
     missing: Mutex<usize>,
     complete: Condvar,
@@ -65,7 +68,7 @@ impl Meeting {
     fn arrive(&self) {
         let mut missing = self.missing();
         if *missing == 1 {
-            tell("ya están todos los hilos dentro de handle() a la vez: cada uno responde al suyo");
+            tell(EVERYBODY);
         }
         *missing = missing.saturating_sub(1);
         self.complete.notify_all();

@@ -1,20 +1,21 @@
 //! El servidor: cómo se monta, en su propio hilo, y cómo se para.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::Builder;
 use std::time::Duration;
 
 use multiplexacion::cli::{self, Trouble};
 use multiplexacion::listener;
-use multiplexacion::socketserver::{TcpServer, ThreadingMixIn};
+use multiplexacion::socketserver::{Failure, Request, TcpServer, ThreadingMixIn};
 use multiplexacion::stop::Stop;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::clients::Demonstration;
 use crate::echo::{EchoHandler, Meeting};
-use crate::threads::{STACK, tell};
+use crate::threads::tell;
 
 /// Lo que se elige al arrancar.
 #[derive(Clone, Copy)]
@@ -31,18 +32,11 @@ pub(crate) struct Settings {
 pub(crate) fn run(host: &str, port: u16, settings: Settings) -> Result<(), Trouble> {
     // Antes que los hilos: heredan de este que Ctrl-C llega por un descriptor.
     let stop = Stop::on_signals()?;
-    let Settings { clients, max_threads, timeout } = settings;
     let listening = |error| Trouble::listening(host, port, &error);
     let address = listener::resolve(host, port).map_err(listening)?;
-
+    let Settings { clients, max_threads, timeout } = settings;
     let meeting = Arc::new(Meeting::of(clients.unwrap_or(0).min(max_threads)));
-    let theirs = Arc::clone(&meeting);
-    let server = TcpServer::bind(address, move || EchoHandler { meeting: Arc::clone(&theirs) })
-        .map_err(listening)?
-        .threading(ThreadingMixIn { max_threads, stack_size: STACK, ..Default::default() })
-        .client_timeout(timeout)
-        .handle_error(|request, failure| tell(&format!("{}: {failure}", request.client_address())));
-
+    let server = prepare(address, settings, &meeting).map_err(listening)?;
     let address = server.server_address();
     cli::announce(address)?;
     in_background(server, || match clients {
@@ -52,14 +46,36 @@ pub(crate) fn run(host: &str, port: u16, settings: Settings) -> Result<(), Troub
 }
 // ANCHOR_END: run
 
+// ANCHOR: prepare
+/// Dónde se escucha, quién atiende a cada cliente, y con qué límites.
+fn prepare(
+    address: SocketAddr,
+    settings: Settings,
+    meeting: &Arc<Meeting>,
+) -> io::Result<TcpServer> {
+    let meeting = Arc::clone(meeting);
+    let new_handler = move || EchoHandler { meeting: Arc::clone(&meeting) };
+    let max_threads = settings.max_threads;
+    let server = TcpServer::bind(address, new_handler)?
+        .threading(ThreadingMixIn { max_threads, ..Default::default() })
+        .client_timeout(settings.timeout)
+        .handle_error(complain);
+    Ok(server)
+}
+// ANCHOR_END: prepare
+
+fn complain(request: &Request, failure: &Failure) {
+    tell(&format!("{}: {failure}", request.client_address()));
+}
+
 // ANCHOR: background
 /// Ejecuta `work` mientras `server` sirve en su propio hilo; después, lo para.
 fn in_background(
     mut server: TcpServer,
     work: impl FnOnce() -> Result<(), Trouble>,
 ) -> Result<(), Trouble> {
-    // Se salga como se salga de aquí, el servidor se para. Sin esto, un fallo en `work` dejaría
-    // al programa esperando para siempre a un hilo que no sabe que todo terminó.
+    // Se salga como se salga de aquí, el servidor se para. Sin esto, un fallo en `work`
+    // dejaría al programa esperando a un hilo que no sabe que todo terminó.
     let stops_at_the_end = server.control().shutdown_on_drop();
     let background = Builder::new().name("servidor".into()).spawn(move || {
         tell("acepta en el fondo y da un hilo a cada cliente");
@@ -70,7 +86,8 @@ fn in_background(
     let background = background.map_err(|_| Trouble::no_more_threads("--clients"))?;
     let outcome = work();
     drop(stops_at_the_end);
-    background.join().unwrap_or_else(|_| Err(io::Error::other("el servidor terminó mal")))?;
+    let badly = |_| Err(io::Error::other("el servidor terminó mal"));
+    background.join().unwrap_or_else(badly)?;
     outcome
 }
 // ANCHOR_END: background

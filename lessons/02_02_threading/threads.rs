@@ -8,7 +8,7 @@ use multiplexacion::threads;
 
 /// Pila de cada hilo. En un programa de Rust son 2 MiB; a estos les basta con el búfer y algo
 /// más, y así caben mil hilos en cualquier sitio.
-pub(crate) const STACK: usize = 128 * 1024;
+const STACK: usize = 128 * 1024;
 
 /// Un hilo con esa pila; `spawn` lo lanza.
 pub(crate) fn small_thread<T>(

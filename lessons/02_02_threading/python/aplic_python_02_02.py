@@ -20,6 +20,8 @@ PROGRAM = "aplic_python_02_02.py"
 USAGE = f"Uso: {PROGRAM} [--serve | --clients N] [--host DIRECCIÓN] [--port 0..65535]"
 MAX_THREADS = 1024  # hilos a la vez; los demás clientes esperan en la cola del núcleo
 PAUSE = 0.2  # segundos antes de volver a mirar si hay sitio para otro
+EVERYBODY = "ya están todos dentro a la vez"
+UNSERVED = "hubo clientes sin respuesta; prueba con menos --clients"
 REASONS = {
     errno.EADDRINUSE: "otro programa ya escucha ahí; prueba con otro --port",
     errno.EACCES: "el sistema no lo permite; prueba con un --port mayor que 1023",
@@ -29,15 +31,17 @@ REASONS = {
 
 # ANCHOR: handler
 class EchoHandler(socketserver.StreamRequestHandler):
-    """Devuelve cada byte, en orden, hasta que el cliente cierra su lado (RFC 862)."""
-    timeout = 60  # segundos: quien calla no se queda con su hilo para siempre
+    """Devuelve cada byte, en orden, hasta que el cliente cierra su lado."""
+    timeout = 60  # segundos: quien calla no ocupa un hilo para siempre
     disable_nagle_algorithm = True
 
     def handle(self):
-        threading.current_thread().name = f"cliente-{next(self.server.numbers)}"
+        number = next(self.server.numbers)
+        threading.current_thread().name = f"cliente-{number}"
         peer, total = place(self.client_address), 0
-        # Este hilo duerme en recv hasta que su cliente envía algo; los demás, no. Una
-        # lectura puede ser un mensaje, medio o dos: solo cero bytes son el final.
+        # Este hilo duerme en recv hasta que su cliente envía algo; los
+        # demás, no. Una lectura puede ser un mensaje, medio o dos: solo
+        # cero bytes son el final.
         while data := self.request.recv(16 * 1024):
             if total == 0:
                 text = data[:60].decode(errors="replace")
@@ -52,53 +56,57 @@ class EchoHandler(socketserver.StreamRequestHandler):
 
 # ANCHOR: server
 class EchoServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
-    """ThreadingMixIn crea los hilos; aquí están las precauciones que no toma él."""
-    allow_reuse_address = True  # volver a arrancar en el mismo puerto sin esperar
-    request_queue_size = 1024  # con 5, en una ráfaga de clientes algunos esperan 1 s
+    """ThreadingMixIn crea los hilos; las demás precauciones están aquí."""
+    allow_reuse_address = True  # volver a arrancar en el mismo puerto
+    request_queue_size = 1024  # con 5, en una ráfaga alguien espera 1 s
 
     def __init__(self, host, port, members):
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         self.address_family = found[0]  # IPv4 o IPv6
         self.slots = threading.Semaphore(MAX_THREADS)
         self.requests, self.numbers = set(), itertools.count(1)
-        # En la demostración nadie responde hasta que están todos: con un servidor que
-        # atendiera a uno tras otro, no se abriría nunca. Entre 1, está siempre abierta.
-        action = (lambda: tell("ya están todos dentro a la vez")) if members else None
+        # En la demostración nadie responde hasta que están todos: si se
+        # atendiera a uno tras otro, no se abriría nunca.
+        action = (lambda: tell(EVERYBODY)) if members else None
         self.meeting = threading.Barrier(max(members, 1), action)
         super().__init__(found[4], EchoHandler)
+# ANCHOR_END: server
 
+# ANCHOR: slots
     def get_request(self):
-        # Sin sitio no se acepta. El error no sale de serve_forever, que vuelve a mirar.
+        # Sin sitio no se acepta: serve_forever vuelve a mirar.
         if not self.slots.acquire(timeout=PAUSE):
             raise BlockingIOError
         try:
             request, address = super().get_request()
         except OSError:
             self.slots.release()
-            time.sleep(PAUSE)  # sin descriptores, insistir en el acto sería girar
+            time.sleep(PAUSE)  # sin descriptores, insistir es girar
             raise
         self.requests.add(request)
         return request, address
 
     def shutdown_request(self, request):
-        # Toda conexión aceptada pasa por aquí una vez, le haya ido como le haya ido.
+        # Por aquí pasa una vez cada conexión, acabe como acabe.
         self.requests.discard(request)
         super().shutdown_request(request)
         self.slots.release()
+# ANCHOR_END: slots
 
     def handle_error(self, request, client_address):
         tell(f"{place(client_address)}: {reason(sys.exc_info()[1])}")
 
+# ANCHOR: stop
     def stop(self):
         self.shutdown()
-        # Despierta a quienes duermen en recv; server_close espera a que acaben todos.
+        # Despierta a quienes duermen en recv. server_close espera a todos.
         self.meeting.abort()
         for request in list(self.requests):
             with contextlib.suppress(OSError):
                 request.shutdown(socket.SHUT_RDWR)
-        with contextlib.suppress(RuntimeError):  # hubo un hilo que no pudo empezar
+        with contextlib.suppress(RuntimeError):  # un hilo no pudo empezar
             self.server_close()
-# ANCHOR_END: server
+# ANCHOR_END: stop
 
 
 # ANCHOR: client
@@ -109,8 +117,10 @@ def ask(address, message):
         client.shutdown(socket.SHUT_WR)  # el servidor leerá cero bytes
         answer = b"".join(iter(lambda: client.recv(4096), b""))
         return place(client.getsockname()), answer
+# ANCHOR_END: client
 
 
+# ANCHOR: try_out
 def try_out(number, server, news):
     """Un cliente de prueba: cuenta en `news` si recibió lo que envió."""
     threading.current_thread().name = f"prueba-{number}"
@@ -122,7 +132,7 @@ def try_out(number, server, news):
         tell(f"sin respuesta: {reason(error)}")
         server.meeting.abort()  # que nadie espere a quien no vendrá
     news.put(answer == message)
-# ANCHOR_END: client
+# ANCHOR_END: try_out
 
 
 def await_stop(stop, news):
@@ -132,24 +142,29 @@ def await_stop(stop, news):
 
 # ANCHOR: run
 def run(options):
-    # Ctrl-C es una noticia más: un hilo la espera, y los demás (heredan la máscara) no.
+    # Ctrl-C es una noticia más: un hilo la espera. A los demás no los
+    # interrumpe, porque heredan la máscara.
     news, stop = queue.SimpleQueue(), {signal.SIGINT, signal.SIGTERM}
     signal.pthread_sigmask(signal.SIG_BLOCK, stop)
-    threading.Thread(target=await_stop, args=(stop, news), daemon=True).start()
-    threading.stack_size(256 * 1024)  # así caben mil hilos en cualquier sitio
+    waiting = threading.Thread(target=await_stop, args=(stop, news))
+    waiting.daemon = True
+    waiting.start()
+    threading.stack_size(256 * 1024)  # así caben mil en cualquier sitio
     count = 0 if options.serve else options.clients
     server = EchoServer(options.host, options.port, min(count, MAX_THREADS))
     say(f"Escuchando en {place(server.server_address)}")
-    threading.Thread(target=server.serve_forever, name="servidor").start()
+    background = threading.Thread(target=server.serve_forever, name="servidor")
+    background.start()
     try:
-        for number in range(1, count + 1):  # todos a la vez: cada uno en su hilo
-            threading.Thread(target=try_out, args=(number, server, news)).start()
-        # La noticia de cada cliente de prueba; o None, que es la de terminar.
+        for number in range(1, count + 1):  # todos a la vez
+            arguments = number, server, news
+            threading.Thread(target=try_out, args=arguments).start()
+        # La noticia de cada cliente de prueba; o None, que es terminar.
         served = list(itertools.islice(iter(news.get, None), count or None))
     finally:
         server.stop()  # se salga como se salga
     if not all(served):
-        sys.exit(f"{PROGRAM}: hubo clientes sin respuesta; prueba con menos --clients")
+        sys.exit(f"{PROGRAM}: {UNSERVED}")
 # ANCHOR_END: run
 
 
