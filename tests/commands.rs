@@ -70,6 +70,10 @@ const BY_HAND: &[(&str, &str)] = &[
     ("git clone", "descarga el curso"),
     ("docker", "pide Docker, y descarga una imagen"),
     ("cargo run --bin aplic_02_03 -- --name Ana", "hace falta otra Ana dentro; `t3_20`"),
+    (
+        "cargo run --example mi_chat",
+        "lo escribe quien lee; la prueba `pasos` mira que se encuentre",
+    ),
 ];
 
 /// Trozos de las órdenes cuya respuesta lleva números de esta máquina o de este momento. Cada

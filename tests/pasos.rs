@@ -137,6 +137,12 @@ fn sin_un_puerto_libre_lo_dicen_en_una_línea() -> Outcome {
 }
 
 #[test]
+fn lo_que_escriba_quien_lee_en_examples_lo_encuentra_cargo() {
+    let manifest = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap();
+    assert!(!manifest.contains("autoexamples"), "los capítulos piden crear examples/mi_chat.rs");
+}
+
+#[test]
 fn chat_lo_que_se_ve_hablando_a_mano() -> Outcome {
     let (step, server) = chat_step(1)?;
     let Some(beto) = by_hand(&server, "nc 127.0.0.1 8800")? else { return Ok(()) };

@@ -110,7 +110,6 @@ impl ChatClient {
     }
     // ANCHOR_END: run
 
-    // ANCHOR: wait
     /// El único punto en el que el programa espera: a la red, al teclado, a la pantalla y a
     /// las señales.
     fn wait(&self) -> io::Result<Ready> {
@@ -151,7 +150,6 @@ impl ChatClient {
             writable: writing.contains(socket),
         })
     }
-    // ANCHOR_END: wait
 
     /// Llegó algo del servidor. Devuelve si la conversación terminó como debía.
     fn on_readable(&mut self) -> Result<bool, Trouble> {

@@ -24,7 +24,6 @@ const TURN: usize = 4 * 1024;
 /// llenarlos.
 const SEND_BUFFER: usize = 128 * 1024;
 
-// ANCHOR: server
 /// Un servidor de chat en un solo hilo.
 pub(crate) struct ChatServer {
     pub(crate) listener: TcpListener,
@@ -45,7 +44,6 @@ pub(crate) struct ChatServer {
     /// Donde se lee. Es uno para todos: un cliente ocioso no guarda ningún búfer.
     pub(crate) scratch: Vec<u8>,
 }
-// ANCHOR_END: server
 
 /// Lo que `select` encontró listo.
 #[derive(Default)]
