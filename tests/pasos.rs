@@ -287,7 +287,22 @@ fn reaches(lesson: &str, number: usize) -> Outcome {
 fn what_matters(failure: &Failure) -> String {
     let report = failure.to_string();
     let (matters, _) = report.split_once("\nLa conversación con ").unwrap();
-    matters.trim_end().to_owned()
+    matters.trim_end().lines().map(folded).collect::<Vec<_>>().join("\n")
+}
+
+/// Una línea, doblada como cabe en la página.
+fn folded(line: &str) -> String {
+    const WIDTH: usize = 88;
+    let mut lines = vec![String::new()];
+    for word in line.split_inclusive(' ') {
+        let last = lines.last_mut().unwrap();
+        if last.chars().count() + word.trim_end().chars().count() > WIDTH {
+            lines.push(word.to_owned());
+        } else {
+            last.push_str(word);
+        }
+    }
+    lines.iter().map(|line| line.trim_end()).collect::<Vec<_>>().join("\n")
 }
 
 /// Compara con lo que muestra el libro, o lo escribe de nuevo si así se pide.
