@@ -268,8 +268,8 @@ impl<S: Read + Write + AsRawFd> Connection<S> {
     }
 
     // ANCHOR: leave
-    /// Empieza el adiós, con `last_words` al final de la cola aunque esté llena. Desde aquí, lo
-    /// que llegue se descarta, y cada [`flush`](Connection::flush) y cada
+    /// Empieza el adiós, con `last_words` al final de la cola aunque esté llena. Desde
+    /// aquí, lo que llegue se descarta, y cada [`flush`](Connection::flush) y cada
     /// [`fill`](Connection::fill) lo acercan a [`Phase::Over`].
     pub fn leave(&mut self, last_words: &[u8]) {
         if self.phase == Phase::Open {
@@ -279,8 +279,8 @@ impl<S: Read + Write + AsRawFd> Connection<S> {
         }
     }
 
-    /// Cierra solo nuestro lado: el otro lee un final, y lo que ya salió le llega entero. Si él ya
-    /// terminó, basta con soltar el socket.
+    /// Cierra solo nuestro lado: el otro lee un final, y lo que ya salió le llega entero.
+    /// Si él ya terminó, basta con soltar el socket.
     fn close_our_side(&mut self) {
         if self.ended {
             self.phase = Phase::Over;
