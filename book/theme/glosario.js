@@ -50,7 +50,7 @@ window.glosario = [
     {spanish: "omisión coordinada", english: "coordinated omission", address: "02_05.html#la-omisión-coordinada", meaning: "Medir esperas con un cliente que no envía mientras espera: los peores momentos quedan sin contar."},
     {spanish: "orden de red", english: "network byte order (big-endian)", address: "02_03.html#cómo-se-sabe-dónde-acaba-un-mensaje", meaning: "El byte más significativo, primero. Así se escriben los números en los protocolos."},
     {spanish: "pánico", english: "panic", address: "rust_para_python.html#puede-que-no-haya-puede-que-falle", meaning: "En Rust, el final brusco de un hilo ante algo que no debía pasar: lo que hace unwrap si no hay valor."},
-    {spanish: "percentil", english: "percentile", address: "02_05.html#las-medidas", meaning: "De cien esperas ordenadas, cuál es la que hace ese número: 99 de cada 100 mensajes esperan menos que el percentil 99, o p99."},
+    {spanish: "percentil", english: "percentile", address: "02_05.html#las-medidas", meaning: "El valor por debajo del que quedan tantas medidas de cada cien: 99 de cada 100 mensajes esperan menos que el p99."},
     {spanish: "petición encadenada", english: "pipelining", address: "02_04.html#lo-justo-de-http", meaning: "La que se envía sin esperar la respuesta de la anterior."},
     {spanish: "pila", english: "stack", address: "02_02.html#límites", meaning: "La memoria en la que cada hilo guarda las variables de las funciones que está ejecutando."},
     {spanish: "plazo", english: "deadline, timeout", address: "02_02.html#límites", meaning: "El momento en el que se deja de esperar."},
