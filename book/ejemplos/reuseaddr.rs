@@ -38,7 +38,8 @@ fn serve_one_and_end(reuse: bool) -> io::Result<SocketAddr> {
     let address = listener.local_addr()?.as_socket().ok_or(io::ErrorKind::Unsupported)?;
     let mut client = TcpStream::connect(address)?;
     drop(listener.accept()?);
-    client.read(&mut [0; 1])?;
+    // Hasta que llegue su final: entonces la conexión ya está cerrada por su lado.
+    let _end = client.read(&mut [0; 1])?;
     Ok(address)
 }
 
