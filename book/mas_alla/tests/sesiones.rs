@@ -39,7 +39,7 @@ impl Story<'_> {
     }
 }
 
-/// Lo que cambia de una vez a otra: puertos, punteros y plazos.
+/// Lo que cambia de una vez a otra (puertos, punteros y plazos), y lo que no cabe a lo ancho.
 static ERASED: LazyLock<Varying> = LazyLock::new(|| {
     Varying::new(&[
         (r"\{sa_family=.*?\).*?\)\}", "{127.0.0.1:…}"),
@@ -50,6 +50,8 @@ static ERASED: LazyLock<Varying> = LazyLock::new(|| {
         // Las demás banderas dependen de lo que sepan este núcleo y este strace.
         (r"IORING_ENTER_GETEVENTS.*= ", "IORING_ENTER_GETEVENTS, …) = "),
         (r"  .*= ", " = "),
+        // La ficha de cada descriptor, en dos líneas: no caben en una página.
+        (r"^(poll\(.*?fd=4.*?\},) ", "$1\n      "),
         (r"^(epoll_wait.*?\], [^,]*, )[1-9][0-9]*\)", "${1}PLAZO)"),
     ])
 });

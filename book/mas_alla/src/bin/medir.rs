@@ -1,8 +1,9 @@
 //! Las cifras de «Más allá»: cuántas llamadas al sistema y cuánta memoria cuesta cada servidor.
 //!
-//! `medir eco`, `medir chat` y `medir salto` escriben una tabla en la salida estándar. Los servidores
-//! han de estar compilados, en la misma carpeta que este programa. Hace falta `strace` y, para el
-//! salto por un intermediario, `redis-server`.
+//! `medir eco`, `medir chat` y `medir salto` escriben una tabla en la salida estándar, y en la de
+//! errores, qué miden mientras tanto: una tabla tarda alrededor de un minuto. Los servidores han de
+//! estar compilados, en la misma carpeta que este programa. Hace falta `strace` y, para el salto por
+//! un intermediario, `redis-server`.
 
 use std::env;
 use std::io::{self, Read, Write};
@@ -71,11 +72,14 @@ fn echoes() -> Result<(), Failure> {
     )?;
     cli::say("|---|---|---|---|---|")?;
     for subject in &ECHOES {
+        subject.announce("hilos y memoria, con mil clientes");
         let (threads, memory) = subject.weigh(|client| {
             client.write_all(b"hola\n")?;
             client.read_exact(&mut [0; 5])
         })?;
+        subject.announce("llamadas, con un cliente");
         let alone = subject.echo(1)?;
+        subject.announce("llamadas, con cien clientes a la vez");
         let together = subject.echo(SOME)?;
         cli::say(&format!("| {subject} | {threads} | {memory} | {alone} | {together} |"))?;
     }
@@ -89,12 +93,16 @@ fn chats() -> Result<(), Failure> {
     cli::say("|---|---|---|---|---|---|")?;
     for subject in &CHATS {
         let mut number = 0;
+        subject.announce("hilos y memoria, con mil clientes");
         let (threads, memory) = subject.weigh(|client| {
             number += 1;
             enter(client, &format!("cliente-{number}"))
         })?;
+        subject.announce("llamadas, con uno que escucha");
         let one = subject.deliver(1)?;
+        subject.announce("llamadas, con cien que escuchan");
         let hundred = subject.deliver(SOME)?;
+        subject.announce("llamadas, con mil mensajes de golpe");
         let burst = subject.burst()?;
         cli::say(&format!("| {subject} | {threads} | {memory} | {one} | {hundred} | {burst} |"))?;
     }
@@ -108,6 +116,11 @@ impl std::fmt::Display for Subject {
 }
 
 impl Subject {
+    /// Dice qué se mide ahora, a quien mira la pantalla y no a quien guarda la tabla.
+    fn announce(&self, what: &str) {
+        cli::complain(&format!("Midiendo {self}: {what}…"));
+    }
+
     fn path(&self) -> Result<PathBuf, Failure> {
         Ok(env::current_exe()?.with_file_name(self.program))
     }
