@@ -76,7 +76,7 @@ pub fn give_up_on_the_lost(socket: &impl AsFd) -> io::Result<()> {
 
 /// Prepara un socket recién aceptado para un bucle: sin bloqueo y sin la demora de Nagle, de modo
 /// que una respuesta pequeña no espera a que confirmen la anterior (tcp(7)). Errores: los de
-/// `fcntl(2)` y `setsockopt(2)`.
+/// `ioctl(2)` y `setsockopt(2)`.
 pub fn prepare(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     stream.set_nonblocking(true)

@@ -47,7 +47,8 @@ fn main() -> ExitCode {
 // ANCHOR: serve
 /// Acepta clientes hasta que llegue la señal de parada, que aquí también es un descriptor.
 async fn serve(listener: std::net::TcpListener, stop: Stop) -> io::Result<()> {
-    // Bloqueante: lo que se encarga al núcleo debe esperar en el núcleo, y no volver con EAGAIN.
+    // Bloqueante: lo que se encarga al núcleo debe esperar en el núcleo. Con O_NONBLOCK, antes de
+    // Linux 6.10 volvería en el acto con EAGAIN.
     listener.set_nonblocking(false)?;
     let listener = TcpListener::from_std(listener)?;
     let _accepting = runtime::spawn(accept_all(listener));
