@@ -88,8 +88,8 @@ pub fn possible<'a>(
     Ok(true)
 }
 
-/// Donde no se permite ptrace(2), `strace` no puede hacer nada: en un contenedor de Docker anterior a
-/// la versión 19.03, o con un filtro de llamadas más estricto que el suyo.
+/// Donde no se permite ptrace(2), `strace` no puede hacer nada: en un contenedor de Docker anterior
+/// a la versión 19.03, o con un filtro de llamadas más estricto que el suyo.
 fn strace_may_watch(untested: &str) -> Result<bool, Failure> {
     let watched = Command::new("strace").args(["-o", "/dev/null", "true"]).output();
     if watched.is_ok_and(|outcome| outcome.status.success()) {
