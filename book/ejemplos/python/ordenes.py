@@ -65,6 +65,7 @@ def nc():
     same(r"printf 'GET / HTTP/1.0\n\n' | nc -C 127.0.0.1 8080 | tail -n 1", answer)
     # Sin -N, al acabarse la entrada se sigue escuchando: el eco no sabe que ya está.
     same("timeout 1 nc 127.0.0.1 8802 < /dev/null; echo código $?", "código 124")
+    same("echo hola | timeout 1 nc 127.0.0.1 8802; echo código $?", "hola\ncódigo 124")
 
 
 def dev_tcp():
