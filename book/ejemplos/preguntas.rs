@@ -12,6 +12,7 @@ use ejemplos::{connected, start, wait_for_bytes};
 fn main() -> ExitCode {
     match env::args().nth(1).as_deref() {
         Some("six_bytes") => start(six_bytes),
+        Some("text_as_stream") => start(text_as_stream),
         _ => start(|| Err(io::ErrorKind::NotFound.into())),
     }
 }
@@ -29,3 +30,15 @@ fn six_bytes() -> io::Result<()> {
     Ok(())
 }
 // ANCHOR_END: six_bytes
+
+// ANCHOR: text_as_stream
+fn text_as_stream() -> io::Result<()> {
+    let mut text = "hola".as_bytes(); // Del texto también se puede leer.
+    let mut buffer = [0; 3];
+    while let count @ 1.. = text.read(&mut buffer)? {
+        println!("{count}");
+    }
+    println!("{}", text.read(&mut buffer)?);
+    Ok(())
+}
+// ANCHOR_END: text_as_stream

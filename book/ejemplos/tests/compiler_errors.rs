@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "todo este archivo es una prueba")]
 
 use std::env;
+use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -61,12 +62,12 @@ fn wrapped(text: &str) -> String {
             let fits = line.char_indices().nth(COLUMNS).map_or(line.len(), |(at, _)| at);
             let Some(cut) = line[..=fits].rfind(' ') else { break };
             let rest = line.split_off(cut);
-            lines += &format!("{line}\n");
+            writeln!(lines, "{line}").unwrap();
             let indent =
                 margin.map_or("   ".to_owned(), |at| format!("{}|       ", " ".repeat(at)));
             line = format!("{indent} {}", rest.trim_start());
         }
-        lines += &format!("{line}\n");
+        writeln!(lines, "{line}").unwrap();
     }
     lines
 }

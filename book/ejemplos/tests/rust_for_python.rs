@@ -2,7 +2,7 @@
 //! pieza, y los mismos programas en Python, que han de llegar a la misma etapa.
 #![allow(clippy::unwrap_used, reason = "todo este archivo es una prueba")]
 
-use std::env;
+use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -82,11 +82,11 @@ fn pieces(program: &str, wanted: &[&str]) -> String {
         let indent = code[first].len() - code[first].trim_start().len();
         let end = format!("{}}}", " ".repeat(indent));
         let length = code[first..].iter().position(|line| *line == end).unwrap();
-        pieces += &format!("// {ANCHOR}: {name}\n");
+        writeln!(pieces, "// {ANCHOR}: {name}").unwrap();
         for line in &code[first..=first + length] {
-            pieces += &format!("{}\n", line.get(indent..).unwrap_or_default());
+            writeln!(pieces, "{}", line.get(indent..).unwrap_or_default()).unwrap();
         }
-        pieces += &format!("// {ANCHOR}_END: {name}\n\n");
+        writeln!(pieces, "// {ANCHOR}_END: {name}\n").unwrap();
     }
     pieces
 }
@@ -101,7 +101,7 @@ fn at_the_margin(program: &str) -> String {
             indent = Some(line.len() - mark.len());
         }
         let Some(margin) = indent else { continue };
-        pieces += &format!("{}\n", line.get(margin..).unwrap_or_default());
+        writeln!(pieces, "{}", line.get(margin..).unwrap_or_default()).unwrap();
         if mark.starts_with(&format!("# {ANCHOR}_END: ")) {
             indent = None;
             pieces += "\n";
