@@ -58,7 +58,7 @@ const BY_HAND: &[(&str, &str)] = &[
     ("mas_alla/poll.md", "lo comprueba la prueba `etapas` de `mas_alla`"),
     ("cargo build", "está hecho cuando se ejecuta una prueba"),
     ("cargo test", "es lo que está ejecutando esta prueba"),
-    ("cargo run --example eco", "es lo que escribe quien lee; dónde, lo comprueba `pasos`"),
+    ("cargo run --example mi_eco", "es lo que escribe quien lee; dónde, lo comprueba `pasos`"),
     ("cargo run -p mas_alla", "la prueba `etapas` de ese paquete es la suya"),
     ("target/release/medir", "mide: sus números son los de la máquina"),
     ("python3 lessons/", "lo comprueba la prueba `python`"),

@@ -283,6 +283,19 @@ fn limit_leaving_free(free: usize) -> Result<u64, Failure> {
     Ok((0..).filter(|number| !taken.contains(number)).nth(free).unwrap_or_default())
 }
 
+/// Lo que dice el capítulo que cuesta un hilo: 30 KiB, casi todos de la parte usada de su pila.
+#[test]
+fn cada_hilo_que_ha_hablado_ocupa_unos_treinta_kibibytes() -> Outcome {
+    const CLIENTS: usize = 200;
+    let server = serving(&[])?;
+    let alone = server.memory(|told| told.vmrss)?;
+    let mut clients = Conversation::with(server.address()).peers("cliente", CLIENTS)?;
+    clients.iter_mut().try_for_each(|client| echoes(client, "hola"))?;
+    let each = (server.memory(|told| told.vmrss)? - alone) / CLIENTS as u64;
+    assert!((28..34).contains(&each), "{each} KiB");
+    Ok(())
+}
+
 #[test]
 fn t2_13_si_no_se_puede_crear_un_hilo_se_rechaza_al_cliente_y_el_servidor_sigue() -> Outcome {
     let (server, mut before) = visited("quien ya estaba")?;

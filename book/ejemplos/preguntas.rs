@@ -11,11 +11,23 @@ use ejemplos::{connected, start, wait_for_bytes};
 
 fn main() -> ExitCode {
     match env::args().nth(1).as_deref() {
+        Some("leftovers") => start(leftovers),
         Some("six_bytes") => start(six_bytes),
         Some("text_as_stream") => start(text_as_stream),
         _ => start(|| Err(io::ErrorKind::NotFound.into())),
     }
 }
+
+// ANCHOR: leftovers
+fn leftovers() -> io::Result<()> {
+    let mut client: &[u8] = b"hola"; // Unos bytes se leen como un socket.
+    let mut buffer = [0; 3];
+    while let 1.. = client.read(&mut buffer)? {
+        print!("{} ", String::from_utf8_lossy(&buffer));
+    }
+    Ok(())
+}
+// ANCHOR_END: leftovers
 
 // ANCHOR: six_bytes
 fn six_bytes() -> io::Result<()> {

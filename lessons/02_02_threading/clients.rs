@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::thread;
+use std::thread::{self, Builder};
 use std::time::Duration;
 
 use multiplexacion::cli::Trouble;
@@ -14,6 +14,8 @@ use multiplexacion::stop::Stop;
 
 use crate::echo::{Meeting, preview};
 use crate::threads::{small_thread, tell, thread_name};
+
+type Outcome = Result<(), Trouble>;
 
 /// Lo que los demás hilos cuentan al que dirige la demostración.
 enum News {
@@ -33,7 +35,7 @@ pub(crate) struct Demonstration {
 
 impl Demonstration {
     /// Lanza los clientes, espera a que terminen y dice si a todos se les atendió.
-    pub(crate) fn run(&self, stop: Stop) -> Result<(), Trouble> {
+    pub(crate) fn run(&self, stop: Stop) -> Outcome {
         // Un servidor no espera a quien lee lo que cuenta; una demostración es para quien la lee.
         output::set_patience(Patience::WhenFull);
         let (sender, news) = mpsc::channel();
@@ -44,11 +46,11 @@ impl Demonstration {
     }
 
     // ANCHOR: launch
-    /// Un hilo por cliente y otro para Ctrl-C: lo que ocurra, lo cuentan por un canal.
-    fn launch(&self, stop: Stop, sender: &Sender<News>) -> Result<(), Trouble> {
+    /// Un hilo por cliente y otro para Ctrl-C: cada cual avisa por un canal.
+    fn launch(&self, stop: Stop, sender: &Sender<News>) -> Outcome {
         let stopping = sender.clone();
-        let waiting = move || stop.wait().map(|()| stopping.send(News::Stop));
-        small_thread("parada", |thread| thread.spawn(waiting))?;
+        let wait = move || stop.wait().map(|()| stopping.send(News::Stop));
+        small_thread("parada", |thread| thread.spawn(wait))?;
         for number in 1..=self.clients {
             let (address, timeout) = (self.address, self.timeout);
             let (sender, meeting) = (sender.clone(), Arc::clone(&self.meeting));
@@ -59,13 +61,14 @@ impl Demonstration {
                 }
                 sender.send(News::Client { served })
             };
-            small_thread(&format!("prueba-{number}"), |thread| thread.spawn(work))?;
+            let name = format!("prueba-{number}");
+            small_thread(&name, |thread| thread.spawn(work))?;
         }
         Ok(())
     }
     // ANCHOR_END: launch
 
-    fn wait(&self, news: &Receiver<News>) -> Result<(), Trouble> {
+    fn wait(&self, news: &Receiver<News>) -> Outcome {
         let mut failed = 0;
         for item in news.iter().take(self.clients) {
             match item {
@@ -118,8 +121,8 @@ fn ask(mut stream: &TcpStream, message: &[u8]) -> io::Result<Vec<u8>> {
             stream.write_all(message)?;
             stream.shutdown(Shutdown::Write) // el servidor leerá cero bytes
         };
-        let sending = small_thread("envío", |thread| thread.spawn_scoped(scope, send));
-        let sending = sending.map_err(io::Error::other)?;
+        let spawn = |thread: Builder| thread.spawn_scoped(scope, send);
+        let sending = small_thread("envío", spawn).map_err(io::Error::other)?;
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer)?;
         let badly = |_| Err(io::Error::other("el envío terminó mal"));

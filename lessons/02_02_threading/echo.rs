@@ -51,8 +51,8 @@ impl RequestHandler for EchoHandler {
 // ANCHOR: meeting
 /// Un punto de encuentro: nadie responde hasta que todos están dentro de `handle()`.
 ///
-/// Solo para la demostración. Si se atendiera a uno tras otro no se abriría nunca: que se abra
-/// es la prueba de que los hilos están vivos a la vez.
+/// Solo para la demostración. Si se atendiera a uno tras otro no se abriría nunca: que se
+/// abra es la prueba de que los hilos están vivos a la vez.
 pub(crate) struct Meeting {
     missing: Mutex<usize>,
     complete: Condvar,
@@ -72,7 +72,7 @@ impl Meeting {
         }
         *missing = missing.saturating_sub(1);
         self.complete.notify_all();
-        // `wait_while` suelta el cerrojo mientras duerme; si no, no podría llegar nadie más.
+        // `wait_while` suelta el cerrojo mientras duerme: si no, nadie más podría llegar.
         drop(self.complete.wait_while(missing, |missing| *missing > 0));
     }
 

@@ -17,6 +17,8 @@ use crate::clients::Demonstration;
 use crate::echo::{EchoHandler, Meeting};
 use crate::threads::tell;
 
+type Outcome = Result<(), Trouble>;
+
 /// Lo que se elige al arrancar.
 #[derive(Clone, Copy)]
 pub(crate) struct Settings {
@@ -29,7 +31,7 @@ pub(crate) struct Settings {
 }
 
 // ANCHOR: run
-pub(crate) fn run(host: &str, port: u16, settings: Settings) -> Result<(), Trouble> {
+pub(crate) fn run(host: &str, port: u16, settings: Settings) -> Outcome {
     // Antes que los hilos: heredan de este que Ctrl-C llega por un descriptor.
     let stop = Stop::on_signals()?;
     let listening = |error| Trouble::listening(host, port, &error);
@@ -41,7 +43,10 @@ pub(crate) fn run(host: &str, port: u16, settings: Settings) -> Result<(), Troub
     cli::announce(address)?;
     in_background(server, || match clients {
         None => Ok(stop.wait()?),
-        Some(clients) => Demonstration { address, clients, timeout, meeting }.run(stop),
+        Some(clients) => {
+            let trial = Demonstration { address, clients, timeout, meeting };
+            trial.run(stop)
+        }
     })
 }
 // ANCHOR_END: run
@@ -70,12 +75,10 @@ fn complain(request: &Request, failure: &Failure) {
 
 // ANCHOR: background
 /// Ejecuta `work` mientras `server` sirve en su propio hilo; después, lo para.
-fn in_background(
-    mut server: TcpServer,
-    work: impl FnOnce() -> Result<(), Trouble>,
-) -> Result<(), Trouble> {
-    // Se salga como se salga de aquí, el servidor se para. Sin esto, un fallo en `work`
-    // dejaría al programa esperando a un hilo que no sabe que todo terminó.
+fn in_background(mut server: TcpServer, work: impl FnOnce() -> Outcome) -> Outcome {
+    // Se salga como se salga de aquí, el servidor se para. Sin esto, un
+    // fallo en `work` dejaría al programa esperando a un hilo que no sabe
+    // que todo terminó.
     let stops_at_the_end = server.control().shutdown_on_drop();
     let background = Builder::new().name("servidor".into()).spawn(move || {
         tell("acepta en el fondo y da un hilo a cada cliente");
@@ -83,7 +86,8 @@ fn in_background(
         server.serve_forever().inspect_err(|_| stop_everything())
         // `server` es de este hilo: al terminar, su socket se cierra.
     });
-    let background = background.map_err(|_| Trouble::no_more_threads("--clients"))?;
+    let too_many = |_| Trouble::no_more_threads("--clients");
+    let background = background.map_err(too_many)?;
     let outcome = work();
     drop(stops_at_the_end);
     let badly = |_| Err(io::Error::other("el servidor terminó mal"));

@@ -19,8 +19,7 @@ pub(crate) fn small_thread<T>(
 }
 
 // ANCHOR: tell
-/// Una línea en la salida, con el hilo que la dice. Entera y de una vez: los hilos no mezclan
-/// las suyas.
+/// Una línea entera, con el hilo que la dice: no se mezclan unas con otras.
 pub(crate) fn tell(line: &str) {
     // Si ya nadie lee (`| head -1`), el programa sigue con lo suyo.
     let _ = cli::say(&format!("[{}] {line}", thread_name()));

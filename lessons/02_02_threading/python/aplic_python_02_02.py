@@ -170,8 +170,8 @@ def run(options):
 
 # ANCHOR: tell
 def say(line, console=threading.Lock()):
-    """Una línea entera: los hilos no mezclan las suyas. Si en la salida no cabe, porque
-    nadie la lee, se pierde: quien atiende a un cliente no espera a la terminal."""
+    """Una línea entera: no se mezclan unas con otras. Si no cabe, porque
+    nadie lee la salida, se pierde: un hilo no espera a la terminal."""
     with console, contextlib.suppress(OSError):
         if select.select([], [1], [], 0)[1]:
             os.write(1, f"{line}\n".encode())
