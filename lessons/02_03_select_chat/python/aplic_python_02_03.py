@@ -79,7 +79,7 @@ class ChatServer:
             peer.closing = NAMES
         elif name.casefold() in ["servidor", *(one.name.casefold() for one in rest)]:
             peer.closing = "ese nombre ya está en uso"
-        else:  # el nombre es un estado más: nadie se para a esperarlo
+        else:  # el nombre es un estado más: nadie lo espera
             send(f"CLIENT: {peer.who}", peer)
             peer.name, peer.who = name, f"{name}@{peer.who}"
             where = f"({len(rest) + 1}) desde {peer.who}"
