@@ -8,12 +8,15 @@ use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
 use ejemplos::{connected, start, wait_for_bytes};
+use multiplexacion::frame;
 
 fn main() -> ExitCode {
     match env::args().nth(1).as_deref() {
+        Some("frames_in_two_reads") => start(frames_in_two_reads),
         Some("leftovers") => start(leftovers),
         Some("six_bytes") => start(six_bytes),
         Some("text_as_stream") => start(text_as_stream),
+        Some("the_end_stays") => start(the_end_stays),
         _ => start(|| Err(io::ErrorKind::NotFound.into())),
     }
 }
@@ -54,3 +57,33 @@ fn text_as_stream() -> io::Result<()> {
     Ok(())
 }
 // ANCHOR_END: text_as_stream
+
+// ANCHOR: frames_in_two_reads
+fn frames_in_two_reads() -> io::Result<()> {
+    let reads = [b"\0\0\0\x04ho".as_slice(), b"la\0\0\0\x02si\0\0\0"];
+    let mut input = Vec::new();
+    for read in reads {
+        input.extend_from_slice(read);
+        while let Some((text, used)) = frame::decode(&input).map_err(io::Error::other)? {
+            print!("{text} ");
+            input.drain(..used);
+        }
+    }
+    println!("{}", input.len());
+    Ok(())
+}
+// ANCHOR_END: frames_in_two_reads
+
+// ANCHOR: the_end_stays
+fn the_end_stays() -> io::Result<()> {
+    let (mut ana, mut beto) = connected()?;
+    beto.write_all(b"hola")?;
+    drop(beto); // Cerró.
+    let mut buffer = [0; 100];
+    let first = ana.read(&mut buffer)?;
+    let second = ana.read(&mut buffer)?;
+    let third = ana.read(&mut buffer)?;
+    println!("{first} {second} {third}");
+    Ok(())
+}
+// ANCHOR_END: the_end_stays
