@@ -51,6 +51,7 @@ const BY_HAND: &[(&str, &str)] = &[
     ("02_02_threading/sesiones/sin_hilos_clientes.txt", "quita memoria a un servidor; `t2_13`"),
     ("02_02_threading/sesiones/tope.txt", "es un servidor y sus clientes; `t2_05`"),
     ("02_04_epoll_web/pasos/", "las escribe la prueba `pasos`"),
+    ("02_03_select_chat/sesiones/", "las escribe la prueba `pasos`"),
     ("02_04_epoll_web/sesiones/a_mano.txt", "hay que ir tecleando"),
     ("02_04_epoll_web/sesiones/dormido_clientes.txt", "hay que pulsar Ctrl-Z en otra terminal"),
     ("02_04_epoll_web/sesiones/lector_lento.txt", "mira los búferes mientras se llenan"),
