@@ -107,7 +107,7 @@ fn el_chat_de_ana_y_beto() -> Result<(), Failure> {
 fn la_web_con_curl_y_a_mano() -> Result<(), Failure> {
     let trace = "network,epoll_create1,epoll_ctl,epoll_wait,fcntl,ioctl,close";
     let arguments = ["--port", "0", "-v"];
-    let options = ["-tt", "-s", "48"];
+    let options = ["-t", "-s", "24"];
     let Some(watched) = Watched::start("02_04_epoll_web", &arguments, trace, &options)? else {
         return Ok(());
     };

@@ -2,6 +2,10 @@
 //!
 //! Una prueba compara lo que sale con la opción que el libro da por buena.
 #![allow(clippy::print_stdout, reason = "lo que sale es lo que se pregunta")]
+#![allow(
+    clippy::unnecessary_wraps,
+    reason = "todas se ejecutan igual, también la que no puede fallar"
+)]
 
 use std::env;
 use std::io::{self, Read, Write};
@@ -9,9 +13,12 @@ use std::process::ExitCode;
 
 use ejemplos::{connected, start, wait_for_bytes};
 use multiplexacion::frame;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
 fn main() -> ExitCode {
     match env::args().nth(1).as_deref() {
+        Some("by_level") => start(by_level),
+        Some("characters_and_bytes") => start(characters_and_bytes),
         Some("frames_in_two_reads") => start(frames_in_two_reads),
         Some("leftovers") => start(leftovers),
         Some("six_bytes") => start(six_bytes),
@@ -87,3 +94,27 @@ fn the_end_stays() -> io::Result<()> {
     Ok(())
 }
 // ANCHOR_END: the_end_stays
+
+// ANCHOR: by_level
+fn by_level() -> io::Result<()> {
+    let (mut ana, mut server) = connected()?;
+    let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+    epoll.add(&server, EpollEvent::new(EpollFlags::EPOLLIN, 1))?;
+    ana.write_all(b"hola, Beto")?;
+    wait_for_bytes(&server, 10)?; // Los diez han llegado.
+    let mut events = [EpollEvent::empty(); 8];
+    // ZERO: sin esperar. Cuántos están listos ahora.
+    while epoll.wait(&mut events, EpollTimeout::ZERO)? > 0 {
+        println!("{}", server.read(&mut [0; 4])?);
+    }
+    Ok(())
+}
+// ANCHOR_END: by_level
+
+// ANCHOR: characters_and_bytes
+fn characters_and_bytes() -> io::Result<()> {
+    let line = "¡Adiós!\n";
+    println!("{} {}", line.chars().count(), line.len());
+    Ok(())
+}
+// ANCHOR_END: characters_and_bytes

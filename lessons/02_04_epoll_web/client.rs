@@ -249,7 +249,6 @@ impl Client {
         reads > 0
     }
 
-    // ANCHOR: settle
     /// Detrás de cualquier movimiento: escribe lo que quepa de la cola y, si era lo
     /// último, sigue el adiós, que iba por `before`.
     pub(crate) fn settle(&mut self, before: Phase, context: &Context) {
@@ -265,7 +264,6 @@ impl Client {
             self.deadline = context.until(LINGER);
         }
     }
-    // ANCHOR_END: settle
 
     pub(crate) fn tell_closed(&self) {
         let (fd, client) = (self.conn.raw_fd(), self.conn.id());
