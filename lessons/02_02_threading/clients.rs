@@ -53,7 +53,8 @@ impl Demonstration {
         small_thread("parada", |thread| thread.spawn(wait))?;
         for number in 1..=self.clients {
             let (address, timeout) = (self.address, self.timeout);
-            let (sender, meeting) = (sender.clone(), Arc::clone(&self.meeting));
+            let meeting = Arc::clone(&self.meeting);
+            let sender = sender.clone();
             let work = move || {
                 let served = is_served(address, timeout);
                 if !served {
@@ -116,7 +117,7 @@ fn connect(address: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
 /// Envía `message`, cierra su lado y lee hasta el final.
 fn ask(mut stream: &TcpStream, message: &[u8]) -> io::Result<Vec<u8>> {
     thread::scope(|scope| {
-        // Se envía y se lee a la vez: un mensaje grande no cabe en los búferes.
+        // Se envía y se lee a la vez: lo grande no cabe en los búferes.
         let send = move || {
             stream.write_all(message)?;
             stream.shutdown(Shutdown::Write) // el servidor leerá cero bytes
