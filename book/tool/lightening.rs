@@ -33,15 +33,17 @@ fn rewrite(path: &Path, change: impl Fn(&str) -> String) -> io::Result<()> {
     fs::write(path, change(&text))
 }
 
-/// La página, sin las líneas que piden esos programas.
+/// La página, sin las líneas que piden esos programas: están después de lo que se lee.
 fn without_scripts(page: &str) -> String {
+    let (content, rest) = page.split_at(page.rfind("</main>").unwrap_or(0));
     let is_unused = |line: &str| {
         let source =
             line.trim().strip_prefix("<script src=\"").and_then(|rest| rest.split('"').next());
         let name = source.and_then(|source| source.rsplit('/').next()).unwrap_or_default();
         UNUSED.iter().any(|unused| name.starts_with(unused))
     };
-    page.split_inclusive('\n').filter(|line| !is_unused(line)).collect()
+    let rest: String = rest.split_inclusive('\n').filter(|line| !is_unused(line)).collect();
+    content.to_owned() + &rest
 }
 
 /// highlight.js, sin los lenguajes de otros libros.

@@ -6,6 +6,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use pieces::Pieces;
+
 use super::file::Generated;
 
 mod changes;
@@ -19,53 +21,51 @@ pub(super) fn all(book: &Path) -> io::Result<Vec<Generated>> {
         let folder = entry?.path();
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let lesson: String = name.chars().take("02_02".len()).collect();
-        for step in 2.. {
-            let read = |step: u32| Step::read(&folder, &lesson, step);
-            let (Some(before), Some(after)) = (read(step - 1)?, read(step)?) else { break };
-            let path = book.join("src/pasos").join(format!("{lesson}_{step}.md"));
-            generated.push(Generated { path, text: compare(&before, &after)? });
+        let steps = steps(&folder, &lesson)?;
+        for (pair, number) in steps.windows(2).zip(2..) {
+            let path = book.join("src/pasos").join(format!("{lesson}_{number}.md"));
+            generated.push(Generated { path, text: compare(&pair[0], &pair[1]) });
         }
     }
     Ok(generated)
 }
 
-/// Un paso de una lección: cómo se llama su programa, y su texto.
-#[derive(Clone)]
+/// Un paso de una lección: cómo se llama su programa, y sus piezas.
 struct Step {
     program: String,
-    text: String,
+    pieces: Pieces,
 }
 
-impl Step {
-    fn read(lesson_folder: &Path, lesson: &str, number: u32) -> io::Result<Option<Step>> {
-        let file = lesson_folder.join(format!("pasos/paso_{number}.rs"));
+/// Los de una lección, del primero al último.
+fn steps(folder: &Path, lesson: &str) -> io::Result<Vec<Step>> {
+    let mut steps = Vec::new();
+    for number in 1.. {
+        let file = folder.join(format!("pasos/paso_{number}.rs"));
         if !file.is_file() {
-            return Ok(None);
+            break;
         }
-        let program = format!("paso_{lesson}_{number}");
-        Ok(Some(Step { program, text: fs::read_to_string(file)? }))
+        let pieces = pieces::of(&fs::read_to_string(&file)?).map_err(|what| {
+            io::Error::new(io::ErrorKind::InvalidData, format!("{}: {what}", file.display()))
+        })?;
+        steps.push(Step { program: format!("paso_{lesson}_{number}"), pieces });
     }
-
-    fn pieces(&self) -> io::Result<pieces::Pieces> {
-        pieces::of(&self.text).map_err(|what| {
-            io::Error::new(io::ErrorKind::InvalidData, format!("{}: {what}", self.program))
-        })
-    }
+    Ok(steps)
 }
 
-fn compare(before: &Step, after: &Step) -> io::Result<String> {
-    // El programa se nombra a sí mismo, y eso no es un cambio.
-    let text = before.text.replace(&before.program, &after.program);
-    let (old, new) = (Step { text, ..before.clone() }.pieces()?, after.pieces()?);
+fn compare(before: &Step, after: &Step) -> String {
     let mut page = format!(
         "<!-- Lo escribe `cargo libro`: lo que {} cambia de {}. -->\n",
         after.program, before.program
     );
-    for (name, old, new) in pieces::paired(&old, &new) {
+    for (name, mut old, new) in pieces::paired(&before.pieces, &after.pieces) {
+        // El programa se nombra a sí mismo, y eso no es un cambio.
+        for line in old.iter_mut().filter(|line| line.contains(&before.program)) {
+            *line = line.replace(&before.program, &after.program);
+        }
         if let Some(listing) = changes::listing(&old, &new) {
             let _ =
                 write!(page, "\n<!-- ANCHOR: {name} -->\n{listing}<!-- ANCHOR_END: {name} -->\n");
         }
     }
-    Ok(page)
+    page
 }

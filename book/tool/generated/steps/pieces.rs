@@ -174,7 +174,7 @@ fn items(tokens: TokenStream) -> Vec<Vec<TokenTree>> {
 
 /// La palabra que dice qué es, y su nombre: el de un `impl` es el de su tipo.
 fn described(item: &[TokenTree]) -> (String, String) {
-    let words: Vec<String> = item.iter().map(ToString::to_string).collect();
+    let words: Vec<String> = item.iter().map(word).collect();
     let is_keyword = |word: &String| KEYWORDS.contains(&word.as_str());
     let Some(mut place) = words.iter().position(is_keyword) else { return Default::default() };
     // De `const fn` y de `unsafe extern "C" fn`, la última.
@@ -187,6 +187,14 @@ fn described(item: &[TokenTree]) -> (String, String) {
         _ => rest.first().cloned().unwrap_or_default(),
     };
     (words[place].clone(), name)
+}
+
+/// Una palabra o un signo; lo que va entre paréntesis o entre llaves no dice qué es.
+fn word(token: &TokenTree) -> String {
+    match token {
+        TokenTree::Group(_) => String::new(),
+        token => token.to_string(),
+    }
 }
 
 /// El tipo de `impl<T> Trait for Type<T>`.
