@@ -70,7 +70,7 @@ impl Trouble {
             ),
             io::ErrorKind::PermissionDenied => Trouble::new(
                 format!("el sistema no permite escuchar en {place}"),
-                "los puertos por debajo de 1024 exigen privilegios; usa uno mayor, como --port 8080",
+                "los puertos por debajo de 1024 suelen exigir privilegios; usa uno mayor, como --port 8080",
             ),
             io::ErrorKind::AddrNotAvailable => Trouble::new(
                 format!("{host} no es una dirección de esta máquina"),
