@@ -86,16 +86,40 @@ fn anchor_comments(what: &str) -> [String; 3] {
 fn cada_ancla_se_muestra_en_algún_capítulo() {
     const FOLDERS: [&str; 3] = ["lessons", "book/mas_alla", "book/ejemplos"];
     let chapters = prose(&["lessons", "book"]);
-    for (path, code) in texts(&FOLDERS, "rs") {
-        for anchor in between(&code, "// ANCHOR: ", "\n") {
+    let code = texts(&FOLDERS, "rs");
+    let mut missing = Vec::new();
+    for (path, code) in code {
+        for anchor in ["// ANCHOR: ", "# ANCHOR: "].map(|mark| between(&code, mark, "\n")).concat()
+        {
             let shown = format!("{}:{anchor}}}}}", path.file_name().unwrap().to_string_lossy());
-            assert!(
-                chapters.contains(&shown),
-                "{}: nadie muestra el ancla «{anchor}»",
-                path.display()
-            );
+            if !chapters.contains(&shown) {
+                missing.push(format!("{}: «{anchor}»", path.display()));
+            }
         }
     }
+    assert!(missing.is_empty(), "anclas que nadie muestra:\n{}", missing.join("\n"));
+}
+
+#[test]
+fn cada_cambio_de_cada_paso_está_en_el_capítulo_de_su_lección() {
+    let mut missing = Vec::new();
+    for (step, pieces) in texts(&["book/src/pasos"], "md") {
+        let name = step.file_name().unwrap().to_string_lossy().into_owned();
+        let chapter = prose_of_lesson(&name[..5]);
+        for anchor in between(&pieces, "<!-- ANCHOR: ", " -->") {
+            if !chapter.contains(&format!("book/src/pasos/{name}:{anchor}}}}}")) {
+                missing.push(format!("{{{{#include ../../book/src/pasos/{name}:{anchor}}}}}"));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "lo que cambia un paso, y nadie enseña:\n{}", missing.join("\n"));
+}
+
+/// El capítulo de una lección: `02_03`.
+fn prose_of_lesson(lesson: &str) -> String {
+    let chapters = texts(&["lessons"], "md").into_iter();
+    let of_lesson = |path: &Path| path.to_string_lossy().contains(&format!("lessons/{lesson}"));
+    chapters.filter(|(path, _)| of_lesson(path)).map(|(_, text)| text).collect()
 }
 
 #[test]

@@ -17,3 +17,4 @@ mod questions;
 mod serving;
 mod sources;
 mod structure;
+mod time;
