@@ -32,7 +32,8 @@ fn two_numbers_one_file() -> io::Result<()> {
     drop(beto);
     ana.write_all(b"hola")?;
     wait_for_bytes(&copy, 4)?;
-    tell(format!("  Por la copia llegan {} bytes: nada se ha cerrado.", copy.read(&mut [0; 16])?));
+    let count = copy.read(&mut [0; 16])?;
+    tell(format!("  Por la copia llegan {count} bytes: nada se ha cerrado."));
     Ok(())
 }
 
