@@ -15,13 +15,14 @@ use crate::paint;
 const TEACHERS_CHAPTER: &str = "docentes.md";
 
 /// Lo que se genera al trabajar o al calificar, o solo sirve a quien mantiene el curso.
-const NOT_COPIED: [&str; 21] = [
+const NOT_COPIED: [&str; 22] = [
     ".git",
     ".github",
     ".ci",
     "target",
     "salida",
     "laboratorio",
+    "examples",
     "node_modules",
     "__pycache__",
     ".progreso",
