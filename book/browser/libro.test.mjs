@@ -242,7 +242,8 @@ describe('el libro en el navegador', {skip: lack && `AVISO: sin probar: ${lack}`
             }
             for (const element of document.querySelectorAll('*')) {
                 for (const name of ['title', 'aria-label', 'placeholder', 'alt', 'aria-description']) {
-                    if (element.hasAttribute(name)) {
+                    // Una pregunta cita lo que dice el capítulo.
+                    if (element.hasAttribute(name) && !element.closest('.pregunta')) {
                         shown.push(element.getAttribute(name));
                     }
                 }
