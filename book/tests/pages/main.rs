@@ -10,6 +10,7 @@
 mod book;
 mod cover;
 mod epub;
+mod glossary;
 mod offline;
 mod prose;
 mod published;
