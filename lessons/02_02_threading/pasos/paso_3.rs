@@ -22,7 +22,7 @@ fn main() {
 }
 fn serve(port: &str) -> io::Result<()> {
     // Ctrl-C deja de matar al programa: el núcleo guarda la señal para quien pregunte por ella.
-    // Antes de crear hilos, que lo heredan: con que a uno le faltara, los mataría a todos.
+    // Antes de crear hilos, que lo heredan: si a uno le faltara, la señal mataría a todos.
     let stop = SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM]);
     stop.thread_block()?;
     let listener = Arc::new(TcpListener::bind(format!("127.0.0.1:{port}"))?);

@@ -47,7 +47,7 @@ fn serve(port: &str) -> io::Result<()> {
 
 impl Chat {
     /// select duerme hasta que haya algo que leer, y deja en el conjunto solo los listos. En
-    /// el que escucha, «algo que leer» es alguien en la cola. T3-16: Ctrl-C no está: mata.
+    /// el que escucha, «algo que leer» es alguien en la cola. T3-16: Ctrl-C mata.
     fn wait(&self) -> io::Result<Ready> {
         let mut reading = FdSet::new();
         reading.insert(self.listener.as_fd());
@@ -65,7 +65,7 @@ impl Chat {
     }
 
     fn on_acceptable(&mut self) {
-        // T3-14: sin descriptores libres falla, y select vuelve enseguida, sin parar.
+        // T3-14: sin descriptores, accept falla, y select vuelve enseguida, sin parar.
         let Ok((stream, _)) = self.listener.accept() else { return };
         self.clients.insert(self.next_id, Client { stream, closing: false });
         self.next_id += 1;

@@ -49,7 +49,7 @@ fn serve(port: &str) -> io::Result<()> {
 
 impl Chat {
     /// select duerme hasta que haya algo que leer, y deja en el conjunto solo los listos. En
-    /// el que escucha, «algo que leer» es alguien en la cola. T3-16: Ctrl-C no está: mata.
+    /// el que escucha, «algo que leer» es alguien en la cola. T3-16: Ctrl-C mata.
     fn wait(&self) -> io::Result<Ready> {
         let mut reading = FdSet::new();
         reading.insert(self.listener.as_fd());
@@ -67,7 +67,7 @@ impl Chat {
     }
 
     fn on_acceptable(&mut self) {
-        // T3-14: sin descriptores libres falla, y select vuelve enseguida, sin parar.
+        // T3-14: sin descriptores, accept falla, y select vuelve enseguida, sin parar.
         let Ok((stream, _)) = self.listener.accept() else { return };
         let client = Client { stream, input: Vec::new(), closing: false };
         self.clients.insert(self.next_id, client);

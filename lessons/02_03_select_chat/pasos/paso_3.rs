@@ -78,7 +78,7 @@ impl Client {
 impl Chat {
     /// select duerme hasta que haya algo que leer, o sitio donde escribir, y deja en cada
     /// conjunto solo los listos. En el que escucha, «algo que leer» es alguien en la cola.
-    /// T3-16: Ctrl-C no está: mata.
+    /// T3-16: Ctrl-C mata.
     fn wait(&self) -> io::Result<Ready> {
         let (mut reading, mut writing) = (FdSet::new(), FdSet::new());
         reading.insert(self.listener.as_fd());
@@ -103,7 +103,7 @@ impl Chat {
     }
 
     fn on_acceptable(&mut self) {
-        // T3-14: sin descriptores libres falla, y select vuelve enseguida, sin parar.
+        // T3-14: sin descriptores, accept falla, y select vuelve enseguida, sin parar.
         let Ok((stream, _)) = self.listener.accept() else { return };
         // T3-15: el descriptor 1024 no cabe en un conjunto: se cierra, sin decir por qué.
         if stream.as_raw_fd() < 1024

@@ -51,7 +51,7 @@ impl EpollServer {
         }
     }
     fn on_acceptable(&mut self) {
-        // T4-04: sin descriptores libres falla, y epoll vuelve enseguida, una y otra vez.
+        // T4-04: sin descriptores, accept falla, y epoll vuelve enseguida, sin parar.
         let Ok((stream, _)) = self.listener.accept() else { return };
         let event = EpollEvent::new(EpollFlags::EPOLLIN, self.next_id);
         if self.epoll.add(&stream, event).is_ok() {
@@ -61,7 +61,7 @@ impl EpollServer {
     }
     fn on_readable(&mut self, id: u64) {
         let Some(mut client) = self.clients.remove(&id) else { return };
-        // T4-07: no se mira qué pide, ni si está entera. Cero bytes: se fue.
+        // T4-07: no se mira qué petición es, ni si está entera. Cero bytes: se fue.
         if let Ok(1..) = client.read(&mut [0; 4096]) {
             let _ = client.write_all(RESPONSE.as_bytes());
         }

@@ -108,7 +108,7 @@ impl EpollServer {
         }
     }
     fn on_acceptable(&mut self) {
-        // T4-04: sin descriptores libres falla, y epoll vuelve enseguida, una y otra vez.
+        // T4-04: sin descriptores, accept falla, y epoll vuelve enseguida, sin parar.
         let Ok((stream, _)) = self.listener.accept() else { return };
         let _ = stream.set_nodelay(true); // Lo que se escribe sale ya, sin juntarse.
         let event = EpollEvent::new(EpollFlags::EPOLLIN, self.next_id);
