@@ -23,7 +23,6 @@ fn main() -> ExitCode {
         Some("leftovers") => start(leftovers),
         Some("six_bytes") => start(six_bytes),
         Some("text_as_stream") => start(text_as_stream),
-        Some("the_end_stays") => start(the_end_stays),
         _ => start(|| Err(io::ErrorKind::NotFound.into())),
     }
 }
@@ -80,20 +79,6 @@ fn frames_in_two_reads() -> io::Result<()> {
     Ok(())
 }
 // ANCHOR_END: frames_in_two_reads
-
-// ANCHOR: the_end_stays
-fn the_end_stays() -> io::Result<()> {
-    let (mut ana, mut beto) = connected()?;
-    beto.write_all(b"hola")?;
-    drop(beto); // Cerró.
-    let mut buffer = [0; 100];
-    let first = ana.read(&mut buffer)?;
-    let second = ana.read(&mut buffer)?;
-    let third = ana.read(&mut buffer)?;
-    println!("{first} {second} {third}");
-    Ok(())
-}
-// ANCHOR_END: the_end_stays
 
 // ANCHOR: by_level
 fn by_level() -> io::Result<()> {

@@ -132,7 +132,7 @@ fn adds_up(name: &str, session: &str) {
         "un_tercio" => {
             let write = last_figures(session, "write vuelve");
             let poll = last_figures(session, "poll dice");
-            // Con un tercio libre quedan dos; algo más, porque cada byte ocupa más de un byte.
+            // Con un tercio libre quedan dos, más o menos: cada byte ocupa más de un byte.
             assert!(poll[0] < 75 && poll[0] < write[0], "write: {write:?}, poll: {poll:?}");
         }
         _ => {

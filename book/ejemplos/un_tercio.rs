@@ -36,10 +36,13 @@ fn demonstration() -> io::Result<()> {
 fn drain_until(happened: impl Fn(&mut TcpStream) -> io::Result<bool>) -> io::Result<usize> {
     let (mut ana, mut beto) = connected()?;
     ana.set_nonblocking(true)?;
-    let mut sent = fill(&mut ana);
-    thread::sleep(SETTLE);
-    sent += fill(&mut ana);
-    let full = sent - arrived(&beto)?;
+    let (mut sent, mut full) = (0, 0);
+    // Tras la pausa, y tras mirar qué ha llegado, puede caber algo más: hasta que no quepa nada.
+    while let more @ 1.. = fill(&mut ana) {
+        sent += more;
+        thread::sleep(SETTLE);
+        full = sent - arrived(&beto)?;
+    }
     while !happened(&mut ana)? {
         sent -= beto.read(&mut [0; SIP])?;
     }
