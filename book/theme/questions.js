@@ -263,7 +263,7 @@
         name(question, game);
         const check = button('accion', 'Comprobar');
         const said = announcer();
-        const hint = element('p', 'juego pista', 'Mueve cada una con sus flechas, o con las del teclado.');
+        const hint = element('p', 'juego pista', 'Están desordenadas. Mueve cada una con sus flechas, o con las del teclado.');
         replace(list, hint, game, element('div', 'juego acciones', check), said);
         const initial = shuffled(pieces.length, question.id);
         // Dónde está cada pieza y, al final, si se comprobó.
@@ -388,8 +388,9 @@
         const options = written(list);
         const said = announcer();
         said.setAttribute('aria-atomic', 'false');
-        const hint = element('p', 'juego pista', 'Pulsa la línea: se puede elegir entre las que llevan una marca.');
-        replace(list, hint, said);
+        const hint = element('p', 'juego pista', 'Pulsa la línea: se puede elegir entre las que llevan un círculo.');
+        code.parentElement.before(hint);
+        replace(list, said);
         let chosen = recalled(question, number => Number.isInteger(number) && options[number] !== undefined);
 
         const buttons = [];
