@@ -573,7 +573,7 @@ describe('el libro en el navegador', {skip: lack && `AVISO: sin probar: ${lack}`
     test('Python y Rust van uno al lado del otro si caben, y si no uno debajo del otro', async () => {
         const block = language => `<pre><code class="language-${language}">x = 1\n</code></pre>`;
         const pair = `<div class="dos-lenguajes">${block('python')}${block('rust')}</div>`;
-        for (const [width, columns] of [[1680, true], [1400, false], [1280, false], [390, false]]) {
+        for (const [width, columns] of [[1680, true], [1600, true], [1400, false], [1280, false], [390, false]]) {
             const {page, close} = await openWith(pair, {width: {width, height: 800}});
             const [python, rust] = await page.$$eval('.dos-lenguajes > pre', blocks =>
                 blocks.map(block => block.getBoundingClientRect().toJSON()));

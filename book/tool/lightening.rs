@@ -1,9 +1,11 @@
-//! Páginas sin lo que no usan: mdBook lleva los colores de cincuenta lenguajes, y su buscador, que
+//! Páginas sin lo que les sobra: mdBook lleva los colores de cincuenta lenguajes, y su buscador, que
 //! aquí hace otro.
 
 use std::fs;
 use std::io;
 use std::path::Path;
+
+use crate::listings::{with_columns, without_margins};
 
 /// Los lenguajes de los listados.
 pub const LANGUAGES: [&str; 5] = ["bash", "plaintext", "python", "rust", "shell"];
@@ -20,7 +22,7 @@ pub(crate) fn lighten(folder: &Path) -> io::Result<()> {
         if path.is_dir() {
             lighten(&path)?;
         } else if is("html") {
-            rewrite(&path, without_scripts)?;
+            rewrite(&path, |page| with_columns(&without_margins(&without_scripts(page))))?;
         } else if is("js") && name.starts_with("highlight-") {
             rewrite(&path, without_languages)?;
         }
