@@ -42,7 +42,7 @@ window.glosario = [
     {spanish: "listo", english: "ready", address: "02_03.html#la-idea-preguntar-quién-está-listo", meaning: "Que la llamada no va a dormir. No promete nada más."},
     {spanish: "llamada al sistema", english: "system call", address: "antes_de_empezar.html#el-programa-pide-el-núcleo-hace", meaning: "Lo que un programa pide al núcleo: read, accept, select…"},
     {spanish: "marco", english: "frame", address: "02_03.html#cómo-se-sabe-dónde-acaba-un-mensaje", meaning: "Un mensaje con su longitud delante, para saber dónde acaba."},
-    {spanish: "mediana", english: "median", address: "02_05.html#las-medidas", meaning: "El valor de en medio: la mitad de las medidas es menor, y la otra mitad, mayor."},
+    {spanish: "mediana", english: "median", address: "02_05.html#las-medidas", meaning: "El valor del medio: la mitad de las medidas es menor, y la otra mitad, mayor."},
     {spanish: "medio cierre", english: "half-close", address: "antes_de_empezar.html#el-final-no-es-un-error", meaning: "Cerrar un sentido de la conexión y seguir usando el otro."},
     {spanish: "multiplexación", english: "multiplexing", address: "02_03.html#la-idea-preguntar-quién-está-listo", meaning: "Atender muchas conexiones desde un solo punto de espera."},
     {spanish: "no bloqueante", english: "non-blocking", address: "antes_de_empezar.html#esperar-es-dormir", meaning: "Una llamada que, si no puede completarse ahora, lo dice (EAGAIN) y vuelve."},
