@@ -64,7 +64,7 @@ fn busy_threads(server: &Running) -> usize {
 }
 
 #[test]
-fn t2_01_un_mensaje_en_dos_trozos_vuelve_entero() -> Outcome {
+fn t2_01_un_mensaje_en_dos_segmentos_vuelve_entero() -> Outcome {
     let (_server, mut client) = visited("cliente")?;
     client.send("ho")?;
     client.expect("ho")?;

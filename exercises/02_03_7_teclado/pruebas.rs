@@ -111,7 +111,7 @@ fn medio_marco_no_detiene_al_teclado() -> Outcome {
         scene.types("sigo aquí\n")?;
         scene.server.hears("sigo aquí").hint(why)?;
         scene.server.sends(&bytes[7..])?;
-        scene.shows("por fin\n").hint("el marco llegó en dos trozos")
+        scene.shows("por fin\n").hint("el marco llegó en dos segmentos")
     })
 }
 

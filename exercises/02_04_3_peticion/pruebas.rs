@@ -24,7 +24,7 @@ use step::{MAX_HEAD, Step};
 /// Una cabecera como las de los navegadores, con su línea vacía.
 const HEAD: &[u8] = b"GET / HTTP/1.1\r\nHost: 127.0.0.1:8804\r\nAccept: */*\r\n\r\n";
 
-/// Bytes de cada trozo de una cabecera larga. Cabe en el búfer de cualquiera.
+/// Bytes de cada parte de una cabecera larga. Cabe en el búfer de cualquiera.
 const PIECE: usize = 64;
 
 /// El número que se da en epoll al socket que escucha.
@@ -35,7 +35,7 @@ ejercicios::tests! {
     el_final_puede_llegar_partido,
     no_vuelve_a_mirar_lo_ya_examinado,
     una_cabecera_que_llega_entera,
-    llega_en_dos_trozos_cortada_por_cualquier_sitio,
+    llega_en_dos_partes_cortada_por_cualquier_sitio,
     llega_byte_a_byte_y_se_recuerda_por_dónde_se_iba,
     lo_que_llega_detrás_se_guarda,
     cada_aviso_es_una_lectura,
@@ -102,7 +102,7 @@ fn una_cabecera_que_llega_entera() -> Outcome {
     reading.keeps(b"", 0)
 }
 
-fn llega_en_dos_trozos_cortada_por_cualquier_sitio() -> Outcome {
+fn llega_en_dos_partes_cortada_por_cualquier_sitio() -> Outcome {
     for cut in 1..HEAD.len() {
         let (first, second) = HEAD.split_at(cut);
         let mut reading = Reading::of([bytes(first), bytes(second)]);

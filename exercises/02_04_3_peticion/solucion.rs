@@ -1,4 +1,4 @@
-//! EPOLLIN: una petición a trozos. El enunciado está en enunciado.md, en esta misma carpeta.
+//! EPOLLIN: una petición por partes. El enunciado está en enunciado.md, en esta misma carpeta.
 //!
 //! Lo que se te da hecho está al lado, en `step.rs`: lo que puede dar un EPOLLIN.
 

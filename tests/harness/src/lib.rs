@@ -38,7 +38,7 @@
 //!   llegó        "ho" y después, el fin de la conexión
 //!                   ^ primera diferencia, tras 2 bytes iguales
 //!
-//! Se pide: un mensaje puede llegar en varios trozos: una lectura no es un mensaje. […]
+//! Se pide: un mensaje puede llegar en varios segmentos: una lectura no es un mensaje. […]
 //!
 //! La conversación con 127.0.0.1:40321 (ms desde el comienzo; → al servidor, ← del servidor):
 //!

@@ -30,7 +30,7 @@ pub(crate) const STAGES: &[Stage] = &[
     stage(
         2,
         "lecturas parciales",
-        "un mensaje puede llegar en varios trozos: una lectura no es un mensaje. Hay que seguir \
+        "un mensaje puede llegar en varios segmentos: una lectura no es un mensaje. Hay que seguir \
          leyendo hasta que read(2) devuelva 0.",
         partial_reads,
     ),

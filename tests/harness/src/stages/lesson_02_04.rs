@@ -38,7 +38,7 @@ pub(crate) const STAGES: &[Stage] = &[
     ),
     stage(
         2,
-        "una petición en dos trozos",
+        "una petición en dos segmentos",
         "una lectura no es una petición: se guarda lo que llega y no se contesta hasta la línea \
          vacía que acaba la cabecera.",
         in_two_pieces,

@@ -137,7 +137,7 @@ wrong! {
 
     web_con_un_salto_de_línea_de_más: "02_04", "responde a un GET", web::with(Web::StrayLineFeed),
         "«cliente» recibió otro cuerpo.";
-    web_que_contesta_a_media_petición: "02_04", "una petición en dos trozos",
+    web_que_contesta_a_media_petición: "02_04", "una petición en dos segmentos",
         web::with(Web::AnswersAtOnce), "El servidor contestó antes de que acabara la petición.";
     web_que_cierra_siempre: "02_04", "la conexión persiste", web::with(Web::AlwaysCloses),
         "El servidor anuncia que cierra, y nadie se lo ha pedido.";
