@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `NAME: ana` | un cliente, lo primero |
 //! | `CLIENT: 127.0.0.1` | el servidor, a quien entra: su dirección |
-//! | `ERROR: …` | el servidor: por qué no deja entrar, no difunde o despide |
+//! | `ERROR: …` | el servidor: por qué no deja entrar, no difunde o echa |
 //! | `(Conectado: nuevo cliente (2) desde beto@127.0.0.1)` | el servidor, a los demás |
 //! | `#[ana@127.0.0.1]>> hola` | el servidor, a los demás |
 //! | `(Desconectado: cliente ana@127.0.0.1)` | el servidor, a los demás |

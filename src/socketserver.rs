@@ -251,8 +251,8 @@ impl TcpServer {
         self.address
     }
 
-    /// Acepta y atiende hasta que alguien llame a [`Control::shutdown`]; entonces despide a
-    /// los clientes, espera a sus hilos y vuelve. Se puede volver a llamar.
+    /// Acepta y atiende hasta que alguien llame a [`Control::shutdown`]; entonces se
+    /// despide de los clientes, espera a sus hilos y vuelve. Se puede volver a llamar.
     ///
     /// Sin clientes no gasta procesador: duerme en `poll(2)` hasta que llegue uno, termine un
     /// hilo o se pida la parada. Errores: solo los que impiden seguir aceptando. Los de un cliente
@@ -356,7 +356,7 @@ impl TcpServer {
     }
     // ANCHOR_END: start_thread
 
-    /// Despide a los clientes y recoge sus hilos.
+    /// Se despide de los clientes y recoge sus hilos.
     fn leave(&mut self) {
         let wait = self.threading.is_none_or(|mixin| mixin.block_on_close);
         self.service.control.dismiss(wait);

@@ -140,7 +140,7 @@ pub enum Step<'a> {
     },
     /// Se agotó el plazo de un cliente.
     Timeout { fd: RawFd, client: ClientId },
-    /// Se empieza a despedir a un cliente, y por qué.
+    /// Empieza la despedida de un cliente, y por qué.
     Leave { client: ClientId, result: Shown<'a> },
     /// SHUT_WR, SHUT_RD o SHUT_RDWR: shutdown(2).
     Shutdown { fd: RawFd, client: ClientId, result: &'static str },
@@ -229,7 +229,7 @@ impl Display for Step<'_> {
             Step::Refuse { result, reason, .. } => write!(f, "respuesta {result}: {reason}"),
             Step::Timeout { client, .. } => write!(f, "plazo agotado: cliente {client}"),
             Step::Leave { client, result } => {
-                write!(f, "cliente {client}: se le despide: {result}")
+                write!(f, "cliente {client}: despedida: {result}")
             }
             Step::Shutdown { fd, result, .. } => {
                 let why = match result {

@@ -28,7 +28,7 @@ impl Server {
         todo!("Escribe esto en exercises/02_02_3_parada/ejercicio.rs")
     }
 
-    /// Deja de aceptar, despide a los clientes, espera a todos los hilos y vuelve.
+    /// Deja de aceptar, se despide de los clientes, espera a todos los hilos y vuelve.
     pub fn stop(self) {
         todo!("Escribe esto en exercises/02_02_3_parada/ejercicio.rs")
     }

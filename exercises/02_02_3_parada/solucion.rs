@@ -43,7 +43,7 @@ impl Server {
         // </tu código>
     }
 
-    /// Deja de aceptar, despide a los clientes, espera a todos los hilos y vuelve.
+    /// Deja de aceptar, se despide de los clientes, espera a todos los hilos y vuelve.
     pub fn stop(self) {
         // <tu código>
         // Primero la bandera, y después el timbre: al despertar, el hilo ya la ve.
@@ -64,7 +64,7 @@ fn accept_until_stopped(listener: TcpListener, shared: &Shared) {
             if shared.stopping.load(Ordering::SeqCst) {
                 break;
             }
-            // Sin otro descriptor no se le podría cortar: se le despide ya.
+            // Sin otro descriptor no se le podría cortar: se le echa ya.
             let Ok(copy) = stream.try_clone() else { continue };
             shared.clients().insert(id, copy);
             let attending = thread::Builder::new().spawn_scoped(threads, move || {

@@ -26,7 +26,7 @@ const ROOM: usize = 16 * 1024;
 
 ejercicios::tests! {
     quien_cierra_su_lado_termina_bien,
-    a_quien_calla_se_le_despide,
+    a_quien_calla_se_le_echa,
     cada_mensaje_da_un_plazo_nuevo,
     a_quien_no_lee_se_le_deja,
     quien_lee_despacio_puede_quedarse,
@@ -44,7 +44,7 @@ fn quien_cierra_su_lado_termina_bien() -> Outcome {
     ends(attending, End::Closed)
 }
 
-fn a_quien_calla_se_le_despide() -> Outcome {
+fn a_quien_calla_se_le_echa() -> Outcome {
     let (mut client, attending) = start()?;
     let started = Instant::now();
     plays(&attending, || {
@@ -53,7 +53,7 @@ fn a_quien_calla_se_le_despide() -> Outcome {
     })?;
     let waited = started.elapsed();
     ensure(waited >= PATIENCE / 2, || {
-        format!("La paciencia era de {PATIENCE:?}, y se le despidió a los {waited:?}.")
+        format!("La paciencia era de {PATIENCE:?}, y se le echó a los {waited:?}.")
     })?;
     ends(attending, End::Silent)
 }

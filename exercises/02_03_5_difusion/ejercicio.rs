@@ -12,7 +12,7 @@ impl Room {
         todo!("Escribe esto en exercises/02_03_5_difusion/ejercicio.rs")
     }
 
-    /// Escribe lo encolado y despide a quien toca, hasta que no quede nada por hacer.
+    /// Escribe lo encolado y quita a quien toca, hasta que no quede nada por hacer.
     pub fn settle(&mut self) {
         todo!("Escribe esto en exercises/02_03_5_difusion/ejercicio.rs")
     }

@@ -31,10 +31,10 @@ ejercicios::tests! {
     settle_escribe_lo_encolado,
     a_quien_no_le_cabe_se_le_anota_a_él,
     a_quien_ya_tiene_motivo_no_se_le_encola_nada,
-    a_quien_tiene_motivo_se_le_despide_y_se_avisa,
+    a_quien_tiene_motivo_se_le_quita_y_se_avisa,
     quien_ya_no_está_no_se_lleva_a_nadie,
     quien_no_lee_pierde_su_sitio,
-    despedir_a_uno_descubre_que_otro_tampoco_está,
+    quitar_a_uno_descubre_que_otro_tampoco_está,
     dos_que_se_van_a_la_vez,
     tres_conversan_y_uno_se_va_sin_avisar,
 }
@@ -86,12 +86,12 @@ fn a_quien_ya_tiene_motivo_no_se_le_encola_nada() -> Outcome {
     let mut chat = Chat::of_three()?;
     chat.close(EVA, Reason::Left);
     chat.broadcast(ANA, "hola")?;
-    let what = "quién tiene algo en la cola, si habla el cliente 1 y al 3 se le va a despedir";
+    let what = "quién tiene algo en la cola, si habla el cliente 1 y al 3 se le va a quitar";
     ensure_equal(what, vec![2], chat.queued())?;
     ensure_equal("el motivo del cliente 3, que ya se iba", Some(Reason::Left), chat.reason(EVA))
 }
 
-fn a_quien_tiene_motivo_se_le_despide_y_se_avisa() -> Outcome {
+fn a_quien_tiene_motivo_se_le_quita_y_se_avisa() -> Outcome {
     let mut chat = Chat::of_three()?;
     chat.close(BETO, Reason::Left);
     chat.settle()?;
@@ -122,11 +122,11 @@ fn quien_no_lee_pierde_su_sitio() -> Outcome {
     chat.settle()?;
     chat.remain(&[1, 2], "si al 3 no le cupo un mensaje")?;
     chat.peer(BETO)?.expect_frame("hola")?;
-    chat.hears_of(BETO, &[EVA], "Al cliente 3 se le despidió por no leer.")?;
-    chat.hears_of(ANA, &[EVA], "Al cliente 3 se le despidió por no leer.")
+    chat.hears_of(BETO, &[EVA], "Al cliente 3 se le echó por no leer.")?;
+    chat.hears_of(ANA, &[EVA], "Al cliente 3 se le echó por no leer.")
 }
 
-fn despedir_a_uno_descubre_que_otro_tampoco_está() -> Outcome {
+fn quitar_a_uno_descubre_que_otro_tampoco_está() -> Outcome {
     let mut chat = Chat::of_three()?;
     chat.reset(EVA)?;
     chat.close(BETO, Reason::Left);

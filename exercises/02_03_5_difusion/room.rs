@@ -24,11 +24,11 @@ pub struct Room {
 pub struct Client {
     /// Su conexión: el socket, lo recibido sin usar y lo encolado sin escribir.
     pub conn: Connection<TcpStream>,
-    /// Por qué hay que despedirlo, si hay que despedirlo.
+    /// Por qué hay que quitarlo, si hay que quitarlo.
     pub closing: Option<Reason>,
 }
 
-/// Por qué se despide a un cliente.
+/// Por qué se quita a un cliente.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// Cerró su lado.

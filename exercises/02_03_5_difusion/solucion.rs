@@ -13,7 +13,7 @@ impl Room {
         // Un marco no lleva más que MAX_TEXT bytes; este texto llegó en uno, o es un aviso corto.
         let frame = frame::encode(text).unwrap_or_default();
         for (id, client) in &mut self.clients {
-            // A quien se va a despedir no se le da nada más: el recorrido sigue con los demás.
+            // A quien se va a quitar no se le da nada más: el recorrido sigue con los demás.
             if *id != from && client.closing.is_none() && client.conn.queue(&frame) == Err(Overflow)
             {
                 // El problema es suyo: ni de quien habla ni de los que vienen detrás.
@@ -23,7 +23,7 @@ impl Room {
         // </tu código>
     }
 
-    /// Escribe lo encolado y despide a quien toca, hasta que no quede nada por hacer.
+    /// Escribe lo encolado y quita a quien toca, hasta que no quede nada por hacer.
     pub fn settle(&mut self) {
         // <tu código>
         loop {
@@ -34,7 +34,7 @@ impl Room {
             }
             let closing = self.clients.iter().filter(|(_, client)| client.closing.is_some());
             let closing: Vec<ClientId> = closing.map(|(id, _)| *id).collect();
-            // Nadie más que despedir: los avisos de la pasada anterior ya están escritos.
+            // Nadie más que quitar: los avisos de la pasada anterior ya están escritos.
             if closing.is_empty() {
                 return;
             }

@@ -37,7 +37,7 @@ impl Outbox {
         todo!("Escribe esto en exercises/02_03_6_lento/ejercicio.rs")
     }
 
-    /// Deja un marco en la cola de un cliente. Si no cabe, lo despide: `Full`.
+    /// Deja un marco en la cola de un cliente. Si no cabe, lo echa: `Full`.
     pub fn send(&mut self, frame: &[u8]) -> Result<(), Full> {
         todo!("Escribe esto en exercises/02_03_6_lento/ejercicio.rs")
     }

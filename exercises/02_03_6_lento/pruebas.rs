@@ -31,9 +31,9 @@ const SMALL: usize = 16 * 1024;
 /// Bytes de cada mensaje de Ana.
 const LENGTH: usize = 20_000;
 
-/// Lo que debe a un despedido el servidor.
+/// Lo que el servidor debe a quien echa.
 const OWED: &str =
-    "A quien se despide hay que dejarle leer, sin cortarlo, lo que ya estaba en su cola";
+    "A quien se echa hay que dejarle leer, sin cortarlo, lo que ya estaba en su cola";
 
 /// Mensajes que caben en la cola de quien no lee, y mensajes que no caben.
 const FEW: usize = 10;
@@ -48,11 +48,11 @@ ejercicios::tests! {
     un_fallo_de_verdad_se_devuelve,
     el_límite_se_mira_antes_de_guardar,
     las_últimas_palabras_van_detrás_y_después_nada,
-    al_despedir_la_razón_va_detrás_y_una_sola_vez,
+    al_echar_la_razón_va_detrás_y_una_sola_vez,
     lo_que_dice_uno_les_llega_a_los_demás,
     sin_nada_que_hacer_duerme,
     quien_lee_despacio_lo_recibe_todo_y_en_orden,
-    a_quien_no_lee_se_le_despide_y_los_demás_no_lo_notan,
+    a_quien_no_lee_se_le_echa_y_los_demás_no_lo_notan,
 }
 
 fn lo_encolado_sale_en_orden() -> Outcome {
@@ -150,7 +150,7 @@ fn las_últimas_palabras_van_detrás_y_después_nada() -> Outcome {
     line.refuses("x", "ya se dijeron las últimas palabras, y no queda nada por salir")
 }
 
-fn al_despedir_la_razón_va_detrás_y_una_sola_vez() -> Outcome {
+fn al_echar_la_razón_va_detrás_y_una_sola_vez() -> Outcome {
     let mut line = Line::of(10)?;
     line.send("01234567", Ok(()))?;
     line.flush(3)?;
@@ -162,7 +162,7 @@ fn al_despedir_la_razón_va_detrás_y_una_sola_vez() -> Outcome {
     let mut expected = b"0123456789ABC".to_vec();
     expected.extend(frame::encode(NOT_READING));
     line.is_out(&expected, "si después de llenarse la cola se le envían dos marcos más")?;
-    line.send("x", Err(Full)).hint("ya se le despidió: no se le envía nada más, aunque haya sitio")
+    line.send("x", Err(Full)).hint("ya se le echó: no se le envía nada más, aunque haya sitio")
 }
 
 fn lo_que_dice_uno_les_llega_a_los_demás() -> Outcome {
@@ -204,7 +204,7 @@ fn quien_lee_despacio_lo_recibe_todo_y_en_orden() -> Outcome {
     })
 }
 
-fn a_quien_no_lee_se_le_despide_y_los_demás_no_lo_notan() -> Outcome {
+fn a_quien_no_lee_se_le_echa_y_los_demás_no_lo_notan() -> Outcome {
     with_chat(|clients, server| {
         let mut chat = Slow::start(clients)?;
         chat.talk(MANY, server)?;
@@ -276,7 +276,7 @@ impl Slow {
             }
             ensure(got == message(number), || {
                 format!(
-                    "A Beto le tocaba el mensaje {number}, o la razón por la que se le despide, y \
+                    "A Beto le tocaba el mensaje {number}, o la razón por la que se le echa, y \
                      le llegó otro texto, de {} bytes, que empieza por «{}»: ¿algo se perdió o se \
                      repitió por el camino?",
                     got.len(),

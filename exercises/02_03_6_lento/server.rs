@@ -18,9 +18,9 @@ struct Client {
     pending: Vec<u8>,
     /// Lo que espera a salir hacia él.
     outbox: Outbox,
-    /// Se le despide: cuando reciba lo que le queda, o pase [`FAREWELL`], se cierra.
+    /// Se le ha echado: cuando reciba lo que le queda, o pase [`FAREWELL`], se cierra.
     dismissed: bool,
-    /// Hasta cuándo se le espera, si se le despide.
+    /// Hasta cuándo se le espera, si se le ha echado.
     until: Option<Instant>,
     /// Cerró su lado: no enviará nada más, y aún puede recibir.
     ended: bool,
@@ -28,7 +28,7 @@ struct Client {
     broken: bool,
 }
 
-/// Cuánto se espera a que un despedido lea lo que le queda y cierre.
+/// Cuánto se espera a que un expulsado lea lo que le queda y cierre.
 const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Todos los clientes, por orden de llegada.
@@ -67,7 +67,7 @@ impl Room {
             reading: !client.ended,
             writing: client.outbox.wants_write(),
         });
-        // Hasta que se acabe la paciencia con algún despedido.
+        // Hasta que se acabe la paciencia con algún expulsado.
         let until = self.clients.values().filter_map(|client| client.until).min();
         wait(listener, &watched.collect::<Vec<_>>(), until)
     }
@@ -105,7 +105,7 @@ impl Client {
         }
     }
 
-    /// Lee una vez. Devuelve los mensajes enteros; los de un despedido ya no se escuchan.
+    /// Lee una vez. Devuelve los mensajes enteros; los de un expulsado ya no se escuchan.
     fn receive(&mut self) -> Vec<String> {
         let mut buffer = [0; 16 * 1024];
         match self.stream.read(&mut buffer) {
@@ -127,7 +127,7 @@ impl Client {
         if self.dismissed { Vec::new() } else { messages }
     }
 
-    /// Escribe lo que quepa. A un despedido que ya lo tiene todo se le cierra nuestro lado: si se
+    /// Escribe lo que quepa. A un expulsado que ya lo tiene todo se le cierra nuestro lado: si se
     /// cerraran los dos con algo suyo sin leer, el reinicio podría destruir lo que aún no ha leído.
     fn write(&mut self, now: Instant) {
         self.broken |= self.outbox.flush(&mut self.stream).is_err();

@@ -78,7 +78,7 @@ impl Outbox {
         // </tu código>
     }
 
-    /// Deja un marco en la cola de un cliente. Si no cabe, lo despide: `Full`.
+    /// Deja un marco en la cola de un cliente. Si no cabe, lo echa: `Full`.
     pub fn send(&mut self, frame: &[u8]) -> Result<(), Full> {
         // <tu código>
         let outcome = self.queue(frame);

@@ -29,13 +29,13 @@ pub struct Client {
     pub address: IpAddr,
     /// Quién es y en qué sala está; nada, mientras no haya dicho su nombre, o si ya se fue.
     pub member: Option<Member>,
-    /// Por qué hay que despedirlo, si hay que despedirlo.
+    /// Por qué hay que quitarlo, si hay que quitarlo.
     pub closing: Option<Reason>,
-    /// Hasta cuándo se espera a que un despedido reciba lo que le queda.
+    /// Hasta cuándo se espera a que un expulsado reciba lo que le queda.
     pub until: Option<Instant>,
 }
 
-/// Por qué se despide a un cliente.
+/// Por qué se quita a un cliente.
 pub enum Reason {
     /// Cerró su lado.
     Left,
@@ -53,7 +53,7 @@ impl Chat {
         }
     }
 
-    /// No deja entrar a un cliente: le dice por qué y lo despide.
+    /// No deja entrar a un cliente: le dice por qué y lo echa.
     pub fn refuse(&mut self, id: ClientId, why: &'static str) {
         if let Some(client) = self.clients.get_mut(&id) {
             client.closing = Some(Reason::Refused(why));
@@ -68,7 +68,7 @@ impl Client {
         Client { conn, address, member: None, closing: None, until: None }
     }
 
-    /// Si se le escucha y se le habla: a quien se despide, ya no.
+    /// Si se le escucha y se le habla: a quien se echa, ya no.
     pub fn is_welcome(&self) -> bool {
         self.closing.is_none() && self.until.is_none()
     }
@@ -108,7 +108,7 @@ impl Client {
         (messages, end)
     }
 
-    /// Escribe lo que quepa. A un despedido que ya lo tiene todo se le cierra nuestro lado.
+    /// Escribe lo que quepa. A un expulsado que ya lo tiene todo se le cierra nuestro lado.
     pub fn flush(&mut self, now: Instant) {
         let broken = self.conn.flush().is_err();
         let over = self.conn.phase() == Phase::Over;

@@ -343,7 +343,7 @@ fn quien_no_lee_en_una_sala_no_afecta_a_nadie() -> Outcome {
             says(&mut ana, "aquí se oye bien", &mut [&mut dani]).hint(why)?;
             seen += 1;
         }
-        let why = "A Fede se le despidió por no leer, y en su sala no lo saben: falta su aviso.";
+        let why = "A Fede se le echó por no leer, y en su sala no lo saben: falta su aviso.";
         ensure(gone, || why)?;
         talker.expect_frame(left(&deaf))?;
         loop {

@@ -55,7 +55,7 @@ impl Chat {
         let Some(client) = self.clients.get_mut(&id) else { return };
         let (messages, end) = client.receive();
         for text in messages {
-            // Tras un mensaje que lo despide, los que venían detrás no cuentan.
+            // Tras un mensaje por el que se le echa, los que venían detrás no cuentan.
             if self.clients.get(&id).is_some_and(Client::is_welcome) {
                 self.on_message(id, &text);
             }
@@ -65,7 +65,7 @@ impl Chat {
         }
     }
 
-    /// Escribe lo que quepa y despide a quien toca, hasta que no quede nada por hacer.
+    /// Escribe lo que quepa y quita a quien toca, hasta que no quede nada por hacer.
     fn settle(&mut self) {
         let now = Instant::now();
         loop {

@@ -86,7 +86,7 @@ fn field(line: &str) -> Option<(String, String)> {
     valid.then(|| (name.to_owned(), value.trim().to_owned()))
 }
 
-/// La respuesta con la que se despide a quien envió algo que no se entiende.
+/// La respuesta que recibe, antes de que se le eche, quien envió algo que no se entiende.
 pub fn refusal(status: Status) -> Vec<u8> {
     let (body, persistence) = (format!("{} {}\n", status.code, status.phrase), Persistence::Close);
     Response { status, body: &body, with_body: true, persistence }.encode(SystemTime::now())

@@ -44,7 +44,7 @@ struct Arguments {
     #[arg(long, value_name = "N", value_parser = cli::count, default_value = "1024")]
     max_threads: usize,
 
-    /// Segundos sin noticias tras los que se despide a un cliente
+    /// Segundos sin noticias tras los que se echa a un cliente
     #[arg(long, value_name = "SEGUNDOS", value_parser = cli::seconds, default_value = "60")]
     timeout: Duration,
 }

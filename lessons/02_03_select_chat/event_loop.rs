@@ -165,8 +165,8 @@ impl ChatServer {
     // ANCHOR_END: on_message
 
     // ANCHOR: reap
-    /// Difunde lo dicho y despide a quien toca: el único lugar que cierra a quien ya entró.
-    /// Despedir deja un aviso para los demás: se repite hasta que no queda nadie así.
+    /// Difunde lo dicho y recoge a quien toca: el único lugar que cierra a quien ya entró.
+    /// Recoger a uno es un aviso para los demás: se repite hasta que no queda nadie así.
     fn reap(&mut self) {
         let now = Instant::now();
         loop {

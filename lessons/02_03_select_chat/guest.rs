@@ -32,7 +32,7 @@ pub(crate) struct Guest {
     next: u64,
     /// Hasta cuándo se le espera: a que diga su nombre, a que lea o a que termine de irse.
     pub(crate) deadline: Option<Instant>,
-    /// Por qué hay que despedirlo. Lo anota quien lo descubre; se cumple al final de la vuelta.
+    /// Por qué hay que cerrarlo. Lo anota quien lo descubre; se cumple al final de la vuelta.
     pub(crate) closing: Option<CloseReason>,
 }
 
@@ -43,7 +43,7 @@ enum Stage {
     Login,
     /// Está en el chat: oye todo lo que se diga.
     Member,
-    /// Se va, o se le despide: solo oye lo que se dijo antes de esta posición.
+    /// Se va, o se le echa: solo oye lo que se dijo antes de esta posición.
     Leaving(u64),
 }
 // ANCHOR_END: guest
@@ -130,7 +130,7 @@ impl Guest {
         if self.is_due(now) {
             self.on_writable(now);
         }
-        // A quien se despide no se le dice más: tras un hueco, creería haberlo leído todo.
+        // A quien se echa no se le dice más: tras un hueco, creería haberlo leído todo.
         while self.closing.as_ref().is_none_or(CloseReason::still_reads) {
             // Lo justo para una escritura: lo demás sigue en la historia, que es de todos.
             while self.conn.pending() < BATCH
@@ -200,8 +200,8 @@ impl Guest {
         self.deadline.is_some_and(|deadline| deadline <= now)
     }
 
-    /// Lo despide. Devuelve si se queda un rato: con una explicación, si la merece, o porque le
-    /// queda algo por leer.
+    /// Se despide de él. Devuelve si se queda un rato: con una explicación, si la merece, o porque
+    /// le queda algo por leer.
     pub(crate) fn dismiss(&mut self, now: Instant, history: &History) -> bool {
         let Some(reason) = self.closing.take() else { return true };
         let (fd, client) = (self.conn.raw_fd(), self.conn.id());

@@ -154,7 +154,7 @@ impl EpollServer {
     // ANCHOR_END: touch
 
     // ANCHOR: reap
-    /// Despide a quien agotó su plazo y cierra a quien toca: solo aquí se cierra a los de
+    /// Echa a quien agotó su plazo y cierra a quien toca: solo aquí se cierra a los de
     /// dentro. Soltar la entrada cierra el descriptor, y lo quita de epoll (epoll(7)).
     fn reap(&mut self) {
         while let Some(id) = self.deadlines.pop_due(self.context.now) {

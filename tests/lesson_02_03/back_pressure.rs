@@ -143,7 +143,7 @@ fn f4_si_hablan_muchos_a_la_vez_el_último_no_espera_a_que_acaben() -> Outcome {
 }
 
 #[test]
-fn f3_una_ráfaga_de_mensajes_cortos_no_despide_a_quien_está_leyendo() -> Outcome {
+fn f3_una_ráfaga_de_mensajes_cortos_no_echa_a_quien_está_leyendo() -> Outcome {
     let chat = Chat::open()?;
     let names = ["😀", "😁", "😂"].map(|face| face.repeat(32));
     let mut speakers = chat.members(names.each_ref().map(String::as_str))?;

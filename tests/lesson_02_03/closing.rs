@@ -27,7 +27,7 @@ fn t3_12_el_reset_de_quien_recibe_no_se_le_cobra_a_quien_habla() -> Outcome {
 
 /// Tras un hueco, creería haberlo leído todo.
 #[test]
-fn a_quien_se_despide_ya_no_se_le_dice_nada_más() -> Outcome {
+fn a_quien_se_echa_ya_no_se_le_dice_nada_más() -> Outcome {
     let (chat, [mut ana, mut beto]) = Chat::among(["ana", "beto"])?;
     chat.while_stopped(|| {
         ana.send(u32::MAX.to_be_bytes())?;

@@ -155,7 +155,7 @@ fn con_v_se_sabe_por_qué_se_va_cada_uno() -> Outcome {
     chat.stranger("cortado")?.reset()?;
     // El maleducado ya leyó por qué, y no cierra: se le deja de esperar.
     for why in [
-        "cliente 1: se le despide: el primer mensaje debe ser «NAME: » y tu nombre",
+        "cliente 1: despedida: el primer mensaje debe ser «NAME: » y tu nombre",
         "cliente 2: el otro extremo cortó la conexión",
         "cliente 1: se le dejó de esperar",
     ] {

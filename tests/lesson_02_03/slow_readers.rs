@@ -86,7 +86,7 @@ fn t3_11_el_que_no_lee_no_detiene_a_nadie_y_al_final_sabe_por_qué_se_va() -> Ou
     // Empieza a leer ahora: están todos, en orden, hasta que dejaron de caber; y la razón.
     let mut heard = everything(&mut slow)?;
     assert_eq!(heard.pop().as_deref(), Some(EVICTED));
-    assert!(heard.len() > 100, "se le despidió con solo {} mensajes", heard.len());
+    assert!(heard.len() > 100, "se le echó con solo {} mensajes", heard.len());
     assert!(heard.len() <= sent);
     for (heard, line) in heard.iter().zip(&lines) {
         assert_eq!(*heard, said("ana", line));
@@ -150,7 +150,7 @@ fn talk_until_evicted(
             return Ok(count);
         }
     }
-    Err(carla.failure(format!("Nadie despidió al lento en {} mensajes.", lines.len())))
+    Err(carla.failure(format!("Nadie echó al lento en {} mensajes.", lines.len())))
 }
 
 /// Oye lo que dice ana, y si antes se fue el lento.

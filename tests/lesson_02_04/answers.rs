@@ -35,7 +35,7 @@ fn cada_clase_de_respuesta_byte_a_byte() -> Outcome {
         let answer = exchange(server.address(), request.as_bytes())?;
         let _ = writeln!(album, "# {name}\n{}", visible(&without_dates(&answer)));
     }
-    // Este no cierra su lado: espera, y lo despiden.
+    // Este no cierra su lado: espera, y lo echan.
     let mut client = conversation(&server).peer("a medias")?;
     client.send("GET / HT")?;
     let answer = expect_status(&mut client, 408)?;

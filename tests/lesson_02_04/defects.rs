@@ -414,7 +414,7 @@ fn t4_12_despedirse_de_quien_ya_no_está_no_es_un_problema() -> Outcome {
 
 /// Con la salida atascada solo se espera EPOLLOUT; lo que llega tras el reset es EPOLLERR.
 #[test]
-fn t4_13_un_error_en_quien_no_lee_lo_despide_y_no_deja_el_bucle_girando() -> Outcome {
+fn t4_13_un_error_en_quien_no_lee_lo_cierra_y_no_deja_el_bucle_girando() -> Outcome {
     let (server, trace) = web::traced(&[])?;
     let base = server.open_descriptors()?;
     let (slow, sending) = clogged(&server, &trace, 1, "quien no lee")?;
@@ -586,7 +586,7 @@ fn t4_18_despierta_una_vez_cuando_vence_el_plazo() -> Outcome {
         };
         // El plazo corre desde que despertó para aceptar, un poco antes de contarlo.
         let waited = moment("timeout")? - moment("accept")?;
-        assert!(waited >= 250_000, "despidió a su cliente a los {waited} µs");
+        assert!(waited >= 250_000, "echó a su cliente a los {waited} µs");
     }
     let steps = trace.steps()?;
     let count = |wanted: fn(&Step) -> bool| steps.iter().filter(|step| wanted(step)).count();

@@ -60,16 +60,16 @@ fn cada_petición_renueva_el_plazo() -> Outcome {
     };
     let waited = moment("timeout").saturating_sub(moment("write"));
     // El plazo corre desde que despertó para leer, un poco antes de escribir.
-    assert!(waited >= 750_000, "lo despidió {waited} µs después de la última respuesta");
+    assert!(waited >= 750_000, "lo echó {waited} µs después de la última respuesta");
     Ok(())
 }
 
 #[test]
-fn quien_no_recoge_su_respuesta_es_despedido() -> Outcome {
+fn quien_no_recoge_su_respuesta_es_expulsado() -> Outcome {
     let (server, trace) = web::traced(&["--idle-timeout", "0.3"])?;
     let base = server.open_descriptors()?;
     let (_slow, sending) = clogged(&server, &trace, 1, "quien no lee")?;
-    trace.wait_for(&server, "que despide a quien no lee", |step| {
+    trace.wait_for(&server, "que echa a quien no lee", |step| {
         step.what() == "close" && step.text("result") == "no lee su respuesta"
     })?;
     server.holds_descriptors(base)?;

@@ -26,7 +26,7 @@ fn with_both(
 }
 
 #[test]
-fn a_quien_calla_se_le_despide_y_se_le_dice_por_qué() -> Result<(), Failure> {
+fn a_quien_calla_se_le_echa_y_se_le_dice_por_qué() -> Result<(), Failure> {
     with_both(
         |program| program.args(["--login-timeout", "0.2"]),
         |_, room| {
@@ -42,7 +42,7 @@ fn a_quien_calla_se_le_despide_y_se_le_dice_por_qué() -> Result<(), Failure> {
 }
 
 #[test]
-fn a_quien_no_lee_se_le_despide_al_final_de_lo_que_le_cabía() -> Result<(), Failure> {
+fn a_quien_no_lee_se_le_echa_al_final_de_lo_que_le_cabía() -> Result<(), Failure> {
     with_both(
         |program| program,
         |_, room| {
@@ -71,7 +71,7 @@ fn a_quien_no_lee_se_le_despide_al_final_de_lo_que_le_cabía() -> Result<(), Fai
 
 /// Por flanco, lo que se descarta también hay que leerlo hasta «ahora no»: si no, su final no llega.
 #[test]
-fn mio_lee_hasta_el_final_a_quien_despide() -> Result<(), Failure> {
+fn mio_lee_hasta_el_final_a_quien_echa() -> Result<(), Failure> {
     let server = Program::new(CHATS[0]).args(["--port", "0", "-v"]).start()?;
     let room = Conversation::in_frames(server.address());
     let _ana = chat::join(&room, "ana")?;
@@ -106,7 +106,7 @@ fn mio_no_alarga_el_plazo_de_quien_calla() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Habla hasta que el servidor despida al lento. Devuelve lo que dijo.
+/// Habla hasta que el servidor eche al lento. Devuelve lo que dijo.
 fn talk_until_evicted(
     ana: &mut Peer,
     beto: &mut Peer,
@@ -129,7 +129,7 @@ fn talk_until_evicted(
             return Ok(sent);
         }
     }
-    Err(beto.failure("Nadie despidió al lento."))
+    Err(beto.failure("Nadie echó al lento."))
 }
 
 #[test]

@@ -83,7 +83,7 @@ fn tokio_passes_all_but_one(workers: &str, threads: usize) -> Result<(), Failure
         }
         let outcome = server.passes(stage);
         if stage.title == DISMISSES {
-            let failure = outcome.expect_err("despide a quien no le cabe");
+            let failure = outcome.expect_err("echa a quien no le cabe");
             assert!(failure.headline().contains("solo oyó"), "{failure}");
         } else {
             outcome?;

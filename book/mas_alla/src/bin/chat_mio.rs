@@ -247,7 +247,7 @@ impl ChatServer {
         }
     }
 
-    /// Difunde lo dicho en la vuelta y despide a quien toca, hasta que no queda nadie.
+    /// Difunde lo dicho en la vuelta y recoge a quien toca, hasta que no queda nadie.
     fn reap(&mut self) {
         let now = Instant::now();
         loop {

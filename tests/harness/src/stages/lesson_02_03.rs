@@ -27,7 +27,7 @@ const FLOOD: usize = 160;
 const LONG_TEXT: usize = 60_000;
 /// Lo que nadie guarda para uno que no lee, contando lo que el núcleo guarda por su cuenta.
 const TOO_MUCH: usize = 32 * 1024 * 1024;
-/// Cuántas veces se para quien lee despacio.
+/// Cuántas veces deja de leer quien lee despacio.
 const PAUSES: usize = 2;
 /// Lo que separa dos envíos para que el servidor los lea por separado.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -123,7 +123,7 @@ pub(crate) const STAGES: &[Stage] = &[
     stage(
         13,
         "lo que no es texto",
-        "un marco que no es UTF-8 es cosa de quien lo envía: se le contesta o se le despide, y los \
+        "un marco que no es UTF-8 es cosa de quien lo envía: se le contesta o se le echa, y los \
          demás no se enteran.",
         not_text,
     ),
@@ -157,7 +157,7 @@ pub(crate) const STAGES: &[Stage] = &[
         18,
         "quien no lee no frena a nadie",
         "el servidor no se bloquea escribiendo: guarda lo pendiente con un límite, y a quien no lee \
-         nada lo despide antes de guardarle 32 MiB.",
+         nada lo echa antes de guardarle 32 MiB.",
         slow_reader,
     ),
     stage(19, "doscientos clientes", "todos entran, todos oyen y todos se van.", two_hundred),
@@ -171,8 +171,9 @@ pub(crate) const STAGES: &[Stage] = &[
     stage(
         21,
         "quien lee despacio lo oye todo",
-        "a quien se para un rato y vuelve a leer no se le despide ni se le pierde nada, por mucho que \
-         otro hable: al que habla se le deja de leer hasta que lo oigan (contrapresión).",
+        "a quien deja de leer un rato y después sigue no se le echa ni se le pierde nada, por \
+         mucho que otro hable: al que habla se le deja de leer hasta que lo oigan \
+         (contrapresión).",
         patient_reader,
     ),
     Stage::ending("02_03", 22, still_inside),
@@ -264,21 +265,21 @@ fn from_one_to_the_others(chat: &Conversation) -> Result<(), Failure> {
 
 fn unmixed(chat: &Conversation) -> Result<(), Failure> {
     let [mut ana, mut beto, mut carla] = gather(chat)?;
-    let halves = frame::encode("esto va en dos trozos");
+    let halves = frame::encode("esto va en dos segmentos");
     let (start, rest) = halves.split_at(9);
     ana.send(start)?;
     ana.pause(PAUSE);
     beto.send_frame("y esto, de una sola vez")?;
     hear_whole(&mut carla, &beto, "y esto, de una sola vez")?;
     ana.send(rest)?;
-    hear_whole(&mut carla, &ana, "esto va en dos trozos")?;
-    hear_whole(&mut beto, &ana, "esto va en dos trozos")?;
+    hear_whole(&mut carla, &ana, "esto va en dos segmentos")?;
+    hear_whole(&mut beto, &ana, "esto va en dos segmentos")?;
     last_one_out(carla, [ana, beto])
 }
 
 fn blocked_reader(chat: &Conversation) -> Result<(), Failure> {
     let [mut ana, mut beto, carla] = gather(chat)?;
-    // Quizá ana y beto esperen a que se despida a quien no lee: puede llevar su tiempo.
+    // Quizá ana y beto esperen a que se eche a quien no lee: puede llevar su tiempo.
     beto.set_limit(chat.patience() * 2);
     let mut blocked = chat.peer_with_receive_buffer("quien no lee", SMALL_BUFFER)?;
     blocked.send_frame("NAME: lento")?;
@@ -639,7 +640,7 @@ fn silent_connections(chat: &Conversation) -> Result<(), Failure> {
     for peer in silent {
         peer.close();
     }
-    // Quien no llegó a entrar no se despide.
+    // De quien no llegó a entrar no se avisa.
     ana.send_frame("ni a mí")?;
     beto.expect_frame(said(&ana, "ni a mí"))?;
     say_goodbye(ana, vec![beto])
@@ -710,7 +711,7 @@ fn slow_reader(chat: &Conversation) -> Result<(), Failure> {
         kept += seen.len();
         if kept > TOO_MUCH {
             return Err(beto.failure(format!(
-                "«lento» no lee, y el servidor le guarda ya {} sin despedirlo.",
+                "«lento» no lee, y el servidor le guarda ya {} sin echarlo.",
                 wording::mebibytes(kept)
             )));
         }

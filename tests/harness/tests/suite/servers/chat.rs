@@ -50,7 +50,7 @@ pub(crate) enum Fault {
     NeverRefusesBytes,
     /// Con medio marco leído, el final no es el final.
     WaitsForTheRest,
-    /// Quien reinicia no se despide.
+    /// De quien reinicia no se avisa.
     ForgetsResets,
     /// Guarda cuanto haga falta para quien no lee.
     NoLimit,
@@ -58,7 +58,7 @@ pub(crate) enum Fault {
     SmallRoom,
     /// Tras el ERROR cierra sin leer lo que queda.
     ClosesAtOnce,
-    /// A quien se le llena la cola lo despide en el acto.
+    /// A quien se le llena la cola lo echa en el acto.
     ThrowsOut,
 }
 
@@ -118,7 +118,7 @@ pub(crate) fn raw() -> SocketAddr {
 
 /// Mensajes que esperan, como mucho, a cada uno.
 const QUEUE: usize = 16;
-/// Y bytes, en el que despide a quien los supera.
+/// Y bytes, en el que echa a quien los supera.
 const MOST: usize = 1024 * 1024;
 
 impl Fault {
