@@ -216,7 +216,7 @@ fn si_quien_llamaba_ya_no_está_sigue() -> Outcome {
         burst.iter().try_for_each(|it| SockRef::from(it).set_linger(Some(Duration::ZERO)))?;
     }
     servers.iter().try_for_each(Task::goes_on).hint(
-        "que `accept` dé `WouldBlock` no es un fallo: quien llamaba ya no está, o lo recogió otro",
+        "que `accept` dé `WouldBlock` no es un fallo: no hay nadie en la cola, o lo recogió otro",
     )
 }
 

@@ -67,7 +67,7 @@ fn wait(listener: &TcpListener, clients: &[Client]) -> io::Result<Ready> {
     })
 }
 
-/// Recoge a quien llama, si sigue ahí. No se le lee nada: hablará cuando hable.
+/// Recoge a quien llama, si hay alguien. No se le lee nada: hablará cuando hable.
 fn accept(listener: &TcpListener) -> io::Result<Option<Client>> {
     match listener.accept() {
         Ok((stream, _)) => {

@@ -128,7 +128,7 @@ impl Client {
     }
 
     /// Escribe lo que quepa. A un expulsado que ya lo tiene todo se le cierra nuestro lado: si se
-    /// cerraran los dos con algo suyo sin leer, el reinicio podría destruir lo que aún no ha leído.
+    /// cerraran los dos con algo suyo sin leer, el reinicio podría llevarse lo que aún no llegó.
     fn write(&mut self, now: Instant) {
         self.broken |= self.outbox.flush(&mut self.stream).is_err();
         if self.dismissed {

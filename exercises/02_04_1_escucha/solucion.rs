@@ -41,7 +41,7 @@ pub fn accept(listener: &TcpListener) -> io::Result<Option<TcpStream>> {
             stream.set_nodelay(true)?;
             Ok(Some(stream))
         }
-        // EAGAIN: no había nadie, o se fue antes de que lo aceptáramos.
+        // EAGAIN: no había nadie, o (fuera de Linux) se fue antes de que lo aceptáramos.
         Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
         Err(error) => Err(error),
     }

@@ -52,7 +52,7 @@ pub fn who(peer: &Peer) -> String {
     format!("{}@{}", peer.name(), peer.local_ip())
 }
 
-/// Espera `ERROR: …` y el cierre, en orden: un reinicio podría destruir el `ERROR` antes de que se lea.
+/// Espera `ERROR: …` y el cierre, en orden: un reinicio podría llevarse el `ERROR` antes de llegar.
 pub fn expect_refusal(peer: &mut Peer) -> Result<(), Failure> {
     let answer = peer.next_frame()?;
     expect_error(peer, &answer)?;

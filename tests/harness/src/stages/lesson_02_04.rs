@@ -378,7 +378,7 @@ fn endless_head(web: &Conversation) -> Result<(), Failure> {
     // Si el servidor ya no está, al primer envío responde con un reinicio, y el segundo lo nota.
     client.try_send("x");
     client.try_send("x");
-    // En orden: un RST puede destruir la respuesta antes de que el cliente la lea.
+    // En orden: un RST puede llevarse lo que de la respuesta aún no haya llegado.
     client.expect_end()?;
 
     let mut client = web.peer("quien no cabe")?;
