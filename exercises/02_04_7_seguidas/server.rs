@@ -68,7 +68,7 @@ impl Client {
             self.exchange.advance();
             if self.exchange.closing && self.exchange.output.is_empty() {
                 self.said_goodbye = true;
-                // Cerrar de golpe con bytes sin leer destruiría la respuesta (RFC 9112 §9.6).
+                // Cerrar de golpe con bytes sin leer podría cortar la respuesta (RFC 9112 §9.6).
                 self.stream.shutdown(Shutdown::Write)?;
             }
         }

@@ -336,7 +336,7 @@ fn t4_11_la_respuesta_llega_entera_aunque_el_cliente_siga_enviando() -> Outcome 
         let answer = client.expect_response()?;
         assert!([400, 413].contains(&answer.status), "{name}: {}", answer.status);
         assert!(answer.announces_close() && !answer.body.is_empty(), "{name}");
-        // El fin llega en orden, y no un reset que habría podido destruir la respuesta.
+        // El fin llega en orden, y no un reset que habría podido cortar la respuesta.
         client.expect_end()?;
         sending.finish()?;
     }

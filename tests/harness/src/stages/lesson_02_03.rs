@@ -164,8 +164,9 @@ pub(crate) const STAGES: &[Stage] = &[
     stage(
         20,
         "el ERROR llega aunque sigan enviando",
-        "cerrar con bytes del cliente sin leer reinicia la conexión, y el reinicio puede destruir el \
-         ERROR: se cierra el propio lado y se descarta lo que llegue hasta que el cliente cierre.",
+        "cerrar con bytes del cliente sin leer reinicia la conexión, y se pierde lo que aún no le \
+         hubiera llegado: se cierra el propio lado y se descarta lo que llegue hasta que el cliente \
+         cierre.",
         farewell_arrives,
     ),
     stage(
