@@ -186,12 +186,14 @@ fn chat_lo_que_oye_beto_cuando_dos_hablan_a_la_vez() -> Outcome {
         beto.close_stdin();
         server.holds_descriptors(alone + 1)?;
         let speak = format!("{}\n{}\nwait", speaking[0], speaking[1]);
-        by_hand(&server, &speak)?.unwrap().run_to_end("", prose::LIMIT)?;
+        let spoke = by_hand(&server, &speak)?.unwrap().run_to_end("", prose::LIMIT)?;
         // Al irse el servidor, también se va quien lo escucha.
         server.signal(harness::Signal::SIGTERM)?;
         let heard = beto.wait(prose::LIMIT)?.stdout;
         let heard = format!("{listening}\n{}", heard.trim_end());
-        let spoken = format!("{}\n$ {}", speaking[0], speaking[1]);
+        // También oye a los demás quien está a media palabra. De su marco se ve solo el texto.
+        let overheard = spoke.stdout.replace(|it: char| it.is_control(), "");
+        let spoken = format!("{}\n$ {}\n{overheard}", speaking[0], speaking[1]);
         let told = format!("{}\n\n{}\n", terminals(step, &heard), terminal(3, &spoken));
         check_session(&format!("mezclados_{number}"), &told);
     }
@@ -345,7 +347,7 @@ impl Step {
 
 #[test]
 fn eco_lo_que_se_ve_con_alguien_callado_dentro() -> Outcome {
-    let orders = "(sleep 4 | nc 127.0.0.1 8802 &); sleep 1\n\
+    let orders = "(sleep 4 | nc -N 127.0.0.1 8802 &); sleep 1\n\
                   echo hola | timeout 2 nc -N 127.0.0.1 8802; echo \"código $?\"";
     if !prose::possible([orders], "lo que se ve de los pasos del eco")? {
         return Ok(());
@@ -356,6 +358,10 @@ fn eco_lo_que_se_ve_con_alguien_callado_dentro() -> Outcome {
         let answer = prose::run(Path::new(env!("CARGO_TARGET_TMPDIR")), &typed, "")?.stdout;
         let told = format!("$ {}\n{answer}", orders.replace('\n', "\n$ "));
         check(&step.file("rs").with_file_name(format!("callado_{number}.txt")), &told);
+        // Quien callaba se fue a los cuatro segundos: vuelve a haber sitio para otro.
+        let mut late = Conversation::with(server.address()).peer("eva")?;
+        late.send("hola\n")?;
+        late.expect("hola\n")?;
     }
     Ok(())
 }
