@@ -15,7 +15,7 @@ use ejercicio::Server;
 use ejercicios::prelude::*;
 use harness::raise_descriptor_limit;
 
-/// Veces que se para un servidor mientras entra gente, cuántos llaman a la vez, y cuántas veces. Todas
+/// Veces que se detiene un servidor mientras entra gente, cuántos llaman a la vez, y cuántas veces. Todas
 /// juntas caben en la cola de listen(2), que es de 128: de quien no cabe, el núcleo se olvida sin decirle
 /// nada.
 const ROUNDS: usize = 20;
@@ -77,7 +77,7 @@ fn quien_entra_mientras_se_para_también_recibe_el_final() -> Outcome {
     for _ in 0..ROUNDS {
         let (server, clients) = start()?;
         let address = clients.address();
-        // Llaman sin descanso, y nadie dice nada. Hacia la mitad, se para.
+        // Llaman sin descanso, y nadie dice nada. Hacia la mitad, se detiene.
         let halfway = Arc::new(Barrier::new(CALLERS + 1));
         let caller = || {
             let halfway = Arc::clone(&halfway);
@@ -103,7 +103,7 @@ fn quien_entra_mientras_se_para_también_recibe_el_final() -> Outcome {
         let ended = silent.iter().filter(|client| is_over(client)).count();
         ensure(ended == silent.len(), || {
             format!(
-                "Mientras se paraba entraron {} clientes callados, y a {} de ellos no les llegó el \
+                "Mientras se detenía entraron {} clientes callados, y a {} de ellos no les llegó el \
                  final de la conexión.",
                 silent.len(),
                 silent.len() - ended

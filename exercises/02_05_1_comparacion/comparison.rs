@@ -116,7 +116,7 @@ impl Client {
     }
 }
 
-/// El mismo eco, con un hilo por cliente. Se para al descartarlo.
+/// El mismo eco, con un hilo por cliente. Se detiene al descartarlo.
 pub struct Threads {
     control: Control,
     background: Option<JoinHandle<io::Result<()>>>,

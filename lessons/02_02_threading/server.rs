@@ -1,4 +1,4 @@
-//! El servidor: cómo se monta, en su propio hilo, y cómo se para.
+//! El servidor: cómo se monta, en su propio hilo, y cómo se detiene.
 
 use std::io;
 use std::net::SocketAddr;
@@ -74,9 +74,9 @@ fn complain(request: &Request, failure: &Failure) {
 }
 
 // ANCHOR: background
-/// Ejecuta `work` mientras `server` sirve en su propio hilo; después, lo para.
+/// Ejecuta `work` mientras `server` sirve en su propio hilo; después, lo detiene.
 fn in_background(mut server: TcpServer, work: impl FnOnce() -> Outcome) -> Outcome {
-    // Se salga como se salga de aquí, el servidor se para. Sin esto, un
+    // Se salga como se salga de aquí, el servidor se detiene. Sin esto, un
     // fallo en `work` dejaría al programa esperando a un hilo que no sabe
     // que todo terminó.
     let stops_at_the_end = server.control().shutdown_on_drop();

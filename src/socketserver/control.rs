@@ -201,7 +201,7 @@ impl Drop for Admission<'_> {
 
 /// Llama a [`Control::shutdown`] al descartarse.
 #[derive(Debug)]
-#[must_use = "el servidor se para en cuanto se descarta"]
+#[must_use = "el servidor se detiene en cuanto se descarta"]
 pub struct ShutdownOnDrop {
     control: Control,
 }

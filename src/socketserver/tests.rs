@@ -137,7 +137,7 @@ impl Drop for Fragile {
     }
 }
 
-/// Los fallos que cuenta un servidor que atiende a un cliente y se para.
+/// Los fallos que cuenta un servidor que atiende a un cliente y se detiene.
 fn failures_of(how: &'static str) -> Vec<String> {
     let (dropped, drops) = mpsc::channel();
     let (note, errors) = failures();

@@ -13,7 +13,7 @@
 //! | `progress` | lo ya superado, en un archivo de texto |
 //! | `build`, `trial` | compilar las pruebas con cargo; ejecutarlas con un límite y leer su resultado |
 //! | `group` | esperar a un proceso con un límite, y terminarlo con lo que haya arrancado |
-//! | `workshop` | un paquete de usar y tirar con muchas versiones de cada ejercicio |
+//! | `workshop` | un paquete de un solo uso con muchas versiones de cada ejercicio |
 //! | `markdown` | enunciados y pistas, como se leen en una terminal |
 //! | `teacher/` | lo que sirve a quien enseña: repartir, revisar, calificar una clase |
 //! | `paint` | colores, marcas y anchos |

@@ -40,7 +40,7 @@ pub(super) enum Wall {
     /// Tras el muro. `locked`: dentro no se pueden crear espacios de nombres de usuario. En `gate` dice
     /// bwrap qué procesos arrancó.
     Up { root: bool, locked: bool, gate: PathBuf },
-    /// Sin muro, por haberlo pedido: los límites, y una carpeta de usar y tirar.
+    /// Sin muro, por haberlo pedido: los límites, y una carpeta de un solo uso.
     Down { scratch: PathBuf },
 }
 
