@@ -83,7 +83,8 @@ class EpollServer:
         try:
             sock, _ = self.sock.accept()
         except OSError:
-            self.epoll.modify(self.sock, 0)  # sin descriptores libres
+            if self.clients:  # sin descriptores libres, hasta que alguien salga
+                self.epoll.modify(self.sock, 0)
             return
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
