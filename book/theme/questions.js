@@ -285,7 +285,7 @@
             }
             const before = place === 0 ? '' : place === 1 ? 'El primero está en su sitio. ' : `Los ${place} primeros están en su sitio. `;
             const wrong = pieces[order[place]];
-            return card(false, element('p', '', `${before}«${wrong.text}» no va en el ${place + 1}.º:`), ...clones(wrong.reason));
+            return card(false, element('p', '', `${before}«${wrong.text}» no va en el puesto ${place + 1}:`), ...clones(wrong.reason));
         };
         const paint = () => {
             const solved = checked && firstWrong() < 0;
@@ -312,7 +312,7 @@
             checked = false;
             paint();
             pressed.focus();
-            said.replaceChildren(element('p', 'veredicto', `«${pieces[piece].text}», en el ${place + step + 1}.º de ${order.length}`));
+            said.replaceChildren(element('p', 'veredicto', `«${pieces[piece].text}», en el puesto ${place + step + 1} de ${order.length}`));
         };
         const reset = resetButton(question, () => {
             order = initial;
