@@ -15,7 +15,7 @@ use ejercicio::Server;
 use ejercicios::prelude::*;
 use harness::raise_descriptor_limit;
 
-/// Veces que se detiene un servidor mientras entra gente, cuántos llaman a la vez, y cuántas veces. Todas
+/// Veces que se cierra un servidor mientras entra gente, cuántos llaman a la vez, y cuántas veces. Todas
 /// juntas caben en la cola de listen(2), que es de 128: de quien no cabe, el núcleo se olvida sin decirle
 /// nada.
 const ROUNDS: usize = 20;

@@ -6,8 +6,8 @@
 //! [`socketserver`](multiplexacion::socketserver).
 //!
 //! Se lee en este orden: [`echo`] (qué se hace con un cliente), [`server`] (cómo se monta el
-//! servidor y cómo se detiene), [`clients`] (los clientes de prueba) y [`threads`] (cómo se crean los
-//! demás hilos y quién dice cada línea).
+//! servidor y cómo se detiene), [`clients`] (los clientes de prueba) y [`threads`] (cómo se crean
+//! los demás hilos y quién dice cada línea).
 
 mod clients;
 mod echo;

@@ -238,10 +238,10 @@ impl Case {
             (ToPass, None) => Ok(()),
             (ToStopAt(title), Some((stage, _))) if stage.title == title => Ok(()),
             (ToPass, Some((_, failure))) => Err(format!("debía pasar.\n{failure}")),
-            (ToStopAt(title), None) => Err(format!("debía pararse en «{title}», y pasa.")),
-            (ToStopAt(title), Some((stage, failure))) => {
-                Err(format!("debía pararse en «{title}», y se para en la {stage}.\n{failure}"))
-            }
+            (ToStopAt(title), None) => Err(format!("debía detenerse en «{title}», pero pasa.")),
+            (ToStopAt(title), Some((stage, failure))) => Err(format!(
+                "debía detenerse en «{title}», pero se detiene en la {stage}.\n{failure}"
+            )),
         }
     }
 }
