@@ -203,6 +203,11 @@ def signals():
     p.send_signal(signal.SIGCONT)
     p.terminate()
     p.wait()
+    p = subprocess.Popen(["sleep", "20"])
+    p.send_signal(signal.SIGSTOP)
+    p.kill()
+    assert p.wait() == -signal.SIGKILL
+    same("sleep 20 & kill -STOP $!; kill -KILL $!; wait $! 2> /dev/null; echo $?", 128 + signal.SIGKILL)
     try:
         subprocess.run(["sleep", "20"], timeout=2)
     except subprocess.TimeoutExpired:
@@ -242,6 +247,7 @@ def texts():
     open("lineas", "w").write("uno\ndos\ndos\ntres\n")
     lines = open("lineas").read().splitlines()
     same("cat lineas", open("lineas").read().encode())
+    same(r"printf '\0\4' | cat -v", b"^@^D")
     same("wc -l < lineas", len(lines))
     same("head -n 1 lineas", lines[0])
     same("tail -n 1 lineas", lines[-1])
