@@ -8,9 +8,15 @@ use procfs::process::{FDTarget, Process};
 
 use crate::descriptor::Descriptors;
 use crate::thread::{Doing, Thread};
+use crate::waiting::poll;
 
 /// Hasta cuántos hilos se cuentan de uno en uno.
 const FEW_THREADS: usize = 12;
+
+const RUNNING: &str = "en marcha, gastando procesador";
+
+/// Lo que puede tardar en dormirse quien acaba de contestar.
+const SETTLING: Duration = Duration::from_millis(50);
 
 /// Procesador consumido en modo usuario y en modo núcleo, con la resolución del reloj del núcleo
 /// (10 ms casi siempre).
@@ -40,15 +46,20 @@ pub(super) fn thread_activities(process: &Process) -> ProcResult<Vec<String>> {
     Ok(told(&all.collect::<Vec<_>>()))
 }
 
-/// Lo mismo, de un proceso del que solo se sabe el número; nada si ya no está.
+/// Lo mismo, de un proceso del que solo se sabe el número; nada si ya no está. A quien está en marcha
+/// se le da un instante: si iba camino de dormirse, interesa saber dónde.
 pub(crate) fn activities(pid: u32) -> Option<Vec<String>> {
-    let process = Process::new(pid.cast_signed()).ok()?;
-    thread_activities(&process).ok().filter(|lines| !lines.is_empty())
+    let now = || {
+        let process = Process::new(pid.cast_signed()).ok()?;
+        thread_activities(&process).ok().filter(|lines| !lines.is_empty())
+    };
+    let asleep = |lines: &Vec<String>| lines.iter().all(|line| !line.contains(RUNNING));
+    poll(SETTLING, || now().filter(asleep)).or_else(now)
 }
 
 fn describe(thread: Thread, descriptors: &Descriptors) -> String {
     match thread.doing(descriptors) {
-        Some(Doing::Running) => "en marcha, gastando procesador".to_owned(),
+        Some(Doing::Running) => RUNNING.to_owned(),
         Some(Doing::Calling { name, watching: Some(watching), .. }) => {
             format!(
                 "en {name}(2), {}",
@@ -127,7 +138,23 @@ pub(super) fn descendants(pid: i32) -> Vec<i32> {
 
 #[cfg(test)]
 mod tests {
+    use std::process::{Command, Stdio};
+
     use super::*;
+
+    #[test]
+    fn a_quien_va_camino_de_dormirse_se_le_espera() {
+        // Recién arrancado, un programa aún se está cargando.
+        let asleep = (0..20).filter(|_| {
+            let mut cat = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+            let lines = activities(cat.id()).unwrap_or_default();
+            drop(cat.stdin.take());
+            cat.wait().unwrap();
+            lines.iter().any(|line| line.contains("en read(2)"))
+        });
+        let asleep = asleep.count();
+        assert!(asleep >= 12, "solo en {asleep} de 20 se vio dónde dormía");
+    }
 
     #[test]
     fn los_hilos_que_hacen_lo_mismo_van_juntos_si_son_muchos() {
