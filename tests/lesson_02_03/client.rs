@@ -1,12 +1,14 @@
 //! El cliente por tuberías: líneas que entran, líneas que salen.
 
-use std::io::{self, PipeReader};
-use std::os::fd::AsRawFd;
+use std::io::{self, PipeReader, PipeWriter};
+use std::os::fd::{AsFd, AsRawFd};
 use std::process;
 use std::thread;
 use std::time::Duration;
 
 use harness::{Exit, Failure, Program, Running, Signal, Stream, frame};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::chat::{Chat, joined, left, said};
 use crate::host::{Guest, Host};
@@ -154,16 +156,16 @@ fn las_dos_señales_terminan_al_cliente_en_orden() -> Outcome {
     Ok(())
 }
 
-/// Ana, ya dentro, que escribe en una tubería que nadie lee; el otro extremo de su conexión y el de
-/// la tubería.
-fn ana_unread() -> Result<(Running, Guest, PipeReader), Failure> {
+/// Ana, ya dentro, que escribe en una tubería que nadie lee; el otro extremo de su conexión y los
+/// dos de la tubería.
+fn ana_unread() -> Result<(Running, Guest, PipeReader, PipeWriter), Failure> {
     let host = Host::open()?;
     let (reader, writer) = io::pipe()?;
     let script = format!("exec \"$@\" > {}", path_of(&writer));
     let shell = Program::new("sh").args(["-c", &script, "sh", LESSON]);
     let ana = shell.args(client_arguments("ana", host.address()?)).spawn()?;
     let guest = host.guest("ana")?;
-    Ok((ana, guest, reader))
+    Ok((ana, guest, reader, writer))
 }
 
 /// Con qué nombre puede abrir otro programa un descriptor de este (proc(5)).
@@ -174,7 +176,7 @@ fn path_of(descriptor: &impl AsRawFd) -> String {
 #[test]
 fn f2b_con_la_salida_llena_las_dos_señales_lo_terminan() -> Outcome {
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
-        let (ana, mut guest, _reader) = ana_unread()?;
+        let (ana, mut guest, _reader, _) = ana_unread()?;
         for _ in 0..400 {
             guest.say(&"x".repeat(1000))?;
         }
@@ -189,7 +191,7 @@ fn f2b_con_la_salida_llena_las_dos_señales_lo_terminan() -> Outcome {
 fn f2b_lo_que_nadie_leía_espera_en_la_red_y_no_se_pierde() -> Outcome {
     const MESSAGES: usize = 10 * 1024;
     let message = |number| format!("{number} {}", "x".repeat(1000));
-    let (ana, mut guest, reader) = ana_unread()?;
+    let (ana, mut guest, reader, _) = ana_unread()?;
     let speaker = thread::spawn(move || -> Outcome {
         (0..MESSAGES).try_for_each(|number| guest.say(&message(number)))?;
         assert_eq!(guest.next_frame()?, None);
@@ -209,7 +211,7 @@ fn f2b_lo_que_nadie_leía_espera_en_la_red_y_no_se_pierde() -> Outcome {
 
 #[test]
 fn f2b_con_la_conversación_terminada_espera_a_que_se_lea_lo_último() -> Outcome {
-    let (ana, mut guest, reader) = ana_unread()?;
+    let (ana, mut guest, reader, _) = ana_unread()?;
     let message = "x".repeat(1000);
     for _ in 0..150 {
         guest.say(&message)?;
@@ -243,8 +245,12 @@ fn f2b_quien_habla_mucho_termina_cuando_lo_ha_dicho_todo() -> Outcome {
 
 #[test]
 fn si_se_va_quien_leía_la_salida_termina_y_lo_dice() -> Outcome {
-    let (ana, mut guest, reader) = ana_unread()?;
+    let (ana, mut guest, reader, writer) = ana_unread()?;
     drop(reader);
+    // Otra prueba que arranca un programa tiene un instante una copia, entre fork y exec.
+    let mut nobody_reads = [PollFd::new(writer.as_fd(), PollFlags::empty())];
+    poll(&mut nobody_reads, PollTimeout::from(10_000_u16)).map_err(io::Error::from)?;
+    assert_eq!(nobody_reads[0].revents(), Some(PollFlags::POLLERR));
     guest.say("¿me lees?")?;
     let exit = ana.wait(LIMIT)?;
     let complaint = "aplic_02_03: no se puede mostrar lo que llega: nadie lee al otro lado. \
