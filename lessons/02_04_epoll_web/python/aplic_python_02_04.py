@@ -82,9 +82,8 @@ class EpollServer:
     def on_acceptable(self):
         try:
             sock, _ = self.sock.accept()
-        except OSError:
-            if self.clients:  # sin descriptores libres, hasta que alguien salga
-                self.epoll.modify(self.sock, 0)
+        except OSError:  # sin descriptores libres, hasta que alguien salga
+            self.epoll.modify(self.sock, 0 if self.clients else select.EPOLLIN)
             return
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
