@@ -10,6 +10,9 @@ use crate::{NOTHING_TO_DO, Outcome};
 /// Un búfer de recepción pequeño: lo que no cabe en él se le acumula al servidor.
 const SMALL: usize = 16 * 1024;
 
+/// Lo que puede tardar en irse: dos plazos de cinco segundos, si la primera prueba aún encuentra sitio.
+const EVICTION: Duration = Duration::from_secs(30);
+
 /// Lo último que recibe quien no leyó.
 const EVICTED: &str = "ERROR: no lees tus mensajes y no caben más";
 
@@ -114,6 +117,7 @@ fn t3_11_al_que_ni_así_lee_se_le_cierra() -> Outcome {
 fn t3_11_a_quien_no_le_cupo_un_mensaje_no_le_llegan_los_siguientes() -> Outcome {
     let (chat, [mut ana, mut carla]) = Chat::among(["ana", "carla"])?;
     let mut slow = chat.slow_member("lento", SMALL)?;
+    carla.set_limit(EVICTION);
     carla.expect_frame(joined(3, "lento"))?;
     let mut sent = Vec::new();
     for line in numbered(2000, 9000) {
@@ -143,6 +147,7 @@ fn talk_until_evicted(
     ana: &mut Peer,
     carla: &mut Peer,
 ) -> Result<usize, Failure> {
+    carla.set_limit(EVICTION);
     carla.expect_frame(joined(3, "lento"))?;
     for (count, line) in lines.iter().enumerate() {
         ana.send_frame(line)?;
