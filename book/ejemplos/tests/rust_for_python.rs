@@ -65,8 +65,6 @@ fn las_piezas_son_las_de_los_primeros_pasos() -> Result<(), Failure> {
         let code = fs::read_to_string(step.file("rs"))?;
         let file = folder().join(format!("piezas/{}.rs", step.lesson));
         recorded(&file, &pieces(&code, step.pieces), str::to_owned)?;
-        let in_python = fs::read_to_string(step.in_python())?;
-        recorded(&file.with_extension("py"), &at_the_margin(&in_python), str::to_owned)?;
     }
     Ok(())
 }
@@ -87,25 +85,6 @@ fn pieces(program: &str, wanted: &[&str]) -> String {
             writeln!(pieces, "{}", line.get(indent..).unwrap_or_default()).unwrap();
         }
         writeln!(pieces, "// {ANCHOR}_END: {name}\n").unwrap();
-    }
-    pieces
-}
-
-/// Los trozos anclados de un programa en Python, pegados al margen.
-fn at_the_margin(program: &str) -> String {
-    let mut pieces = String::new();
-    let mut indent = None;
-    for line in program.lines() {
-        let mark = line.trim_start();
-        if mark.starts_with(&format!("# {ANCHOR}: ")) {
-            indent = Some(line.len() - mark.len());
-        }
-        let Some(margin) = indent else { continue };
-        writeln!(pieces, "{}", line.get(margin..).unwrap_or_default()).unwrap();
-        if mark.starts_with(&format!("# {ANCHOR}_END: ")) {
-            indent = None;
-            pieces += "\n";
-        }
     }
     pieces
 }
