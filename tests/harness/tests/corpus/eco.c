@@ -47,14 +47,16 @@ int main(int argc, char **argv) {
     signal(SIGCHLD, SIG_IGN);
     if (strcmp(which, "sin_ctrl_c") != 0) signal(SIGINT, leave);
     else signal(SIGINT, SIG_DFL);
+    pid_t parent = getpid();
     for (;;) {
         int client = accept(listener, NULL, NULL);
         if (client < 0) continue;
         if (strcmp(which, "sin_procesos") == 0) {
             attend(client, which);
         } else if (fork() == 0) {
-            /* Si el padre termina, también sus hijos. */
+            /* Si el padre termina, también sus hijos; y si ya terminó, este. */
             prctl(PR_SET_PDEATHSIG, SIGKILL);
+            if (getppid() != parent) _exit(0);
             close(listener);
             attend(client, which);
             _exit(0);
