@@ -7,7 +7,6 @@
 //! | `course` | los ejercicios que hay, su orden y dónde está cada archivo |
 //! | `git` | lo poco que se le pide a git |
 //! | `given` | qué espera un ejercicio del archivo de quien aprende, y qué archivos no se tocan |
-//! | `strace`, `narrator` | lo que strace ve de un servidor, leído; y contado como en las lecciones |
 //! | `mistake` | las soluciones equivocadas, que son cambios sobre la buena |
 //! | `starter` | el principio de un ejercicio, que sale de su solución |
 //! | `progress` | lo ya superado, en un archivo de texto |
@@ -29,11 +28,9 @@ mod given;
 mod group;
 mod markdown;
 mod mistake;
-mod narrator;
 mod paint;
 mod progress;
 mod starter;
-mod strace;
 mod teacher;
 mod trial;
 mod workshop;

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use multiplexacion::cli::{self, Trouble};
 use multiplexacion::stop::Stop;
 
-use crate::narrator::Narrator;
-use crate::strace::{Call, Reader};
+use ventana::narrator::Narrator;
+use ventana::strace::{Call, Reader};
 
 /// Lo que ha de durar una llamada para decir que su hilo duerme en ella.
 const DROWSY: Duration = Duration::from_millis(50);

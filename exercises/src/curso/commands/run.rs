@@ -11,8 +11,8 @@ use multiplexacion::cli::{self, Trouble};
 use super::check::cargo_failed;
 use crate::build::{Build, NotBuilt};
 use crate::course::{Course, Exercise};
-use crate::narrator::CALLS;
 use crate::paint;
+use ventana::narrator::CALLS;
 
 /// Lo arranca y, si se pide, cuenta sus pasos. Solo vuelve si no se puede.
 pub(crate) fn run(

@@ -8,20 +8,22 @@ use std::net::SocketAddr;
 
 /// Una llamada al sistema de un hilo.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Call {
-    pub(crate) thread: u32,
+pub struct Call {
+    /// El hilo, por su número en el núcleo.
+    pub thread: u32,
     /// Cuándo terminó o, si no ha terminado, cuándo empezó; en segundos.
-    pub(crate) at: f64,
-    pub(crate) name: String,
+    pub at: f64,
+    /// El nombre que le da el núcleo.
+    pub name: String,
     /// Sus argumentos, como los escribe strace; si aún no ha terminado, los que se conozcan.
-    pub(crate) arguments: String,
+    pub arguments: String,
     /// Lo que dio, si ya terminó.
-    pub(crate) outcome: Option<Outcome>,
+    pub outcome: Option<Outcome>,
 }
 
 /// Lo que dio una llamada.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub enum Outcome {
     /// Un número, y lo que strace explica de él: `4<TCP:…>`, `1 (in [3])`.
     Gave(i64, String),
     /// El nombre de un error: `EAGAIN`.
@@ -32,15 +34,16 @@ pub(crate) enum Outcome {
 
 /// Un descriptor y lo que es.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Descriptor {
-    pub(crate) number: i32,
+pub struct Descriptor {
+    /// Su número.
+    pub number: i32,
     /// `TCP:[127.0.0.1:8802->127.0.0.1:40000]`.
-    pub(crate) what: String,
+    pub what: String,
 }
 
 /// Junta las líneas, que pueden llegar a trozos y estar partidas en dos.
 #[derive(Debug, Default)]
-pub(crate) struct Reader {
+pub struct Reader {
     /// Las que un hilo empezó y no ha terminado.
     open: BTreeMap<u32, Call>,
 }
@@ -48,7 +51,7 @@ pub(crate) struct Reader {
 impl Reader {
     /// Entiende una línea entera: la llamada que termina con ella o, si otro hilo se cruza, la que
     /// empieza.
-    pub(crate) fn read(&mut self, line: &str) -> Option<Call> {
+    pub fn read(&mut self, line: &str) -> Option<Call> {
         let (thread, at, rest) = header(line)?;
         let mut call = match rest.strip_prefix("<... ") {
             Some(rest) => {
@@ -75,7 +78,7 @@ impl Reader {
     }
 
     /// Entiende una línea a medias: strace la escribe así mientras dura la llamada.
-    pub(crate) fn begun(line: &str) -> Option<Call> {
+    pub fn begun(line: &str) -> Option<Call> {
         let (thread, at, rest) = header(line)?;
         call(thread, at, rest)
     }
@@ -111,7 +114,7 @@ fn outcome(result: &str) -> Outcome {
 }
 
 /// El descriptor con el que empieza `text`: `3<TCP:[127.0.0.1:8802]>, …`.
-pub(crate) fn descriptor(text: &str) -> Option<Descriptor> {
+pub fn descriptor(text: &str) -> Option<Descriptor> {
     let (number, rest) = text.split_once('<')?;
     let number = number.trim().parse().ok()?;
     // Dentro hay flechas: `[uno->otro]`.
@@ -120,7 +123,7 @@ pub(crate) fn descriptor(text: &str) -> Option<Descriptor> {
 }
 
 /// Los descriptores entre corchetes de cada conjunto: `[3<TCP:…> 4<…>]`, o `in [3 4], out [5]`.
-pub(crate) fn set(text: &str, title: &str) -> Vec<i32> {
+pub fn set(text: &str, title: &str) -> Vec<i32> {
     let Some((_, rest)) = text.split_once(&format!("{title} [")) else { return Vec::new() };
     let inside = rest.split(']').next().unwrap_or_default();
     inside.split_whitespace().filter_map(|number| number.parse().ok()).collect()
@@ -128,23 +131,23 @@ pub(crate) fn set(text: &str, title: &str) -> Vec<i32> {
 
 impl Descriptor {
     /// Si es un socket de TCP.
-    pub(crate) fn is_tcp(&self) -> bool {
+    pub fn is_tcp(&self) -> bool {
         self.what.starts_with("TCP")
     }
 
     /// Si es el que escucha: tiene dirección propia, y no la de otro.
-    pub(crate) fn is_listener(&self) -> bool {
+    pub fn is_listener(&self) -> bool {
         self.is_tcp() && !self.what.contains("->")
     }
 
     /// Con quién está conectado.
-    pub(crate) fn peer(&self) -> Option<SocketAddr> {
+    pub fn peer(&self) -> Option<SocketAddr> {
         self.what.split_once("->")?.1.trim_end_matches(']').parse().ok()
     }
 }
 
 /// El primer texto entre comillas de `arguments`, con sus bytes de verdad, y si strace lo abrevió.
-pub(crate) fn text(arguments: &str) -> Option<(Vec<u8>, bool)> {
+pub fn text(arguments: &str) -> Option<(Vec<u8>, bool)> {
     let (_, rest) = arguments.split_once('"')?;
     let mut bytes = Vec::new();
     let mut letters = rest.bytes().peekable();

@@ -12,12 +12,12 @@ use nix::errno::Errno;
 use crate::strace::{Call, Descriptor, Outcome, descriptor, set, text};
 
 /// Las llamadas que hay que pedir a strace.
-pub(crate) const CALLS: &str = "trace=%net,read,write,readv,writev,close,\
+pub const CALLS: &str = "trace=%net,read,write,readv,writev,close,\
     ?select,?pselect6,?poll,?ppoll,?epoll_ctl,?epoll_wait,?epoll_pwait,?epoll_pwait2";
 
 /// Lo que se sabe de un servidor por lo que ha hecho.
 #[derive(Debug, Default)]
-pub(crate) struct Narrator {
+pub struct Narrator {
     /// Cuándo hizo lo primero que se cuenta.
     origin: Option<f64>,
     /// El hilo que empezó, y los que le siguieron.
@@ -32,13 +32,13 @@ pub(crate) struct Narrator {
 
 impl Narrator {
     /// Una llamada que terminó: las líneas que la cuentan.
-    pub(crate) fn ended(&mut self, call: &Call) -> Vec<String> {
+    pub fn ended(&mut self, call: &Call) -> Vec<String> {
         let sentences = self.sentences(call);
         sentences.into_iter().map(|sentence| self.line(call, &sentence)).collect()
     }
 
     /// Una llamada que no termina: el hilo duerme en ella.
-    pub(crate) fn sleeping(&mut self, call: &Call) -> Option<String> {
+    pub fn sleeping(&mut self, call: &Call) -> Option<String> {
         let clients = self.clients.len();
         let socket = descriptor(&call.arguments).filter(Descriptor::is_tcp);
         let sentence = match (family(&call.name), socket) {
