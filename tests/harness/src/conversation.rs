@@ -10,7 +10,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use crate::failure::Failure;
 use crate::limits;
 use crate::peer::Peer;
-use crate::program::Still;
+use crate::program::{Still, let_settle};
 use crate::transcript::Transcript;
 use crate::waiting::{DEFAULT_LIMIT, Deadline};
 use crate::wording;
@@ -120,6 +120,11 @@ impl Conversation {
             let _still = Still::new(pid);
             thread::sleep(HELD);
         }
+    }
+
+    /// Deja que el servidor, si se sabe qué proceso es, acabe lo que tenga entre manos.
+    pub(crate) fn let_settle(&self) {
+        self.transcript.server().into_iter().for_each(let_settle);
     }
 
     /// Añade el acta a un fallo que no es de ningún participante.

@@ -17,6 +17,7 @@ pub(crate) use activity::activities;
 pub use output::Stream;
 pub use running::{Exit, Running, Server};
 pub(crate) use still::Still;
+pub(crate) use stillness::let_settle;
 
 use running::Pipes;
 

@@ -7,11 +7,14 @@ use procfs::ProcResult;
 use procfs::process::{Process, Task};
 
 use super::Running;
+use super::activity::descendants;
 use crate::failure::Failure;
 use crate::waiting::DEFAULT_LIMIT;
 
 /// Cada cuánto se mira si se ha dormido.
 const GLANCE: Duration = Duration::from_millis(5);
+/// Lo que se espera, como mucho, a que alguien acabe lo que tiene entre manos: hay quien no duerme.
+const SETTLING: Duration = Duration::from_millis(500);
 
 /// Lo que se sabe de cada hilo en un instante. Si dos vistazos son iguales y todos duermen, entre
 /// uno y otro ninguno despertó.
@@ -51,6 +54,28 @@ impl Nap {
             nanoseconds: task.schedstat().ok().map(|times| times.sum_exec_runtime),
         })
     }
+}
+
+/// Deja que ese proceso, y los que arrancó, acaben lo que tengan entre manos: hasta que duerman todos
+/// sus hilos o, si no llegan a dormirse, un momento.
+pub(crate) fn let_settle(pid: u32) {
+    let deadline = Instant::now() + SETTLING;
+    let mut before = None;
+    while Instant::now() < deadline {
+        let now = glances(pid);
+        if now.iter().all(Glance::all_asleep) && before.as_ref() == Some(&now) {
+            return;
+        }
+        before = Some(now);
+        thread::sleep(GLANCE);
+    }
+}
+
+/// Los que ya no existan no cuentan.
+fn glances(pid: u32) -> Vec<Glance> {
+    let pid = pid.cast_signed();
+    let all = [pid].into_iter().chain(descendants(pid));
+    all.filter_map(|pid| Glance::at(&Process::new(pid).ok()?).ok()).collect()
 }
 
 impl Running {

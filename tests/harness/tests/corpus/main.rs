@@ -166,7 +166,7 @@ fn cada_servidor_recibe_lo_que_merece() -> Result<(), Failure> {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
                 while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if let Err(why) = case.check_despite_luck() {
+                    if let Err(why) = case.check() {
                         writeln!(wrong.lock().unwrap(), "{}: {why}\n", case.name()).unwrap();
                     }
                 }
@@ -228,13 +228,6 @@ impl Case {
             C => Program::new("env").arg("--default-signal=INT").arg(self.path()),
         };
         program.arg(self.which).start()
-    }
-
-    /// Desde fuera, un reinicio que llega tarde no se distingue de un buen final: quien cierra mal tiene
-    /// a veces suerte. Tres veces seguidas, no.
-    fn check_despite_luck(&self) -> Result<(), String> {
-        let tries = if matches!(self.deserves, ToStopAt(_)) { 3 } else { 1 };
-        (1..tries).find_map(|_| self.check().ok()).map_or_else(|| self.check(), Ok)
     }
 
     fn check(&self) -> Result<(), String> {
