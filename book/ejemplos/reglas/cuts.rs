@@ -85,18 +85,20 @@ fn take_frames(kept: &mut Vec<u8>) -> Vec<String> {
     texts
 }
 
-/// Cuántos bytes más, de los mayores, hacen falta para que rechace la longitud: con ellos, ya la
-/// conoce.
+/// Cuántos ceros hacen falta para que dé un mensaje vacío: con ellos, ya conoce la longitud.
 fn lacks_of_length(kept: &[u8]) -> usize {
-    let knows = |more: &usize| frame::decode(&[kept, &vec![0xFF; *more]].concat()).is_err();
-    if kept.is_empty() { 0 } else { (1..HEADER).find(knows).unwrap_or_default() }
+    let knows = |more: &usize| gives_a_message(&[kept, &vec![0; *more]].concat());
+    if (1..HEADER).contains(&kept.len()) { (1..=HEADER).find(knows).unwrap_or_default() } else { 0 }
 }
 
 /// Cuántos de los bytes que vienen hacen falta para que dé el mensaje.
 fn lacks_of_text(kept: &[u8], coming: &[u8]) -> usize {
-    let gives =
-        |more: &usize| matches!(frame::decode(&[kept, &coming[..*more]].concat()), Ok(Some(_)));
+    let gives = |more: &usize| gives_a_message(&[kept, &coming[..*more]].concat());
     if kept.len() < HEADER { 0 } else { (1..=coming.len()).find(gives).unwrap_or_default() }
+}
+
+fn gives_a_message(bytes: &[u8]) -> bool {
+    matches!(frame::decode(bytes), Ok(Some(_)))
 }
 
 fn said(bytes: &[u8]) -> &'static str {
