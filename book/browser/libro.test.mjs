@@ -420,7 +420,7 @@ describe('el libro en el navegador', {skip: lack && `AVISO: sin probar: ${lack}`
         for (const kind of ['salida', 'orden', 'linea']) {
             const question = paper.page.locator(`.pregunta.${kind}`).first();
             assert.ok(await question.locator('blockquote').first().isVisible(), kind);
-            assert.equal(await question.locator('.juego:visible').count(), 0, kind);
+            assert.equal(await question.locator('.contestable:visible').count(), 0, kind);
         }
         await paper.close();
     });

@@ -189,7 +189,7 @@
         const check = button('accion', 'Comprobar');
         check.type = 'submit';
         const reveal = button('accion', 'Ver la respuesta');
-        const form = element('form', 'juego', label, field, element('div', 'acciones', check, reveal));
+        const form = element('form', 'contestable', label, field, element('div', 'acciones', check, reveal));
         const said = announcer();
         replace(list, form, said);
         // Lo escrito en cada intento; `null`, cuando se pidió la respuesta.
@@ -259,12 +259,12 @@
         const list = question.querySelector(':scope > ol');
         const pieces = written(list);
         const rows = pieces.map((piece, number) => movable(piece, number));
-        const game = element('ol', 'juego piezas');
+        const game = element('ol', 'contestable piezas');
         name(question, game);
         const check = button('accion', 'Comprobar');
         const said = announcer();
-        const hint = element('p', 'juego pista', 'Están desordenadas. Mueve cada una con sus flechas, o con las del teclado.');
-        replace(list, hint, game, element('div', 'juego acciones', check), said);
+        const hint = element('p', 'contestable pista', 'Están desordenadas. Mueve cada una con sus flechas, o con las del teclado.');
+        replace(list, hint, game, element('div', 'contestable acciones', check), said);
         const initial = shuffled(pieces.length, question.id);
         // Dónde está cada pieza y, al final, si se comprobó.
         const saved = recalled(question, item => item === 'comprobado' || pieces[item] !== undefined);
@@ -388,7 +388,7 @@
         const options = written(list);
         const said = announcer();
         said.setAttribute('aria-atomic', 'false');
-        const hint = element('p', 'juego pista', 'Pulsa la línea: se puede elegir entre las que llevan un círculo.');
+        const hint = element('p', 'contestable pista', 'Pulsa la línea: se puede elegir entre las que llevan un círculo.');
         code.parentElement.before(hint);
         replace(list, said);
         let chosen = recalled(question, number => Number.isInteger(number) && options[number] !== undefined);

@@ -64,8 +64,7 @@ globalThis.kernelRules = (() => {
         const write = at => {
             for (let accepted = 1; state.left > 0 && accepted > 0;) {
                 const asked = state.left;
-                // Lo que pase enseguida al otro lado deja su sitio.
-                accepted = accepts(asked, sending - state.sent + receiving - state.received);
+                accepted = accepts(asked, sending - state.sent);
                 state.calls.push({at, asked, accepted});
                 state.left -= accepted;
                 state.sent += accepted;
@@ -89,6 +88,12 @@ globalThis.kernelRules = (() => {
 
     const HEADER = 4;
     const MAX_TEXT = 65_536;
+
+    // Los bytes de un marco.
+    function encode(text) {
+        const bytes = [...new TextEncoder().encode(text)];
+        return [...[24, 16, 8, 0].map(shift => bytes.length >>> shift & 0xFF), ...bytes];
+    }
 
     // El primer marco: `{text, used}`. Si no está entero, lo que falta, y si es de la longitud; si no
     // es un marco, `{error}`.
@@ -150,6 +155,6 @@ globalThis.kernelRules = (() => {
 
     return {
         SET_SIZE, EVENT_BYTES, HEADER, fits, copied, afterSelect, selectTurn, epollTurn,
-        accepts, isWritable, tanks, decode, readings, notices,
+        accepts, isWritable, tanks, encode, decode, readings, notices,
     };
 })();

@@ -1,0 +1,88 @@
+// select y epoll: a cuántos se mira para oír a uno.
+'use strict';
+
+board.open('juego-vuelta', (table, root) => {
+    const {element, shape, drawing, slider, announcer, count} = board;
+    const {selectTurn, epollTurn} = kernelRules;
+    // Los tres de siempre, el que escucha y el de la parada: el primer cliente es el 5.
+    const FIRST = 5;
+    const STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 1019, 1020, 2000, 5000, 10_000];
+    const START = 3;
+    const [WIDTH, HEIGHT, LARGEST] = [300, 120, 20];
+
+    // Un recuadro con una casilla por conexión: las vacías, las visitadas y las que no caben.
+    function grid(name) {
+        const paths = {};
+        const patterns = ['fuera', 'vacia', 'vista'].map(kind => {
+            const cell = shape('rect', {class: kind});
+            const pattern = shape('pattern', {id: `${root.id}-${name}-${kind}`, patternUnits: 'userSpaceOnUse'}, cell);
+            paths[kind] = shape('path', {fill: `url(#${pattern.id})`});
+            return pattern;
+        });
+        const talker = shape('rect', {class: 'habla'});
+        const svg = drawing(WIDTH, HEIGHT, shape('defs', {}, ...patterns), ...Object.values(paths), talker);
+        const place = (shape, values) => Object.entries(values).forEach(([name, value]) => shape.setAttribute(name, value));
+        const draw = (total, visited, outside) => {
+            const columns = Math.ceil(WIDTH / Math.min(LARGEST, Math.sqrt(WIDTH * HEIGHT / total)));
+            const side = WIDTH / columns;
+            const cell = {width: side * 0.8, height: side * 0.8};
+            patterns.forEach(pattern => {
+                place(pattern, {width: side, height: side});
+                place(pattern.firstChild, cell);
+            });
+            // Las primeras casillas: las filas enteras y lo que haya de la última.
+            const first = many => {
+                const rows = Math.floor(many / columns) * side;
+                const rest = many % columns * side;
+                return `M0 0h${WIDTH}v${rows}h${-WIDTH}zM0 ${rows}h${rest}v${side}h${-rest}z`;
+            };
+            paths.fuera.setAttribute('d', first(total));
+            paths.vacia.setAttribute('d', first(total - outside));
+            paths.vista.setAttribute('d', first(visited));
+            const talking = Math.floor((total - outside) * 0.6);
+            place(talker, {x: talking % columns * side, y: Math.floor(talking / columns) * side, ...cell});
+            const seen = visited ? `mira ${count(visited, 'casilla')}` : 'mira solo la que habla';
+            svg.setAttribute('aria-label', `${name}: de ${count(total, 'conexión', 'conexiones')}, ${seen}`
+                + (outside ? `, y ${outside} no caben` : ''));
+        };
+        return {svg, draw};
+    }
+
+    const grids = {select: grid('select'), epoll: grid('epoll')};
+    const ROWS = [
+        ['el programa las anota', 'noted'],
+        ['el núcleo las mira', 'kernel'],
+        ['el programa las mira', 'program'],
+        ['bytes que van y vienen', 'bytes'],
+        ['no caben', 'outside'],
+    ];
+    const heads = ['en cada vuelta', 'select', 'epoll'].map(text => element('th', {scope: 'col'}, text));
+    const cells = ROWS.map(() => [element('td'), element('td')]);
+    const figures = element('table', {}, element('thead', {}, element('tr', {}, ...heads)), element('tbody', {},
+        ...ROWS.map(([text], row) => element('tr', {}, element('th', {scope: 'row'}, text), ...cells[row]))));
+    const said = announcer();
+    const panels = Object.entries(grids).map(([name, {svg}]) => element('div', {}, element('code', {}, name), svg));
+
+    const [control, move] = slider(root, {
+        name: 'Conexiones',
+        max: STEPS.length - 1,
+        start: START,
+        tell: step => count(STEPS[step], 'conexión', 'conexiones'),
+    }, step => {
+        const total = STEPS[step];
+        const turns = [selectTurn(total, FIRST), epollTurn()];
+        grids.select.draw(total, turns[0].noted, turns[0].outside);
+        grids.epoll.draw(total, 0, 0);
+        ROWS.forEach(([, key], row) => turns.forEach((turn, column) => {
+            cells[row][column].textContent = turn[key].toLocaleString('es').replaceAll('.', '\u202f');
+        }));
+        const visits = ({noted, kernel, program}) => noted + kernel + program;
+        const [select, epoll] = turns;
+        said.textContent = `Para oír a una, select hace ${count(visits(select), 'visita')} y copia `
+            + `${count(select.bytes, 'byte')}; epoll, ${visits(epoll)} y ${epoll.bytes}. ` + (select.outside
+            ? `Y ${count(select.outside, 'conexión queda', 'conexiones quedan')} fuera: en un conjunto no cabe un descriptor mayor que 1023.`
+            : '');
+    });
+    table.append(control, element('div', {class: 'lados'}, ...panels), figures, said);
+    move();
+});
