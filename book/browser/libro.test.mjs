@@ -5,15 +5,11 @@
 import {after, before, describe, test} from 'node:test';
 import assert from 'node:assert/strict';
 import {readFileSync} from 'node:fs';
-import {createRequire} from 'node:module';
 import {fileURLToPath} from 'node:url';
 import {launch, missing, serve} from './browser.mjs';
+import {NARROW, WIDE, faults, open as openIn, sideways} from './page.mjs';
 
 const BOOK = fileURLToPath(new URL('..', import.meta.url));
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const LIMIT = 20_000;
-const NARROW = {width: 390, height: 800};
-const WIDE = {width: 1280, height: 900};
 // Una hoja A4, sin los márgenes que deja el navegador.
 const PAPER = {width: 717, height: 1000};
 
@@ -51,31 +47,8 @@ describe('el libro en el navegador', {skip: lack && `AVISO: sin probar: ${lack}`
         site?.stop();
     });
 
-    // Una página nueva, que anota lo que vaya mal.
-    async function open(address, {width = WIDE, scheme = 'light', ...more} = {}) {
-        const context = await browser.newContext({viewport: width, colorScheme: scheme, ...more});
-        context.setDefaultTimeout(LIMIT);
-        const page = await context.newPage();
-        const troubles = [];
-        page.on('console', message => message.type() === 'error' && troubles.push(message.text()));
-        page.on('pageerror', error => troubles.push(error.message));
-        page.on('requestfailed', request => {
-            const {errorText} = request.failure();
-            // Lo que aún se pedía al pasar a otra página se abandona: no es un fallo.
-            if (errorText !== 'net::ERR_ABORTED') {
-                troubles.push(`${request.url()}: ${errorText}`);
-            }
-        });
-        page.on('response', response =>
-            response.status() >= 400 && troubles.push(`${response.url()}: ${response.status()}`));
-        page.on('request', request => {
-            const scheme = new URL(request.url()).protocol;
-            if (!request.url().startsWith(site.url) && !['data:', 'blob:', 'file:'].includes(scheme)) {
-                troubles.push(`petición fuera del libro: ${request.url()}`);
-            }
-        });
-        await page.goto(address, {waitUntil: 'load'});
-        return {page, troubles, close: () => context.close()};
+    function open(address, options) {
+        return openIn(browser, site, address, options);
     }
 
     async function search(page, query) {
@@ -84,19 +57,6 @@ describe('el libro en el navegador', {skip: lack && `AVISO: sin probar: ${lack}`
         await page.keyboard.type(query);
         await page.locator('#mdbook-searchresults-header').filter({hasText: `«${query.trim()}»`}).waitFor();
         return page.$$eval('#mdbook-searchresults li', items => items.map(item => item.textContent));
-    }
-
-    // Lo que se desplaza de lado. Los listados, las tablas y las gráficas pueden; la página, no.
-    function sideways(page) {
-        return page.evaluate(() => {
-            window.scrollTo(10_000, 0);
-            const wide = [...document.querySelectorAll('html, body *')].filter(element =>
-                element.scrollWidth > element.clientWidth + 1
-                && !element.matches('pre > code, .table-wrapper, figure')
-                && (element === document.documentElement
-                    || ['auto', 'scroll'].includes(getComputedStyle(element).overflowX)));
-            return [...wide.map(element => element.outerHTML.slice(0, 80)), ...(window.scrollX ? ['la ventana'] : [])];
-        });
     }
 
     // En las tablas, los identificadores que el final de una línea parte por dentro.
@@ -132,11 +92,7 @@ describe('el libro en el navegador', {skip: lack && `AVISO: sin probar: ${lack}`
             }
             document.querySelectorAll('.pregunta.orden .accion').forEach(check => check.click());
         });
-        await page.evaluate(AXE);
-        const {violations} = await page.evaluate(rules => window.axe.run(rules), rules);
-        const serious = violations.filter(({impact}) => ['serious', 'critical'].includes(impact));
-        return serious.map(({id, nodes}) =>
-            `${page.url()}: ${id}: ${nodes.map(node => node.html).slice(0, 3).join(' | ')}`);
+        return faults(page, rules);
     }
 
     // De dos en dos, que son lo más largo.

@@ -4,21 +4,18 @@
 'use strict';
 
 globalThis.board = (() => {
-    const SVG = 'http://www.w3.org/2000/svg';
+    function set(node, attributes) {
+        Object.entries(attributes).forEach(([name, value]) => node.setAttribute(name, value));
+        return node;
+    }
 
-    function filled(created, attributes, children) {
-        Object.entries(attributes).forEach(([name, value]) => created.setAttribute(name, value));
+    const builder = create => (tag, attributes = {}, ...children) => {
+        const created = set(create(tag), attributes);
         created.append(...children);
         return created;
-    }
-
-    function element(tag, attributes = {}, ...children) {
-        return filled(document.createElement(tag), attributes, children);
-    }
-
-    function shape(tag, attributes = {}, ...children) {
-        return filled(document.createElementNS(SVG, tag), attributes, children);
-    }
+    };
+    const element = builder(tag => document.createElement(tag));
+    const shape = builder(tag => document.createElementNS('http://www.w3.org/2000/svg', tag));
 
     // Un dibujo, y cómo se oye.
     function drawing(width, height, ...children) {
@@ -70,10 +67,15 @@ globalThis.board = (() => {
         }
     }
 
-    // «1 byte», «3 bytes».
-    function count(number, one, many = `${one}s`) {
-        return `${number.toLocaleString('es').replaceAll('.', '\u202f')} ${number === 1 ? one : many}`;
+    // «10 000», como en el resto del libro.
+    function figure(number) {
+        return number.toLocaleString('es').replaceAll('.', '\u202f');
     }
 
-    return {element, shape, drawing, label, keepArrows, slider, announcer, open, count};
+    // «1 byte», «3 bytes».
+    function count(number, one, many = `${one}s`) {
+        return `${figure(number)} ${number === 1 ? one : many}`;
+    }
+
+    return {set, element, shape, drawing, label, keepArrows, slider, announcer, open, figure, count};
 })();

@@ -10,21 +10,17 @@ board.open('juego-cortes', (table, root) => {
     // Los bytes en los que acaba una lectura.
     const cuts = new Set([5, last]);
 
-    // Cada byte: su número, y la letra de la que es parte; los de una longitud, ninguna.
-    const bytes = TEXTS.flatMap(text => [
-        ...Array(HEADER).fill({letter: ''}),
-        ...[...text].flatMap(letter => {
-            const size = new TextEncoder().encode(letter).length;
-            return [...Array(size).keys()].map(part => ({letter, part: size > 1 ? '¹²'[part] : ''}));
-        }),
+    // La letra de la que es parte cada byte; los de una longitud, ninguna.
+    const letters = TEXTS.flatMap(text => [
+        ...Array(HEADER).fill(''),
+        ...[...text].flatMap(letter => encode(letter).slice(HEADER).map((_, part, {length}) =>
+            letter + (length > 1 ? '¹²'[part] : ''))),
     ]);
-    const buttons = bytes.map(({letter, part}, place) => {
+    const buttons = letters.map((letter, place) => {
         const hex = stream[place].toString(16).padStart(2, '0');
-        const what = letter ? `de «${letter}»` : 'de una longitud';
-        const button = element('button', {
-            type: 'button', class: letter ? 'byte' : 'byte longitud', tabindex: place ? -1 : 0,
-            'aria-label': `Byte ${place + 1}, ${hex}, ${what}: la lectura acaba aquí`,
-        }, hex, element('span', {}, letter + (part ?? '')));
+        const name = `Byte ${place + 1}${letter ? '' : ', de una longitud'}: `;
+        const button = element('button', {type: 'button', class: letter ? 'byte' : 'byte longitud', tabindex: place ? -1 : 0},
+            element('span', {class: 'veredicto'}, name), `${hex} `, element('span', {}, letter));
         button.addEventListener('click', () => press(place));
         return button;
     });
@@ -60,10 +56,9 @@ board.open('juego-cortes', (table, root) => {
         if (kept.length === 0) {
             return 'no queda nada a medias';
         }
-        const has = `guarda ${count(kept.length, 'byte')}`;
-        return found.ofLength
-            ? `${has}, y le ${found.lacks === 1 ? 'falta' : 'faltan'} ${found.lacks} de la longitud`
-            : `${has}: el texto mide ${found.length}, y le ${found.lacks === 1 ? 'falta' : 'faltan'} ${found.lacks}`;
+        const lacks = `y le ${found.lacks === 1 ? 'falta' : 'faltan'} ${found.lacks}`;
+        return `guarda ${count(kept.length, 'byte')}`
+            + (found.ofLength ? `, ${lacks} de la longitud` : `: el texto mide ${found.length}, ${lacks}`);
     }
 
     function row(reading) {
@@ -85,7 +80,7 @@ board.open('juego-cortes', (table, root) => {
             + (waited ? `Tras ${count(waited, 'lectura')}, el descodificador se quedó a la espera.` : 'El descodificador no tuvo que esperar.');
     }
 
-    const hint = element('p', {class: 'pista'}, 'Pulsa un byte para que una lectura acabe en él, o para que no acabe. En gris, las longitudes.');
+    const hint = element('p', {class: 'pista'}, 'Pulsa un byte para que una lectura acabe en él, o para que siga. Los que no llevan letra son longitudes.');
     table.append(hint, bar, list, said);
     paint();
 });

@@ -46,14 +46,15 @@ board.open('juego-flanco', (table, root) => {
         start: START,
         tell: read => read === MOST ? `${read} bytes: todo` : count(read, 'byte'),
     }, read => {
-        const tell = turns => ({times: turns.filter(({told}) => told).length, left: turns.at(-1).left, told: turns.at(-1).told});
+        const tell = turns => ({times: turns.filter(({told}) => told).length, left: turns.at(-1).left});
         const [one, other] = [tell(level.draw(read)), tell(edge.draw(read))];
         said.textContent = `Por nivel, epoll avisa ${count(one.times, 'vez', 'veces')} `
             + (one.left ? `y seguirá avisando: quedan ${one.left}. ` : 'y no queda nada. ')
             + `Por flanco, ${count(other.times, 'vez', 'veces')}, una por llegada: `
-            + (other.left ? `quedan ${count(other.left, 'byte')}, y no volverá a decirlo hasta que llegue algo más.` : 'como lo lees todo, no se pierde nada.');
+            + (other.left ? `quedan ${count(other.left, 'byte')}, y no lo dirá hasta que llegue algo más.`
+                : read < MOST ? `los ${MOST - read} que dejaste esperaron, sin aviso, a que llegaran otros.` : 'lo lees todo, y nada espera.');
     });
-    const key = element('p', {class: 'pista'}, 'Cada columna es una vuelta. La barra, lo que hay sin leer; la parte clara, lo que lees. El círculo grande, un aviso.');
+    const key = element('p', {class: 'pista'}, 'Cada columna es una vuelta. La barra, lo que hay sin leer; la parte punteada, lo que lees. El círculo grande es un aviso.');
     table.append(control, element('div', {class: 'lados'}, level.panel, edge.panel), key, said);
     move();
 });

@@ -1,6 +1,5 @@
-// Las reglas del núcleo con las que se juega en el libro, en funciones puras: ni página ni memoria.
-//
-// `browser/reglas.test.mjs` las compara con lo que observa `ejemplos/reglas` en el núcleo de verdad.
+// Las reglas del núcleo con las que se juega en el libro. `browser/reglas.test.mjs` las compara con lo
+// que observa `ejemplos/reglas` en el de verdad.
 'use strict';
 
 globalThis.kernelRules = (() => {
@@ -27,9 +26,8 @@ globalThis.kernelRules = (() => {
             descriptor < limit ? ready.includes(descriptor) : descriptor >= copied(limit));
     }
 
-    // Una vuelta del programa con `count` conexiones, desde el descriptor `first`, si ha hablado una:
-    // los que anota, los que mira el núcleo al despertar, los que mira el programa, y los bytes que
-    // cruzan.
+    // Una vuelta con `count` conexiones, desde el descriptor `first`, en la que habla una: cuántas se
+    // anotan, cuántas mira cada uno, los bytes que cruzan y las que no caben.
     function selectTurn(count, first) {
         const noted = Math.min(count, Math.max(0, SET_SIZE - first));
         return {noted, kernel: noted, program: noted, bytes: 2 * copied(first + noted) / 8, outside: count - noted};
@@ -51,8 +49,7 @@ globalThis.kernelRules = (() => {
         return size - used >= used / 2;
     }
 
-    // Lo que pasa hasta que el lector ha leído `read`: las llamadas del escritor, en orden, cada una
-    // con lo leído hasta entonces, y cómo queda todo.
+    // Cómo está todo cuando el lector ha leído `read`, y las llamadas del escritor hasta entonces.
     function tanks({sending, receiving, message}, read) {
         const state = {calls: [], left: message, sent: 0, received: 0, waiting: false};
         const flow = () => {
@@ -117,8 +114,7 @@ globalThis.kernelRules = (() => {
         }
     }
 
-    // Cada lectura, si acaban en `ends`: lo leído, los textos que salen, lo que se guarda y lo que
-    // falta.
+    // Cada lectura, si acaban en `ends`.
     function readings(stream, ends) {
         let kept = [];
         return ends.map((end, place) => {
@@ -136,8 +132,8 @@ globalThis.kernelRules = (() => {
 
     // —— Por nivel y por flanco: epoll(7) ——
 
-    // Cada vuelta, si antes llegan `arrivals` y en cada aviso se leen hasta `read` bytes. Por nivel se
-    // avisa de lo que hay sin leer; por flanco, de lo que ha llegado desde el último aviso.
+    // Cada vuelta, si antes llegan `arrivals` y en cada aviso se leen hasta `read`. Por nivel se avisa de
+    // lo que hay; por flanco, de lo que ha llegado desde el último aviso.
     function notices(edge, arrivals, read) {
         let unread = 0;
         let isNew = false;

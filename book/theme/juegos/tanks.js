@@ -33,8 +33,9 @@ board.open('juego-depositos', (table, root) => {
     };
     const line = FLOOR - (LIMITS.sending - THIRD) * SCALE;
     const mark = shape('path', {class: 'raya', d: `M88 ${line}h74`});
+    const third = label(80, line + 4, '⅓');
     const arrows = [80, 170, 260].map(x => shape('path', {class: 'flecha', d: `M${x - 8} ${FLOOR - 8}h14m-5 -4l5 4l-5 4`}));
-    const scene = drawing(WIDTH, HEIGHT, ...Object.values(tanks).flatMap(({parts}) => parts), mark, ...arrows);
+    const scene = drawing(WIDTH, HEIGHT, ...Object.values(tanks).flatMap(({parts}) => parts), mark, third, ...arrows);
     const calls = element('ol', {class: 'llamadas'});
     const said = announcer();
 

@@ -2,13 +2,15 @@
 'use strict';
 
 board.open('juego-vuelta', (table, root) => {
-    const {element, shape, drawing, slider, announcer, count} = board;
+    const {set, element, shape, drawing, slider, announcer, figure, count} = board;
     const {selectTurn, epollTurn} = kernelRules;
     // Los tres de siempre, el que escucha y el de la parada: el primer cliente es el 5.
     const FIRST = 5;
     const STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 1019, 1020, 2000, 5000, 10_000];
     const START = 3;
-    const [WIDTH, HEIGHT, LARGEST] = [300, 120, 20];
+    const [WIDTH, HEIGHT, LARGEST, SMALLEST] = [300, 120, 20, 5];
+    // Qué parte de las que caben va delante de la que habla.
+    const TALKER = 0.59;
 
     // Un recuadro con una casilla por conexión: las vacías, las visitadas y las que no caben.
     function grid(name) {
@@ -21,14 +23,13 @@ board.open('juego-vuelta', (table, root) => {
         });
         const talker = shape('rect', {class: 'habla'});
         const svg = drawing(WIDTH, HEIGHT, shape('defs', {}, ...patterns), ...Object.values(paths), talker);
-        const place = (shape, values) => Object.entries(values).forEach(([name, value]) => shape.setAttribute(name, value));
         const draw = (total, visited, outside) => {
             const columns = Math.ceil(WIDTH / Math.min(LARGEST, Math.sqrt(WIDTH * HEIGHT / total)));
             const side = WIDTH / columns;
             const cell = {width: side * 0.8, height: side * 0.8};
             patterns.forEach(pattern => {
-                place(pattern, {width: side, height: side});
-                place(pattern.firstChild, cell);
+                set(pattern, {width: side, height: side});
+                set(pattern.firstChild, cell);
             });
             // Las primeras casillas: las filas enteras y lo que haya de la última.
             const first = many => {
@@ -36,14 +37,16 @@ board.open('juego-vuelta', (table, root) => {
                 const rest = many % columns * side;
                 return `M0 0h${WIDTH}v${rows}h${-WIDTH}zM0 ${rows}h${rest}v${side}h${-rest}z`;
             };
-            paths.fuera.setAttribute('d', first(total));
-            paths.vacia.setAttribute('d', first(total - outside));
-            paths.vista.setAttribute('d', first(visited));
-            const talking = Math.floor((total - outside) * 0.6);
-            place(talker, {x: talking % columns * side, y: Math.floor(talking / columns) * side, ...cell});
-            const seen = visited ? `mira ${count(visited, 'casilla')}` : 'mira solo la que habla';
-            svg.setAttribute('aria-label', `${name}: de ${count(total, 'conexión', 'conexiones')}, ${seen}`
-                + (outside ? `, y ${outside} no caben` : ''));
+            set(paths.fuera, {d: first(total)});
+            set(paths.vacia, {d: first(total - outside)});
+            set(paths.vista, {d: first(visited)});
+            // La que habla, que se vea aunque las casillas sean mínimas.
+            const talking = Math.floor((total - outside) * TALKER);
+            const mark = Math.max(cell.width, SMALLEST);
+            const middle = (mark - cell.width) / 2;
+            const at = {x: talking % columns * side - middle, y: Math.floor(talking / columns) * side - middle};
+            set(talker, {...at, width: mark, height: mark});
+            set(svg, {'aria-label': `${name} mira ${visited || 1} de ${count(total, 'conexión', 'conexiones')}`});
         };
         return {svg, draw};
     }
@@ -70,14 +73,13 @@ board.open('juego-vuelta', (table, root) => {
         tell: step => count(STEPS[step], 'conexión', 'conexiones'),
     }, step => {
         const total = STEPS[step];
-        const turns = [selectTurn(total, FIRST), epollTurn()];
-        grids.select.draw(total, turns[0].noted, turns[0].outside);
+        const [select, epoll] = [selectTurn(total, FIRST), epollTurn()];
+        grids.select.draw(total, select.noted, select.outside);
         grids.epoll.draw(total, 0, 0);
-        ROWS.forEach(([, key], row) => turns.forEach((turn, column) => {
-            cells[row][column].textContent = turn[key].toLocaleString('es').replaceAll('.', '\u202f');
+        ROWS.forEach(([, key], row) => [select, epoll].forEach((turn, column) => {
+            cells[row][column].textContent = figure(turn[key]);
         }));
         const visits = ({noted, kernel, program}) => noted + kernel + program;
-        const [select, epoll] = turns;
         said.textContent = `Para oír a una, select hace ${count(visits(select), 'visita')} y copia `
             + `${count(select.bytes, 'byte')}; epoll, ${visits(epoll)} y ${epoll.bytes}. ` + (select.outside
             ? `Y ${count(select.outside, 'conexión queda', 'conexiones quedan')} fuera: en un conjunto no cabe un descriptor mayor que 1023.`
