@@ -2,7 +2,7 @@
 'use strict';
 
 board.open('juego-flanco', (table, root) => {
-    const {element, shape, drawing, label, slider, announcer, count} = board;
+    const {set, element, shape, drawing, label, slider, announcer, count} = board;
     // Los bytes que llegan antes de cada vuelta.
     const ARRIVALS = [10, 0, 0, 0, 2, 0, 0, 0];
     const MOST = Math.max(...ARRIVALS);
@@ -30,11 +30,12 @@ board.open('juego-flanco', (table, root) => {
         const draw = read => {
             const turns = kernelRules.notices(edge, ARRIVALS, read);
             scene.replaceChildren(shape('path', {class: 'suelo', d: `M4 ${FLOOR}h${WIDTH - 8}`}), ...turns.flatMap(column));
-            scene.setAttribute('aria-label', `${name}. ` + turns.map(({told, got, left}, place) =>
-                `Vuelta ${place + 1}: ${told ? `avisa, lees ${got}` : 'calla'}, quedan ${left}.`).join(' '));
+            const heard = turns.map(({told, got, left}, place) =>
+                `Vuelta ${place + 1}: ${told ? `avisa, lees ${got}` : 'calla'}, quedan ${left}.`);
+            set(scene, {'aria-label': [`${name}.`, ...heard].join(' ')});
             return turns;
         };
-        return {draw, panel: element('div', {}, element('span', {class: 'titulo'}, name), scene)};
+        return {draw, panel: element('div', {}, element('strong', {}, name), scene)};
     }
 
     const [level, edge] = [lane(false, 'Por nivel'), lane(true, 'Por flanco')];

@@ -28,13 +28,17 @@ globalThis.kernelRules = (() => {
 
     // Una vuelta con `count` conexiones, desde el descriptor `first`, en la que habla una: cuántas se
     // anotan, cuántas mira cada uno, los bytes que cruzan y las que no caben.
+    function turn(noted, kernel, program, bytes, outside) {
+        return {noted, kernel, program, bytes, outside, visits: noted + kernel + program};
+    }
+
     function selectTurn(count, first) {
-        const noted = Math.min(count, Math.max(0, SET_SIZE - first));
-        return {noted, kernel: noted, program: noted, bytes: 2 * copied(first + noted) / 8, outside: count - noted};
+        const noted = Math.min(count, SET_SIZE - first);
+        return turn(noted, noted, noted, 2 * copied(first + noted) / 8, count - noted);
     }
 
     function epollTurn() {
-        return {noted: 0, kernel: 1, program: 1, bytes: EVENT_BYTES, outside: 0};
+        return turn(0, 1, 1, EVENT_BYTES, 0);
     }
 
     // —— Dos depósitos: write(2) y tcp(7) ——

@@ -13,14 +13,13 @@ board.open('juego-depositos', (table, root) => {
     // Un depósito: su contorno, lo que tiene, y cuánto es.
     function tank(x, size, kind, names) {
         const level = shape('rect', {class: `nivel ${kind}`, x, width: WIDE});
-        const amount = label(x + WIDE / 2, 0, '', {class: 'cantidad'});
+        const amount = label(x + WIDE / 2, FLOOR - size * SCALE - 6, '', {class: 'cantidad'});
         const walls = shape('rect', {class: 'paredes', x, y: FLOOR - size * SCALE, width: WIDE, height: size * SCALE});
         const titles = names.map((name, line) => label(x + WIDE / 2, FLOOR + 15 + 13 * line, name));
         const fill = value => {
             level.style.y = `${FLOOR - value * SCALE}px`;
             level.style.height = `${value * SCALE}px`;
             amount.textContent = value;
-            amount.setAttribute('y', FLOOR - size * SCALE - 6);
         };
         return {parts: [level, walls, amount, ...titles], fill};
     }

@@ -9,7 +9,7 @@ board.open('juego-vuelta', (table, root) => {
     const STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 1019, 1020, 2000, 5000, 10_000];
     const START = 3;
     const [WIDTH, HEIGHT, LARGEST, SMALLEST] = [300, 120, 20, 5];
-    // Qué parte de las que caben va delante de la que habla.
+    // Dónde está la que habla: qué parte va delante.
     const TALKER = 0.59;
 
     // Un recuadro con una casilla por conexión: las vacías, las visitadas y las que no caben.
@@ -40,7 +40,7 @@ board.open('juego-vuelta', (table, root) => {
             set(paths.fuera, {d: first(total)});
             set(paths.vacia, {d: first(total - outside)});
             set(paths.vista, {d: first(visited)});
-            // La que habla, que se vea aunque las casillas sean mínimas.
+            // Se ve aunque las casillas sean mínimas.
             const talking = Math.floor((total - outside) * TALKER);
             const mark = Math.max(cell.width, SMALLEST);
             const middle = (mark - cell.width) / 2;
@@ -79,11 +79,9 @@ board.open('juego-vuelta', (table, root) => {
         ROWS.forEach(([, key], row) => [select, epoll].forEach((turn, column) => {
             cells[row][column].textContent = figure(turn[key]);
         }));
-        const visits = ({noted, kernel, program}) => noted + kernel + program;
-        said.textContent = `Para oír a una, select hace ${count(visits(select), 'visita')} y copia `
-            + `${count(select.bytes, 'byte')}; epoll, ${visits(epoll)} y ${epoll.bytes}. ` + (select.outside
-            ? `Y ${count(select.outside, 'conexión queda', 'conexiones quedan')} fuera: en un conjunto no cabe un descriptor mayor que 1023.`
-            : '');
+        said.textContent = `Para oír a una, select hace ${count(select.visits, 'visita')} y copia `
+            + `${count(select.bytes, 'byte')}; epoll, ${epoll.visits} y ${epoll.bytes}. ` + (select.outside
+            ? `Y ${count(select.outside, 'conexión queda', 'conexiones quedan')} fuera: no cabe un descriptor mayor que 1023.` : '');
     });
     table.append(control, element('div', {class: 'lados'}, ...panels), figures, said);
     move();
