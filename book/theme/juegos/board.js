@@ -1,6 +1,6 @@
-// Lo que comparten los juegos: de qué están hechos, su mando y dónde dicen lo que pasa.
+// Lo que comparten los juegos.
 //
-// Sin este archivo, o en papel, en el lugar de cada juego se lee una tabla con lo mismo.
+// Sin él, o en papel, en el lugar de cada juego se lee una tabla.
 'use strict';
 
 globalThis.board = (() => {
