@@ -31,7 +31,7 @@ pub(crate) struct Observed {
     full: Levels,
     /// Lo que hizo Ana, en orden, y lo que se vio cada vez que Beto leyó.
     story: Vec<Event>,
-    /// Una escritura sin esperar el aviso, con algún sitio: cuánto se pidió y cuánto aceptó.
+    /// La primera escritura que acepta algo sin esperar el aviso.
     without_notice: Without,
 }
 
@@ -53,7 +53,6 @@ enum Event {
 
 #[derive(Serialize)]
 struct Without {
-    levels: Levels,
     writable: bool,
     asked: usize,
     accepted: Option<usize>,
@@ -75,17 +74,18 @@ pub(crate) fn observe() -> io::Result<Observed> {
     Ok(Observed { message: MESSAGE, full, story, without_notice: without_notice()? })
 }
 
-/// Con los búferes llenos, Beto lee lo justo para que quepa algo, y Ana escribe sin preguntar.
+/// Con los búferes llenos, Beto lee poco a poco, y Ana prueba a escribir sin esperar el aviso.
 fn without_notice() -> io::Result<Without> {
     let mut talk = Talk::new()?;
     talk.write(&mut Vec::new())?;
-    let (full, mut writable) = talk.settled()?;
-    let mut levels = full;
-    while full.sending - levels.sending < SIP {
+    loop {
         talk.sip()?;
-        (levels, writable) = talk.settled()?;
+        let (_, writable) = talk.settled()?;
+        let accepted = talk.offer(SIP)?;
+        if writable || accepted.is_some() {
+            return Ok(Without { writable, asked: SIP, accepted });
+        }
     }
-    Ok(Without { levels, writable, asked: SIP, accepted: talk.offer(SIP)? })
 }
 
 /// Ana escribe, sin dormirse; Beto lee cuando se le dice.
