@@ -58,7 +58,8 @@ describe('los juegos en el navegador', {skip: lack && `AVISO: sin probar: ${lack
             [...row.cells].map(cell => cell.textContent.replace(/(?<=\d)\s(?=\d{3})/g, '').trim())));
     }
 
-    for (const scheme of ['light', 'dark']) {
+    // De un tema a otro solo cambian los colores.
+    for (const [scheme, checked] of [['light', {}], ['dark', {runOnly: ['color-contrast']}]]) {
         for (const width of [WIDE, NARROW]) {
             test(`se ven, caben y se entienden, con el tema ${scheme} y ${width.width} píxeles`, async () => {
                 for (const [address, games] of Object.entries(GAMES)) {
@@ -66,7 +67,7 @@ describe('los juegos en el navegador', {skip: lack && `AVISO: sin probar: ${lack
                     for (const name of games) {
                         assert.ok(await game(name).locator('.tablero').isVisible(), name);
                         assert.equal(await game(name).locator('> .table-wrapper').isVisible(), false, name);
-                        assert.deepEqual(await faults(page, {}, `#${name}`), []);
+                        assert.deepEqual(await faults(page, checked, `#${name}`), []);
                         const cut = await game(name).evaluate(game => [...game.querySelectorAll('.tablero, .tablero *')]
                             .filter(part => part.getBoundingClientRect().right > game.getBoundingClientRect().right + 1).length);
                         assert.equal(cut, 0, `${name}: algo se sale`);
