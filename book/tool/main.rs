@@ -94,7 +94,7 @@ fn serve(arguments: &Arguments) -> Result<(), Trouble> {
     renew(&options)?;
     let site = Site::listen(arguments.port, book().join(building::OUTPUT))
         .map_err(|error| cannot_listen(arguments.port, &error))?;
-    site.start();
+    site.start()?;
     let address = site.address()?;
     cli::announce(address)?;
     cli::say("El libro se rehace cada vez que guardas; pulsa Ctrl-C para terminar.")?;

@@ -1,26 +1,18 @@
 //! Las páginas en el navegador, y las recarga cuando el libro cambia.
 
 use std::fs;
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
+
+use ventana::http::{self, Answer};
 
 /// Lo que una página espera, como mucho, antes de volver a preguntar si algo cambió.
 const LONGEST_WAIT: Duration = Duration::from_secs(25);
 
-/// Lo que se espera a que un navegador termine de pedir.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Lo que puede medir una petición, en bytes: la línea y los campos.
-const LONGEST_REQUEST: u64 = 64 * 1024;
-
-/// Un servidor de las páginas de una carpeta: un hilo por conexión, y una petición por hilo.
-///
-/// Es lo justo de HTTP/1.1 para un navegador en la misma máquina. El servidor web del curso, que
-/// cumple la RFC entera con un solo hilo, es la lección 02_04.
+/// Un servidor de las páginas de una carpeta.
 #[derive(Debug)]
 pub struct Site {
     listener: TcpListener,
@@ -42,43 +34,13 @@ impl Site {
         self.listener.local_addr()
     }
 
-    /// Atiende desde otro hilo, hasta que el programa termine.
-    pub fn start(self: &Arc<Site>) {
+    /// Atiende desde otro hilo, hasta que el programa termine. Errores: no quedan descriptores.
+    pub fn start(self: &Arc<Site>) -> io::Result<()> {
         let site = Arc::clone(self);
-        thread::spawn(move || {
-            for stream in site.listener.incoming() {
-                let Ok(stream) = stream else {
-                    // Sin descriptores: que se cierre alguno antes de volver a intentarlo.
-                    thread::sleep(Duration::from_millis(50));
-                    continue;
-                };
-                let site = Arc::clone(&site);
-                // A quien se fue sin esperar la respuesta no le hace falta.
-                thread::spawn(move || drop(site.converse(&stream)));
-            }
+        http::serve(self.listener.try_clone()?, move |request, stream| {
+            site.answer(&request.target).send(request, stream)
         });
-    }
-
-    /// Lee una petición y la contesta.
-    fn converse(&self, mut stream: &TcpStream) -> io::Result<()> {
-        stream.set_read_timeout(Some(PATIENCE))?;
-        let mut lines = BufReader::new(stream.take(LONGEST_REQUEST)).lines();
-        let request = lines.next().transpose()?.unwrap_or_default();
-        // Cerrar con algo sin leer sería un reinicio de la conexión, y se llevaría la respuesta.
-        while lines.next().transpose()?.is_some_and(|field| !field.is_empty()) {}
-        let mut words = request.split(' ');
-        let (method, target) = (words.next(), words.next().unwrap_or_default());
-        let Answer { status, kind, body } = match method {
-            Some("GET" | "HEAD") => self.answer(target),
-            _ => Answer::text("405 Method Not Allowed", "solo se puede leer"),
-        };
-        write!(
-            stream,
-            "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\
-             Cache-Control: no-cache\r\nConnection: close\r\n\r\n",
-            body.len()
-        )?;
-        if method == Some("HEAD") { Ok(()) } else { stream.write_all(&body) }
+        Ok(())
     }
 
     /// Avisa a las páginas abiertas de que hay una versión nueva.
@@ -128,18 +90,6 @@ impl Site {
     }
 }
 
-struct Answer {
-    status: &'static str,
-    kind: &'static str,
-    body: Vec<u8>,
-}
-
-impl Answer {
-    fn text(status: &'static str, text: &str) -> Answer {
-        Answer { status, kind: "text/plain; charset=utf-8", body: text.as_bytes().to_vec() }
-    }
-}
-
 /// `%20` por un espacio, y así los demás; ninguno, si no es UTF-8.
 fn decode(path: &str) -> Option<String> {
     let mut bytes = path.bytes();
@@ -169,6 +119,7 @@ fn kind(file: &Path) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::thread;
 
     #[test]
     fn ninguna_ruta_sale_de_la_carpeta() {

@@ -651,9 +651,38 @@ fn sin_strace_ejecutar_con_v_lo_pide() {
 }
 
 #[test]
+fn ver_arranca_el_ejercicio_dentro_de_la_ventana() {
+    let course = small_course();
+    let built = artifact("02_02_1_eco", &course.path().join("eco"));
+    let cargo = course.path().join("cargo");
+    let run = r#"if [ "$1" = run ]; then printf '%s|' "$CURSO_PUERTO" "$@"; exit; fi"#;
+    script(&cargo, &format!("#!/bin/sh\n{run}\nprintf '%s\\n' '{built}'\n"));
+    let mut command = curso(course.path());
+    command.args(["ver", "eco", "--port", "8802", "--grabar", "mía.html", "--no-abrir"]);
+    command.env("CARGO", cargo).current_dir(course.path());
+    let output = command.assert().success().get_output().stdout.clone();
+    let folder = course.path().canonicalize().unwrap();
+    let (page, eco) = (folder.join("mía.html"), course.path().join("eco"));
+    assert_eq!(
+        String::from_utf8(output).unwrap(),
+        format!(
+            "8802|run|--quiet|--package|ventana|--bin|ver|--|--grabar|{}|--no-abrir|--|{}|@ejecutar|",
+            page.display(),
+            eco.display()
+        )
+    );
+}
+
+#[test]
 fn la_ayuda_no_tiene_una_palabra_en_inglés() {
     let course = small_course();
-    for words in [&["--help"][..], &["probar", "--help"], &["evaluar", "-h"], &["clase", "-h"]] {
+    for words in [
+        &["--help"][..],
+        &["probar", "--help"],
+        &["evaluar", "-h"],
+        &["clase", "-h"],
+        &["ver", "-h"],
+    ] {
         let text = says(course.path(), words);
         for english in ["Usage", "Options", "Commands", "Arguments", "Print", "default", "help"] {
             let spoken = text.replace("--help", "");

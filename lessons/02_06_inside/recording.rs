@@ -10,11 +10,14 @@
 //! | `thread` | un hilo, o un proceso, que empieza |
 //! | `call` | una llamada al sistema, que terminó o en la que alguien sigue dormido |
 //! | `sample` | lo que el núcleo guarda en un momento: colas, conexiones, listas de epoll |
+//! | `signal` | una señal que llegó al programa |
 //! | `exit` | un proceso que terminó |
 //! | `omitted` | llamadas que no se guardaron, porque eran demasiadas |
 //!
 //! Los tiempos son microsegundos desde la primera línea. Los bytes van en hexadecimal, dos cifras
 //! por byte, y solo los primeros.
+
+use std::io::{self, Write};
 
 use serde::{Deserialize, Serialize};
 
@@ -36,10 +39,24 @@ pub enum Record {
     Call(Box<Call>),
     /// Lo que guarda el núcleo.
     Sample(Sample),
+    /// Llegó una señal: `SIGINT`.
+    Signal { us: u64, thread: u32, signal: String },
     /// Terminó: con un código o por una señal (`SIGINT`).
     Exit { us: u64, thread: u32, code: Option<i32>, signal: Option<String> },
     /// Aquí faltan tantas llamadas.
     Omitted { us: u64, count: u64 },
+}
+
+/// Escribe una grabación. Errores: los de escribir.
+pub fn write<'a>(
+    mut file: impl Write,
+    records: impl IntoIterator<Item = &'a Record>,
+) -> io::Result<()> {
+    for record in records {
+        serde_json::to_writer(&mut file, record)?;
+        file.write_all(b"\n")?;
+    }
+    file.flush()
 }
 
 /// Qué se grabó.
@@ -62,6 +79,9 @@ pub struct Call {
     /// Cuánto duró. Sin él, no ha terminado: el hilo sigue dormido en ella.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub took: Option<u64>,
+    /// Si se vio dormir al hilo en ella: que tardara no basta, la máquina puede estar ocupada.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub slept: bool,
     /// El hilo: 1, el que empezó; los demás, por orden de aparición.
     pub thread: u32,
     /// El nombre que le da el núcleo: `recvfrom`, `pselect6`…
@@ -75,7 +95,7 @@ pub struct Call {
     /// Lo que devolvió, si no falló: bytes, descriptores listos, el descriptor nuevo.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<i64>,
-    /// El error, por su nombre: `EAGAIN`.
+    /// El error, por su nombre: `EAGAIN`. `ERESTART`, si la cortó una señal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// Cuántos bytes se querían escribir, o cuántos cabían al leer.
@@ -84,10 +104,10 @@ pub struct Call {
     /// Los primeros bytes que viajaron, en hexadecimal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes: Option<String>,
-    /// Las dos direcciones de una conexión, o la del socket que escucha: `127.0.0.1:8800`.
+    /// De bind(2), listen(2) y accept(2): la dirección en la que se escucha, `127.0.0.1:8800`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub local: Option<String>,
-    /// La del otro extremo.
+    /// De accept(2) y connect(2): la del otro extremo.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peer: Option<String>,
     /// Lo que se pide vigilar a select(2) o a poll(2).
@@ -114,6 +134,25 @@ pub struct Call {
     /// Dónde, en el código: primero, la función que llamó; después, quien la llamó a ella.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub at: Vec<Place>,
+}
+
+impl Call {
+    /// Si lee de la entrada estándar, y no de un socket.
+    pub fn is_of_stdin(&self) -> bool {
+        self.fd == Some(0) && self.local.is_none() && self.peer.is_none()
+    }
+
+    /// Si la cortó una señal.
+    pub fn is_cut(&self) -> bool {
+        self.error.as_deref() == Some("ERESTART")
+    }
+
+    /// Los primeros bytes que viajaron.
+    pub fn first_bytes(&self) -> Vec<u8> {
+        let digits = self.bytes.as_deref().unwrap_or_default().as_bytes().chunks(2);
+        let byte = |pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok();
+        digits.filter_map(byte).collect()
+    }
 }
 
 /// Un descriptor y para qué se vigila, o está listo.
@@ -160,6 +199,9 @@ pub struct Sample {
 pub struct Socket {
     /// Su descriptor.
     pub fd: i32,
+    /// De qué proceso, por su primer hilo; si falta, del 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<u32>,
     /// Su dirección.
     pub local: String,
     /// La del otro extremo; ninguna, si escucha.
@@ -181,6 +223,9 @@ pub struct Socket {
 pub struct Epoll {
     /// Su descriptor.
     pub fd: i32,
+    /// De qué proceso, por su primer hilo; si falta, del 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<u32>,
     /// A quién, y para qué.
     pub watch: Vec<Interest>,
 }

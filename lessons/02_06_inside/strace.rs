@@ -1,24 +1,68 @@
-//! Lo que escribe strace(1), leído: qué llamada al sistema empieza, y cuál termina y cómo.
+//! Lo que escribe strace(1), leído: qué llamada al sistema empieza, cuál termina y cómo, y desde qué
+//! sitio del programa.
 //!
-//! Entiende `strace -f -yy -ttt -T`: cada línea lleva el hilo, el momento y lo que duró, y cada
-//! descriptor, lo que es. No sabe qué significa una llamada: eso es de quien la cuenta.
+//! Entiende `strace -f -yy -ttt -T`, con `-k` o sin él: cada línea lleva el hilo, el momento y lo que
+//! duró, y cada descriptor, lo que es. No sabe qué significa una llamada: eso es de [`calls`].
+//!
+//! [`calls`]: crate::calls
+
+pub mod fields;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+
+/// Algo que strace vio.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// Una llamada que aún no ha terminado. Puede llegar más de una vez, cada vez más entera.
+    Begun(Call),
+    /// Una llamada que terminó.
+    Ended(Call),
+    /// Desde dónde se hizo la última que terminó: llegan de dentro afuera.
+    Frame(Frame),
+    /// Una señal, por su nombre.
+    Signal {
+        /// A qué hilo le llegó.
+        thread: u32,
+        /// Cuándo, en microsegundos desde 1970.
+        at: u64,
+        /// `SIGINT`.
+        name: String,
+    },
+    /// Un hilo que terminó: con un código, o por una señal.
+    Exited {
+        /// Cuál.
+        thread: u32,
+        /// Cuándo, en microsegundos desde 1970.
+        at: u64,
+        /// Con qué código.
+        code: Option<i32>,
+        /// Por qué señal.
+        signal: Option<String>,
+    },
+}
 
 /// Una llamada al sistema de un hilo.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
     /// El hilo, por su número en el núcleo.
     pub thread: u32,
-    /// Cuándo terminó o, si no ha terminado, cuándo empezó; en segundos.
-    pub at: f64,
+    /// Cuándo empezó, en microsegundos desde 1970.
+    pub at: u64,
+    /// Cuántos duró, si ya terminó.
+    pub took: Option<u64>,
     /// El nombre que le da el núcleo.
     pub name: String,
     /// Sus argumentos, como los escribe strace; si aún no ha terminado, los que se conozcan.
     pub arguments: String,
     /// Lo que dio, si ya terminó.
     pub outcome: Option<Outcome>,
+}
+
+impl Call {
+    /// Si terminó, y no falló.
+    pub fn succeeded(&self) -> bool {
+        matches!(self.outcome, Some(Outcome::Gave(..)))
+    }
 }
 
 /// Lo que dio una llamada.
@@ -32,27 +76,61 @@ pub enum Outcome {
     Cut,
 }
 
-/// Un descriptor y lo que es.
+/// Una función del programa que estaba a medias durante una llamada.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Descriptor {
-    /// Su número.
-    pub number: i32,
-    /// `TCP:[127.0.0.1:8802->127.0.0.1:40000]`.
-    pub what: String,
+pub struct Frame {
+    /// El ejecutable o la biblioteca.
+    pub object: String,
+    /// La función, si strace la encontró.
+    pub function: Option<String>,
+    /// En qué byte del archivo `object` está la instrucción a la que se volverá.
+    pub offset: u64,
 }
 
-/// Junta las líneas, que pueden llegar a trozos y estar partidas en dos.
+/// Junta las líneas, que llegan a trozos y pueden estar partidas en dos.
 #[derive(Debug, Default)]
 pub struct Reader {
-    /// Las que un hilo empezó y no ha terminado.
+    /// Lo que ha llegado de la línea que falta por terminar.
+    pending: Vec<u8>,
+    /// Las llamadas que un hilo empezó y no ha terminado.
     open: BTreeMap<u32, Call>,
 }
 
 impl Reader {
-    /// Entiende una línea entera: la llamada que termina con ella o, si otro hilo se cruza, la que
-    /// empieza.
-    pub fn read(&mut self, line: &str) -> Option<Call> {
+    /// Un trozo más, según llegó. strace no termina una línea hasta que termina la llamada: la que
+    /// queda a medias es también un suceso.
+    pub fn feed(&mut self, piece: &[u8]) -> Vec<Event> {
+        self.pending.extend(piece);
+        let end = self.pending.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let whole: Vec<_> = self.pending.drain(..end).collect();
+        let whole = String::from_utf8_lossy(&whole);
+        let mut events: Vec<_> = whole.lines().filter_map(|line| self.line(line)).collect();
+        let rest = String::from_utf8_lossy(&self.pending);
+        events.extend(begun(&rest).map(Event::Begun));
+        events
+    }
+
+    /// Entiende una línea entera.
+    pub fn line(&mut self, line: &str) -> Option<Event> {
+        if let Some(frame) = line.trim_start().strip_prefix("> ") {
+            return frame_in(frame).map(Event::Frame);
+        }
         let (thread, at, rest) = header(line)?;
+        if let Some(rest) = rest.strip_prefix("--- ") {
+            let name = rest.split_whitespace().next()?.to_owned();
+            return Some(Event::Signal { thread, at, name });
+        }
+        if let Some(rest) = rest.strip_prefix("+++ ") {
+            self.open.remove(&thread);
+            let number = rest.strip_prefix("exited with ").and_then(|rest| rest.split(' ').next());
+            let signal = rest.strip_prefix("killed by ").and_then(|rest| rest.split(' ').next());
+            let code = number.and_then(|number| number.parse().ok());
+            return Some(Event::Exited { thread, at, code, signal: signal.map(str::to_owned) });
+        }
+        self.call(thread, at, rest)
+    }
+
+    fn call(&mut self, thread: u32, at: u64, rest: &str) -> Option<Event> {
         let mut call = match rest.strip_prefix("<... ") {
             Some(rest) => {
                 let (_, rest) = rest.split_once(" resumed>")?;
@@ -65,39 +143,47 @@ impl Reader {
         if let Some(start) = call.arguments.strip_suffix("<unfinished ...>") {
             call.arguments = String::from(start.trim_end());
             self.open.insert(thread, call.clone());
-            return Some(call);
+            return Some(Event::Begun(call));
         }
         let (arguments, result) = call.arguments.rsplit_once(" = ")?;
         // Lo que duró va al final: `= 5 <0.000012>`.
         let timed = result.strip_suffix('>').and_then(|rest| rest.rsplit_once(" <"));
         let (result, took) = timed.unwrap_or((result, "0"));
-        call.at += took.parse().unwrap_or(0.0);
+        call.took = Some(micros(took).unwrap_or(0));
         call.outcome = Some(outcome(result));
         call.arguments = String::from(arguments.trim_end().trim_end_matches(')'));
-        Some(call)
+        Some(Event::Ended(call))
     }
+}
 
-    /// Entiende una línea a medias: strace la escribe así mientras dura la llamada.
-    pub fn begun(line: &str) -> Option<Call> {
-        let (thread, at, rest) = header(line)?;
-        call(thread, at, rest)
-    }
+/// Una línea a medias: strace la escribe así mientras dura la llamada.
+fn begun(line: &str) -> Option<Call> {
+    let (thread, at, rest) = header(line)?;
+    call(thread, at, rest)
 }
 
 /// El hilo, el momento y lo demás.
-fn header(line: &str) -> Option<(u32, f64, &str)> {
-    let (thread, rest) = line.split_once(' ')?;
+fn header(line: &str) -> Option<(u32, u64, &str)> {
+    let (thread, rest) = line.trim_start().split_once(' ')?;
     let (at, rest) = rest.trim_start().split_once(' ')?;
-    Some((thread.parse().ok()?, at.parse().ok()?, rest))
+    Some((thread.parse().ok()?, micros(at)?, rest))
 }
 
-fn call(thread: u32, at: f64, text: &str) -> Option<Call> {
+/// Segundos con decimales, en microsegundos.
+fn micros(text: &str) -> Option<u64> {
+    let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let fraction: u64 = format!("{fraction:0<6}").get(..6)?.parse().ok()?;
+    Some(seconds.parse::<u64>().ok()? * 1_000_000 + fraction)
+}
+
+fn call(thread: u32, at: u64, text: &str) -> Option<Call> {
     let (name, arguments) = text.split_once('(')?;
     let is_name = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
     if name.is_empty() || !name.chars().all(is_name) {
         return None;
     }
-    Some(Call { thread, at, name: name.to_owned(), arguments: arguments.to_owned(), outcome: None })
+    let (name, arguments) = (name.to_owned(), arguments.to_owned());
+    Some(Call { thread, at, took: None, name, arguments, outcome: None })
 }
 
 fn outcome(result: &str) -> Outcome {
@@ -113,124 +199,81 @@ fn outcome(result: &str) -> Outcome {
     }
 }
 
-/// El descriptor con el que empieza `text`: `3<TCP:[127.0.0.1:8802]>, …`.
-pub fn descriptor(text: &str) -> Option<Descriptor> {
-    let (number, rest) = text.split_once('<')?;
-    let number = number.trim().parse().ok()?;
-    // Dentro hay flechas: `[uno->otro]`.
-    let end = rest.find("]>").map(|at| at + 1).or_else(|| rest.find('>'))?;
-    Some(Descriptor { number, what: rest[..end].to_owned() })
-}
-
-/// Los descriptores entre corchetes de cada conjunto: `[3<TCP:…> 4<…>]`, o `in [3 4], out [5]`.
-pub fn set(text: &str, title: &str) -> Vec<i32> {
-    let Some((_, rest)) = text.split_once(&format!("{title} [")) else { return Vec::new() };
-    let inside = rest.split(']').next().unwrap_or_default();
-    inside.split_whitespace().filter_map(|number| number.parse().ok()).collect()
-}
-
-impl Descriptor {
-    /// Si es un socket de TCP.
-    pub fn is_tcp(&self) -> bool {
-        self.what.starts_with("TCP")
-    }
-
-    /// Si es el que escucha: tiene dirección propia, y no la de otro.
-    pub fn is_listener(&self) -> bool {
-        self.is_tcp() && !self.what.contains("->")
-    }
-
-    /// Con quién está conectado.
-    pub fn peer(&self) -> Option<SocketAddr> {
-        self.what.split_once("->")?.1.trim_end_matches(']').parse().ok()
-    }
-}
-
-/// El primer texto entre comillas de `arguments`, con sus bytes de verdad, y si strace lo abrevió.
-pub fn text(arguments: &str) -> Option<(Vec<u8>, bool)> {
-    let (_, rest) = arguments.split_once('"')?;
-    let mut bytes = Vec::new();
-    let mut letters = rest.bytes().peekable();
-    while let Some(letter) = letters.next() {
-        match letter {
-            b'"' => break,
-            b'\\' => match letters.next()? {
-                digit @ b'0'..=b'7' => {
-                    let mut value = u32::from(digit - b'0');
-                    for _ in 0..2 {
-                        let Some(next) = letters.next_if(|next| (b'0'..=b'7').contains(next))
-                        else {
-                            break;
-                        };
-                        value = value * 8 + u32::from(next - b'0');
-                    }
-                    bytes.push(u8::try_from(value).unwrap_or(b'?'));
-                }
-                other => bytes.push(match other {
-                    b'n' => b'\n',
-                    b'r' => b'\r',
-                    b't' => b'\t',
-                    b'v' => 0x0B,
-                    b'f' => 0x0C,
-                    _ => other,
-                }),
-            },
-            _ => bytes.push(letter),
-        }
-    }
-    Some((bytes, letters.next() == Some(b'.')))
+/// `/lib/libc.so.6(accept4+0x13) [0x10af63]`.
+fn frame_in(text: &str) -> Option<Frame> {
+    let (rest, offset) = text.trim_end().strip_suffix(']')?.rsplit_once(" [0x")?;
+    let (object, function) = rest.strip_suffix(')')?.split_once('(')?;
+    let function = function.rsplit_once("+0x").map(|(name, _)| name.to_owned());
+    let offset = u64::from_str_radix(offset, 16).ok()?;
+    Some(Frame { object: object.to_owned(), function, offset })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn ended(event: Option<Event>) -> Call {
+        match event {
+            Some(Event::Ended(call)) => call,
+            other => panic!("{other:?}"),
+        }
+    }
+
     #[test]
     fn una_llamada_de_una_línea() {
-        let line = "7 12.5 recvfrom(4<TCP:[127.0.0.1:8802->127.0.0.1:44056]>, \"\\302\\241ay\\r\\n\", 8192, 0, NULL, NULL) = 6";
-        let call = Reader::default().read(line).unwrap();
-        assert_eq!((call.thread, call.name.as_str()), (7, "recvfrom"));
+        let line = "7 12.5 recvfrom(4<TCP:[1]>, \"\\302\\241ay\\r\\n\", 8192, 0, NULL, NULL) = 6 <0.000012>";
+        let call = ended(Reader::default().line(line));
+        assert_eq!((call.thread, call.at, call.took), (7, 12_500_000, Some(12)));
+        assert_eq!(call.name, "recvfrom");
         assert_eq!(call.outcome, Some(Outcome::Gave(6, String::new())));
-        let socket = descriptor(&call.arguments).unwrap();
-        assert_eq!((socket.number, socket.peer()), (4, "127.0.0.1:44056".parse().ok()));
-        assert_eq!(text(&call.arguments), Some(("¡ay\r\n".into(), false)));
-        assert_eq!(text("4, \"GET \"..., 900"), Some((b"GET ".to_vec(), true)));
     }
 
     #[test]
     fn una_llamada_partida_en_dos_por_otro_hilo() {
         let mut reader = Reader::default();
-        let began =
-            reader.read("1 1.0 accept4(3<TCP:[127.0.0.1:8802]>,  <unfinished ...>").unwrap();
-        assert_eq!(began.outcome, None);
-        assert!(descriptor(&began.arguments).unwrap().is_listener());
+        let began = reader.line("1 1.0 accept4(3<TCP:[127.0.0.1:8802]>,  <unfinished ...>");
+        let Some(Event::Begun(began)) = began else { panic!("{began:?}") };
+        assert_eq!(began.arguments, "3<TCP:[127.0.0.1:8802]>,");
         let line = "1 2.0 <... accept4 resumed>{sa_family=AF_INET}, [16], SOCK_CLOEXEC) = 5<TCP:[127.0.0.1:8802->127.0.0.1:9]> <1.500000>";
-        let ended = reader.read(line).unwrap();
-        assert_eq!((ended.at.to_string().as_str(), ended.name.as_str()), ("2.5", "accept4"));
-        assert!(matches!(ended.outcome, Some(Outcome::Gave(5, _))));
+        let call = ended(reader.line(line));
+        assert_eq!((call.at, call.took), (1_000_000, Some(1_500_000)));
+        assert!(matches!(call.outcome, Some(Outcome::Gave(5, _))));
     }
 
     #[test]
-    fn lo_que_falla_lo_que_corta_una_señal_y_lo_que_aún_no_termina() {
+    fn una_línea_que_llega_a_trozos_y_la_que_está_a_medias() {
         let mut reader = Reader::default();
-        let mut outcome = |line: &str| reader.read(line).unwrap().outcome;
-        let failed = "1 1.0 accept4(3<TCP:[1]>, 0x7, [128], 0) = -1 EAGAIN (Resource temporarily unavailable)";
-        assert_eq!(outcome(failed), Some(Outcome::Failed("EAGAIN".to_owned())));
-        assert_eq!(
-            outcome("1 1.0 pselect6(4, [3]) = ? ERESTARTNOHAND (To be restarted)"),
-            Some(Outcome::Cut)
-        );
-        assert_eq!(
-            Reader::begun("1 1.0 epoll_wait(4<anon_inode:[eventpoll]>, ").unwrap().outcome,
-            None
-        );
-        assert_eq!(reader.read("1 1.0 --- SIGTERM {si_signo=SIGTERM} ---"), None);
+        assert_eq!(reader.feed(b"1 1.0 clo"), []);
+        let events = reader.feed(b"se(3) = 0 <0.1>\n1 1.5 epoll_wait(4<anon_inode:[eventpoll]>, ");
+        let [Event::Ended(close), Event::Begun(wait)] = &events[..] else { panic!("{events:?}") };
+        assert_eq!((close.name.as_str(), close.took), ("close", Some(100_000)));
+        assert_eq!(wait.arguments, "4<anon_inode:[eventpoll]>, ");
     }
 
     #[test]
-    fn lo_listo_para_select() {
-        assert_eq!(set("(in [3 4], out [5])", "in"), [3, 4]);
-        assert_eq!(set("(in [3 4], out [5])", "out"), [5]);
-        assert!(set("(Timeout)", "in").is_empty());
+    fn lo_que_falla_y_lo_que_corta_una_señal() {
+        let mut reader = Reader::default();
+        let failed = "1 1.0 accept4(3<TCP:[1]>, 0x7, [128], 0) = -1 EAGAIN (Resource temporarily unavailable)";
+        assert_eq!(ended(reader.line(failed)).outcome, Some(Outcome::Failed("EAGAIN".to_owned())));
+        let cut = "1 1.0 pselect6(4, [3]) = ? ERESTARTNOHAND (To be restarted)";
+        assert_eq!(ended(reader.line(cut)).outcome, Some(Outcome::Cut));
+    }
+
+    #[test]
+    fn señales_finales_y_sitios() {
+        let mut reader = Reader::default();
+        let signal = reader.line("1 1.0 --- SIGTERM {si_signo=SIGTERM, si_code=SI_USER} ---");
+        let name = "SIGTERM".to_owned();
+        assert_eq!(signal, Some(Event::Signal { thread: 1, at: 1_000_000, name }));
+        let exited = |code, signal| Event::Exited { thread: 1, at: 1_000_000, code, signal };
+        assert_eq!(reader.line("1 1.0 +++ exited with 3 +++"), Some(exited(Some(3), None)));
+        let killed = Some("SIGKILL".to_owned());
+        assert_eq!(reader.line("1 1.0 +++ killed by SIGKILL +++"), Some(exited(None, killed)));
+        let frame =
+            reader.line(" > /a/b(<std::net::TcpStream as std::io::Read>::read+0x12) [0x221a62]");
+        let Some(Event::Frame(frame)) = frame else { panic!("{frame:?}") };
+        let function = "<std::net::TcpStream as std::io::Read>::read";
+        assert_eq!((frame.object.as_str(), frame.offset), ("/a/b", 0x22_1a62));
+        assert_eq!(frame.function.as_deref(), Some(function));
     }
 }

@@ -24,6 +24,8 @@ pub fn reason(error: &io::Error) -> String {
         ErrorKind::BrokenPipe => "nadie lee al otro lado",
         ErrorKind::TimedOut => "se agotó el plazo",
         ErrorKind::WouldBlock => "no hay nada listo",
+        ErrorKind::Interrupted => "la cortó una señal",
+        ErrorKind::AlreadyExists => "ya existe",
         ErrorKind::UnexpectedEof => "la conexión terminó a medias",
         ErrorKind::StorageFull => "no queda espacio en el disco",
         ErrorKind::IsADirectory => "es una carpeta",
@@ -41,6 +43,7 @@ fn numbered_reason(error: &io::Error) -> String {
         Some(number) if number == Errno::EMFILE as i32 => {
             "no quedan descriptores de archivo (ulimit -n)".to_owned()
         }
+        Some(number) if number == Errno::EINPROGRESS as i32 => "la conexión está en camino".to_owned(),
         Some(number) if number == Errno::EBADF as i32 => {
             "el descriptor no está abierto para eso".to_owned()
         }

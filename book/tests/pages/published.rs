@@ -70,7 +70,7 @@ fn en_una_subcarpeta_cada_enlace_lleva_a_su_sitio() {
     fs::write(&error, html.replace("<base href=\"/\">", &format!("<base href=\"{FOLDER}\">")))
         .unwrap();
     let site = Site::listen(0, folder.path().to_owned()).unwrap();
-    site.start();
+    site.start().unwrap();
 
     let mut seen = BTreeSet::from([FOLDER.to_owned(), format!("{FOLDER}404.html")]);
     let mut pending: Vec<(String, String)> =

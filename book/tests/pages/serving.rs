@@ -27,7 +27,7 @@ pub(crate) fn ask(site: &Site, path: &str) -> String {
 #[test]
 fn sirve_las_páginas_y_nada_de_fuera() {
     let site = Site::listen(0, built().folder().to_owned()).unwrap();
-    site.start();
+    site.start().unwrap();
     let index = ask(&site, "/");
     assert!(index.starts_with("HTTP/1.1 200"), "{index}");
     assert!(index.contains("Content-Type: text/html; charset=utf-8"));

@@ -115,6 +115,22 @@ pub(crate) enum Order {
         verbose: bool,
     },
 
+    /// Mira por dentro lo que escribiste, paso a paso y en el navegador (necesita strace)
+    #[command(name = "ver", help_template = ORDER_TEMPLATE, override_usage = "cargo curso ver [ID] [--port N] [--grabar ARCHIVO.html] [--no-abrir]")]
+    Inside {
+        #[command(flatten)]
+        chosen: Chosen,
+        /// Puerto en el que escucha, o al que llama si es un cliente; 0 deja que elija el núcleo
+        #[arg(long, value_name = "N", value_parser = cli::port, default_value = "0")]
+        port: u16,
+        /// Deja en ARCHIVO una página completa, que se abre sin red, en lugar de abrir el navegador
+        #[arg(long = "grabar", value_name = "ARCHIVO.html")]
+        page: Option<PathBuf>,
+        /// Dice dónde está la página, y no abre el navegador
+        #[arg(long = "no-abrir")]
+        stay_closed: bool,
+    },
+
     /// Cuenta lo que strace ve, que llega por la entrada
     #[command(name = "relatar", hide = true, help_template = PLAIN_TEMPLATE, override_usage = "cargo curso relatar")]
     Narrate,

@@ -5,6 +5,7 @@ mod contract;
 mod grade;
 mod guide;
 mod help;
+mod inside;
 mod mutate;
 mod narrate;
 mod replays;
@@ -68,6 +69,11 @@ pub(crate) fn obey(order: Option<Order>) -> Result<ExitCode, Trouble> {
         Some(Order::Run { chosen, port, verbose }) => {
             let exercise = choose(&course, &progress, &chosen)?;
             return run::run(&course, exercise, port, verbose).map(code);
+        }
+        Some(Order::Inside { chosen, port, page, stay_closed }) => {
+            let exercise = choose(&course, &progress, &chosen)?;
+            let options = inside::Options { page: page.as_deref(), stay_closed };
+            return inside::inside(&course, exercise, port, &options).map(code);
         }
         Some(Order::Grade { lesson, stage, port, server }) => {
             return grade::grade(&lesson, stage, port, &server).map(code);

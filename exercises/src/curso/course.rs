@@ -165,6 +165,12 @@ impl Exercise {
         self.solution().exists()
     }
 
+    /// Si lo que se escribe es un servidor, que se puede poner en marcha.
+    pub(crate) fn is_server(&self) -> bool {
+        fs::read_to_string(self.folder.join("pruebas.rs"))
+            .is_ok_and(|tests| tests.contains("by_hand!("))
+    }
+
     /// Su enunciado.
     pub(crate) fn statement(&self) -> Result<String, Trouble> {
         read(&self.folder.join("enunciado.md"))

@@ -168,6 +168,10 @@ fn advice(verdict: &Verdict, course: &Course, progress: &Progress, exercise: &Ex
         if let Some(start) = verdict.start_first(exercise) {
             lines.insert(0, start);
         }
+        // Lo que no compila no se puede mirar.
+        if matches!(verdict.outcome, Outcome::Tried(..)) && exercise.is_server() {
+            lines.push(paint::suggest("Por dentro", &format!("cargo curso ver {id}")));
+        }
         return lines.join("\n");
     }
     let mut lines = vec![
@@ -199,6 +203,7 @@ mod tests {
     use crate::course::write;
     use crate::trial::Test;
     use std::fs;
+    use std::path::PathBuf;
     use tempfile::TempDir;
 
     fn tried(test: Test) -> Verdict {
@@ -206,23 +211,49 @@ mod tests {
         Verdict { outcome: Outcome::Tried(trial, String::new()), remarks: Vec::new() }
     }
 
-    #[test]
-    fn al_superarlo_solo_se_ofrece_la_solución_que_hay() {
+    fn test(failure: Option<&str>) -> Test {
+        Test {
+            name: "una prueba".to_owned(),
+            failure: failure.map(str::to_owned),
+            port: None,
+            time: std::time::Duration::ZERO,
+        }
+    }
+
+    /// Un curso con un solo ejercicio, y su carpeta.
+    fn course() -> (TempDir, PathBuf) {
         let folder = TempDir::new().unwrap();
         let eco = folder.path().join("02_02_1_eco");
         fs::create_dir(&eco).unwrap();
         write(&eco.join("enunciado.md"), "# Eco\n\nLección 02_02 · unos 20 minutos\n").unwrap();
+        (folder, eco)
+    }
+
+    #[test]
+    fn al_superarlo_solo_se_ofrece_la_solución_que_hay() {
+        let (folder, eco) = course();
         let course = Course::at(folder.path().to_owned()).unwrap();
         let progress = Progress::of(&course).unwrap();
-        let verdict = tried(Test {
-            name: "una prueba".to_owned(),
-            failure: None,
-            port: None,
-            time: std::time::Duration::ZERO,
-        });
+        let verdict = tried(test(None));
         let advice = || advice(&verdict, &course, &progress, &course.exercises[0]);
         assert!(!advice().contains("comparar"), "{}", advice());
         write(&eco.join("solucion.rs"), "").unwrap();
         assert!(advice().contains("cargo curso comparar 02_02_1_eco"), "{}", advice());
+    }
+
+    #[test]
+    fn si_falla_se_ofrece_ver_por_dentro_lo_que_es_un_servidor_y_compila() {
+        let (folder, eco) = course();
+        let course = Course::at(folder.path().to_owned()).unwrap();
+        let progress = Progress::of(&course).unwrap();
+        let advice = |verdict: Verdict| advice(&verdict, &course, &progress, &course.exercises[0]);
+        let offer = "Por dentro:       cargo curso ver 02_02_1_eco";
+        assert!(!advice(tried(test(Some("ay")))).contains(offer), "no es un servidor");
+        write(&eco.join("pruebas.rs"), "by_hand!(|listener| serve(&listener));").unwrap();
+        let offered = advice(tried(test(Some("ay"))));
+        assert!(offered.contains(offer), "{offered}");
+        let uncompiled = Outcome::Uncompiled(String::new());
+        let verdict = Verdict { outcome: uncompiled, remarks: Vec::new() };
+        assert!(!advice(verdict).contains(offer), "no compila");
     }
 }

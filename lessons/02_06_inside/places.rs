@@ -1,0 +1,129 @@
+//! Desde dónde, en el código, se hizo una llamada: de lo que dice `strace -k` (un programa y un byte
+//! de él) a la función, el archivo y la línea.
+
+#[cfg(feature = "lineas")]
+mod lines;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::recording::{Place, Record};
+use crate::strace::Frame;
+
+/// Cuántos sitios se apuntan de cada llamada.
+const DEPTH: usize = 4;
+
+/// Cuántos bytes de un archivo de código se guardan, como mucho.
+const LARGEST: usize = 200_000;
+
+/// Y cuántos entre todos.
+const ALL: usize = 600_000;
+
+/// Lo que no escribió quien hizo el programa: el sistema, la biblioteca estándar, las dependencias.
+const FOREIGN: [&str; 5] = ["/usr/", "/lib", "/rustc/", "/.cargo/registry/", "/.rustup/"];
+
+/// Si de un programa se pueden saber las líneas: trae con qué (`-g`), y no es de otro lenguaje que lo
+/// interprete. Sin ellas, preguntar desde dónde llama solo cuesta.
+pub fn has_lines(program: &Path) -> bool {
+    #[cfg(feature = "lineas")]
+    return lines::has_lines(program);
+    #[cfg(not(feature = "lineas"))]
+    return program.as_os_str().is_empty();
+}
+
+/// Reúne los sitios de cada llamada, y recuerda los que ya encontró.
+#[derive(Default)]
+pub struct Places {
+    on: bool,
+    folder: PathBuf,
+    /// Los de la llamada que está llegando.
+    frames: Vec<Frame>,
+    found: BTreeMap<(String, u64), Vec<Place>>,
+    #[cfg(feature = "lineas")]
+    programs: lines::Programs,
+    /// Los archivos que ya se han guardado, y cuánto ocupan.
+    told: BTreeSet<String>,
+    size: usize,
+}
+
+impl Places {
+    /// Con los archivos contados desde la carpeta de ahora.
+    pub fn new(on: bool) -> Places {
+        Places { on, folder: env::current_dir().unwrap_or_default(), ..Places::default() }
+    }
+
+    /// Si hay que esperarlos.
+    pub fn on(&self) -> bool {
+        self.on
+    }
+
+    /// Uno más de la llamada que está llegando.
+    pub fn push(&mut self, frame: &Frame) {
+        self.frames.push(frame.clone());
+    }
+
+    /// Los de la llamada que ya llegó, de dentro afuera: solo los del propio programa.
+    pub fn take(&mut self) -> Vec<Place> {
+        let frames = std::mem::take(&mut self.frames);
+        let mut places = Vec::new();
+        for frame in frames {
+            let key = (frame.object.clone(), frame.offset);
+            if !self.found.contains_key(&key) {
+                let found = self.find(&frame);
+                self.found.insert(key.clone(), found);
+            }
+            places.extend(self.found[&key].iter().cloned());
+            // De una función genérica pueden quedar dos nombres para el mismo sitio.
+            places.dedup_by(|one, other| one.file == other.file && one.line == other.line);
+            if places.len() >= DEPTH {
+                break;
+            }
+        }
+        places.truncate(DEPTH);
+        places
+    }
+
+    #[cfg(feature = "lineas")]
+    fn find(&mut self, frame: &Frame) -> Vec<Place> {
+        if FOREIGN.iter().any(|foreign| frame.object.starts_with(foreign)) {
+            return Vec::new();
+        }
+        let found = self.programs.find(frame);
+        found.into_iter().filter_map(|place| self.own(place)).collect()
+    }
+
+    #[cfg(not(feature = "lineas"))]
+    fn find(&mut self, _: &Frame) -> Vec<Place> {
+        Vec::new()
+    }
+
+    /// El sitio, contado desde la carpeta, si es del código de quien graba.
+    #[cfg_attr(not(feature = "lineas"), expect(dead_code, reason = "solo con líneas"))]
+    fn own(&self, place: Place) -> Option<Place> {
+        let file = self.folder.join(place.file.as_deref()?);
+        let foreign = |part: &&str| file.to_string_lossy().contains(*part);
+        if FOREIGN.iter().any(|part| foreign(&part)) || !file.is_file() {
+            return None;
+        }
+        let near = file.strip_prefix(&self.folder).unwrap_or(&file);
+        Some(Place { file: Some(near.to_string_lossy().into_owned()), ..place })
+    }
+
+    /// El texto de los archivos de `places` que aún no se han guardado, si caben.
+    pub fn sources(&mut self, places: &[Place]) -> Vec<Record> {
+        let mut sources = Vec::new();
+        for file in places.iter().filter_map(|place| place.file.as_ref()) {
+            if !self.told.insert(file.clone()) {
+                continue;
+            }
+            let text = fs::read_to_string(self.folder.join(file)).unwrap_or_default();
+            if !text.is_empty() && text.len() <= LARGEST && self.size + text.len() <= ALL {
+                self.size += text.len();
+                sources.push(Record::Source { file: file.clone(), text });
+            }
+        }
+        sources
+    }
+}
