@@ -31,8 +31,14 @@ pub const CLIENT: &str = "CLIENT: ";
 /// Delante de la razón, cuando el servidor rechaza algo.
 pub const ERROR: &str = "ERROR: ";
 
+/// Lo que lleva la razón si no es culpa de quien la recibe, y puede volver en cuanto quiera.
+pub const COME_BACK: &str = "vuelve a entrar";
+
 /// El nombre que convierte al programa en servidor, y que nadie más puede llevar.
 pub const SERVER: &str = "servidor";
+
+/// Por qué no entra quien pide el nombre de otro.
+pub const TAKEN: &str = "ese nombre ya está en uso";
 
 /// Caracteres que puede tener un nombre.
 const MAX_NAME: usize = 32;
@@ -86,19 +92,15 @@ impl Chat {
             Some(_) if text.is_empty() => Effect::Nothing,
             Some(Member { name, address }) => match said(name, *address, text) {
                 Ok(message) => Effect::Said(message),
-                Err(why) => {
-                    Effect::Rejected(format!("{ERROR}con tu nombre delante no cabe: {why}"))
-                }
+                Err(why) => Effect::Rejected(rejected(why)),
             },
         }
     }
 
     fn join(&mut self, id: ClientId, address: IpAddr, text: &str) -> Result<Effect, &'static str> {
-        let name =
-            text.strip_prefix(NAME).ok_or("el primer mensaje debe ser «NAME: » y tu nombre")?;
-        check_name(name)?;
+        let name = asked_name(text)?;
         if self.members.values().any(|member| same_name(&member.name, name)) {
-            return Err("ese nombre ya está en uso");
+            return Err(TAKEN);
         }
         self.members.insert(id, Member { name: name.to_owned(), address });
         let count = self.members.len();
@@ -121,6 +123,12 @@ impl Chat {
 }
 // ANCHOR_END: chat
 
+/// El nombre que pide quien envía `text`, lo primero. Errores: por qué no entra.
+pub fn asked_name(text: &str) -> Result<&str, &'static str> {
+    let name = text.strip_prefix(NAME).ok_or("el primer mensaje debe ser «NAME: » y tu nombre")?;
+    check_name(name).map(|()| name)
+}
+
 /// El aviso de que alguien entró; `count` es cuántos hay con él.
 pub fn joined(count: usize, name: &str, address: IpAddr) -> String {
     format!("(Conectado: nuevo cliente ({count}) desde {name}@{address})")
@@ -133,6 +141,11 @@ pub fn said(name: &str, address: IpAddr, text: &str) -> Result<String, FrameErro
         0..=MAX_TEXT => Ok(message),
         length => Err(FrameError::TooLong(length)),
     }
+}
+
+/// Lo que se responde a quien dijo algo que no cabe.
+pub fn rejected(why: FrameError) -> String {
+    format!("{ERROR}con tu nombre delante no cabe: {why}")
 }
 
 /// El aviso de que alguien se fue.
@@ -214,9 +227,14 @@ pub fn check_name(name: &str) -> Result<(), &'static str> {
     }
 }
 
-/// Si dos nombres se confundirían: las mayúsculas no distinguen a nadie.
+/// Si dos nombres se confundirían.
 fn same_name(one: &str, other: &str) -> bool {
-    one.to_lowercase() == other.to_lowercase()
+    folded(one) == folded(other)
+}
+
+/// El nombre sin lo que no distingue a nadie: las mayúsculas.
+pub fn folded(name: &str) -> String {
+    name.to_lowercase()
 }
 
 /// El texto sin caracteres de control, salvo el tabulador: una secuencia de escape podría

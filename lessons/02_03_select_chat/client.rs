@@ -3,8 +3,9 @@
 use std::io::{self, Stdin};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
+use std::time::Instant;
 
-use multiplexacion::chat::{CLIENT, CloseReason, ERROR, NAME, printable};
+use multiplexacion::chat::{CLIENT, COME_BACK, CloseReason, ERROR, NAME, printable};
 use multiplexacion::cli::Trouble;
 use multiplexacion::client_id::ClientId;
 use multiplexacion::connection::Connection;
@@ -18,14 +19,15 @@ use nix::sys::select::{FdSet, select};
 
 use crate::keyboard;
 use crate::messages::{LIMITS, receive, send};
-use crate::sets::must_fit_in_a_set;
+use crate::sets::{must_fit_in_a_set, timeout_until};
 use crate::terminal::Screen;
 
 /// Bytes por mostrar con los que ya no se lee más del servidor.
 const UNSHOWN: usize = 64 * 1024;
 
-/// Conecta con el servidor y conversa hasta Ctrl-C, Ctrl-D o el fin de la entrada.
-pub(crate) fn chat(host: &str, port: u16, name: &str) -> Result<(), Trouble> {
+/// Conecta con el servidor y conversa hasta Ctrl-C, Ctrl-D o el fin de la entrada. Con `returns`,
+/// si se pierde la conexión, vuelve a entrar.
+pub(crate) fn chat(host: &str, port: u16, name: &str, returns: bool) -> Result<(), Trouble> {
     let connected = TcpStream::connect((host, port)).and_then(|stream| {
         listener::prepare(&stream)?;
         listener::give_up_on_the_lost(&stream)?;
@@ -42,9 +44,12 @@ pub(crate) fn chat(host: &str, port: u16, name: &str) -> Result<(), Trouble> {
         screen: Screen::new(),
         stage: Stage::Joining,
         name: name.to_owned(),
+        unsent: Vec::new(),
+        warned: None,
+        deadline: None,
         scratch: vec![0; 16 * 1024],
     };
-    let outcome = client.run();
+    let outcome = if returns { client.stay() } else { client.run().map_err(Trouble::from) };
     // Termine como termine: la terminal, como estaba, y lo que llegó, a la vista.
     let shown = client.screen.leave().and_then(|()| client.screen.out.finish());
     outcome.and(shown.map_err(|error| unshown(&error)))
@@ -52,8 +57,9 @@ pub(crate) fn chat(host: &str, port: u16, name: &str) -> Result<(), Trouble> {
 
 /// Por dónde va la conversación.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    /// El nombre está enviado; falta la respuesta. Aún no se escucha al teclado.
+pub(crate) enum Stage {
+    /// El nombre está enviado, o por enviar; falta la respuesta. Aún no se escucha al teclado, salvo
+    /// que delante haya una persona a la que ya se dejó entrar.
     Joining,
     /// En el chat.
     Chatting,
@@ -61,6 +67,16 @@ enum Stage {
     Ending,
     /// Nuestro lado está cerrado; se lee lo que aún venga.
     HalfClosed,
+}
+
+/// Por qué acaba una conversación que no acabó como debía.
+pub(crate) enum End {
+    /// Se perdió la conexión.
+    Lost(CloseReason),
+    /// El servidor no lo deja entrar, y por qué.
+    Refused(String),
+    /// Otra cosa: el teclado, la pantalla.
+    Other(Trouble),
 }
 
 /// Lo que `select` encontró listo.
@@ -73,21 +89,27 @@ struct Ready {
     writable: bool,
 }
 
-struct ChatClient {
-    conn: Connection,
-    stop: Stop,
-    keyboard: Stdin,
-    screen: Screen,
-    stage: Stage,
+pub(crate) struct ChatClient {
+    pub(crate) conn: Connection,
+    pub(crate) stop: Stop,
+    pub(crate) keyboard: Stdin,
+    pub(crate) screen: Screen,
+    pub(crate) stage: Stage,
     name: String,
+    /// Lo que se escribió mientras no había conexión; sale al volver.
+    pub(crate) unsent: Vec<String>,
+    /// Cuándo llegó un `ERROR: …` que no pide volver, si es lo último que llegó.
+    pub(crate) warned: Option<Instant>,
+    /// Hasta cuándo se espera a que lo dejen entrar; la primera vez, sin límite.
+    pub(crate) deadline: Option<Instant>,
     scratch: Vec<u8>,
 }
 
 impl ChatClient {
     // ANCHOR: run
     /// El mismo bucle que el del servidor, con menos descriptores.
-    fn run(&mut self) -> Result<(), Trouble> {
-        self.say(&format!("{NAME}{}", self.name))?;
+    pub(crate) fn run(&mut self) -> Result<(), End> {
+        self.send(&format!("{NAME}{}", self.name))?;
         loop {
             self.flush()?;
             let ready = self.wait()?;
@@ -98,20 +120,21 @@ impl ChatClient {
                 self.screen.on_signals()?;
             }
             if ready.writable {
-                self.conn.on_writable().map_err(|error| lost(&CloseReason::Broken(error)))?;
+                self.conn.on_writable().map_err(End::broken)?;
             }
             if ready.readable && self.on_readable()? {
                 return Ok(());
             }
-            if ready.keyboard {
-                self.on_keyboard()?;
+            if ready.keyboard && self.on_keyboard()? {
+                return Ok(());
             }
+            self.must_be_on_time()?;
         }
     }
     // ANCHOR_END: run
 
-    /// El único punto en el que el programa espera: a la red, al teclado, a la pantalla y a
-    /// las señales.
+    /// El único punto en el que se espera mientras hay conexión: a la red, al teclado, a la
+    /// pantalla y a las señales.
     fn wait(&self) -> io::Result<Ready> {
         let (mut reading, mut writing) = (FdSet::new(), FdSet::new());
         let socket = self.conn.stream().as_fd();
@@ -126,7 +149,7 @@ impl ChatClient {
             reading.insert(socket);
             // Con la cola sin vaciar no se lee más del teclado: si es un archivo enorme, se
             // envía al ritmo de la red en vez de guardarlo entero.
-            if self.stage == Stage::Chatting && !self.conn.wants_write() {
+            if self.may_type() {
                 reading.insert(self.keyboard.as_fd());
             }
         }
@@ -136,7 +159,8 @@ impl ChatClient {
         if self.screen.out.pending() > 0 {
             writing.insert(self.screen.out.as_fd());
         }
-        let result = match select(None, &mut reading, &mut writing, None, None) {
+        let mut timeout = timeout_until(self.deadline);
+        let result = match select(None, &mut reading, &mut writing, None, &mut timeout) {
             Ok(count) => usize::try_from(count).unwrap_or_default(),
             Err(Errno::EINTR) => return Ok(Ready::default()), // Una señal con función propia.
             Err(error) => return Err(error.into()),
@@ -151,8 +175,27 @@ impl ChatClient {
         })
     }
 
+    /// Si se escucha al teclado. A quien ya estuvo dentro y espera a volver se le deja escribir: su
+    /// terminal la dibujamos nosotros. Un archivo o una tubería esperan.
+    fn may_type(&self) -> bool {
+        match self.stage {
+            Stage::Chatting => !self.conn.wants_write(),
+            Stage::Joining => self.screen.signals().is_some(),
+            Stage::Ending | Stage::HalfClosed => false,
+        }
+    }
+
+    fn must_be_on_time(&self) -> Result<(), End> {
+        match self.deadline {
+            Some(deadline) if deadline <= Instant::now() => {
+                Err(End::broken(Errno::ETIMEDOUT.into()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Llegó algo del servidor. Devuelve si la conversación terminó como debía.
-    fn on_readable(&mut self) -> Result<bool, Trouble> {
+    fn on_readable(&mut self) -> Result<bool, End> {
         let received = receive(&mut self.conn, &mut self.scratch);
         for message in received.messages {
             self.on_message(&message)?;
@@ -160,30 +203,36 @@ impl ChatClient {
         match received.end {
             None => Ok(false),
             Some(CloseReason::Left) if self.stage == Stage::HalfClosed => Ok(true),
-            Some(reason) => Err(lost(&reason)),
+            Some(reason) => Err(End::Lost(reason)),
         }
     }
 
-    fn on_message(&mut self, text: &str) -> Result<(), Trouble> {
+    fn on_message(&mut self, text: &str) -> Result<(), End> {
         if self.stage != Stage::Joining {
+            let dismissal = text.starts_with(ERROR) && !text.contains(COME_BACK);
+            self.warned = dismissal.then(Instant::now);
             self.screen.show(&printable(text));
             return Ok(());
         }
         if let Some(address) = text.strip_prefix(CLIENT) {
-            self.stage = Stage::Chatting;
-            let address = printable(address);
-            self.screen.start(format!("[{}@{address}]> ", self.name))?;
-            return self.screen.signals().map_or(Ok(()), must_fit_in_a_set);
+            return self.on_welcome(&printable(address));
         }
-        let Some(why) = text.strip_prefix(ERROR) else { return Err(not_a_chat()) };
-        Err(Trouble::new(
-            format!("el servidor no te deja entrar: {}", printable(why)),
-            "elige otro nombre con --name, o vuelve más tarde",
-        ))
+        let Some(why) = text.strip_prefix(ERROR) else { return Err(not_a_chat().into()) };
+        Err(End::Refused(printable(why).into_owned()))
     }
 
-    /// Llegó algo del teclado, o su final.
-    fn on_keyboard(&mut self) -> Result<(), Trouble> {
+    fn on_welcome(&mut self, address: &str) -> Result<(), End> {
+        self.stage = Stage::Chatting;
+        self.screen.start(format!("[{}@{address}]> ", self.name))?;
+        self.screen.signals().map_or(Ok(()), must_fit_in_a_set)?;
+        if self.deadline.take().is_some() {
+            self.back()?;
+        }
+        Ok(())
+    }
+
+    /// Llegó algo del teclado, o su final. Devuelve si la persona se va sin más.
+    pub(crate) fn on_keyboard(&mut self) -> Result<bool, End> {
         let read = keyboard::read(&self.keyboard, &mut self.scratch);
         let typed = self.screen.typed(read.map_err(|error| unreadable(&error))?);
         for line in typed.lines.iter().filter(|line| !line.is_empty()) {
@@ -194,26 +243,71 @@ impl ChatClient {
                 self.screen.show(&most);
             }
         }
-        if typed.ended {
+        let leaves = typed.ended && self.stage == Stage::Joining;
+        if typed.ended && !leaves {
             self.stage = Stage::Ending;
         }
-        Ok(())
+        Ok(leaves)
     }
 
-    fn say(&mut self, text: &str) -> Result<(), Trouble> {
-        send(&mut self.conn, text).map_err(|reason| lost(&reason))
+    /// Lo dice, si está en el chat; si no, lo guarda para cuando vuelva.
+    fn say(&mut self, text: &str) -> Result<(), End> {
+        if self.stage == Stage::Joining {
+            self.keep(text);
+            return Ok(());
+        }
+        self.send(text)
+    }
+
+    pub(crate) fn send(&mut self, text: &str) -> Result<(), End> {
+        send(&mut self.conn, text).map_err(End::Lost)
     }
 
     /// Escribe lo que quepa. Sin nada más que decir, cierra solo nuestro lado: el servidor lo
     /// ve como un final, y lo que estuviera enviando todavía llega.
-    fn flush(&mut self) -> Result<(), Trouble> {
-        self.screen.out.flush().map_err(|error| unshown(&error))?;
-        self.conn.flush().map_err(|error| lost(&CloseReason::Broken(error)))?;
+    fn flush(&mut self) -> Result<(), End> {
+        self.show_what_fits()?;
+        self.conn.flush().map_err(End::broken)?;
         if self.stage == Stage::Ending && !self.conn.wants_write() {
             self.conn.stream().shutdown(Shutdown::Write)?;
             self.stage = Stage::HalfClosed;
         }
         Ok(())
+    }
+
+    pub(crate) fn show_what_fits(&mut self) -> Result<(), Trouble> {
+        self.screen.out.flush().map_err(|error| unshown(&error))
+    }
+}
+
+impl End {
+    pub(crate) fn broken(error: io::Error) -> End {
+        End::Lost(CloseReason::Broken(error))
+    }
+}
+
+impl From<Trouble> for End {
+    fn from(trouble: Trouble) -> End {
+        End::Other(trouble)
+    }
+}
+
+impl From<io::Error> for End {
+    fn from(error: io::Error) -> End {
+        End::Other(error.into())
+    }
+}
+
+impl From<End> for Trouble {
+    fn from(end: End) -> Trouble {
+        match end {
+            End::Lost(reason) => lost(&reason),
+            End::Refused(why) => Trouble::new(
+                format!("el servidor no te deja entrar: {why}"),
+                "elige otro nombre con --name, o vuelve más tarde",
+            ),
+            End::Other(trouble) => trouble,
+        }
     }
 }
 

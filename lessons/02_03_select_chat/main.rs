@@ -7,8 +7,8 @@
 //!
 //! Se lee en este orden: [`messages`], que empieza por `send` y `receive`; [`event_loop`], el bucle;
 //! [`guest`], un cliente tal como lo ve el servidor; [`history`], lo que se ha dicho; [`server`],
-//! cómo se pone en marcha; [`client`]; y, si interesa, [`sets`], [`keyboard`], [`terminal`] y
-//! [`editor`].
+//! cómo se pone en marcha; [`client`]; y, si interesa, [`returning`], [`sets`], [`keyboard`],
+//! [`terminal`] y [`editor`].
 
 mod client;
 mod editor;
@@ -17,6 +17,7 @@ mod guest;
 mod history;
 mod keyboard;
 mod messages;
+mod returning;
 mod server;
 mod sets;
 mod terminal;
@@ -48,6 +49,10 @@ struct Arguments {
     /// Segundos que el servidor espera a que un cliente diga su nombre
     #[arg(long, value_name = "SEGUNDOS", value_parser = cli::seconds, default_value = "10")]
     login_timeout: Duration,
+
+    /// Si el cliente pierde la conexión, vuelve a entrar, tras una espera al azar que crece
+    #[arg(long = "reconectar")]
+    returns: bool,
 }
 
 /// Qué es este programa, según `--name`.
@@ -67,8 +72,9 @@ fn role(name: &str) -> Result<Role, String> {
 }
 
 fn main() -> ExitCode {
-    cli::start("aplic_02_03", |common, Arguments { name, port, login_timeout }| match name {
+    cli::start("aplic_02_03", |common, Arguments { name, port, login_timeout, returns }| match name
+    {
         Role::Server => server::serve(&common.host, port, login_timeout),
-        Role::Client(name) => client::chat(&common.host, port, &name),
+        Role::Client(name) => client::chat(&common.host, port, &name, returns),
     })
 }

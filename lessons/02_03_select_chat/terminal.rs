@@ -53,9 +53,12 @@ impl Screen {
         }
     }
 
-    /// Empieza la conversación: desde aquí, ante una terminal, hay línea que editar.
+    /// Empieza la conversación: desde aquí, ante una terminal, hay línea que editar. Si ya había
+    /// empezado con otro servidor, sigue la misma línea.
     pub(crate) fn start(&mut self, prompt: String) -> io::Result<()> {
-        if understands_sequences() {
+        if self.terminal.is_some() {
+            self.prompt = prompt;
+        } else if understands_sequences() {
             self.prompt = prompt;
             self.terminal = Some(Terminal::new()?);
             self.show(WELCOME);

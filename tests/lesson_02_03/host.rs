@@ -14,7 +14,12 @@ pub(crate) struct Host {
 
 impl Host {
     pub(crate) fn open() -> Result<Host, Failure> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        Host::at((Ipv4Addr::LOCALHOST, 0).into())
+    }
+
+    /// Escucha en esa dirección, donde quizá ya escuchó otro.
+    pub(crate) fn at(address: SocketAddr) -> Result<Host, Failure> {
+        let listener = TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         Ok(Host { listener })
     }

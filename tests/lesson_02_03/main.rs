@@ -13,6 +13,7 @@ mod inside;
 mod life;
 mod login;
 mod order;
+mod returning;
 mod screen;
 mod slow_readers;
 mod stages;

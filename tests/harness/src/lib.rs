@@ -69,6 +69,7 @@
 //! | `failure`, `comparison`, `readable`, `replay`, `shell`, `wording` | el informe y sus piezas |
 //! | `program` | [`Program`], [`Running`], [`Server`]: arrancar, escuchar lo que dicen, mirar `/proc` |
 //! | `trace` | [`Trace`], [`Step`]: lo que un programa escribe con `--trace` |
+//! | `port` | [`Port`]: un puerto reservado, para escuchar en él más de una vez |
 //! | [`tools`] | lo que puede faltar en una máquina: `nc`, `curl`, `strace`, IPv6… |
 //! | `thread` | [`Thread`], [`Doing`]: en qué llamada duerme un hilo; su nombre, en `system_call`; sus argumentos, en `descriptor` ([`Descriptors`]) y `watching` ([`Watching`]) |
 //! | `stage`, `stages/` | [`Stage`], [`stages`](stages()): lo que se pide en cada lección |
@@ -87,6 +88,7 @@ mod limits;
 mod log;
 mod numbered_lines;
 mod peer;
+mod port;
 mod program;
 mod readable;
 mod replay;
@@ -111,6 +113,7 @@ pub use limits::raise_descriptor_limit;
 pub use nix::sys::signal::Signal;
 pub use numbered_lines::numbered_lines;
 pub use peer::Peer;
+pub use port::Port;
 pub use procfs;
 pub use program::{Exit, Program, Running, Server, Stream};
 pub use response::Response;

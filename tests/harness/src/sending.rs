@@ -145,7 +145,7 @@ impl Sending {
     ///
     /// Que haya salido no basta: el núcleo guarda por su cuenta lo que el servidor aún no ha leído, y
     /// puede ser mucho.
-    pub(crate) fn settle(&self) -> bool {
+    pub fn settle(&self) -> bool {
         let (mut seen, mut since) = ((0, None), Instant::now());
         let settled = || {
             // Preguntar cuesta: el núcleo enumera todas las conexiones de la máquina.

@@ -1,0 +1,4 @@
+-- Un servidor que se detiene, y lo dice.
+if not stands then return 'lost' end
+bury(epoch)
+return 'done'
