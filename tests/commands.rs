@@ -60,6 +60,8 @@ const BY_HAND: &[(&str, &str)] = &[
     ("cargo build", "está hecho cuando se ejecuta una prueba"),
     ("cargo test", "es lo que está ejecutando esta prueba"),
     ("cargo run --example mi_eco", "es lo que escribe quien lee; dónde, lo comprueba `pasos`"),
+    ("02_07_many_machines/sesiones/", "las compara la prueba `sesiones` de ese paquete"),
+    ("redis-server", "es el de quien lee; las pruebas arrancan el suyo"),
     ("cargo run -p mas_alla", "la prueba `etapas` de ese paquete es la suya"),
     ("target/release/medir", "mide: sus números son los de la máquina"),
     ("python3 lessons/", "lo comprueba la prueba `python`"),

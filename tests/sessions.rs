@@ -151,11 +151,13 @@ fn cada_sesión_se_repite_o_consta_por_qué_no() {
             sessions.insert(format!("{}/{name}", lesson.file_name().to_string_lossy()));
         }
     }
-    // Las del laboratorio salen de sus datos: las compara su propia prueba, en `commands/book.rs`.
+    // Las del laboratorio salen de sus datos, y las de varias máquinas, de sus servidores: las compara
+    // la prueba de su paquete, `commands/book.rs` y `tests/sesiones.rs`.
     let repeated = |name: &&String| {
         name.contains("/strace_")
             || name.ends_with("/servidor_v")
             || name.starts_with("02_05_laboratory/")
+            || name.starts_with("02_07_many_machines/")
     };
     let listed: BTreeSet<String> = NOT_HERE.iter().map(|(name, _)| (*name).to_owned()).collect();
     let others: BTreeSet<String> =

@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::listings::{with_columns, without_margins};
 
 /// Los lenguajes de los listados.
-pub const LANGUAGES: [&str; 5] = ["bash", "plaintext", "python", "rust", "shell"];
+pub const LANGUAGES: [&str; 6] = ["bash", "lua", "plaintext", "python", "rust", "shell"];
 
 /// Los programas del buscador de mdBook, al que sustituye `theme/search.js`.
 const UNUSED: [&str; 3] = ["elasticlunr-", "mark-", "searcher-"];

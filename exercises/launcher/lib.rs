@@ -13,7 +13,14 @@ pub use up_to_date::UpToDate;
 
 /// Lo que se le dice a cargo para que las dependencias se compilen con las mismas opciones que en
 /// `cargo test` y en las lecciones: si se nombra un solo paquete, cargo mira solo lo que pide él, y
-/// las compila otra vez. Se quedan fuera el que trae tokio y el que tiene pruebas con los mismos
+/// las compila otra vez. Se quedan fuera los que traen tokio y el que tiene pruebas con los mismos
 /// nombres que las de los ejercicios.
-pub const WHOLE_COURSE: [&str; 5] =
-    ["--workspace", "--exclude", "mas_alla", "--exclude", "soluciones"];
+pub const WHOLE_COURSE: [&str; 7] = [
+    "--workspace",
+    "--exclude",
+    "mas_alla",
+    "--exclude",
+    "varias_maquinas",
+    "--exclude",
+    "soluciones",
+];

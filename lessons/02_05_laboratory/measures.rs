@@ -80,4 +80,5 @@ pub(crate) static WEB: [&Measure; 3] = [&PLAIN_REQUEST, &PIPELINED, &IDLE_MEMORY
 
 pub(crate) static DELIVERY: Measure = plain("cpu_ns", "procesador por entrega", nanoseconds);
 pub(crate) static DELIVERIES: Measure = rate("deliveries_per_second", "entregas por segundo");
-pub(crate) static CHAT: [&Measure; 2] = [&DELIVERY, &DELIVERIES];
+pub(crate) static HOP: Measure = wait("hop_us", "un mensaje solo", Bound::Never, 2.0);
+pub(crate) static CHAT: [&Measure; 3] = [&DELIVERY, &DELIVERIES, &HOP];

@@ -15,14 +15,24 @@ pub(crate) const LESSON: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Compila el programa de una lección, si hace falta, y dice dónde está.
 pub(crate) fn lesson(name: &str) -> Result<PathBuf, Trouble> {
+    program("multiplexacion", name)
+}
+
+/// Lo mismo, con el servidor de 02_07, que es de otro paquete.
+pub(crate) fn many_machines() -> Result<PathBuf, Trouble> {
+    program("varias_maquinas", "aplic_02_07")
+}
+
+fn program(package: &str, name: &str) -> Result<PathBuf, Trouble> {
     complain(&format!("Compilando {name}, si hace falta…"));
-    build(&Path::new(COURSE).join("Cargo.toml"), &["--package", "multiplexacion", "--bin", name])
-        .map_err(|_| {
-        Trouble::new(
-            format!("no se pudo compilar {name}"),
-            format!("mira qué dice cargo build --bin {name}"),
-        )
-    })?;
+    build(&Path::new(COURSE).join("Cargo.toml"), &["--package", package, "--bin", name]).map_err(
+        |_| {
+            Trouble::new(
+                format!("no se pudo compilar {name}"),
+                format!("mira qué dice cargo build --package {package} --bin {name}"),
+            )
+        },
+    )?;
     Ok(folder()?.join(name))
 }
 

@@ -148,6 +148,7 @@ impl Shared {
 
     // ---- Lo que se lee -----------------------------------------------------------------------
 
+    // ANCHOR: follow
     /// Lee el canal desde donde iba y lo cuenta en la sala.
     async fn follow(self: Arc<Self>, link: Link) {
         self.epoch_after("").await;
@@ -167,6 +168,7 @@ impl Shared {
             }
         }
     }
+    // ANCHOR_END: follow
 
     fn tell(&self, from: &str, reply: StreamReadReply) {
         // Si entre tanto se empezó por otro sitio, esto ya no sigue a nada.

@@ -1,4 +1,4 @@
-//! La sala: todos los clientes del chat, en un solo hilo que habla por unos y escucha por todos.
+//! La sala: todos los clientes de un chat, en un solo hilo que habla por unos y escucha por todos.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -14,20 +14,11 @@ const WINDOW: usize = 8;
 /// Los que hablan, como mucho.
 pub(super) const SPEAKERS: usize = 8;
 
-/// Quién reparte los mensajes.
+/// Cómo se habla con quien reparte los mensajes.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Server {
+pub(super) enum Protocol {
     Chat,
     Redis,
-}
-
-impl Server {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Server::Chat => "aplic_02_03",
-            Server::Redis => "redis",
-        }
-    }
 }
 
 /// Bytes de lo que llega a cada uno, sin su cabecera.
@@ -49,36 +40,34 @@ pub(super) struct Room {
 }
 
 impl Room {
+    /// Entran todos, repartidos por turnos entre esas direcciones.
     pub(super) fn enter(
-        server: Server,
-        address: SocketAddr,
+        protocol: Protocol,
+        addresses: &[SocketAddr],
         clients: usize,
         speakers: usize,
     ) -> io::Result<Room> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         let mut streams = Vec::with_capacity(clients);
         for number in 0..clients {
-            let mut stream = TcpStream::connect(address)?;
-            SockRef::from(&stream).set_linger(Some(Duration::ZERO))?;
-            stream.set_nodelay(true)?;
-            stream.set_read_timeout(Some(PATIENCE))?;
-            match server {
-                Server::Chat => introduce(&mut stream, &name(number))?,
-                Server::Redis if number >= speakers => subscribe(&mut stream)?,
-                Server::Redis => {}
+            let mut stream = connect(addresses[number % addresses.len()])?;
+            match protocol {
+                Protocol::Chat => introduce(&mut stream, &name(number))?,
+                Protocol::Redis if number >= speakers => subscribe(&mut stream)?,
+                Protocol::Redis => {}
             }
             stream.set_nonblocking(true)?;
             epoll.add(&stream, EpollEvent::new(EpollFlags::EPOLLIN, number as u64))?;
             streams.push(stream);
         }
         let text = "x".repeat(TEXT);
-        let (message, delivery) = match server {
-            Server::Chat => {
+        let (message, delivery) = match protocol {
+            Protocol::Chat => {
                 // `#[a@127.0.0.1]>> ` y el texto: en total, TEXT bytes.
                 let decoration = "#[a@127.0.0.1]>> ".len();
                 (framed(&text[decoration..])?, 4 + TEXT)
             }
-            Server::Redis => (
+            Protocol::Redis => (
                 format!("*3\r\n$7\r\nPUBLISH\r\n$1\r\nc\r\n${TEXT}\r\n{text}\r\n").into_bytes(),
                 format!("*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n${TEXT}\r\n{text}\r\n").len(),
             ),
@@ -89,7 +78,7 @@ impl Room {
             speakers,
             message,
             delivery,
-            speakers_listen: server == Server::Chat,
+            speakers_listen: protocol == Protocol::Chat,
             buffer: vec![0; 64 * 1024],
         };
         room.settle()?;
@@ -149,6 +138,33 @@ impl Room {
             }
         }
     }
+}
+
+/// Los microsegundos que tarda un mensaje de uno a otro, que entran por esas direcciones, cuando no hay
+/// nadie más. La mediana de tantos.
+pub(super) fn hop(from: SocketAddr, to: SocketAddr, times: usize) -> io::Result<f64> {
+    let (mut ana, mut beto) = (connect(from)?, connect(to)?);
+    introduce(&mut ana, "ana")?;
+    introduce(&mut beto, "beto")?;
+    let message = framed("hola")?;
+    let mut heard = vec![0; 4 + "#[ana@127.0.0.1]>> hola".len()];
+    let mut waits = Vec::with_capacity(times);
+    for _ in 0..times {
+        let start = Instant::now();
+        ana.write_all(&message)?;
+        beto.read_exact(&mut heard)?;
+        waits.push(start.elapsed().as_secs_f64() * 1e6);
+    }
+    waits.sort_by(f64::total_cmp);
+    Ok(waits[times / 2])
+}
+
+fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address)?;
+    SockRef::from(&stream).set_linger(Some(Duration::ZERO))?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    Ok(stream)
 }
 
 /// Los que hablan tienen una letra por nombre: así todas las entregas miden lo mismo.
@@ -220,7 +236,7 @@ mod tests {
 
     #[test]
     fn todo_lo_dicho_llega_a_todos_los_demás() {
-        let mut room = Room::enter(Server::Chat, tiny_chat(4), 4, 2).unwrap();
+        let mut room = Room::enter(Protocol::Chat, &[tiny_chat(4)], 4, 2).unwrap();
         room.talk(20, 3).unwrap();
         room.talk(20, 3).unwrap();
     }

@@ -2,7 +2,7 @@
 //! `terminal` y `page`, que sirven para todos.
 
 use crate::measures::{
-    CALLS, CHAT, CPU, DELIVERIES, DELIVERY, ENGINES, IDLE_MEMORY, MEMORY, Measure, PIPELINED,
+    CALLS, CHAT, CPU, DELIVERIES, DELIVERY, ENGINES, HOP, IDLE_MEMORY, MEMORY, Measure, PIPELINED,
     PLAIN_REQUEST, RATE, SWITCHES, TAIL, THREADS, WEB,
 };
 use crate::results::{Kind, Report, Row};
@@ -178,6 +178,7 @@ fn chat() -> Look {
             "Más arriba es mejor. Una marca hueca es un mínimo: quien hace de clientes llenó su \
              procesador, y el servidor podría con más.",
         ),
+        View::of(&HOP, Rows::All, "Lo que tarda un mensaje de uno a otro, sin nadie más"),
     ];
     Look {
         heading: "El chat de la lección 02_03, medido en esta máquina",

@@ -1,41 +1,19 @@
 //! Los clientes de verdad, `aplic_02_03 --reconectar`.
 
-use std::env;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::OnceLock;
 
 use harness::{Failure, Program, Running, Stream};
 
+use crate::common::programs;
 use crate::{LIMIT, Outcome};
 
 pub(crate) const LOST: &str = "(Se perdió la conexión:";
 pub(crate) const BACK: &str = "(Has vuelto al chat.)";
 
-/// El programa de la lección 02_03, que es de otro paquete: se compila si hace falta.
-fn program() -> Result<&'static Path, Failure> {
-    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let built = BUILT.get_or_init(|| {
-        let folder = Path::new(env!("CARGO_BIN_EXE_aplic_02_07")).parent()?;
-        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let built = Command::new(cargo)
-            .args(["build", "--quiet", "--package", "multiplexacion", "--bin", "aplic_02_03"])
-            .args(folder.ends_with("release").then_some("--release"))
-            .arg("--target-dir")
-            .arg(folder.parent()?)
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .stdin(Stdio::null())
-            .status();
-        built.is_ok_and(|status| status.success()).then(|| folder.join("aplic_02_03"))
-    });
-    built.as_deref().ok_or_else(|| Failure::new("No se pudo compilar aplic_02_03."))
-}
-
 /// El cliente `name`, que vuelve si pierde la conexión.
 pub(crate) fn client(name: &str, entrance: SocketAddr) -> Result<Running, Failure> {
     let (host, port) = (entrance.ip().to_string(), entrance.port().to_string());
-    Program::new(program()?)
+    Program::new(programs::client()?)
         .args(["--name", name, "--host", &host, "--port", &port, "--reconectar"])
         .spawn()
 }

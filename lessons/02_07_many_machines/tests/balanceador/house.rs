@@ -1,15 +1,15 @@
 //! Un redis, varios servidores y HAProxy, en puertos que nadie más ocupará.
 
 use std::cell::RefCell;
-use std::env;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use harness::{Conversation, Failure, Peer, Port, Program, Running, Server, Signal, chat, tools};
+use harness::{Conversation, Failure, Peer, Port, Program, Running, Server, Signal, chat};
 use tempfile::TempDir;
 use varias_maquinas::balancer::{self, SOURCE, State};
 
+use crate::common::programs::haproxy;
 use crate::common::{Redis, has_redis};
 use crate::{LIMIT, Outcome};
 
@@ -32,13 +32,22 @@ struct Slot {
 }
 
 impl House {
-    /// Con tantos servidores; `None` si aquí falta con qué.
+    /// Con tantos servidores, y un redis que escribe en el disco antes de contestar; `None` si aquí
+    /// falta con qué.
     pub(crate) fn open(servers: usize) -> Result<Option<House>, Failure> {
+        House::around(Redis::durable, servers)
+    }
+
+    /// Con ese redis.
+    pub(crate) fn around(
+        redis: fn() -> Result<Redis, Failure>,
+        servers: usize,
+    ) -> Result<Option<House>, Failure> {
         let Some(haproxy) = haproxy()? else { return Ok(None) };
         if !has_redis()? {
             return Ok(None);
         }
-        let redis = Redis::durable()?;
+        let redis = redis()?;
         let slots: Vec<Slot> = (0..servers)
             .map(|_| Ok(Slot { port: Port::reserve()?, server: RefCell::default() }))
             .collect::<Result<_, Failure>>()?;
@@ -138,18 +147,4 @@ impl House {
     pub(crate) fn member(&self, number: usize, name: &str) -> Result<Peer, Failure> {
         self.through(number, || chat::join(&self.talk(), name))
     }
-}
-
-/// Dónde está HAProxy: suele estar con los programas del sistema, fuera del PATH de un usuario.
-pub(crate) fn haproxy() -> Result<Option<PathBuf>, Failure> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let system = ["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from);
-    let found = env::split_paths(&path)
-        .chain(system)
-        .map(|folder| folder.join("haproxy"))
-        .find(|file| file.is_file());
-    if found.is_none() {
-        tools::missing("no está «haproxy»", "el chat por un balanceador")?;
-    }
-    Ok(found)
 }

@@ -7,7 +7,7 @@ use harness::{Conversation, Failure, Program, Server, Signal, Stream, chat};
 
 use crate::clients::{BACK, client, comes_back, count};
 use crate::common::has_redis;
-use crate::house::haproxy;
+use crate::common::programs::haproxy;
 use crate::{LIMIT, Outcome};
 
 struct Together {

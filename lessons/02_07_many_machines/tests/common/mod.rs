@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "cada prueba usa una parte")]
 
 pub(crate) mod cable;
+pub(crate) mod programs;
 
 use std::cell::RefCell;
 use std::fs;
