@@ -68,6 +68,8 @@ const BY_HAND: &[(&str, &str)] = &[
     ("cargo curso", "lo comprueban las pruebas de `ejercicios`"),
     ("cargo lab", "lo comprueban las pruebas del laboratorio"),
     ("cargo libro", "lo comprueban las pruebas de `libro`"),
+    ("cargo ver", "lo comprueban las pruebas de `ventana`"),
+    ("python3 book/", "lo comprueba la prueba `recordings`"),
     ("curl --proto", "instala Rust"),
     ("sudo apt-get", "instala programas"),
     ("git clone", "descarga el curso"),

@@ -233,7 +233,8 @@ fn las_horas_de_la_portada_son_las_de_los_enunciados() {
         let halves = (minutes + 15) / 30;
         let half = if halves % 2 == 1 { " 30 min" } else { "" };
         let hours = match minutes {
-            0..60 => format!("| {minutes} min |"),
+            0 => "| |".to_owned(),
+            1..60 => format!("| {minutes} min |"),
             _ => format!("| {} h{half} |", halves / 2),
         };
         assert!(

@@ -10,6 +10,7 @@ use multiplexacion::cli::Trouble;
 use multiplexacion::errors::reason;
 
 use crate::lightening::lighten;
+use crate::windows;
 
 /// Dónde deja `cargo libro` las páginas, dentro de `book/`.
 pub const OUTPUT: &str = "salida";
@@ -48,7 +49,11 @@ pub fn build(book: &Path, options: &Options) -> Result<Vec<Page>, Trouble> {
     mdbook.build().map_err(|error| mdbook_says(&error))?;
     let folder = mdbook.build_dir_for("html");
     lighten(&folder).map_err(|error| cannot_write(&folder, &error))?;
-    Ok(pages(&mdbook))
+    let pages = pages(&mdbook);
+    let files = pages.iter().map(|page| &*page.file).chain(["print.html"]);
+    let beginnings = windows::write(book, &folder)?;
+    windows::embed(&folder, files, &beginnings).map_err(|error| cannot_write(&folder, &error))?;
+    Ok(pages)
 }
 
 fn add_script(mdbook: &mut MDBook, script: &str) -> mdbook_driver::errors::Result<()> {

@@ -14,6 +14,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 use crate::building::Page;
+use crate::windows;
 
 const TITLE: &str = "Mejorando el desempeño: multiplexación de sockets";
 const STYLE: &str = include_str!("../theme/epub.css");
@@ -83,6 +84,13 @@ fn tag(tag: &str) -> String {
     let name: String = tag[1..].chars().take_while(char::is_ascii_alphanumeric).collect();
     if name == "input" {
         return if tag.contains(" checked") { "☑" } else { "☐" }.to_owned();
+    }
+    // Las ventanas necesitan un navegador: de ellas queda el pie, y de sus enlaces, el texto.
+    if name == "iframe" || tag == "</iframe>" {
+        return String::new();
+    }
+    if name == "a" && tag.contains(&format!("{}/", windows::FOLDER)) {
+        return "<a>".to_owned();
     }
     // Los nombres de SVG distinguen mayúsculas en XML, y en HTML no.
     let mut tag = plain_colors(tag).replace("viewbox=", "viewBox=");
@@ -178,11 +186,12 @@ mod tests {
     #[test]
     fn el_html_pasa_a_xhtml() {
         let html = "<main><p title=\"a > b\">x<br>y<input checked=\"\" type=\"checkbox\"></p>\
-                    <a href=\"x.html#y\">z</a><a href=\"https://a.es/x.html\">w</a>\
+                    <a href=\"x.html#y\">z</a><iframe src=\"ventana/v.html\"></iframe>\
+                    <a href=\"ventana/v.html#paso=1\">v</a><a href=\"https://a.es/x.html\">w</a>\
                     <path style=\"fill:var(--dibujo-a, #fff);stroke:var(--b)\" /></main>";
         assert_eq!(
             chapter(html),
-            "<p title=\"a > b\">x<br/>y☑</p><a href=\"x.xhtml#y\">z</a>\
+            "<p title=\"a > b\">x<br/>y☑</p><a href=\"x.xhtml#y\">z</a><a>v</a>\
              <a href=\"https://a.es/x.html\">w</a><path style=\"fill:#fff;stroke:currentColor\" />"
         );
     }

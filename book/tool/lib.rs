@@ -7,6 +7,7 @@
 //! | [`lightening`] | las páginas, sin lo que no usan |
 //! | `listings` | los listados de cada página, sin el margen que traen de su archivo |
 //! | [`epub`] | de las páginas a un EPUB |
+//! | [`windows`] | las ventanas: cada grabación, en su página y dentro de su capítulo |
 //! | [`server`] | las páginas en el navegador, que se rehacen al guardar |
 
 pub mod building;
@@ -15,3 +16,4 @@ pub mod generated;
 pub mod lightening;
 mod listings;
 pub mod server;
+pub mod windows;

@@ -18,10 +18,6 @@ use crate::recording::{Call, Interest, Record};
 /// Cuántos bytes de lo que viaja se muestran.
 const SHOWN: usize = 64;
 
-/// Lo que ha de durar una lectura, una escritura o un accept(2) para decir que su hilo durmió en
-/// ella: un milisegundo. Las esperas duermen siempre.
-const DROWSY: u64 = 1000;
-
 /// Lo que se cuenta de una línea de la grabación.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Told {
@@ -71,9 +67,11 @@ impl Narrator {
         Told { say, why, asleep }
     }
 
-    /// Que el hilo duerme en ella: las esperas, siempre; lo demás, si tardó o si no ha terminado.
+    /// Que el hilo duerme en ella, o durmió.
     fn asleep(&self, call: &Call) -> Option<String> {
-        let long = call.took.is_none_or(|took| took >= DROWSY);
+        if !call.slept && call.took.is_some() {
+            return None;
+        }
         let clients = self.clients.len();
         let fd = call.fd.unwrap_or_default();
         Some(match family(&call.call) {
@@ -82,20 +80,20 @@ impl Narrator {
                 Some(time) => format!("{}: a dormir {time} ms, pase lo que pase", call.call),
                 None => format!("{}: a dormir, pase lo que pase", call.call),
             },
-            Family::Accept if long => "accept: a dormir, hasta que alguien llame".to_owned(),
-            Family::Read if long && call.is_of_stdin() => {
+            Family::Accept => "accept: a dormir, hasta que alguien llame".to_owned(),
+            Family::Read if call.is_of_stdin() => {
                 "read(0): a dormir, hasta que se escriba algo".to_owned()
             }
-            Family::Read if long => format!("read({fd}): a dormir, hasta que lleguen bytes"),
-            Family::Write if long => format!("write({fd}): a dormir, hasta que quepan más bytes"),
-            Family::Connect if long => format!("connect({fd}): a dormir, hasta que respondan"),
+            Family::Read => format!("read({fd}): a dormir, hasta que lleguen bytes"),
+            Family::Write => format!("write({fd}): a dormir, hasta que quepan más bytes"),
+            Family::Connect => format!("connect({fd}): a dormir, hasta que respondan"),
             _ => return None,
         })
     }
 
     fn sentences(&mut self, call: &Call) -> Vec<String> {
         if call.is_cut() {
-            return Vec::new();
+            return vec![format!("{}: la corta una señal", cut(call))];
         }
         match family(&call.call) {
             Family::Wait(name) => self.wait(call, name),
@@ -221,6 +219,15 @@ fn on_socket(call: &Call, family: Family) -> Option<String> {
         }
         Family::Nap => Some(format!("{}: despierta", call.call)),
         _ => None,
+    }
+}
+
+/// Con qué empieza la frase de una llamada que cortó una señal.
+fn cut(call: &Call) -> String {
+    match family(&call.call) {
+        Family::Wait(name) => name.to_owned(),
+        Family::Accept => "accept".to_owned(),
+        other => verb(call, other).unwrap_or_else(|| call.call.clone()),
     }
 }
 

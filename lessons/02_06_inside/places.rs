@@ -1,6 +1,16 @@
 //! Desde dónde, en el código, se hizo una llamada: de lo que dice `strace -k` (un programa y un byte
 //! de él) a la función, el archivo y la línea.
 
+#![cfg_attr(
+    not(feature = "lineas"),
+    allow(
+        dead_code,
+        unused_imports,
+        clippy::unused_self,
+        reason = "sin líneas, no hay qué buscar"
+    )
+)]
+
 #[cfg(feature = "lineas")]
 mod lines;
 
@@ -24,15 +34,6 @@ const ALL: usize = 600_000;
 /// Lo que no escribió quien hizo el programa: el sistema, la biblioteca estándar, las dependencias.
 const FOREIGN: [&str; 5] = ["/usr/", "/lib", "/rustc/", "/.cargo/registry/", "/.rustup/"];
 
-/// Si de un programa se pueden saber las líneas: trae con qué (`-g`), y no es de otro lenguaje que lo
-/// interprete. Sin ellas, preguntar desde dónde llama solo cuesta.
-pub fn has_lines(program: &Path) -> bool {
-    #[cfg(feature = "lineas")]
-    return lines::has_lines(program);
-    #[cfg(not(feature = "lineas"))]
-    return program.as_os_str().is_empty();
-}
-
 /// Reúne los sitios de cada llamada, y recuerda los que ya encontró.
 #[derive(Default)]
 pub struct Places {
@@ -49,12 +50,26 @@ pub struct Places {
 }
 
 impl Places {
-    /// Con los archivos contados desde la carpeta de ahora.
-    pub fn new(on: bool) -> Places {
-        Places { on, folder: env::current_dir().unwrap_or_default(), ..Places::default() }
+    /// Los de `program`, con los archivos contados desde la carpeta de ahora.
+    ///
+    /// Si no trae las líneas de su código (`-g`), o su código no está aquí, como el de un intérprete,
+    /// no se buscan: preguntar a strace desde dónde llama cuesta mucho.
+    #[cfg(feature = "lineas")]
+    pub fn of(program: &Path) -> Places {
+        let folder = env::current_dir().unwrap_or_default();
+        let mut places = Places { folder, ..Places::default() };
+        let files = places.programs.files(program);
+        places.on = files.into_iter().any(|file| places.own(&file).is_some());
+        places
     }
 
-    /// Si hay que esperarlos.
+    /// Ninguno.
+    #[cfg(not(feature = "lineas"))]
+    pub fn of(_: &Path) -> Places {
+        Places::default()
+    }
+
+    /// Si hay que buscarlos.
     pub fn on(&self) -> bool {
         self.on
     }
@@ -91,7 +106,9 @@ impl Places {
             return Vec::new();
         }
         let found = self.programs.find(frame);
-        found.into_iter().filter_map(|place| self.own(place)).collect()
+        let own =
+            |place: Place| Some(Place { file: Some(self.own(place.file.as_deref()?)?), ..place });
+        found.into_iter().filter_map(own).collect()
     }
 
     #[cfg(not(feature = "lineas"))]
@@ -99,16 +116,15 @@ impl Places {
         Vec::new()
     }
 
-    /// El sitio, contado desde la carpeta, si es del código de quien graba.
-    #[cfg_attr(not(feature = "lineas"), expect(dead_code, reason = "solo con líneas"))]
-    fn own(&self, place: Place) -> Option<Place> {
-        let file = self.folder.join(place.file.as_deref()?);
-        let foreign = |part: &&str| file.to_string_lossy().contains(*part);
-        if FOREIGN.iter().any(|part| foreign(&part)) || !file.is_file() {
+    /// Un archivo, contado desde la carpeta, si es del código de quien graba.
+    #[cfg(feature = "lineas")]
+    fn own(&self, file: &str) -> Option<String> {
+        let file = self.folder.join(file);
+        let shown = file.to_string_lossy();
+        if FOREIGN.iter().any(|part| shown.contains(part)) || !file.is_file() {
             return None;
         }
-        let near = file.strip_prefix(&self.folder).unwrap_or(&file);
-        Some(Place { file: Some(near.to_string_lossy().into_owned()), ..place })
+        Some(file.strip_prefix(&self.folder).unwrap_or(&file).to_string_lossy().into_owned())
     }
 
     /// El texto de los archivos de `places` que aún no se han guardado, si caben.

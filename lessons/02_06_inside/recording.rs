@@ -3,16 +3,20 @@
 //! La primera línea es siempre `recording`. El campo `what` dice qué es cada una; quien lea debe
 //! pasar por alto los campos y las líneas que no conozca.
 //!
-//! | `what` | qué cuenta |
-//! |---|---|
-//! | `recording` | qué se grabó: la orden, la versión del formato, cuándo |
-//! | `source` | un archivo de código del que hay llamadas |
-//! | `thread` | un hilo, o un proceso, que empieza |
-//! | `call` | una llamada al sistema, que terminó o en la que alguien sigue dormido |
-//! | `sample` | lo que el núcleo guarda en un momento: colas, conexiones, listas de epoll |
-//! | `signal` | una señal que llegó al programa |
-//! | `exit` | un proceso que terminó |
-//! | `omitted` | llamadas que no se guardaron, porque eran demasiadas |
+//! | `what` | qué cuenta | campos |
+//! |---|---|---|
+//! | `recording` | qué se grabó | [`Header`] |
+//! | `source` | un archivo de código del que hay llamadas, una vez | `file`, desde la carpeta en la que se grabó; `text` |
+//! | `thread` | un hilo, o un proceso si `process`, que hizo algo que se cuenta; otra vez, si se le da nombre | `us`, cuándo nació; `thread`; `parent`, quien lo creó, 0 si no está en la grabación; `process`; `name` |
+//! | `call` | una llamada al sistema: terminada o, si falta `took`, en la que alguien sigue dormido | [`Call`] |
+//! | `sample` | lo que el núcleo guarda en un momento, si cambió | [`Sample`] |
+//! | `signal` | una señal que llegó | `us`, `thread`, `signal` |
+//! | `exit` | un hilo o un proceso que terminó | `us`, `thread`, `code` o `signal` |
+//! | `omitted` | llamadas que no se guardaron, porque eran demasiadas | `us`, la primera; `count` |
+//!
+//! Según se graba, una llamada en la que un hilo se duerme llega dos veces, con los mismos `us` y
+//! `thread`: sin `took` y, cuando termina, entera. En un archivo está solo una vez, donde terminó.
+//! Una muestra se toma mientras el servidor sigue: es de su `us`, no de la llamada de al lado.
 //!
 //! Los tiempos son microsegundos desde la primera línea. Los bytes van en hexadecimal, dos cifras
 //! por byte, y solo los primeros.
@@ -139,7 +143,7 @@ pub struct Call {
 impl Call {
     /// Si lee de la entrada estándar, y no de un socket.
     pub fn is_of_stdin(&self) -> bool {
-        self.fd == Some(0) && self.local.is_none() && self.peer.is_none()
+        self.fd == Some(0) && self.client.is_none()
     }
 
     /// Si la cortó una señal.

@@ -162,7 +162,7 @@ impl Converter {
             (result, Some(&asleep)) if self.is_asleep(asleep) => {
                 let Record::Call(slept) = &self.records[asleep] else { return };
                 let took = Some(step.us.saturating_sub(slept.us));
-                call = Call { took, result, ..(**slept).clone() };
+                call = Call { took, result, slept: true, ..(**slept).clone() };
             }
             (result, _) => call.result = result,
         }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{self, Child, Command, ExitStatus};
 
 use multiplexacion::cli::Trouble;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::calls::CALLS;
 use crate::signals;
@@ -96,6 +97,12 @@ impl Tracer {
         piece.truncate(count);
         self.ours = None;
         Ok(piece)
+    }
+
+    /// Si no hay nada suyo por leer.
+    pub(crate) fn is_silent(&self) -> bool {
+        let mut watched = [PollFd::new(self.as_fd(), PollFlags::POLLIN)];
+        poll(&mut watched, PollTimeout::ZERO).is_ok_and(|ready| ready == 0)
     }
 
     /// Si strace terminó sin llegar a decir nada.

@@ -43,7 +43,9 @@ fn numbered_reason(error: &io::Error) -> String {
         Some(number) if number == Errno::EMFILE as i32 => {
             "no quedan descriptores de archivo (ulimit -n)".to_owned()
         }
-        Some(number) if number == Errno::EINPROGRESS as i32 => "la conexión está en camino".to_owned(),
+        Some(number) if number == Errno::EINPROGRESS as i32 => {
+            "la conexión está en camino".to_owned()
+        }
         Some(number) if number == Errno::EBADF as i32 => {
             "el descriptor no está abierto para eso".to_owned()
         }

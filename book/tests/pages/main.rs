@@ -19,3 +19,4 @@ mod serving;
 mod sources;
 mod structure;
 mod time;
+mod windows;

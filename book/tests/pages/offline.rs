@@ -23,8 +23,14 @@ fn requests(html: &str) -> Vec<&str> {
         ("<object ", "data"),
         ("<image ", "href"),
     ];
+    // Lo que se pide cuando se llega a ello no cuenta.
+    let at_once =
+        |rest: &&str| !rest.split('>').next().unwrap_or_default().contains("loading=\"lazy\"");
     TAGS.iter()
-        .flat_map(|(tag, name)| html.split(tag).skip(1).filter_map(|rest| attribute(rest, name)))
+        .flat_map(|(tag, name)| {
+            let found = html.split(tag).skip(1).filter(at_once);
+            found.filter_map(|rest| attribute(rest, name))
+        })
         .collect()
 }
 

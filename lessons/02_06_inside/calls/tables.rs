@@ -29,7 +29,7 @@ impl Tables {
         let key = (process, descriptor.number);
         let known = self.sockets.get(&key);
         let silent = descriptor.what.is_empty() || descriptor.what.starts_with("socket:");
-        if !descriptor.is_tcp() && !(silent && known.is_some()) {
+        if !descriptor.is_tcp() && (!silent || known.is_none()) {
             return None;
         }
         let mut socket = known.cloned().unwrap_or_default();

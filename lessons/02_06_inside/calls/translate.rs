@@ -1,5 +1,7 @@
 //! Una llamada de strace, convertida en una línea de la grabación.
 
+use std::fmt::Write;
+
 use super::family::{Family, family};
 use super::tables::{Socket, Tables};
 use crate::recording::{Call, Interest};
@@ -59,7 +61,7 @@ impl<'a> Translation<'a> {
                 Some(())
             }
             Family::Listen => {
-                self.on_socket()?;
+                self.told.local = self.on_socket()?.local;
                 self.told.backlog = self.argument(1).parse().ok();
                 Some(())
             }
@@ -117,8 +119,6 @@ impl<'a> Translation<'a> {
         let socket = self.tables.socket(self.process, &descriptor)?;
         self.told.fd = Some(descriptor.number);
         self.told.client = socket.client;
-        self.told.local.clone_from(&socket.local);
-        self.told.peer.clone_from(&socket.peer);
         Some(socket)
     }
 
@@ -134,7 +134,7 @@ impl<'a> Translation<'a> {
     }
 
     fn accept(&mut self) -> Option<()> {
-        self.on_socket()?;
+        self.told.local = self.on_socket()?.local;
         self.told.how = nonblocking(self.argument(3));
         if let Some(new) = self.given() {
             let socket = self.tables.accept(self.process, &new);
@@ -302,8 +302,8 @@ impl<'a> Translation<'a> {
         let events = fields::list(self.argument(1), b',').into_iter().filter_map(|event| {
             let data = data(event)?;
             let known = self.tables.watched(self.process, epoll, data);
-            // Quien no se vio añadir suele llevar su descriptor en el dato.
-            let fd = known.or_else(|| i32::try_from(data).ok())?;
+            // Quien no se vio añadir suele llevar su descriptor en la mitad baja del dato.
+            let fd = known.or_else(|| i32::try_from(data & u64::from(u32::MAX)).ok())?;
             let events = fields::field(event, "events")?.to_owned();
             Some(Interest { fd, events, data: Some(data) })
         });
@@ -346,5 +346,10 @@ fn nonblocking(flags: &str) -> Option<String> {
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        // Escribir en un texto no falla.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }

@@ -22,7 +22,8 @@ impl Reasons {
     pub(super) fn of(&mut self, call: &Call) -> Option<String> {
         if call.is_cut() {
             return Some(
-                "una señal cortó la llamada; el núcleo la repite, o vuelve con EINTR".to_owned(),
+                "el núcleo la repite cuando la señal se ha atendido, o la hace fallar con EINTR"
+                    .to_owned(),
             );
         }
         let why = match family(&call.call) {
@@ -68,6 +69,9 @@ impl Reasons {
                 "en el búfer del núcleo vuelve a haber sitio: se puede escribir sin dormir"
                     .to_owned(),
             );
+        }
+        if !call.slept {
+            return Some("vuelve sin haber dormido: ya había alguien listo".to_owned());
         }
         match name {
             "epoll_wait" => {

@@ -1,6 +1,6 @@
 //! De un byte de un programa a su función, su archivo y su línea (DWARF).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -9,12 +9,6 @@ use object::{Object, ObjectSegment};
 
 use crate::recording::Place;
 use crate::strace::Frame;
-
-/// Si el programa trae las líneas de su código.
-pub(super) fn has_lines(program: &Path) -> bool {
-    let Ok(data) = fs::read(program) else { return false };
-    object::File::parse(&*data).is_ok_and(|it| it.section_by_name(".debug_line").is_some())
-}
 
 /// Los programas y bibliotecas que ya se han abierto.
 #[derive(Default)]
@@ -27,6 +21,13 @@ struct Program {
 }
 
 impl Programs {
+    /// Los archivos de los que se compiló un programa, si se saben.
+    pub(super) fn files(&mut self, path: &Path) -> BTreeSet<String> {
+        let path = fs::canonicalize(path).unwrap_or_default().to_string_lossy().into_owned();
+        let program = self.0.entry(path.clone()).or_insert_with(|| Program::open(&path));
+        program.as_ref().map_or_else(BTreeSet::new, Program::files)
+    }
+
     /// Los sitios de una instrucción: varios, si el compilador metió unas funciones en otras.
     pub(super) fn find(&mut self, frame: &Frame) -> Vec<Place> {
         let object = &frame.object;
@@ -44,6 +45,17 @@ impl Program {
             (start, size, segment.address())
         });
         Some(Program { segments: segments.collect(), lines: Loader::new(path).ok()? })
+    }
+
+    fn files(&self) -> BTreeSet<String> {
+        let mut files = BTreeSet::new();
+        let locations = self.lines.find_location_range(0, u64::MAX);
+        for (_, _, location) in locations.into_iter().flatten() {
+            if let Some(file) = location.file.filter(|file| !files.contains(*file)) {
+                files.insert(file.to_owned());
+            }
+        }
+        files
     }
 
     fn find(&self, frame: &Frame) -> Vec<Place> {

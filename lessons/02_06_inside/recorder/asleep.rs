@@ -24,9 +24,9 @@ impl Asleep {
         }
     }
 
-    /// El hilo ya no está en ninguna.
-    pub(super) fn ended(&mut self, thread: u32) {
-        self.open.remove(&thread);
+    /// El hilo ya no está en ninguna. Dice si se le vio dormir.
+    pub(super) fn ended(&mut self, thread: u32) -> bool {
+        self.open.remove(&thread).is_some_and(|(_, told)| told)
     }
 
     /// Si hay alguna de la que aún no se sabe.
@@ -35,10 +35,18 @@ impl Asleep {
     }
 
     /// Las llamadas en las que un hilo duerme, y no se había dicho.
-    pub(super) fn new_ones(&mut self) -> Vec<Call> {
+    ///
+    /// Puede que duerma ya en la siguiente, y que lo que falta por leer de strace lo diga: solo vale
+    /// si, después de mirarlo, `nothing_more` está por leer.
+    pub(super) fn new_ones(&mut self, nothing_more: impl FnOnce() -> bool) -> Vec<Call> {
         let untold = self.open.values_mut().filter(|(_, told)| !told);
-        let sleeping = untold.filter(|(call, _)| matches!(state(call.thread), Some('S' | 'D')));
+        let sleeping: Vec<_> =
+            untold.filter(|(call, _)| matches!(state(call.thread), Some('S' | 'D'))).collect();
+        if sleeping.is_empty() || !nothing_more() {
+            return Vec::new();
+        }
         let mut calls: Vec<_> = sleeping
+            .into_iter()
             .map(|(call, told)| {
                 *told = true;
                 call.clone()

