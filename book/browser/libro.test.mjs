@@ -543,6 +543,25 @@ describe('el libro en el navegador', {skip: lack && `AVISO: sin probar: ${lack}`
         }
     });
 
+    test('un enlace a un paso lo abre en la ventana de su capítulo, y la pone a la vista', async () => {
+        const {page, troubles, close} = await open(`${site.url}autopsia.html`);
+        const links = await page.locator('a[target^="ventana-"]').all();
+        assert.ok(links.length > 3, `solo ${links.length} enlaces`);
+        for (const link of links) {
+            const [title, target] = await Promise.all(['title', 'target'].map(name => link.getAttribute(name)));
+            await link.click();
+            const shown = page.locator(`iframe[name="${target}"]`);
+            await shown.contentFrame().locator('.dicho').filter({hasText: title}).waitFor();
+            const {top, bottom, height} = await shown.evaluate(frame => {
+                const {top, bottom} = frame.getBoundingClientRect();
+                return {top, bottom, height: innerHeight};
+            });
+            assert.ok(top >= 0 && bottom <= height + 1, `${target}: de ${top} a ${bottom}, en ${height}`);
+        }
+        assert.deepEqual(troubles, []);
+        await close();
+    });
+
     test('el botón de copiar copia el listado', async () => {
         const {page, close} = await open(`${site.url}ejercicios.html`,
             {permissions: ['clipboard-read', 'clipboard-write']});

@@ -35,6 +35,7 @@ window.glosario = [
     {spanish: "ficha de cercado", english: "fencing token", address: "02_07.html#si-el-servidor-no-había-muerto", meaning: "Lo que enseña quien tiene un arriendo cada vez que lo usa. Quien guarda lo arrendado rechaza las de antes."},
     {spanish: "final", english: "end of file (EOF)", address: "antes_de_empezar.html#el-final-no-es-un-error", meaning: "Lo que read dice con un cero: el otro cerró su lado, y no llegará nada más."},
     {spanish: "flujo", english: "stream", address: "02_07.html#escalón-5-un-flujo-con-posiciones", meaning: "Una lista a la que solo se añade por el final. Cada entrada tiene su posición, y quien lee dice desde cuál."},
+    {spanish: "grabación", english: "recording", address: "02_06.html#el-formato-para-quien-quiera-leerlo", meaning: "Lo que se apuntó de un servidor mientras funcionaba: sus llamadas, y lo que el núcleo guardaba para él."},
     {spanish: "hash", english: "hash", address: "02_07.html#todos-los-procesadores-so_reuseport", meaning: "Un número calculado a partir de unos datos: los mismos datos dan siempre el mismo. Sirve para repartir."},
     {spanish: "hilo", english: "thread", address: "02_02.html#la-idea-que-cada-uno-espere-lo-suyo", meaning: "Una ejecución dentro de un proceso, con su propia pila."},
     {spanish: "idempotente", english: "idempotent", address: "02_07.html#al-hablar-el-problema-es-el-contrario", meaning: "Que se puede repetir: hacerlo dos veces deja lo mismo que hacerlo una."},

@@ -1,31 +1,63 @@
 //! Lo que se compara de una grabación: sus llamadas, sin lo que es de cada vez.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde_json::Value;
 
-/// Qué parte de una llamada ha de repetirse.
+/// Qué parte de una conversación ha de repetirse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Repeats {
-    /// Todo: cuántos bytes viajan lo decide la conversación.
+    /// Todo: lo decide lo que se dice en ella.
     All,
-    /// Cuántos bytes caben, y en cuántas vueltas, lo decide el núcleo. Se compara qué se hace en cada
-    /// vuelta, y las vueltas iguales seguidas son una.
-    Turns,
+    /// Cuántos bytes caben, y en cuántas vueltas, lo decide el núcleo. Se compara qué llamadas distintas
+    /// se hacen, en el orden en que aparecen.
+    Kinds,
+}
+
+/// Lo que se compara de una llamada.
+#[derive(Clone, Debug)]
+pub(crate) struct Shape {
+    what: String,
+    /// La línea desde la que se hace, o la función. A veces, strace no llega a verla.
+    line: Option<String>,
+}
+
+impl Shape {
+    fn agrees(&self, other: &Shape) -> bool {
+        let unknown = self.line.is_none() || other.line.is_none();
+        self.what == other.what && (unknown || self.line == other.line)
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.line {
+            Some(line) => write!(formatter, "{} ← {line}", self.what),
+            None => formatter.write_str(&self.what),
+        }
+    }
+}
+
+/// Si dos hilos hacen lo mismo.
+pub(crate) fn agree(was: &[Shape], is: &[Shape]) -> bool {
+    was.len() == is.len() && was.iter().zip(is).all(|(one, other)| one.agrees(other))
 }
 
 /// Las llamadas de cada hilo de una grabación, en orden: cómo se turnan los hilos es cosa del núcleo.
-pub(crate) fn by_thread(recording: &str, repeats: Repeats) -> BTreeMap<u64, Vec<String>> {
+pub(crate) fn by_thread(recording: &str, repeats: Repeats) -> BTreeMap<u64, Vec<Shape>> {
     let records: Vec<Value> =
         recording.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let sources = sources(&records);
-    let mut threads: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+    let mut threads: BTreeMap<u64, Vec<Shape>> = BTreeMap::new();
     for call in records.iter().filter(|record| record["what"] == "call" && ended(record)) {
         let thread = threads.entry(call["thread"].as_u64().unwrap()).or_default();
-        thread.push(shape(call, &sources, repeats));
-    }
-    if repeats == Repeats::Turns {
-        threads.values_mut().for_each(|calls| *calls = without_repeated_turns(calls));
+        let what = what(call, repeats);
+        let line = line(&call["at"][0], &sources);
+        match thread.iter_mut().find(|shape| shape.what == what) {
+            Some(known) if repeats == Repeats::Kinds => known.line = known.line.take().or(line),
+            _ => thread.push(Shape { what, line }),
+        }
     }
     threads
 }
@@ -46,36 +78,46 @@ fn sources(records: &[Value]) -> BTreeMap<&str, Vec<&str>> {
         .collect()
 }
 
-/// `recvfrom(5) cliente 1 = 4 ← let count = stream.read(…)`.
-fn shape(call: &Value, sources: &BTreeMap<&str, Vec<&str>>, repeats: Repeats) -> String {
+/// `recvfrom(5) cliente 1 = 4`.
+fn what(call: &Value, repeats: Repeats) -> String {
     let text = |name: &str| call[name].as_str().unwrap_or_default().to_owned();
     let number = |name: &str| call[name].as_i64().map(|number| number.to_string());
-    let mut shape = format!("{}({})", text("call"), number("fd").unwrap_or_default());
-    if let Some(client) = number("client") {
-        shape += &format!(" cliente {client}");
-    }
-    for part in [text("how"), interests(&call["watch"]), interest(&call["target"])] {
-        if !part.is_empty() {
-            shape += &format!(" {part}");
-        }
-    }
-    let moved = call["asked"].is_u64() || call["bytes"].is_string();
-    shape += &match (repeats, call["result"].as_i64(), call["asked"].as_i64()) {
-        (_, None, _) => format!(" = {}", text("error")),
-        (Repeats::All, Some(result), _) => format!(" = {result}"),
-        (_, Some(0), _) => " = 0".to_owned(),
-        (_, Some(result), Some(asked)) if result < asked => " = una parte".to_owned(),
-        _ if moved => " = bytes".to_owned(),
-        (_, Some(result), _) => format!(" = {result}"),
-    };
+    let watch = interests(&call["watch"]);
     let ready = interests(&call["ready"]);
-    if !ready.is_empty() {
-        shape += &format!(": {ready}");
+    // Quién coincide con quién en una misma vuelta también es cosa del núcleo.
+    let outcome = match repeats {
+        Repeats::Kinds if !ready.is_empty() => String::new(),
+        _ => format!("= {}", outcome(call, repeats)),
+    };
+    let parts = [
+        format!("{}({})", text("call"), number("fd").unwrap_or_default()),
+        number("client").map(|client| format!("cliente {client}")).unwrap_or_default(),
+        text("how"),
+        watch,
+        interest(&call["target"]),
+        outcome,
+        if ready.is_empty() || repeats == Repeats::Kinds {
+            String::new()
+        } else {
+            format!("listo: {ready}")
+        },
+    ];
+    let said: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    said.join(" ")
+}
+
+/// Lo que dio: un número, un error o, si cuántos bytes caben lo decide el núcleo, si salieron todos.
+fn outcome(call: &Value, repeats: Repeats) -> String {
+    let Some(result) = call["result"].as_i64() else {
+        return call["error"].as_str().unwrap_or_default().to_owned();
+    };
+    let asked = call["asked"].as_i64();
+    let moves_bytes = asked.is_some() || call["bytes"].is_string();
+    if repeats == Repeats::All || result == 0 || !moves_bytes {
+        return result.to_string();
     }
-    if let Some(line) = line(&call["at"][0], sources) {
-        shape += &format!(" ← {line}");
-    }
-    shape
+    let part = call["call"] == "sendto" && asked.is_some_and(|asked| result < asked);
+    (if part { "una parte" } else { "bytes" }).to_owned()
 }
 
 /// `leer 3, escribir 5`.
@@ -99,19 +141,4 @@ fn line(place: &Value, sources: &BTreeMap<&str, Vec<&str>>) -> Option<String> {
         .and_then(|(lines, number)| lines.get(usize::try_from(number).ok()?.checked_sub(1)?));
     let function = place["function"].as_str();
     written.map(|line| line.trim()).or(function).map(str::to_owned)
-}
-
-/// Una vuelta del bucle empieza en cada espera.
-fn without_repeated_turns(calls: &[String]) -> Vec<String> {
-    const WAITS: [&str; 5] = ["select(", "pselect6(", "poll(", "ppoll(", "epoll_wait("];
-    let is_wait = |call: &String| WAITS.iter().any(|wait| call.starts_with(wait));
-    let mut turns: Vec<Vec<String>> = Vec::new();
-    for call in calls {
-        match turns.last_mut().filter(|_| !is_wait(call)) {
-            Some(turn) => turn.push(call.clone()),
-            None => turns.push(vec![call.clone()]),
-        }
-    }
-    turns.dedup();
-    turns.concat()
 }

@@ -112,7 +112,7 @@ fn el_chat_con_quien_lee_despacio() -> Result<(), Failure> {
     }
     talking.finish()?;
     server.type_in("salir\n");
-    server.repeats(Repeats::Turns)
+    server.repeats(Repeats::Kinds)
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn la_web_con_media_petición_y_quien_no_lee() -> Result<(), Failure> {
     server.calls("close", 7, 1)?;
     nc.close();
     server.calls("close", 6, 1)?;
-    server.ends(Signal::SIGINT, Repeats::Turns)
+    server.ends(Signal::SIGINT, Repeats::Kinds)
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn t3_10_un_chat_que_gira() -> Result<(), Failure> {
     ana.send("hola\n")?;
     beto.expect("hola\n")?;
     server.calls("sendto", 5, 1)?;
-    server.ends(Signal::SIGTERM, Repeats::Turns)
+    server.ends(Signal::SIGTERM, Repeats::Kinds)
 }
 
 #[test]
@@ -210,7 +210,7 @@ fn un_eco_al_que_le_pasa_algo() -> Result<(), Failure> {
     ana.half_close()?;
     server.calls("close", 5, 1)?;
     ana.drain()?;
-    server.ends(Signal::SIGTERM, Repeats::Turns)
+    server.ends(Signal::SIGTERM, Repeats::Kinds)
 }
 
 #[test]

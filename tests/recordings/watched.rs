@@ -1,6 +1,6 @@
 //! Un servidor que se está grabando.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
@@ -15,7 +15,7 @@ use harness::{Conversation, Failure, Program, Server, Signal, Stream, tools};
 use prose::possible;
 use serde_json::{Value, json};
 
-use crate::calls::{Repeats, by_thread};
+use crate::calls::{Repeats, Shape, agree, by_thread};
 
 /// Lo que se espera, como mucho, a que el servidor dé un paso: mientras se le graba va despacio.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -196,20 +196,21 @@ impl Watched {
         let now = as_written(&without_idle_turns(&fs::read_to_string(&self.now)?))?;
         let kept = fs::read_to_string(&self.kept).unwrap_or_default();
         let (was, is) = (by_thread(&kept, repeats), by_thread(&now, repeats));
-        if was == is {
+        let threads: BTreeSet<&u64> = was.keys().chain(is.keys()).collect();
+        let calls = |from: &BTreeMap<u64, Vec<Shape>>, thread: u64| {
+            from.get(&thread).cloned().unwrap_or_default()
+        };
+        let pairs = threads.into_iter().map(|thread| (calls(&was, *thread), calls(&is, *thread)));
+        let Some((was, is)) = pairs.into_iter().find(|(was, is)| !agree(was, is)) else {
             return Ok(());
-        }
+        };
         if env::var("INSTA_UPDATE").is_ok_and(|mode| mode == "always") {
             fs::create_dir_all(self.kept.parent().unwrap())?;
             return Ok(fs::write(&self.kept, now)?);
         }
-        let thread = is.keys().chain(was.keys()).find(|thread| was.get(thread) != is.get(thread));
-        let lines = |from: &BTreeMap<u64, Vec<String>>| {
-            thread.and_then(|thread| from.get(thread)).cloned().unwrap_or_default()
-        };
         Err(Failure::new(format!("La grabación {} ya no es la de hoy.", self.kept.display()))
-            .section("Muestra", lines(&was))
-            .section("Y hoy ocurre", lines(&is))
+            .section("Muestra", was.iter().map(Shape::to_string))
+            .section("Y hoy ocurre", is.iter().map(Shape::to_string))
             .hint("con `INSTA_UPDATE=always` se graba otra vez; revisa después los enlaces a sus pasos"))
     }
 }
