@@ -110,7 +110,7 @@ impl Reasons {
         let before = self.last_read.remove(&fd);
         match (call.result, call.error.as_deref()) {
             (Some(0), _) if call.is_of_stdin() => Some("la entrada estándar terminó".to_owned()),
-            (Some(0), _) => Some("cero bytes es el final: el otro extremo cerró, o dijo que no enviará más; solo queda cerrar".to_owned()),
+            (Some(0), _) => Some("cero bytes es el final: el otro extremo cerró, o dijo que no enviará más; queda darle lo que se le deba, y cerrar".to_owned()),
             (Some(got), _) => {
                 let asked = call.asked?;
                 self.last_read.insert(fd, (asked, got));
@@ -170,7 +170,7 @@ fn write(call: &Call) -> Option<String> {
             Some("el búfer del núcleo está lleno: quien debía leer no lee".to_owned())
         }
         (_, _, Some("EPIPE")) => Some(
-            "el otro extremo ya no está: sin MSG_NOSIGNAL, SIGPIPE habría matado al programa"
+            "el otro extremo ya no está; a quien no ignora SIGPIPE ni usa MSG_NOSIGNAL, esto lo mata"
                 .to_owned(),
         ),
         (_, _, Some("ECONNRESET")) => {
@@ -214,7 +214,7 @@ fn plain(call: &Call, family: Family) -> Option<String> {
             "el otro extremo leerá cero bytes, pero aún se le puede escuchar".to_owned()
         }
         Family::Flags if call.how.as_deref() == Some("O_NONBLOCK") => {
-            "lo que no se pueda hacer ya fallará con EAGAIN, en lugar de dormir".to_owned()
+            "lo que no se pueda hacer en el acto fallará con EAGAIN, en lugar de dormir".to_owned()
         }
         Family::Option => match call.how.as_deref()? {
             "SO_REUSEADDR" => {

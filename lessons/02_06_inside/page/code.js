@@ -105,7 +105,7 @@ const code = (() => {
             title.textContent = at.length ? 'las funciones' : '';
             body.replaceChildren(at.length
                 ? element('ol', 'funciones', ...at.map(each => element('li', '', placeName(each))))
-                : element('p', 'nada', 'No se sabe desde qué línea se llamó: solo, qué se pidió al núcleo.'));
+                : element('p', 'nada', 'No se sabe desde qué línea se llamó. Sí, qué se pidió al núcleo.'));
         }
 
         function show(recording, place) {

@@ -73,7 +73,7 @@ const conversation = (() => {
         const drawn = svg('svg', {class: 'rotulos', width: placing.width + 150, height: 36, 'aria-hidden': 'true'},
             title(8, narrow ? 'hilo' : 'hilos'),
             recording.slots.length > 0 ? title(Math.max(placing.slotX(placing.slots.start) - 8, narrow ? 36 : 0), hidden > 0
-                ? `clientes (${placing.slots.start + 1} a ${placing.slots.end} de ${recording.slots.length} carriles)` : 'clientes') : null,
+                ? `clientes (${placing.slots.start + 1} a ${placing.slots.end} de ${recording.slots.length} calles)` : 'clientes') : null,
             ...legible([...threads, ...clients]).map(({x, what, isCurrent}) => svg('text', {x, y: 30, class: isCurrent ? 'actual' : ''}, what)));
         drawn.style.marginInlineStart = `${hourWidth}px`;
         return drawn;

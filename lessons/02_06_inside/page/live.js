@@ -29,7 +29,7 @@ const live = (() => {
             tell('terminó');
         });
         source.addEventListener('error', () => tell(source.readyState === EventSource.CLOSED
-            ? 'se perdió la conexión; lo grabado sigue aquí' : 'se perdió la conexión; volviendo a llamar…'));
+            ? 'se perdió la conexión; lo grabado sigue aquí' : 'se perdió la conexión; se vuelve a llamar…'));
     }
 
     return {follow};
