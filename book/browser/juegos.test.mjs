@@ -227,6 +227,8 @@ describe('los juegos en el navegador', {skip: lack && `AVISO: sin probar: ${lack
         assert.match(edge, /^Por flanco\. Vuelta 1: avisa, lees 4, quedan 6\. Vuelta 2: calla, quedan 6\./);
         await place.getByRole('slider').fill('7');
         assert.match(await heard(place), /los 3 que dejaste esperaron, sin aviso/);
+        await place.getByRole('slider').fill('9');
+        assert.match(await heard(place), /el byte que dejaste esperó, sin aviso/);
         await place.getByRole('slider').fill('10');
         assert.match(await heard(place), /lo lees todo, y nada espera\.$/);
         await close();

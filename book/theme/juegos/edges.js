@@ -38,6 +38,14 @@ board.open('juego-flanco', (table, root) => {
         return {draw, panel: element('div', {}, element('strong', {}, name), scene)};
     }
 
+    // Lo que se dejó la primera vez y se leyó con la segunda.
+    function waited(left) {
+        if (left === 0) {
+            return 'lo lees todo, y nada espera.';
+        }
+        return `${left === 1 ? 'el byte que dejaste esperó' : `los ${left} que dejaste esperaron`}, sin aviso, a que llegaran otros.`;
+    }
+
     const [level, edge] = [lane(false, 'Por nivel'), lane(true, 'Por flanco')];
     const said = announcer();
     const [control, move] = slider(root, {
@@ -52,8 +60,7 @@ board.open('juego-flanco', (table, root) => {
         said.textContent = `Por nivel, epoll avisa ${count(one.times, 'vez', 'veces')} `
             + (one.left ? `y seguirá avisando: quedan ${one.left}. ` : 'y no queda nada. ')
             + `Por flanco, ${count(other.times, 'vez', 'veces')}, una por llegada: `
-            + (other.left ? `quedan ${count(other.left, 'byte')}, y no lo dirá hasta que llegue algo más.`
-                : read < MOST ? `los ${MOST - read} que dejaste esperaron, sin aviso, a que llegaran otros.` : 'lo lees todo, y nada espera.');
+            + (other.left ? `quedan ${count(other.left, 'byte')}, y no lo dirá hasta que llegue algo más.` : waited(MOST - read));
     });
     const key = element('p', {class: 'pista'}, 'Cada columna es una vuelta. La barra, lo que hay sin leer; la parte punteada, lo que lees. El círculo grande es un aviso.');
     table.append(control, element('div', {class: 'lados'}, level.panel, edge.panel), key, said);
