@@ -30,7 +30,7 @@ ejercicios::tests! {
     antes_de_que_lo_concedan_no_hay_ficha,
     concedido_es_nuestro,
     se_renueva_cada_tercio,
-    a_quien_se_lo_niegan_espera_un_tercio,
+    quien_recibe_un_no_espera_un_tercio,
     vale_desde_que_se_preguntó,
     si_no_se_renueva_se_pierde_a_su_hora,
     la_pérdida_se_dice_una_vez,
@@ -101,7 +101,7 @@ fn se_renueva_cada_tercio() -> Outcome {
     })
 }
 
-fn a_quien_se_lo_niegan_espera_un_tercio() -> Outcome {
+fn quien_recibe_un_no_espera_un_tercio() -> Outcome {
     with_lease(|lease| {
         lease.asks(0, 1)?;
         lease.hears(1, 1, Answer::Denied);
