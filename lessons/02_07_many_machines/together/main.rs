@@ -34,8 +34,8 @@ use crate::tools::Tools;
     override_usage = "juntos [OPCIONES]",
     after_help = "En una terminal: cargo run -p varias_maquinas --bin juntos -- --servidores 3\n\
                  En otra:         cargo run --bin aplic_02_03 -- --name ana --port 8800 --reconectar\n\
-                 Mientras está en marcha, «drenar 2» sustituye el servidor 2; «salir» o Ctrl-C lo \
-                 terminan todo."
+                 Mientras está en marcha, «drenar 2» sustituye el servidor 2; «salir» o Ctrl-C \
+                 terminan con todo."
 )]
 struct Arguments {
     /// Cuántos servidores

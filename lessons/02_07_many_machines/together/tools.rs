@@ -18,7 +18,7 @@ impl Tools {
             (Some(redis), Some(haproxy)) => Ok(Tools { redis, haproxy }),
             (None, Some(_)) => Err(missing("redis-server", "redis-server")),
             (Some(_), None) => Err(missing("HAProxy", "haproxy")),
-            (None, None) => Err(missing("redis-server y HAProxy", "redis-server haproxy")),
+            (None, None) => Err(missing("redis-server ni HAProxy", "redis-server haproxy")),
         }
     }
 }
@@ -32,6 +32,6 @@ fn find(name: &str) -> Option<PathBuf> {
 }
 
 fn missing(what: &str, packages: &str) -> Trouble {
-    let hint = format!("en Debian y Ubuntu, sudo apt install {packages}");
-    Trouble::new(format!("hace falta {what}, y aquí no está"), hint)
+    let hint = format!("en Debian y Ubuntu, «sudo apt install {packages}»");
+    Trouble::new(format!("no se puede arrancar sin {what}"), hint)
 }

@@ -137,7 +137,7 @@ fn sin_lo_que_hace_falta_dice_qué_instalar() -> Outcome {
     let folder = tempfile::TempDir::new()?;
     let exit = program(&folder).env("PATH", "/ninguna").run_to_end("", LIMIT)?;
     let complaint = exit.complaint(1)?;
-    assert!(complaint.starts_with("juntos: hace falta redis-server"), "{exit}");
+    assert!(complaint.starts_with("juntos: no se puede arrancar sin redis-server"), "{exit}");
     assert!(complaint.contains("sudo apt install redis-server"), "{exit}");
     Ok(())
 }
