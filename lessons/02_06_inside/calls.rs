@@ -2,6 +2,7 @@
 //! final, con hilos y clientes numerados. Lo demás (archivos, memoria) se descarta.
 
 pub mod family;
+mod interests;
 mod tables;
 mod translate;
 

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::family::{Family, family};
+use super::interests;
 use super::tables::{Socket, Tables};
 use crate::recording::{Call, Interest};
 use crate::strace::fields::{self, Descriptor};
@@ -240,7 +241,7 @@ impl<'a> Translation<'a> {
         self.told.client = socket.and_then(|socket| socket.client);
         self.told.how = self.argument(1).strip_prefix("EPOLL_CTL_").map(str::to_owned);
         let event = self.argument(3);
-        let data = data(event);
+        let data = interests::data(event);
         if let (Some(data), Some(_)) = (data, self.told.result) {
             self.tables.watch(self.process, epoll, data, watched.number);
         }
@@ -265,22 +266,9 @@ impl<'a> Translation<'a> {
 
     fn select(&mut self) {
         self.told.nfds = self.argument(0).parse().ok();
-        let sets = [(1, "leer"), (2, "escribir"), (3, "excepción")];
-        let watch = sets.into_iter().flat_map(|(at, events)| {
-            let set = fields::list(self.argument(at), b' ');
-            let numbers =
-                set.into_iter().filter_map(|piece| Some(fields::descriptor(piece)?.number));
-            numbers.map(|fd| interest(fd, events)).collect::<Vec<_>>()
-        });
-        let watch = watch.collect();
-        let sets = [("in", "leer"), ("out", "escribir"), ("except", "excepción")];
-        let ready = sets.into_iter().flat_map(|(title, events)| {
-            let set = fields::set(self.explained(), title);
-            set.into_iter().map(|fd| interest(fd, events)).collect::<Vec<_>>()
-        });
-        let ready = ready.collect();
+        self.told.watch = interests::in_sets([1, 2, 3].map(|at| self.argument(at)));
+        self.told.ready = interests::left_in_sets(self.explained());
         self.told.timeout = fields::milliseconds(self.argument(4));
-        (self.told.watch, self.told.ready) = (watch, ready);
     }
 
     /// Solo si vigila algún socket: la biblioteca del curso usa poll(2) también para escribir en la
@@ -289,9 +277,9 @@ impl<'a> Translation<'a> {
         if !self.argument(0).contains("<TCP") {
             return None;
         }
-        self.told.watch = polled(self.argument(0), "events");
+        self.told.watch = interests::polled(self.argument(0), "events");
         let explained = self.explained().trim_start_matches('(').trim_end_matches(')');
-        self.told.ready = polled(explained, "revents");
+        self.told.ready = interests::polled(explained, "revents");
         self.told.timeout = timeout(self.argument(2));
         Some(())
     }
@@ -299,38 +287,12 @@ impl<'a> Translation<'a> {
     fn epoll(&mut self) {
         let epoll = self.descriptor().map_or(-1, |descriptor| descriptor.number);
         self.told.fd = Some(epoll);
-        let events = fields::list(self.argument(1), b',').into_iter().filter_map(|event| {
-            let data = data(event)?;
-            let known = self.tables.watched(self.process, epoll, data);
-            // Quien no se vio añadir suele llevar su descriptor en la mitad baja del dato.
-            let fd = known.or_else(|| i32::try_from(data & u64::from(u32::MAX)).ok())?;
-            let events = fields::field(event, "events")?.to_owned();
-            Some(Interest { fd, events, data: Some(data) })
-        });
-        let ready = events.collect();
         if self.told.result.is_some() {
-            self.told.ready = ready;
+            let known = |data| self.tables.watched(self.process, epoll, data);
+            self.told.ready = interests::reported(self.argument(1), known);
         }
         self.told.timeout = timeout(self.argument(3));
     }
-}
-
-fn interest(fd: i32, events: &str) -> Interest {
-    Interest { fd, events: events.to_owned(), data: None }
-}
-
-/// Los descriptores y lo que les pasa: `[{fd=4, revents=POLLIN}]`.
-fn polled(text: &str, events: &str) -> Vec<Interest> {
-    let pieces = fields::list(text, b',').into_iter().filter_map(|piece| {
-        let fd = fields::descriptor(fields::field(piece, "fd")?)?.number;
-        Some(interest(fd, fields::field(piece, events)?))
-    });
-    pieces.collect()
-}
-
-/// El dato que epoll devuelve: `{events=EPOLLIN, data={u32=1, u64=1}}`.
-fn data(event: &str) -> Option<u64> {
-    fields::field(fields::field(event, "data")?, "u64")?.parse().ok()
 }
 
 /// Un plazo en milisegundos, o en una estructura. Negativo, o ausente, es sin plazo.
