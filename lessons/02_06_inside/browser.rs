@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode, Stdio};
 
-use crate::tell;
+use crate::saying::tell;
 
 /// La opción con la que este programa se llama a sí mismo para abrir el navegador.
 pub(crate) const OPTION: &str = "--navegador";

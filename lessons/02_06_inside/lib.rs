@@ -5,18 +5,18 @@
 
 pub mod calls;
 pub mod http;
-pub mod keeper;
+mod keeper;
+mod lesson_trace;
 pub mod live;
 pub mod narrator;
 pub mod open;
 pub mod page;
-pub mod places;
+mod places;
 pub mod recorder;
 pub mod recording;
-pub mod samples;
+mod samples;
 pub mod signals;
 pub mod strace;
 pub mod tape;
-mod traced;
 pub mod tracer;
 pub mod turns;

@@ -4,16 +4,17 @@
 //! |---|---|
 //! | `arguments` | lo que se escribe en la línea de órdenes |
 //! | `window`, `browser` | lo que se mira, la página que lo enseña y el navegador que la abre |
-//! | `outputs`, `keeping` | los archivos que se dejan, sin dejarlos nunca a medias |
+//! | `saying` | lo que esta orden dice de sí misma |
+//! | `outputs`, `draft` | los archivos que se dejan, sin dejarlos nunca a medias |
 
 mod arguments;
 mod browser;
-mod keeping;
+mod draft;
 mod outputs;
+mod saying;
 mod window;
 
 use std::ffi::OsString;
-use std::fmt::Display;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -25,6 +26,7 @@ use ventana::signals::Signals;
 
 use arguments::{Arguments, Subject};
 use outputs::Outputs;
+use saying::tell;
 use window::Window;
 
 fn main() -> ExitCode {
@@ -46,11 +48,6 @@ fn main() -> ExitCode {
         tell(&trouble);
         ExitCode::FAILURE
     })
-}
-
-/// Dice algo en la salida de errores: la otra es del servidor que se mira.
-fn tell(what: &dyn Display) {
-    cli::complain(&format!("ver: {what}"));
 }
 
 fn obey(arguments: &Arguments, subject: &Subject<'_>) -> Result<ExitCode, Trouble> {

@@ -9,9 +9,9 @@ use multiplexacion::cli::Trouble;
 use multiplexacion::errors::reason;
 use serde_json::Value;
 
+use crate::lesson_trace;
 use crate::page;
 use crate::recording::{Record, VERSION};
-use crate::traced;
 
 /// Lo que puede medir un archivo, en bytes.
 const LONGEST: u64 = 64 * 1024 * 1024;
@@ -89,7 +89,7 @@ fn from_lines(text: &str, name: &str) -> Result<Opened, Trouble> {
     };
     let records = match first["what"].as_str() {
         Some("recording") => recording(&lines, name)?,
-        Some(_) if traced::is_step(first) => traced::records(&lines)
+        Some(_) if lesson_trace::is_step(first) => lesson_trace::records(&lines)
             .map_err(|line| damaged(name, line, "no es un paso de --trace"))?,
         _ => return Err(foreign(name, "su primera línea no dice qué se grabó")),
     };

@@ -11,8 +11,8 @@ use ventana::recording::{self, Record};
 use ventana::tape::Tape;
 
 use crate::arguments::Arguments;
-use crate::keeping::{self, Keeper};
-use crate::tell;
+use crate::draft::{self, Draft};
+use crate::saying::tell;
 
 /// Los que se piden, ya preparados.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub(crate) struct Outputs(Vec<Output>);
 #[derive(Debug)]
 struct Output {
     path: PathBuf,
-    keeper: Keeper,
+    draft: Draft,
     written: fn(&[Value]) -> String,
 }
 
@@ -37,7 +37,7 @@ impl Outputs {
         let asked =
             page.iter().map(|path| (path, html)).chain(json.iter().map(|path| (path, lines as _)));
         let prepared = asked.map(|(path, written)| {
-            Ok(Output { path: path.clone(), keeper: Keeper::prepare(path)?, written })
+            Ok(Output { path: path.clone(), draft: Draft::prepare(path)?, written })
         });
         prepared.collect::<Result<_, _>>().map(Outputs)
     }
@@ -55,13 +55,13 @@ impl Outputs {
 
 impl Output {
     fn write(self, told: &[Value]) -> Result<(), Trouble> {
-        let Output { path, keeper, written } = self;
-        let Err(error) = keeper.write(&written(told)) else {
+        let Output { path, draft, written } = self;
+        let Err(error) = draft.write(&written(told)) else {
             tell(&format!("grabado en {}", path.display()));
             return Ok(());
         };
         let what = format!("no se puede escribir «{}»: {}", path.display(), reason(&error));
-        Err(match keeping::rescue(&lines(told)) {
+        Err(match draft::rescue(&lines(told)) {
             Ok(place) => {
                 let place = place.display();
                 Trouble::new(

@@ -11,7 +11,8 @@ use ventana::tape::Tape;
 use ventana::{live, page};
 
 use crate::arguments::Arguments;
-use crate::{browser, tell};
+use crate::browser;
+use crate::saying::tell;
 
 /// Una grabación y su página.
 #[derive(Debug)]

@@ -11,33 +11,34 @@ use tempfile::{Builder, NamedTempFile};
 
 /// Un archivo que se va a escribir. Se prepara antes de empezar: si no se va a poder, se sabe ya.
 #[derive(Debug)]
-pub(crate) struct Keeper {
+pub(crate) struct Draft {
     target: PathBuf,
-    draft: Draft,
+    file: Place,
 }
 
+/// Dónde se va escribiendo.
 #[derive(Debug)]
-enum Draft {
+enum Place {
     /// A su lado, y luego con su nombre.
     Beside(NamedTempFile),
     /// No es un archivo normal (una tubería, `/dev/null`): no se puede poner otro en su lugar.
     InPlace(fs::File),
 }
 
-impl Keeper {
+impl Draft {
     /// Prepara `path`. Errores: no se va a poder escribir ahí.
-    pub(crate) fn prepare(path: &Path) -> Result<Keeper, Trouble> {
+    pub(crate) fn prepare(path: &Path) -> Result<Draft, Trouble> {
         // Si es un enlace, se escribe a donde lleva.
         let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let draft = draft(&target).map_err(|error| unwritable(path, &error))?;
-        Ok(Keeper { target, draft })
+        let file = place(&target).map_err(|error| unwritable(path, &error))?;
+        Ok(Draft { target, file })
     }
 
     /// Escribe el archivo, entero. Errores: no cabe, o su carpeta ya no está.
     pub(crate) fn write(self, text: &str) -> io::Result<()> {
-        match self.draft {
-            Draft::InPlace(mut file) => file.write_all(text.as_bytes()),
-            Draft::Beside(mut file) => {
+        match self.file {
+            Place::InPlace(mut file) => file.write_all(text.as_bytes()),
+            Place::Beside(mut file) => {
                 file.write_all(text.as_bytes())?;
                 // Ponerle el nombre antes de que sus bytes estén en el disco podría dejarlo vacío.
                 file.as_file().sync_all()?;
@@ -47,11 +48,11 @@ impl Keeper {
     }
 }
 
-fn draft(target: &Path) -> io::Result<Draft> {
+fn place(target: &Path) -> io::Result<Place> {
     match fs::metadata(target) {
         Ok(there) if there.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
         Ok(there) if !there.is_file() => {
-            return fs::OpenOptions::new().write(true).open(target).map(Draft::InPlace);
+            return fs::OpenOptions::new().write(true).open(target).map(Place::InPlace);
         }
         _ => {}
     }
@@ -60,7 +61,7 @@ fn draft(target: &Path) -> io::Result<Draft> {
     let permissions = Permissions::from_mode(0o666);
     let mut builder = Builder::new();
     let builder = builder.prefix(".ver-").permissions(permissions);
-    builder.tempfile_in(folder.unwrap_or(Path::new("."))).map(Draft::Beside)
+    builder.tempfile_in(folder.unwrap_or(Path::new("."))).map(Place::Beside)
 }
 
 /// Guarda `text` donde se pueda: la última oportunidad de lo que ya se grabó. Errores: ahí tampoco
@@ -92,11 +93,11 @@ mod tests {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("a.html");
         fs::write(&path, "viejo").unwrap();
-        let keeper = Keeper::prepare(&path).unwrap();
+        let draft = Draft::prepare(&path).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "viejo");
-        drop(keeper);
+        drop(draft);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no queda ningún borrador");
-        Keeper::prepare(&path).unwrap().write("nuevo").unwrap();
+        Draft::prepare(&path).unwrap().write("nuevo").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "nuevo");
     }
 
@@ -104,7 +105,7 @@ mod tests {
     fn se_sabe_antes_de_empezar_que_no_se_podrá() {
         let folder = TempDir::new().unwrap();
         for wrong in [folder.path().to_owned(), folder.path().join("no/existe.html")] {
-            let trouble = Keeper::prepare(&wrong).unwrap_err().to_string();
+            let trouble = Draft::prepare(&wrong).unwrap_err().to_string();
             assert!(trouble.starts_with("no se puede escribir"), "{trouble}");
         }
     }
@@ -113,7 +114,7 @@ mod tests {
     fn lo_que_no_es_un_archivo_normal_se_deja_en_su_sitio() {
         use std::os::unix::fs::FileTypeExt;
         let null = Path::new("/dev/null");
-        Keeper::prepare(null).unwrap().write("nada").unwrap();
+        Draft::prepare(null).unwrap().write("nada").unwrap();
         assert!(fs::metadata(null).unwrap().file_type().is_char_device());
     }
 }
