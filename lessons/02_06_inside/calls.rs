@@ -14,7 +14,7 @@ use family::{Family, family};
 use tables::Tables;
 
 /// Las llamadas que hay que pedir a strace. Las que llevan `?` no existen en todas las máquinas.
-pub const CALLS: &str = "trace=execve,?clone,?clone3,?fork,?vfork,prctl,\
+pub(crate) const CALLS: &str = "trace=execve,?clone,?clone3,?fork,?vfork,prctl,\
     socket,bind,listen,connect,accept,accept4,recvfrom,recvmsg,sendto,sendmsg,shutdown,setsockopt,\
     read,write,readv,writev,?sendfile,close,dup,?dup2,dup3,fcntl,ioctl,\
     ?select,?pselect6,?poll,?ppoll,?epoll_create,?epoll_create1,\

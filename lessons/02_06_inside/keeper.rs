@@ -12,7 +12,7 @@ const FIRST: usize = WHOLE / 2;
 
 /// Guarda una grabación sin pasar de su tope: de cada línea, un `T`, que puede ser ella misma.
 #[derive(Debug)]
-pub struct Keeper<T> {
+pub(crate) struct Keeper<T> {
     /// La cabecera y el código: hacen falta siempre.
     about: Vec<T>,
     first: Vec<T>,
@@ -26,11 +26,11 @@ pub struct Keeper<T> {
 
 /// Lo que falta.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Gap {
+pub(crate) struct Gap {
     /// Cuándo empezó la primera llamada que no cabe.
-    pub us: u64,
+    pub(crate) us: u64,
     /// Cuántas son.
-    pub count: u64,
+    pub(crate) count: u64,
 }
 
 /// Lo que hay que saber de una línea para quitarla.
@@ -62,7 +62,7 @@ impl<T> Default for Keeper<T> {
 
 impl<T> Keeper<T> {
     /// Una línea más, y lo que se guarda de ella.
-    pub fn push(&mut self, record: &Record, item: T) {
+    pub(crate) fn push(&mut self, record: &Record, item: T) {
         let size = serde_json::to_string(record).map_or(0, |line| line.len() + 1);
         let kind = match record {
             Record::Recording(_) | Record::Source { .. } => {
@@ -105,24 +105,24 @@ impl<T> Keeper<T> {
     }
 
     /// Lo que hay antes de lo que falta.
-    pub fn before(&self) -> impl Iterator<Item = &T> {
+    pub(crate) fn before(&self) -> impl Iterator<Item = &T> {
         self.about.iter().chain(&self.first)
     }
 
     /// Lo que falta, si falta algo.
-    pub fn gap(&self) -> Option<Gap> {
+    pub(crate) fn gap(&self) -> Option<Gap> {
         self.omitted
     }
 
     /// Lo que hay después.
-    pub fn after(&self) -> impl Iterator<Item = &T> {
+    pub(crate) fn after(&self) -> impl Iterator<Item = &T> {
         self.last.iter().map(|(item, _)| item).chain(self.sleeping.values())
     }
 }
 
 impl Keeper<Record> {
     /// La grabación, en orden.
-    pub fn records(&self) -> impl Iterator<Item = Record> {
+    pub(crate) fn records(&self) -> impl Iterator<Item = Record> {
         let gap = self.omitted.map(|Gap { us, count }| Record::Omitted { us, count });
         self.before().cloned().chain(gap).chain(self.after().cloned())
     }

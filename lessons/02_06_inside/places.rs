@@ -36,7 +36,7 @@ const FOREIGN: [&str; 5] = ["/usr/", "/lib", "/rustc/", "/.cargo/registry/", "/.
 
 /// Reúne los sitios de cada llamada, y recuerda los que ya encontró.
 #[derive(Default)]
-pub struct Places {
+pub(crate) struct Places {
     on: bool,
     folder: PathBuf,
     /// Los de la llamada que está llegando.
@@ -55,7 +55,7 @@ impl Places {
     /// Si no trae las líneas de su código (`-g`), o su código no está aquí, como el de un intérprete,
     /// no se buscan: preguntar a strace desde dónde llama cuesta mucho.
     #[cfg(feature = "lineas")]
-    pub fn of(program: &Path) -> Places {
+    pub(crate) fn of(program: &Path) -> Places {
         let folder = env::current_dir().unwrap_or_default();
         let mut places = Places { folder, ..Places::default() };
         let files = places.programs.files(program);
@@ -65,22 +65,22 @@ impl Places {
 
     /// Ninguno.
     #[cfg(not(feature = "lineas"))]
-    pub fn of(_: &Path) -> Places {
+    pub(crate) fn of(_: &Path) -> Places {
         Places::default()
     }
 
     /// Si hay que buscarlos.
-    pub fn on(&self) -> bool {
+    pub(crate) fn on(&self) -> bool {
         self.on
     }
 
     /// Uno más de la llamada que está llegando.
-    pub fn push(&mut self, frame: &Frame) {
+    pub(crate) fn push(&mut self, frame: &Frame) {
         self.frames.push(frame.clone());
     }
 
     /// Los de la llamada que ya llegó, de dentro afuera: solo los del propio programa.
-    pub fn take(&mut self) -> Vec<Place> {
+    pub(crate) fn take(&mut self) -> Vec<Place> {
         let frames = std::mem::take(&mut self.frames);
         let mut places = Vec::new();
         for frame in frames {
@@ -128,7 +128,7 @@ impl Places {
     }
 
     /// El texto de los archivos de `places` que aún no se han guardado, si caben.
-    pub fn sources(&mut self, places: &[Place]) -> Vec<Record> {
+    pub(crate) fn sources(&mut self, places: &[Place]) -> Vec<Record> {
         let mut sources = Vec::new();
         for file in places.iter().filter_map(|place| place.file.as_ref()) {
             if !self.told.insert(file.clone()) {

@@ -13,7 +13,7 @@ use crate::recording::{Epoll, Interest, Sample, Socket};
 
 /// Mira los procesos `who`, cada uno con el hilo que lo cuenta en la grabación. El momento lo pone
 /// quien lo pide. Lo que no se pueda mirar, porque acaba de irse, no está.
-pub fn take(who: impl IntoIterator<Item = (u32, u32)>) -> Sample {
+pub(crate) fn take(who: impl IntoIterator<Item = (u32, u32)>) -> Sample {
     let all: Vec<_> = [net::tcp(), net::tcp6()].into_iter().flatten().flatten().collect();
     let kernel = Kernel::new(&all);
     let mut sample = Sample::default();

@@ -6,7 +6,7 @@
 //!
 //! [`calls`]: crate::calls
 
-pub mod fields;
+pub(crate) mod fields;
 
 use std::collections::BTreeMap;
 
@@ -111,7 +111,7 @@ impl Reader {
     }
 
     /// Entiende una línea entera.
-    pub fn line(&mut self, line: &str) -> Option<Event> {
+    pub(crate) fn line(&mut self, line: &str) -> Option<Event> {
         if let Some(frame) = line.trim_start().strip_prefix("> ") {
             return frame_in(frame).map(Event::Frame);
         }

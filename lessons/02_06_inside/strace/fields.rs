@@ -4,26 +4,21 @@ use std::net::SocketAddr;
 
 /// Un descriptor y lo que es.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Descriptor {
+pub(crate) struct Descriptor {
     /// Su número.
-    pub number: i32,
+    pub(crate) number: i32,
     /// `TCP:[127.0.0.1:8802->127.0.0.1:40000]`; vacío si strace no lo explicó.
-    pub what: String,
+    pub(crate) what: String,
 }
 
 impl Descriptor {
     /// Si es un socket de TCP.
-    pub fn is_tcp(&self) -> bool {
+    pub(crate) fn is_tcp(&self) -> bool {
         self.what.starts_with("TCP")
     }
 
-    /// Si es un epoll(7).
-    pub fn is_epoll(&self) -> bool {
-        self.what.contains("[eventpoll]")
-    }
-
     /// Su dirección y, si está conectado, la del otro extremo.
-    pub fn addresses(&self) -> (Option<SocketAddr>, Option<SocketAddr>) {
+    pub(crate) fn addresses(&self) -> (Option<SocketAddr>, Option<SocketAddr>) {
         let inside = self.what.split_once(":[").and_then(|(_, rest)| rest.strip_suffix(']'));
         match inside.map(|inside| inside.split_once("->").unwrap_or((inside, ""))) {
             Some((local, peer)) => (local.parse().ok(), peer.parse().ok()),
@@ -33,12 +28,12 @@ impl Descriptor {
 }
 
 /// Los argumentos, separados por sus comas: las de un texto, una lista o una estructura no separan.
-pub fn split(arguments: &str) -> Vec<&str> {
+pub(crate) fn split(arguments: &str) -> Vec<&str> {
     separated(arguments, b',')
 }
 
 /// Lo que hay en una lista, entre corchetes: `[{fd=3}, {fd=4}]`, o `[3<…> 4<…>]`, con su separador.
-pub fn list(text: &str, separator: u8) -> Vec<&str> {
+pub(crate) fn list(text: &str, separator: u8) -> Vec<&str> {
     let inside = text.trim().strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     inside
         .filter(|inside| !inside.is_empty())
@@ -71,7 +66,7 @@ fn separated(text: &str, separator: u8) -> Vec<&str> {
 }
 
 /// El descriptor de `3<TCP:[127.0.0.1:8802]>`, o de `3`.
-pub fn descriptor(text: &str) -> Option<Descriptor> {
+pub(crate) fn descriptor(text: &str) -> Option<Descriptor> {
     let (number, what) = match text.trim().split_once('<') {
         Some((number, rest)) => (number, rest.strip_suffix('>').unwrap_or(rest)),
         None => (text.trim(), ""),
@@ -80,7 +75,7 @@ pub fn descriptor(text: &str) -> Option<Descriptor> {
 }
 
 /// Un campo de una estructura, hasta su coma: `events` de `{events=EPOLLIN, data={…}}`.
-pub fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+pub(crate) fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     let inside = text.trim();
     let inside = inside.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or(inside);
     separated(inside, b',')
@@ -89,14 +84,14 @@ pub fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
 }
 
 /// Los descriptores de un conjunto de lo que devolvió select(2): `(in [3 4], out [5])`.
-pub fn set(text: &str, title: &str) -> Vec<i32> {
+pub(crate) fn set(text: &str, title: &str) -> Vec<i32> {
     let Some((_, rest)) = text.split_once(&format!("{title} [")) else { return Vec::new() };
     let inside = rest.split(']').next().unwrap_or_default();
     inside.split_whitespace().filter_map(|number| number.parse().ok()).collect()
 }
 
 /// Un plazo, en milisegundos, redondeado hacia arriba: `{tv_sec=1, tv_nsec=500}`. Sin plazo, nada.
-pub fn milliseconds(text: &str) -> Option<i64> {
+pub(crate) fn milliseconds(text: &str) -> Option<i64> {
     let seconds: i64 = field(text, "tv_sec")?.parse().ok()?;
     let nanos: i64 = match field(text, "tv_nsec") {
         Some(nanos) => nanos.parse().ok()?,
@@ -106,7 +101,7 @@ pub fn milliseconds(text: &str) -> Option<i64> {
 }
 
 /// La dirección de una estructura de connect(2) o bind(2).
-pub fn address(text: &str) -> Option<SocketAddr> {
+pub(crate) fn address(text: &str) -> Option<SocketAddr> {
     let after = |mark: &str, end: char| text.split_once(mark)?.1.split(end).next();
     let port = after("htons(", ')')?.parse().ok()?;
     let host = after("inet_addr(\"", '"').or_else(|| after("inet_pton(AF_INET6, \"", '"'))?;
@@ -115,7 +110,7 @@ pub fn address(text: &str) -> Option<SocketAddr> {
 
 /// Todos los textos entre comillas de `argument`, uno tras otro, con sus bytes de verdad: los de
 /// writev(2) van a trozos.
-pub fn bytes(argument: &str) -> Vec<u8> {
+pub(crate) fn bytes(argument: &str) -> Vec<u8> {
     let (mut bytes, mut letters) = (Vec::new(), argument.bytes().peekable());
     while letters.any(|letter| letter == b'"') {
         while let Some(letter) = letters.next() {
