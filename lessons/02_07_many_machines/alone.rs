@@ -9,8 +9,7 @@ use multiplexacion::client_id::ClientId;
 
 use crate::entry::{Entry, Event, Member};
 use crate::place::Place;
-use crate::room::Room;
-use crate::shared::WINDOW;
+use crate::room::{Room, WINDOW};
 
 #[derive(Debug)]
 pub(crate) struct Alone {

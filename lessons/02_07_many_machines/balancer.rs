@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// La configuración de la lección, tal como está escrita.
-pub const CONFIGURATION: &str = include_str!("haproxy.cfg");
+const CONFIGURATION: &str = include_str!("haproxy.cfg");
 
 /// Desde dónde habla el balanceador con los servidores: `--proxy`.
 pub const SOURCE: &str = "127.0.0.2";
@@ -118,6 +118,7 @@ mod tests {
         assert_eq!(before.len(), after.len() + 1);
         assert!(text.contains(&format!("source {SOURCE}\n")));
     }
+
     #[test]
     fn lo_que_compose_yaml_cambia_sigue_en_la_configuración() {
         let changes: Vec<_> = include_str!("compose.yaml")

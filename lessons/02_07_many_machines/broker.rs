@@ -117,7 +117,7 @@ impl Broker {
 /// Una conexión con él, que se rehace cuando se rompe.
 #[derive(Debug)]
 pub(crate) struct Link {
-    pub(crate) broker: Broker,
+    broker: Broker,
     open: tokio::sync::Mutex<Open>,
 }
 
@@ -156,7 +156,7 @@ impl Link {
         }
     }
 
-    /// Por la conexión `number` llegó una respuesta.
+    /// Llegó una respuesta: la próxima espera vuelve a ser corta.
     pub(crate) async fn answered(&self) {
         self.open.lock().await.backoff.reset();
         self.broker.answered();

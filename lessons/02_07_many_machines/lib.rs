@@ -63,7 +63,7 @@ mod hub;
 mod incoming;
 mod orders;
 mod place;
-pub mod proxy;
+mod proxy;
 mod room;
 mod seats;
 mod server;

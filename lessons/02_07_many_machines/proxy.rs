@@ -15,11 +15,11 @@ use proxy_header::{Error, ParseConfig, ProxyHeader};
 
 /// Bytes que puede tener una cabecera: los de la mayor dirección, de un socket de Unix, y trescientos
 /// más para lo que el balanceador quiera añadir (su protocolo, §2.2: «al menos 536»).
-pub const MOST: usize = 536;
+pub(crate) const MOST: usize = 536;
 
 /// Por qué no se sigue con una conexión.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
+pub(crate) enum Refused {
     /// No viene del balanceador, y solo se entra por él.
     Stranger,
     /// Lo primero que envía no es una cabecera.
@@ -36,7 +36,7 @@ impl fmt::Display for Refused {
 
 impl Refused {
     /// La razón, para quien la recibe.
-    pub fn reason(self) -> &'static str {
+    pub(crate) fn reason(self) -> &'static str {
         match self {
             Refused::Stranger => "a este servidor solo se entra por el balanceador",
             Refused::NotAHeader => "lo primero no es una cabecera PROXY",
@@ -47,20 +47,20 @@ impl Refused {
 
 /// Quién puede presentar a otros.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Gate {
+pub(crate) struct Gate {
     balancer: Option<IpAddr>,
 }
 
 impl Gate {
     /// Con la dirección del balanceador, solo se entra por él. Sin ella, cualquiera habla por sí
     /// mismo, y nadie por otro.
-    pub fn new(balancer: Option<IpAddr>) -> Gate {
+    pub(crate) fn new(balancer: Option<IpAddr>) -> Gate {
         Gate { balancer: balancer.map(|address| address.to_canonical()) }
     }
 
     /// Si antes de nada hay que leer una cabecera de quien se conectó desde `peer`. Errores:
     /// [`Refused::Stranger`].
-    pub fn expects_header(&self, peer: IpAddr) -> Result<bool, Refused> {
+    pub(crate) fn expects_header(&self, peer: IpAddr) -> Result<bool, Refused> {
         match self.balancer {
             None => Ok(false),
             Some(balancer) if balancer == peer.to_canonical() => Ok(true),
@@ -71,17 +71,17 @@ impl Gate {
 
 /// Una cabecera entera.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Header {
+pub(crate) struct Header {
     /// Los bytes que ocupa: lo que sigue es del cliente.
-    pub used: usize,
+    pub(crate) used: usize,
     /// De quién es la conexión. `None` si es del propio balanceador, que comprueba si el servidor
     /// vive (LOCAL), o si no sabe de quién es (UNKNOWN).
-    pub client: Option<SocketAddr>,
+    pub(crate) client: Option<SocketAddr>,
 }
 
 /// Lee la cabecera con la que empieza `bytes`; `None` si aún falta una parte. Errores: no es una
 /// cabecera, y no lo será por mucho que llegue.
-pub fn read(bytes: &[u8]) -> Result<Option<Header>, Refused> {
+pub(crate) fn read(bytes: &[u8]) -> Result<Option<Header>, Refused> {
     if !could_be_a_header(bytes) {
         return Err(Refused::NotAHeader);
     }

@@ -11,6 +11,10 @@ use crate::entry::{Entry, Event};
 use crate::place::Place;
 use crate::seats::{Parcel, Seats, Voice};
 
+/// Bytes que puede faltarle por oír, como mucho, al servidor que más atrasado va. Con más, quien habla
+/// espera.
+pub(crate) const WINDOW: u64 = 1024 * 1024;
+
 /// La sala, que comparten las tareas. Con cerrojo; nunca se espera nada con él echado.
 #[derive(Debug)]
 pub(crate) struct Room {
@@ -52,8 +56,6 @@ impl Room {
             let _ = relief.changed().await;
         }
     }
-
-    // ---- Lo que cambia -----------------------------------------------------------------------
 
     /// Algo que ocurrió, en el orden en que ocurrió.
     pub(crate) fn apply(&self, entry: Entry) {
@@ -111,8 +113,6 @@ impl Room {
     pub(crate) fn next_for(&self, id: ClientId) -> Parcel {
         self.seats().next_for(id)
     }
-
-    // ---- Lo que se espera --------------------------------------------------------------------
 
     /// Por dónde se sabe que quizá haya sitio para hablar.
     pub(crate) fn rhythm(&self) -> watch::Receiver<()> {

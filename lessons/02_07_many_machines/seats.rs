@@ -82,8 +82,6 @@ pub(crate) enum Voice {
 }
 
 impl Seats {
-    // ---- Lo que ocurre -----------------------------------------------------------------------
-
     /// Algo que ocurrió: lo oyen los de aquí, menos quien lo causó.
     pub(crate) fn apply(&mut self, entry: Entry) {
         let Entry { place, member, event } = entry;
@@ -163,8 +161,6 @@ impl Seats {
     pub(crate) fn history(&self) -> &History {
         &self.history
     }
-
-    // ---- Quién está --------------------------------------------------------------------------
 
     /// Alguien se conectó: aún no oye nada. Devuelve su timbre.
     pub(crate) fn open(&mut self, id: ClientId) -> Arc<Notify> {
@@ -247,8 +243,6 @@ impl Seats {
         self.heard(id, u64::MAX);
         self.all.remove(&id);
     }
-
-    // ---- Entregar ----------------------------------------------------------------------------
 
     /// Un texto solo para él.
     pub(crate) fn tell(&mut self, id: ClientId, text: &str) {

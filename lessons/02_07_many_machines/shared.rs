@@ -15,13 +15,9 @@ use crate::broker::{Broker, Link};
 use crate::entry::Entry;
 use crate::orders::{self, Answer};
 use crate::place::Place;
-use crate::room::Room;
+use crate::room::{Room, WINDOW};
 
-/// Bytes que puede faltarle por oír, como mucho, al servidor que más atrasado va. Con más, quien habla
-/// espera.
-pub(crate) const WINDOW: u64 = 1024 * 1024;
-
-/// Cada cuánto se dice por dónde van los de aquí: una parte de lo anterior.
+/// Cada cuánto se dice por dónde van los de aquí: una parte de lo que pueden atrasarse.
 const STEP: u64 = WINDOW / 4;
 
 /// Bytes que guarda un servidor que se retrasó antes de dejar de leer del canal.
@@ -74,8 +70,6 @@ impl Shared {
     async fn ask(&self, script: &Script, epoch: &str, arguments: &[&str]) -> Answer {
         orders::ask(&self.link, script, epoch, arguments).await
     }
-
-    // ---- La identidad ------------------------------------------------------------------------
 
     /// Se apunta, late hasta que le digan que se perdió, y vuelve a apuntarse con otra identidad.
     async fn pulse(self: Arc<Self>) {
@@ -146,8 +140,6 @@ impl Shared {
         self.doubt.notify_one();
     }
 
-    // ---- Lo que se lee -----------------------------------------------------------------------
-
     // ANCHOR: follow
     /// Lee el canal desde donde iba y lo cuenta en la sala.
     async fn follow(self: Arc<Self>, link: Link) {
@@ -191,8 +183,6 @@ impl Shared {
             self.ask(&orders::HEARD, &epoch, &[&told.to_string()]).await;
         }
     }
-
-    // ---- Lo que hacen los suyos --------------------------------------------------------------
 
     /// Alguien quiere entrar. Errores: por qué no.
     pub(crate) async fn join(
