@@ -3,14 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
 use std::path::{Component, Path};
 
-use multiplexacion::errors::reason;
-use nix::errno::Errno;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::error_names;
 use crate::recording::{Call, Header, Interest, Place, Record, VERSION};
 
 /// Una línea de `--trace`; su formato está en `multiplexacion::steps`.
@@ -207,9 +205,7 @@ fn flags(text: &str) -> String {
     text.replace(" | ", "|")
 }
 
-/// El nombre de un error, por lo que se dice de él: la traza trae su explicación.
+/// El nombre de un error: la traza trae lo que se dice de él.
 fn error(text: &str) -> String {
-    let all = (1..134).map(Errno::from_raw);
-    let found = all.into_iter().find(|errno| reason(&io::Error::from(*errno)) == text);
-    found.map_or_else(|| text.to_owned(), |errno| format!("{errno:?}"))
+    error_names::name_of(text).unwrap_or_else(|| text.to_owned())
 }

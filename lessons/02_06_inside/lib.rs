@@ -4,6 +4,7 @@
 //! para él. [`recording`] es el formato en el que se apunta.
 
 pub mod calls;
+mod error_names;
 pub mod http;
 mod keeper;
 mod lesson_trace;

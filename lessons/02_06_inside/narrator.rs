@@ -4,15 +4,12 @@
 mod reasons;
 
 use std::collections::BTreeSet;
-use std::fmt::Display;
-use std::io;
 
 use multiplexacion::client_id::ClientId;
-use multiplexacion::errors::reason;
 use multiplexacion::steps::{Shown, Step};
-use nix::errno::Errno;
 
 use crate::calls::family::{Family, family};
+use crate::error_names;
 use crate::recording::{Call, Interest, Record};
 
 /// Cuántos bytes de lo que viaja se muestran.
@@ -306,10 +303,8 @@ fn shown(call: &Call) -> String {
 }
 
 /// Un error, en español: `EAGAIN` → su razón.
-fn why(name: &str) -> impl Display {
-    let all = (1..134).map(Errno::from_raw);
-    let found = all.into_iter().find(|errno| format!("{errno:?}") == name);
-    found.map_or_else(|| name.to_owned(), |errno| reason(&io::Error::from(errno)))
+fn why(name: &str) -> String {
+    error_names::said_of(name).unwrap_or_else(|| name.to_owned())
 }
 
 #[cfg(test)]
