@@ -1,6 +1,6 @@
 //! Un servidor de mentira, para ver al cliente de verdad desde el otro lado.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 
 use harness::{Failure, frame};
@@ -60,15 +60,7 @@ pub(crate) struct Guest {
 impl Guest {
     /// El marco siguiente; `None` si el cliente cerró su lado entre dos marcos.
     pub(crate) fn next_frame(&mut self) -> Result<Option<String>, Failure> {
-        let mut header = [0; frame::HEADER];
-        if self.stream.read(&mut header[..1])? == 0 {
-            return Ok(None);
-        }
-        self.stream.read_exact(&mut header[1..])?;
-        let mut text = vec![0; u32::from_be_bytes(header) as usize];
-        self.stream.read_exact(&mut text)?;
-        let text = String::from_utf8(text);
-        text.map(Some).map_err(|error| Failure::new(format!("El cliente envió {error:?}.")))
+        Ok(frame::read(&self.stream)?)
     }
 
     pub(crate) fn say(&mut self, text: &str) -> Outcome {

@@ -3,6 +3,8 @@
 //! Es lo que hablan `LengthDelimitedCodec` de `tokio_util` y `{packet, 4}` de Erlang. El arnés
 //! tiene el suyo y no usa el de la biblioteca: si los dos se equivocaran igual, nadie lo notaría.
 
+use std::io::{self, Read};
+
 /// Los bytes de la longitud.
 pub const HEADER: usize = 4;
 
@@ -16,6 +18,23 @@ pub fn encode(text: impl AsRef<[u8]>) -> Vec<u8> {
     let text = text.as_ref();
     let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
     [&length.to_be_bytes(), text].concat()
+}
+
+/// El texto del marco siguiente; `None` si el otro extremo cerró entre dos marcos. Errores: los de leer,
+/// o un texto que no es UTF-8.
+///
+/// Tampoco comprueba el máximo: quien ha de hacerlo es el programa que se prueba.
+pub fn read(mut from: impl Read) -> io::Result<Option<String>> {
+    let mut header = [0; HEADER];
+    if from.read(&mut header[..1])? == 0 {
+        return Ok(None);
+    }
+    from.read_exact(&mut header[1..])?;
+    let mut text = vec![0; u32::from_be_bytes(header) as usize];
+    from.read_exact(&mut text)?;
+    String::from_utf8(text)
+        .map(Some)
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
 /// Lo que hay al comienzo de unos bytes recibidos.

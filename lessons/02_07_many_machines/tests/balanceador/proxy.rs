@@ -1,6 +1,6 @@
 //! De quién es cada conexión, y de quién no se cree.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -34,14 +34,7 @@ impl Caller {
 
     /// El marco siguiente; `None` si cierra.
     fn hear(&mut self) -> Result<Option<String>, Failure> {
-        let mut header = [0; frame::HEADER];
-        if self.stream.read(&mut header[..1])? == 0 {
-            return Ok(None);
-        }
-        self.stream.read_exact(&mut header[1..])?;
-        let mut text = vec![0; u32::from_be_bytes(header) as usize];
-        self.stream.read_exact(&mut text)?;
-        Ok(Some(String::from_utf8_lossy(&text).into_owned()))
+        Ok(frame::read(&self.stream)?)
     }
 }
 
