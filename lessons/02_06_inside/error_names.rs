@@ -21,5 +21,5 @@ fn all() -> impl Iterator<Item = Errno> {
 }
 
 fn said(errno: Errno) -> String {
-    reason(&io::Error::from(errno)).to_string()
+    reason(&io::Error::from(errno))
 }

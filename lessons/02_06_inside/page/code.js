@@ -6,6 +6,8 @@ const code = (() => {
     // Las líneas que salen en papel, a cada lado.
     const NEAR = 9;
     const LONGEST = 20_000;
+    // Las marcas con las que el libro incluye trozos: en la ventana sobran.
+    const ANCHOR = /^\s*(\/\/|#) ANCHOR(_END)?:/;
     const WORDS = {
         rs: 'as|async|await|break|const|continue|else|enum|fn|for|if|impl|in|let|loop|match|mod|move|mut|pub|ref|return|self|Self|static|struct|trait|type|use|where|while|crate',
         py: 'and|as|break|class|continue|def|del|elif|else|except|finally|for|from|if|import|in|is|lambda|None|not|or|pass|raise|return|self|True|False|try|while|with|yield',
@@ -39,6 +41,7 @@ const code = (() => {
         return source.split('\n').slice(0, LONGEST).map((line, place) => {
             const row = element('span', 'linea', ...coloured(line, pattern), '\n');
             row.dataset.numero = place + 1;
+            row.hidden = ANCHOR.test(line);
             return row;
         });
     }
