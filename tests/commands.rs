@@ -14,7 +14,6 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -226,16 +225,8 @@ fn folder() -> PathBuf {
 }
 
 /// El paciente es de otro paquete, y hay que pedirlo.
-static PATIENT: LazyLock<()> = LazyLock::new(|| {
-    let folder = Path::new(env!("CARGO_BIN_EXE_aplic_02_02")).parent().unwrap();
-    let mut build = Command::new(env!("CARGO"));
-    build.args(["build", "--quiet", "--package", "ejemplos", "--bins", "--target-dir"]);
-    build.arg(folder.parent().unwrap());
-    if folder.ends_with("release") {
-        build.arg("--release");
-    }
-    assert!(build.status().unwrap().success(), "no se pudo compilar `ejemplos`");
-});
+static PATIENT: LazyLock<()> =
+    LazyLock::new(|| prose::build(&["--package", "ejemplos", "--bins"]).unwrap());
 
 /// Un puerto para quien lo pida con SO_REUSEADDR, como todos los nuestros. Mientras este socket
 /// viva, el núcleo no se lo da a nadie que no lo nombre.

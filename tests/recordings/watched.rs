@@ -21,16 +21,8 @@ use crate::calls::{Repeats, Shape, agree, by_thread};
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// La ventana es de otro paquete, y hay que pedirla.
-static WINDOW: LazyLock<()> = LazyLock::new(|| {
-    let folder = Path::new(env!("CARGO_BIN_EXE_aplic_02_02")).parent().unwrap();
-    let mut build = Command::new(env!("CARGO"));
-    build.args(["build", "--quiet", "--package", "ventana", "--bins", "--target-dir"]);
-    build.arg(folder.parent().unwrap());
-    if folder.ends_with("release") {
-        build.arg("--release");
-    }
-    assert!(build.status().unwrap().success(), "no se pudo compilar la ventana");
-});
+static WINDOW: LazyLock<()> =
+    LazyLock::new(|| prose::build(&["--package", "ventana", "--bins"]).unwrap());
 
 /// Un servidor en marcha, y lo que se va grabando de él.
 pub(crate) struct Watched {

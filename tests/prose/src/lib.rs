@@ -4,7 +4,7 @@
 //! | módulo | qué hay |
 //! |---|---|
 //! | `quoted` | [`quoted`](quoted()), [`Quoted`]: las órdenes de un texto, y lo que dice que responden |
-//! | `shell` | [`shell`](shell()), [`run`], [`as_here`], [`with_process`], [`possible`]: ejecutarlas aquí |
+//! | `shell` | [`shell`](shell()), [`run`], [`as_here`], [`with_process`], [`possible`], [`build`], [`program`]: ejecutarlas aquí |
 //! | `alike` | [`same`], [`in_order`], [`recorded`], [`Varying`]: comparar, sin lo que es de cada vez |
 //! | `traced` | [`Traced`]: un servidor bajo `strace` |
 //!
@@ -21,7 +21,7 @@ use std::time::Duration;
 
 pub use alike::{Varying, figures_named, in_order, recorded, same, steps_named};
 pub use quoted::{Quoted, quoted};
-pub use shell::{as_here, possible, program, run, shell, with_process};
+pub use shell::{as_here, build, possible, program, run, shell, with_process};
 pub use traced::Traced;
 
 /// Lo que puede tardar cualquier orden: la más lenta espera a que venza un plazo de diez segundos.

@@ -3,7 +3,7 @@
 use std::env;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
 use harness::{Exit, Failure, Program, tools};
@@ -69,6 +69,20 @@ pub fn with_process(command: &str, name: &str, pid: u32) -> Result<String, Failu
 pub fn program(name: &str) -> io::Result<PathBuf> {
     let ours = env::current_exe()?;
     Ok(ours.parent().and_then(Path::parent).unwrap_or(Path::new(".")).join(name))
+}
+
+/// Compila con esas palabras de `cargo build` lo que es de otro paquete, con el mismo perfil y en la misma
+/// carpeta que esta prueba: [`program`] dice dónde queda. Errores: no compila.
+pub fn build(what: &[&str]) -> Result<(), Failure> {
+    let folder = program("")?;
+    let mut build = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    build.args(["build", "--quiet"]).args(what);
+    build.args(folder.ends_with("release").then_some("--release"));
+    build.arg("--target-dir").arg(folder.parent().unwrap_or(&folder));
+    if build.stdin(Stdio::null()).status()?.success() {
+        return Ok(());
+    }
+    Err(Failure::new(format!("No compila: cargo build {}.", what.join(" "))))
 }
 
 /// Si en esta máquina está todo lo que usan esas órdenes. Si no, deja constancia de que queda
