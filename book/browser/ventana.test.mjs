@@ -206,9 +206,9 @@ describe('la ventana en el navegador', {skip: lack && `AVISO: sin probar: ${lack
         await frame.locator('.donde').click();
         await inner.page.keyboard.press('ArrowRight');
         await frame.waitForFunction(() => location.hash === '#paso=10');
-        for (const [theme, colour] of [['oscuro', 'dark'], ['claro', 'light']]) {
-            await inner.page.evaluate(tema => document.querySelector('iframe').contentWindow.postMessage({tema}, '*'), theme);
-            await frame.waitForFunction(colour => getComputedStyle(document.documentElement).colorScheme === colour, colour);
+        for (const theme of ['dark', 'light']) {
+            await inner.page.evaluate(theme => document.querySelector('iframe').contentWindow.postMessage({theme}, '*'), theme);
+            await frame.waitForFunction(theme => getComputedStyle(document.documentElement).colorScheme === theme, theme);
         }
         await inner.close();
     });

@@ -18,7 +18,7 @@
     // Con `file://`, cada página es de un origen distinto: no se puede tocar, pero sí enviarle un recado.
     function tell(frame) {
         const dark = !document.documentElement.classList.contains('light');
-        frame.contentWindow.postMessage({tema: dark ? 'oscuro' : 'claro'}, '*');
+        frame.contentWindow.postMessage({theme: dark ? 'dark' : 'light'}, '*');
     }
 
     frames.forEach(frame => frame.addEventListener('load', () => tell(frame)));

@@ -172,7 +172,7 @@ impl Calls {
     }
 
     fn signal(&mut self, thread: u32, at: u64, name: &str) -> Vec<Record> {
-        // Parar y seguir es cosa de la terminal.
+        // Detenerse y seguir es cosa de la terminal.
         let matters = !matches!(name, "SIGCONT" | "SIGSTOP" | "SIGTSTP" | "SIGWINCH" | "SIGCHLD");
         let number = self.threads.get(&thread).and_then(|thread| thread.number);
         let us = self.since_origin(at);

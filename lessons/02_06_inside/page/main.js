@@ -23,7 +23,7 @@
     let naming = null;
     let isFollowing = Boolean(address);
 
-    const mandos = controls(document.querySelector('.mandos'), {
+    const panel = controls(document.querySelector('.mandos'), {
         obey,
         go: where => go(where),
         pace: chosen => { pace = chosen; },
@@ -35,7 +35,7 @@
         if (recording.length === 0) {
             views.sentence.empty(isFollowing);
             views.code.show(recording, 0);
-            mandos.show(recording, 0, 'ningún paso');
+            panel.show(recording, 0, 'ningún paso');
             return;
         }
         const step = recording.steps[place];
@@ -43,7 +43,7 @@
         views.code.show(recording, place);
         views.kernel.show(recording, place, recording.at(place));
         views.conversation.show(recording, place);
-        mandos.show(recording, place, `paso ${place + 1} de ${recording.length}: ${recording.say(step)[0]}`);
+        panel.show(recording, place, `paso ${place + 1} de ${recording.length}: ${recording.say(step)[0]}`);
         // Todo lo que se desplaza, al final: así el navegador mide una sola vez.
         [views.code, views.kernel, views.conversation].forEach(view => view.aim());
     }
@@ -107,7 +107,7 @@
     function play(isPlaying) {
         clearTimeout(timer);
         timer = isPlaying && place < recording.length - 1 ? setTimeout(advance, delay()) : null;
-        mandos.playing(timer !== null);
+        panel.playing(timer !== null);
         views.sentence.quiet(timer !== null);
     }
 
@@ -122,7 +122,7 @@
         const wasLast = isFollowing || recording.length === 0;
         recording.append(records);
         document.querySelector('.orden').textContent = text.visible((recording.header?.command ?? []).join(' '));
-        mandos.measure(recording);
+        panel.measure(recording);
         place = wasLast && address ? clamp(Infinity) : clamp(place);
         views.conversation.refresh();
         render();
@@ -170,8 +170,8 @@
 
     // Dentro del libro, los colores que diga el libro, que puede ser otro sitio: por eso llega como mensaje.
     function wearTheme({source, data: message}) {
-        const theme = {__proto__: null, claro: 'light', oscuro: 'dark'}[message?.tema];
-        if (source === window.parent && theme) {
+        const theme = message?.theme;
+        if (source === window.parent && ['light', 'dark'].includes(theme)) {
             root.dataset.theme = theme;
         }
     }
