@@ -41,6 +41,7 @@ impl Narrator {
         match record {
             Record::Call(call) => self.call(call),
             Record::Thread { thread, process, name, .. } => {
+                self.reasons.born(record);
                 say(started(*thread, *process, name.as_deref()))
             }
             Record::Signal { signal, .. } => say(format!("llega la señal {signal}")),

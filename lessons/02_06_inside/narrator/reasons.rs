@@ -3,23 +3,61 @@
 use std::collections::BTreeMap;
 
 use crate::calls::family::{Family, family};
-use crate::recording::Call;
+use crate::recording::{Call, Record};
 
-/// Lo que hay que recordar de los pasos anteriores.
+/// Lo que hay que recordar de los pasos anteriores: de cada proceso, lo suyo.
 #[derive(Debug, Default)]
 pub(super) struct Reasons {
+    processes: BTreeMap<u32, Memory>,
+    /// De qué proceso es cada hilo; el que no está es el suyo.
+    owners: BTreeMap<u32, u32>,
+}
+
+impl Reasons {
+    /// Empieza un hilo o un proceso. Un proceso hereda los descriptores de quien lo creó.
+    pub(super) fn born(&mut self, record: &Record) {
+        let Record::Thread { thread, parent, process, .. } = record else { return };
+        let owner = self.owner(*parent);
+        if !process {
+            self.owners.insert(*thread, owner);
+        } else if !self.processes.contains_key(thread) {
+            let inherited = self.processes.get(&owner).cloned().unwrap_or_default();
+            self.processes.insert(*thread, Memory { loops: BTreeMap::new(), ..inherited });
+        }
+    }
+
+    pub(super) fn of(&mut self, call: &Call) -> Option<String> {
+        let owner = self.owner(call.thread);
+        self.processes.entry(owner).or_default().of(call)
+    }
+
+    fn owner(&self, thread: u32) -> u32 {
+        self.owners.get(&thread).copied().unwrap_or(thread)
+    }
+}
+
+/// Lo que se recuerda de un proceso.
+#[derive(Clone, Debug, Default)]
+struct Memory {
     /// Cuántos bytes se pidieron y llegaron, la última vez, de cada descriptor.
     last_read: BTreeMap<i32, (u64, i64)>,
     /// Para qué vigila epoll cada descriptor.
     interest: BTreeMap<i32, String>,
-    /// Las vueltas que ha dado select(2) o poll(2).
+    /// El bucle de cada hilo.
+    loops: BTreeMap<u32, Loop>,
+}
+
+/// Lo que se recuerda del bucle de un hilo.
+#[derive(Clone, Copy, Debug, Default)]
+struct Loop {
+    /// Las vueltas que ha dado.
     turns: u64,
-    /// Si la espera anterior dio algo y, desde entonces, nadie hizo nada con ello.
+    /// Si la espera anterior dio algo y, desde entonces, el hilo no hizo nada con ello.
     idle: bool,
 }
 
-impl Reasons {
-    pub(super) fn of(&mut self, call: &Call) -> Option<String> {
+impl Memory {
+    fn of(&mut self, call: &Call) -> Option<String> {
         if call.is_cut() {
             return Some(
                 "el núcleo la repite cuando la señal se ha atendido, o la hace fallar con EINTR"
@@ -41,12 +79,15 @@ impl Reasons {
             other => plain(call, other),
         };
         let waits = matches!(family(&call.call), Family::Wait(_));
-        self.idle = waits && call.result.is_some_and(|ready| ready > 0);
+        let this = self.loops.entry(call.thread).or_default();
+        this.idle = waits && call.result.is_some_and(|ready| ready > 0);
         why
     }
 
     fn wait(&mut self, call: &Call, name: &str) -> Option<String> {
-        self.turns += 1;
+        let this = self.loops.entry(call.thread).or_default();
+        this.turns += 1;
+        let Loop { turns, idle } = *this;
         if call.error.is_some() {
             return None;
         }
@@ -57,7 +98,7 @@ impl Reasons {
                 "se agotó el plazo y nadie estaba listo: toca mirar los relojes".to_owned()
             });
         }
-        if self.idle {
+        if idle {
             return Some("en la vuelta anterior nadie leyó, escribió ni aceptó nada: si se repite, el bucle gira en vano".to_owned());
         }
         if let Some(left) = call.ready.iter().find_map(|ready| self.left(ready.fd, &ready.events)) {
@@ -77,7 +118,7 @@ impl Reasons {
             "epoll_wait" => {
                 Some("epoll devuelve solo los que están listos; los demás no cuestan nada".to_owned())
             }
-            "select" if self.turns > 1 => Some(
+            "select" if turns > 1 => Some(
                 "los conjuntos se rehacen en cada vuelta: select los recibe enteros, y devuelve en ellos solo los listos".to_owned(),
             ),
             "select" => Some("select mira uno a uno todos los descriptores de los conjuntos".to_owned()),
@@ -227,4 +268,53 @@ fn plain(call: &Call, family: Family) -> Option<String> {
         },
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waits(thread: u32) -> Call {
+        let (call, took, result) = ("pselect6".to_owned(), Some(9), Some(1));
+        Call { thread, call, took, result, slept: true, ..Call::default() }
+    }
+
+    fn reads(thread: u32) -> Call {
+        let (call, took, result) = ("recvfrom".to_owned(), Some(9), Some(5));
+        Call { thread, call, took, result, fd: Some(5), asked: Some(90), ..Call::default() }
+    }
+
+    fn spins(reasons: &mut Reasons, call: &Call) -> bool {
+        reasons.of(call).is_some_and(|why| why.contains("gira en vano"))
+    }
+
+    #[test]
+    fn dos_hilos_que_despiertan_por_turnos_no_giran_en_vano() {
+        let mut reasons = Reasons::default();
+        for call in [waits(1), waits(2), reads(1), reads(2), waits(2), waits(1)] {
+            assert!(!spins(&mut reasons, &call), "{call:?}");
+        }
+    }
+
+    #[test]
+    fn lo_que_hace_otro_hilo_no_disimula_a_quien_gira_en_vano() {
+        let mut reasons = Reasons::default();
+        for call in [waits(1), reads(2)] {
+            assert!(!spins(&mut reasons, &call), "{call:?}");
+        }
+        assert!(spins(&mut reasons, &waits(1)));
+    }
+
+    #[test]
+    fn el_mismo_número_en_otro_proceso_es_otro_descriptor() {
+        let mut reasons = Reasons::default();
+        let born = |thread| Record::Thread { us: 0, thread, parent: 1, process: true, name: None };
+        reasons.born(&born(2));
+        reasons.born(&born(3));
+        let full = |thread| Call { asked: Some(5), ..reads(thread) };
+        reasons.of(&full(2));
+        let why = reasons.of(&reads(3));
+        assert_eq!(why, None, "lo que quedaba era del otro");
+        assert!(reasons.of(&reads(2)).is_some());
+    }
 }
