@@ -49,6 +49,9 @@ fn un_servidor_muere_otro_arranca_en_su_puerto_y_los_clientes_vuelven() -> Outco
     witness.expect_frame(joined(2, "ana"))?;
     let beto = returning("beto", port.address()).spawn()?;
     ana.wait_for_line(Stream::Stdout, &joined(3, "beto"), LIMIT)?;
+    // Que haya entrado lo sabe el servidor antes que él: si oye a Ana, también lo sabe él.
+    ana.write_stdin("hola\n");
+    beto.wait_for_line(Stream::Stdout, "#[ana@127.0.0.1]>> hola", LIMIT)?;
     server.signal(Signal::SIGKILL)?;
     server.wait(LIMIT)?;
     for client in [&ana, &beto] {
