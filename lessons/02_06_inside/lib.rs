@@ -13,6 +13,7 @@ pub mod narrator;
 pub mod open;
 pub mod page;
 mod places;
+mod python;
 pub mod recorder;
 pub mod recording;
 mod samples;

@@ -69,6 +69,11 @@ impl Places {
         Places::default()
     }
 
+    /// Los que dirá el propio programa: no hay que buscarlos.
+    pub(crate) fn told() -> Places {
+        Places { folder: env::current_dir().unwrap_or_default(), ..Places::default() }
+    }
+
     /// Si hay que buscarlos.
     pub(crate) fn on(&self) -> bool {
         self.on
@@ -124,7 +129,20 @@ impl Places {
         if FOREIGN.iter().any(|part| shown.contains(part)) || !file.is_file() {
             return None;
         }
-        Some(file.strip_prefix(&self.folder).unwrap_or(&file).to_string_lossy().into_owned())
+        Some(self.shown(&file))
+    }
+
+    fn shown(&self, file: &Path) -> String {
+        file.strip_prefix(&self.folder).unwrap_or(file).to_string_lossy().into_owned()
+    }
+
+    /// Los que dijo el programa, si son de archivos que están aquí.
+    pub(crate) fn checked(&self, told: Vec<Place>) -> Vec<Place> {
+        let check = |place: Place| {
+            let file = self.folder.join(place.file?);
+            file.is_file().then(|| Place { file: Some(self.shown(&file)), ..place })
+        };
+        told.into_iter().filter_map(check).collect()
     }
 
     /// El texto de los archivos de `places` que aún no se han guardado, si caben.

@@ -18,7 +18,8 @@ use crate::calls::Calls;
 use crate::calls::family::{Family, family};
 use crate::keeper::Keeper;
 use crate::places::Places;
-use crate::recording::{Header, Record, Sample, VERSION};
+use crate::python::{self, Hook, Marks};
+use crate::recording::{Header, Place, Record, Sample, VERSION};
 use crate::samples;
 use crate::signals::{self, Request, Signals};
 use crate::strace::{Call, Event, Reader};
@@ -91,7 +92,12 @@ pub fn record(
     };
     let program = tracer::program(name)?;
     tracer::can_observe("")?;
-    let places = if options.places { Places::of(&program) } else { Places::default() };
+    let hook = options.places.then(|| Hook::of(&program, command)).flatten();
+    let places = match (options.places, &hook) {
+        (false, _) => Places::default(),
+        (true, None) => Places::of(&program),
+        (true, Some(_)) => Places::told(),
+    };
     let stacks = places.on();
     let now = since_1970();
     let mut recorder = Recorder::new(now, places, sink);
@@ -101,7 +107,7 @@ pub fn record(
         started: now / 1_000_000,
     }));
     let signals = Signals::aside()?;
-    let mut tracer = Tracer::start(command, stacks)?;
+    let mut tracer = Tracer::start(command, stacks, hook.as_ref())?;
     recorder.follow(&mut tracer, &signals)?;
     let status = tracer.wait()?;
     if recorder.not_a_program {
@@ -129,6 +135,8 @@ struct Recorder<S> {
     reader: Reader,
     calls: Calls,
     places: Places,
+    /// Lo que Python va diciendo de sus sitios.
+    marks: Marks,
     asleep: Asleep,
     /// Lo último que se supo, mientras llega desde dónde se llamó; y el hilo, por su número en el
     /// núcleo.
@@ -150,6 +158,7 @@ impl<S: FnMut(&Record)> Recorder<S> {
             reader: Reader::default(),
             calls: Calls::since(origin),
             places,
+            marks: Marks::default(),
             asleep: Asleep::default(),
             held: None,
             last_sample: (Instant::now(), Sample::default()),
@@ -216,17 +225,23 @@ impl<S: FnMut(&Record)> Recorder<S> {
             return;
         }
         self.release();
-        let mut slept = false;
+        let (mut slept, mut at) = (false, Vec::new());
         match event {
+            Event::Begun(call) | Event::Ended(call) if python::carries(&call.name) => {
+                self.marks.read(call);
+                return;
+            }
             Event::Begun(call) => self.asleep.begun(call),
             Event::Ended(call) => {
                 slept = self.asleep.ended(call.thread) || is_long_wait(call);
+                at = self.marks.of(call);
                 self.listened |= call.name == "listen" && call.succeeded();
                 let nothing = !self.calls.has_any();
                 self.not_a_program |= nothing && call.name == "execve" && !call.succeeded();
             }
             Event::Exited { thread, .. } => {
                 self.asleep.ended(*thread);
+                self.marks.forget(*thread);
             }
             Event::Signal { .. } | Event::Frame(_) => {}
         }
@@ -238,7 +253,15 @@ impl<S: FnMut(&Record)> Recorder<S> {
             Event::Ended(call) if !records.is_empty() && self.places.on() => {
                 self.held = Some((call.thread, records));
             }
-            _ => records.into_iter().for_each(|record| self.tell(&record)),
+            _ => self.tell_from(at, records),
+        }
+    }
+
+    /// Lo que se sabe de una llamada, y los sitios desde los que dijo el programa que la haría.
+    fn tell_from(&mut self, at: Vec<Place>, records: Vec<Record>) {
+        if !records.is_empty() {
+            let at = self.places.checked(at);
+            self.tell_at(at, records);
         }
     }
 
@@ -252,8 +275,13 @@ impl<S: FnMut(&Record)> Recorder<S> {
     }
 
     fn release(&mut self) {
-        let Some((_, mut records)) = self.held.take() else { return };
+        let Some((_, records)) = self.held.take() else { return };
         let at = self.places.take();
+        self.tell_at(at, records);
+    }
+
+    /// Primero, el código de los archivos que aún no se ha apuntado.
+    fn tell_at(&mut self, at: Vec<Place>, mut records: Vec<Record>) {
         for source in self.places.sources(&at) {
             self.tell(&source);
         }
@@ -274,9 +302,8 @@ impl<S: FnMut(&Record)> Recorder<S> {
             any |= !records.is_empty();
             // Lo que ocurrió antes va antes.
             self.release();
-            for record in records {
-                self.tell(&record);
-            }
+            let at = self.marks.of(&call);
+            self.tell_from(at, records);
         }
         any
     }

@@ -12,6 +12,7 @@ use multiplexacion::cli::Trouble;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::calls::CALLS;
+use crate::python::Hook;
 use crate::signals;
 
 /// Si strace está, y puede mirar. `instead` es lo que se puede hacer sin él: «quita -v».
@@ -74,9 +75,13 @@ pub(crate) struct Tracer {
 }
 
 impl Tracer {
-    /// Arranca `command`, observado; con `stacks`, se sabe desde qué funciones llama. Errores: los
-    /// de pipe(2) y fork(2).
-    pub(crate) fn start(command: &[OsString], stacks: bool) -> io::Result<Tracer> {
+    /// Arranca `command`, observado; con `stacks`, se sabe desde qué funciones llama; con `hook`, lo
+    /// dice el propio Python. Errores: los de pipe(2) y fork(2).
+    pub(crate) fn start(
+        command: &[OsString],
+        stacks: bool,
+        hook: Option<&Hook>,
+    ) -> io::Result<Tracer> {
         let (pipe, ours) = io::pipe()?;
         // strace la abre por su nombre: si la heredara, el programa tendría un descriptor de más.
         let output = format!("/proc/{}/fd/{}", process::id(), ours.as_raw_fd());
@@ -85,7 +90,12 @@ impl Tracer {
         if stacks {
             strace.arg("-k");
         }
-        strace.args(["-e", CALLS, "-o", &output, "--"]).args(command);
+        let mut calls = CALLS.to_owned();
+        if let Some(hook) = hook {
+            calls.push_str(",?access,?faccessat,?faccessat2");
+            strace.env("PYTHONPATH", hook.search_path());
+        }
+        strace.args(["-e", &calls, "-o", &output, "--"]).args(command);
         let child = signals::without_aside(|| strace.spawn())?;
         Ok(Tracer { child, pipe, ours: Some(ours) })
     }
