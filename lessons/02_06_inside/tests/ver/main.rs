@@ -4,6 +4,7 @@
 
 mod opening;
 mod page;
+mod python;
 mod usage;
 mod watching;
 
