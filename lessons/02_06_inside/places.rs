@@ -52,7 +52,7 @@ pub(crate) struct Places {
 impl Places {
     /// Los de `program`, con los archivos contados desde la carpeta de ahora.
     ///
-    /// Si no trae las líneas de su código (`-g`), o su código no está aquí, como el de un intérprete,
+    /// Si no trae las líneas de su código (`-g`), o su código no está aquí, como el de Node,
     /// no se buscan: preguntar a strace desde dónde llama cuesta mucho.
     #[cfg(feature = "lineas")]
     pub(crate) fn of(program: &Path) -> Places {

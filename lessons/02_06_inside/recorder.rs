@@ -77,9 +77,10 @@ pub struct Ended {
 /// ya apartadas, con [`Signals::aside`]: pthread_sigmask(3).
 ///
 /// Ser observado cuesta. Con un eco de un mensaje cada vez, en una máquina de dos procesadores muy
-/// ocupada, una ida y vuelta pasó en C de 0,2 ms a 1,6 sin los sitios del código, y a 9 con ellos; en
-/// Python, de 0,1 a 1,1; y en un programa de Rust sin optimizar, cuya tabla de símbolos es grande, de
-/// 0,4 a 50 con los sitios. Lo que se ve es lo que pasa; lo que tarda, no.
+/// ocupada, una ida y vuelta pasó en C de 0,2 ms a 1,6 sin los sitios del código, y a 9 con ellos; y
+/// en un programa de Rust sin optimizar, cuya tabla de símbolos es grande, de 0,4 a 50 con los sitios. En
+/// Python, con la máquina menos ocupada, de 0,04 a 0,15 sin ellos y a 0,3 con ellos. Lo que se ve es lo
+/// que pasa; lo que tarda, no.
 ///
 /// Errores: no hay strace, o no puede mirar; la orden no existe, o no se puede ejecutar.
 pub fn record(
@@ -228,7 +229,7 @@ impl<S: FnMut(&Record)> Recorder<S> {
         let (mut slept, mut at) = (false, Vec::new());
         match event {
             Event::Begun(call) | Event::Ended(call) if python::carries(&call.name) => {
-                self.marks.read(call);
+                self.marks.read(call, |places| self.places.checked(places));
                 return;
             }
             Event::Begun(call) => self.asleep.begun(call),
@@ -257,14 +258,6 @@ impl<S: FnMut(&Record)> Recorder<S> {
         }
     }
 
-    /// Lo que se sabe de una llamada, y los sitios desde los que dijo el programa que la haría.
-    fn tell_from(&mut self, at: Vec<Place>, records: Vec<Record>) {
-        if !records.is_empty() {
-            let at = self.places.checked(at);
-            self.tell_at(at, records);
-        }
-    }
-
     /// Lo retenido ya tiene todos sus sitios si el hilo ha seguido su camino: strace los escribe
     /// mientras lo tiene detenido.
     fn settle(&mut self, tracer: &Tracer) {
@@ -277,11 +270,14 @@ impl<S: FnMut(&Record)> Recorder<S> {
     fn release(&mut self) {
         let Some((_, records)) = self.held.take() else { return };
         let at = self.places.take();
-        self.tell_at(at, records);
+        self.tell_from(at, records);
     }
 
-    /// Primero, el código de los archivos que aún no se ha apuntado.
-    fn tell_at(&mut self, at: Vec<Place>, mut records: Vec<Record>) {
+    /// Lo que se sabe de una llamada hecha desde `at`; antes, el código que aún no se ha apuntado.
+    fn tell_from(&mut self, at: Vec<Place>, mut records: Vec<Record>) {
+        if records.is_empty() {
+            return;
+        }
         for source in self.places.sources(&at) {
             self.tell(&source);
         }

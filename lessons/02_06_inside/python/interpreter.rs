@@ -26,11 +26,12 @@ fn first_line(program: &Path) -> Option<String> {
     Some(String::from_utf8_lossy(&line).into_owned())
 }
 
-/// `python`, `python3` o `python3.11`, con su carpeta o sin ella.
+/// `python`, `python3` o `python3.11`, con su carpeta o sin ella; no uno de Python 2.
 fn is_python(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or_default();
+    let is_digit = |letter: char| letter.is_ascii_digit() || letter == '.';
     let version = name.strip_prefix("python");
-    version.is_some_and(|it| it.chars().all(|letter| letter.is_ascii_digit() || letter == '.'))
+    version.is_some_and(|it| it.chars().all(is_digit) && !it.starts_with('2'))
 }
 
 /// Si entre las opciones del intérprete, antes del guion, está `-E`, `-I` o `-S`.
@@ -69,7 +70,7 @@ mod tests {
         for path in ["python", "/usr/bin/python3", "./venv/bin/python3.11"] {
             assert!(is_python(path), "{path}");
         }
-        for path in ["pythonw-config", "node", "/usr/bin/python3-config", "python/eco"] {
+        for path in ["python2.7", "node", "/usr/bin/python3-config", "python/eco"] {
             assert!(!is_python(path), "{path}");
         }
     }

@@ -28,8 +28,9 @@ struct Mark {
 }
 
 impl Marks {
-    /// Lee un aviso entero, si lo es. Cambia el que hubiera de ese hilo.
-    pub(crate) fn read(&mut self, call: &Call) {
+    /// Lee un aviso entero, si lo es, con los sitios que `checked` deje. Cambia el que hubiera de ese
+    /// hilo.
+    pub(crate) fn read(&mut self, call: &Call, checked: impl FnOnce(Vec<Place>) -> Vec<Place>) {
         if call.took.is_none() {
             return;
         }
@@ -42,7 +43,7 @@ impl Marks {
         }
         let word = fields.next().unwrap_or_default().to_owned();
         let fields: Vec<_> = fields.collect();
-        let places = fields.chunks(3).filter_map(place).collect();
+        let places = checked(fields.chunks(3).filter_map(place).collect());
         self.0.insert(call.thread, Mark { word, places });
     }
 
