@@ -74,3 +74,62 @@ fn place(fields: &[&str]) -> Option<Place> {
     let function = (!function.starts_with('<')).then(|| (*function).to_owned());
     Some(Place { function, file: Some((*file).to_owned()), line: Some(line.parse().ok()?) })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::strace::{Event, Reader};
+
+    /// La línea desde la que se avisó de cada llamada, si se avisó.
+    fn lines<const COUNT: usize>(seen: [&str; COUNT]) -> Vec<Option<u32>> {
+        let (mut reader, mut marks, mut lines) = (Reader::default(), Marks::default(), Vec::new());
+        for line in seen {
+            let Some(Event::Begun(call) | Event::Ended(call)) = reader.line(line) else {
+                panic!("{line}")
+            };
+            if carries(&call.name) {
+                marks.read(&call, |places| places);
+            } else {
+                lines.push(marks.of(&call).first().and_then(|place| place.line));
+            }
+        }
+        lines
+    }
+
+    const RECV: &str = r#"7 1.0 access("@ventana\trecv\t/a/ni\303\261o.py\t12\techo", F_OK) = -1 ENOENT (No) <0.1>"#;
+
+    #[test]
+    fn un_aviso_vale_para_su_llamada_y_su_espera_hasta_que_se_cumple() {
+        let wait = "7 1.1 poll([{fd=4}], 1, 5000) = 1 <0.1>";
+        let close = "7 1.2 close(4) = 0 <0.1>";
+        let failed = "7 1.3 recvfrom(4, 0x1, 4, 0, NULL, NULL) = -1 EAGAIN (No) <0.1>";
+        let asleep = "7 1.4 recvfrom(4, <unfinished ...>";
+        let woken = "7 1.5 <... recvfrom resumed>\"hola\", 4, 0, NULL, NULL) = 4 <0.1>";
+        let again = "7 1.6 recvfrom(4, \"\", 4, 0, NULL, NULL) = 0 <0.1>";
+        let known = lines([RECV, wait, close, failed, asleep, woken, again]);
+        assert_eq!(known, [Some(12), None, Some(12), Some(12), Some(12), None]);
+    }
+
+    #[test]
+    fn lo_que_no_es_un_aviso_y_lo_que_es_de_otro_hilo() {
+        let other = "8 1.1 recvfrom(4, \"hola\", 4, 0, NULL, NULL) = 4 <0.1>";
+        let file = r#"7 1.2 access("/etc/hosts", R_OK) = 0 <0.1>"#;
+        let own = "7 1.3 recvfrom(4, \"hola\", 4, 0, NULL, NULL) = 4 <0.1>";
+        assert_eq!(lines([RECV, other, file, own]), [None, Some(12)]);
+    }
+
+    #[test]
+    fn los_sitios_de_un_aviso() {
+        let line = r#"7 1.0 faccessat2(AT_FDCWD, "@ventana\tsend\t/a/ni\303\261o.py\t12\techo\t/a/b.py\t3\t<module>", F_OK, 0) = -1 ENOENT (No) <0.1>"#;
+        let Some(Event::Ended(call)) = Reader::default().line(line) else { panic!() };
+        let mut marks = Marks::default();
+        marks.read(&call, |places| places);
+        let place = |file: &str, line, function: Option<&str>| Place {
+            file: Some(file.to_owned()),
+            line: Some(line),
+            function: function.map(str::to_owned),
+        };
+        let expected = [place("/a/niño.py", 12, Some("echo")), place("/a/b.py", 3, None)];
+        assert_eq!(marks.0[&7].places, expected);
+    }
+}

@@ -8,6 +8,7 @@ Python ejecuta este archivo al arrancar, por estar en una carpeta de PYTHONPATH;
 no la encuentra ahí, ni la heredan sus hijos.
 
 Nada de aquí debe fallar, ni atrapar excepciones: la que llegue es de una señal, y es del programa.
+Si llega mientras se avisa, Python quita el perfil de ese hilo: desde ahí, sin líneas.
 """
 import os
 import sys
@@ -91,7 +92,7 @@ def hide():
     """Deja sys.path y PYTHONPATH como el programa los habría visto."""
     folder = os.path.dirname(__file__)
     ours, _, rest = os.environ.get("PYTHONPATH", "").partition(os.pathsep)
-    if ours == folder:
+    if os.path.normpath(ours) == os.path.normpath(folder):
         if rest:
             os.environ["PYTHONPATH"] = rest
         else:
