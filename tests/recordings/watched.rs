@@ -53,8 +53,10 @@ impl Watched {
             return Ok(None);
         }
         let file = format!("book/ejemplos/python/{program}.py");
-        // Las líneas serían las del intérprete, que está en C.
-        Self::start(kept, &["--sin-codigo", "--", interpreter()?.trim()], &[&file, "0"])
+        // En el acertijo se adivina sin leer el código.
+        let without: &[&str] = if kept == "adivina" { &["--sin-codigo"] } else { &[] };
+        let interpreter = interpreter()?;
+        Self::start(kept, &[without, &["--", interpreter.trim()]].concat(), &[&file, "0"])
     }
 
     fn start(kept: &str, program: &[&str], arguments: &[&str]) -> Result<Option<Self>, Failure> {
