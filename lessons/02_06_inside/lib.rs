@@ -5,12 +5,17 @@
 
 pub mod calls;
 mod error_names;
+#[cfg(feature = "pagina")]
 pub mod http;
 mod keeper;
+#[cfg(feature = "pagina")]
 mod lesson_trace;
+#[cfg(feature = "pagina")]
 pub mod live;
 pub mod narrator;
+#[cfg(feature = "pagina")]
 pub mod open;
+#[cfg(feature = "pagina")]
 pub mod page;
 mod places;
 mod python;
@@ -19,6 +24,8 @@ pub mod recording;
 mod samples;
 pub mod signals;
 pub mod strace;
+#[cfg(feature = "pagina")]
 pub mod tape;
 pub mod tracer;
+#[cfg(feature = "pagina")]
 pub mod turns;
