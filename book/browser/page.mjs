@@ -49,10 +49,12 @@ export function sideways(page) {
     });
 }
 
-// Los fallos graves de accesibilidad, de lo que diga `rules`, en toda la página o dentro de `within`.
+// Los fallos graves de accesibilidad, de lo que diga `rules`, en toda la página o dentro de `within`. Las
+// ventanas tienen su propia prueba.
 export async function faults(page, rules, within = 'html') {
     await page.evaluate(AXE);
-    const {violations} = await page.evaluate(([within, rules]) => window.axe.run(within, rules), [within, rules]);
+    const {violations} = await page.evaluate(([within, rules]) => window.axe.run(within, rules),
+        [within, {...rules, iframes: false}]);
     const serious = violations.filter(({impact}) => ['serious', 'critical'].includes(impact));
     return serious.map(({id, nodes}) =>
         `${page.url()}: ${id}: ${nodes.map(node => node.html).slice(0, 3).join(' | ')}`);

@@ -11,6 +11,7 @@ pub(crate) fn said_of(name: &str) -> Option<String> {
 }
 
 /// El nombre del error del que se dice `text`, si es alguno.
+#[cfg(feature = "pagina")]
 pub(crate) fn name_of(text: &str) -> Option<String> {
     all().find(|errno| said(*errno) == text).map(|errno| format!("{errno:?}"))
 }

@@ -3,8 +3,6 @@
 'use strict';
 
 globalThis.kernelRules = (() => {
-    // —— Quién está listo: select(2) y epoll(7) ——
-
     // Los descriptores que caben en un conjunto.
     const SET_SIZE = 1024;
     // Un conjunto viaja por palabras de 64 bits; un aviso de epoll ocupa 12 bytes, en x86-64.
@@ -40,8 +38,6 @@ globalThis.kernelRules = (() => {
     function epollTurn() {
         return turn(0, 1, 1, EVENT_BYTES, 0);
     }
-
-    // —— Dos depósitos: write(2) y tcp(7) ——
 
     // Lo que acepta un `write` no bloqueante; cero es EAGAIN.
     function accepts(asked, free) {
@@ -84,8 +80,6 @@ globalThis.kernelRules = (() => {
         }
         return state;
     }
-
-    // —— Un flujo en lecturas: `src/frame.rs` ——
 
     const HEADER = 4;
     const MAX_TEXT = 65_536;
@@ -133,8 +127,6 @@ globalThis.kernelRules = (() => {
             return {got, texts, kept, found};
         });
     }
-
-    // —— Por nivel y por flanco: epoll(7) ——
 
     // Cada vuelta, si antes llegan `arrivals` y en cada aviso se leen hasta `read`. Por nivel se avisa de
     // lo que hay; por flanco, de lo que ha llegado desde el último aviso.

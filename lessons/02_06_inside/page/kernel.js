@@ -14,8 +14,6 @@ const kernel = (() => {
     // Desde la última muestra pudieron llegar más bytes, y confirmarse otros: solo se sabe un límite.
     const bound = (held, amount, sign) => held.touched && amount ? `${sign} ` : '';
 
-    // —— Quien escucha ——
-
     function queue({queue: waiting, backlog}) {
         const places = Math.min(Math.max(backlog ?? 0, waiting ?? 0, 1), 8);
         return svg('svg', {class: 'cola', viewBox: `0 0 ${places * 13 + 2} 16`, width: places * 13 + 2, height: 16, 'aria-hidden': 'true'},
@@ -30,8 +28,6 @@ const kernel = (() => {
         return element('li', '', element('span', 'rotulo', `escucha · fd ${fd}`),
             local ? element('code', '', local) : null, element('span', 'cola-texto', queue(held), ` ${words}`));
     }
-
-    // —— Quien duerme ——
 
     function doing(thread, isCurrent) {
         if (!thread.alive) {
@@ -58,8 +54,6 @@ const kernel = (() => {
             `hilo ${each.id}${each.name ? ` (${text.shorten(each.name, 20)})` : ''}`)),
         ...[...groups].map(([what, count]) => chip(` ${what}`, what.startsWith('duermen'), false, text.plural(count, 'hilo', 'hilos'))));
     }
-
-    // —— Las conexiones ——
 
     function tank(amount, most, kind) {
         const inside = TANK.height - 4;
@@ -114,8 +108,6 @@ const kernel = (() => {
                 + (full === 0 ? 'con los depósitos vacíos' : `${text.number(full)} de ellas con algo en sus depósitos`)),
         ];
     }
-
-    // —— Todo ——
 
     function age(now, step) {
         if (now.sampled === null) {

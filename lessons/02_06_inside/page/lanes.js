@@ -84,8 +84,6 @@ const lanes = (() => {
         return svg('svg', {class: 'carriles', width: placing.width, height: bottom, 'aria-hidden': 'true'}, ...parts);
     }
 
-    // —— Lo que pasa en un paso ——
-
     const dot = (x, y, kind) => svg('circle', {class: `punto ${kind}`, cx: x, cy: y, r: 4});
     const cross = (x, y) => svg('path', {class: 'cruz', d: `M${x - 5} ${y - 5}l10 10m0-10l-10 10`});
 

@@ -70,8 +70,6 @@
         return found ? Number(found[1]) - 1 : null;
     }
 
-    // —— Las órdenes ——
-
     const nextOf = list => list.find(each => each > place) ?? recording.length - 1;
     const previousOf = list => list.findLast(each => each < place) ?? 0;
     // Tras el último, otra vez el primero.
@@ -115,8 +113,6 @@
         go(place + 1);
         play(true);
     }
-
-    // —— Lo que llega ——
 
     function receive(records) {
         const wasLast = isFollowing || recording.length === 0;
@@ -165,8 +161,6 @@
             live.follow(address, {receive, tell: words => { chip.textContent = words; }});
         }
     }
-
-    // —— El aspecto ——
 
     // Dentro del libro, los colores que diga el libro, que puede ser otro sitio: por eso llega como mensaje.
     function wearTheme({source, data: message}) {

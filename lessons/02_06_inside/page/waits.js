@@ -22,8 +22,6 @@ const waits = (() => {
 
     const rest = (count, what) => count > 0 ? element('p', 'resto', `y ${text.number(count)} más${what}`) : null;
 
-    // —— select ——
-
     function bit(isSet, wait, isAnswer) {
         const pending = isAnswer && wait.asleep;
         const cell = element('td', isSet ? isAnswer ? 'listo' : 'puesto' : 'vacio', isSet ? '1' : pending ? '' : '0');
@@ -64,8 +62,6 @@ const waits = (() => {
         const chosen = new Set([...first, ...all.filter(each => !matters(each)).slice(0, most - first.length)]);
         return all.filter(each => chosen.has(each));
     }
-
-    // —— epoll y poll ——
 
     function interests(watch, wait, who, heads) {
         const ready = new Map((wait && !wait.asleep ? wait.call.ready ?? [] : []).map(each => [each.fd, each]));
