@@ -58,24 +58,26 @@ describe('los juegos en el navegador', {skip: lack && `AVISO: sin probar: ${lack
             [...row.cells].map(cell => cell.textContent.replace(/(?<=\d)\s(?=\d{3})/g, '').trim())));
     }
 
-    // De noche, de un tema a otro solo cambian los colores: los mira `libro.test.mjs` en cada página.
-    for (const width of [WIDE, NARROW]) {
-        test(`se ven, caben y se entienden, con ${width.width} píxeles`, async () => {
-            for (const [address, games] of Object.entries(GAMES)) {
-                const {page, game, troubles, close} = await open(address, {width});
-                for (const name of games) {
-                    assert.ok(await game(name).locator('.tablero').isVisible(), name);
-                    assert.equal(await game(name).locator('> .table-wrapper').isVisible(), false, name);
-                    assert.deepEqual(await faults(page, {}, `#${name}`), []);
-                    const cut = await game(name).evaluate(game => [...game.querySelectorAll('.tablero, .tablero *')]
-                        .filter(part => part.getBoundingClientRect().right > game.getBoundingClientRect().right + 1).length);
-                    assert.equal(cut, 0, `${name}: algo se sale`);
+    // De un tema a otro solo cambian los colores.
+    for (const [scheme, checked] of [['light', {}], ['dark', {runOnly: ['color-contrast']}]]) {
+        for (const width of [WIDE, NARROW]) {
+            test(`se ven, caben y se entienden, con el tema ${scheme} y ${width.width} píxeles`, async () => {
+                for (const [address, games] of Object.entries(GAMES)) {
+                    const {page, game, troubles, close} = await open(address, {scheme, width});
+                    for (const name of games) {
+                        assert.ok(await game(name).locator('.tablero').isVisible(), name);
+                        assert.equal(await game(name).locator('> .table-wrapper').isVisible(), false, name);
+                        assert.deepEqual(await faults(page, checked, `#${name}`), []);
+                        const cut = await game(name).evaluate(game => [...game.querySelectorAll('.tablero, .tablero *')]
+                            .filter(part => part.getBoundingClientRect().right > game.getBoundingClientRect().right + 1).length);
+                        assert.equal(cut, 0, `${name}: algo se sale`);
+                    }
+                    assert.deepEqual(await sideways(page), []);
+                    assert.deepEqual(troubles, []);
+                    await close();
                 }
-                assert.deepEqual(await sideways(page), []);
-                assert.deepEqual(troubles, []);
-                await close();
-            }
-        });
+            });
+        }
     }
 
     test('sin JavaScript, en papel y en la vista de imprimir se lee la tabla, y no el tablero', async () => {

@@ -544,7 +544,7 @@ describe('el libro en el navegador', {skip: lack && `AVISO: sin probar: ${lack}`
     });
 
     test('un enlace a un paso lo abre en la ventana de su capítulo, y la pone a la vista', async () => {
-        const {page, troubles, close} = await open(`${site.url}autopsia.html`, {windows: true});
+        const {page, troubles, close} = await open(`${site.url}autopsia.html`);
         const links = await page.locator('a[target^="ventana-"]').all();
         assert.ok(links.length > 3, `solo ${links.length} enlaces`);
         for (const link of links) {

@@ -9,8 +9,8 @@ export const WIDE = {width: 1280, height: 900};
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-// Una página nueva, que anota lo que vaya mal. Sus ventanas, vacías, salvo que se pidan: tienen su prueba.
-export async function open(browser, site, address, {width = WIDE, scheme = 'light', windows = false, ...more} = {}) {
+// Una página nueva, que anota lo que vaya mal.
+export async function open(browser, site, address, {width = WIDE, scheme = 'light', ...more} = {}) {
     const context = await browser.newContext({viewport: width, colorScheme: scheme, ...more});
     context.setDefaultTimeout(LIMIT);
     const page = await context.newPage();
@@ -32,10 +32,6 @@ export async function open(browser, site, address, {width = WIDE, scheme = 'ligh
             troubles.push(`petición fuera del libro: ${request.url()}`);
         }
     });
-    if (!windows) {
-        await page.route('**/ventana/*.html', route =>
-            route.fulfill({contentType: 'text/html', body: '<!doctype html><html lang="es"><title>La ventana</title></html>'}));
-    }
     await page.goto(address, {waitUntil: 'load'});
     return {page, troubles, close: () => context.close()};
 }
@@ -56,8 +52,7 @@ export function sideways(page) {
 // Los fallos graves de accesibilidad, de lo que diga `rules`, en toda la página o dentro de `within`.
 export async function faults(page, rules, within = 'html') {
     await page.evaluate(AXE);
-    const {violations} = await page.evaluate(([within, rules]) => window.axe.run(within, rules),
-        [within, {...rules, iframes: false}]);
+    const {violations} = await page.evaluate(([within, rules]) => window.axe.run(within, rules), [within, rules]);
     const serious = violations.filter(({impact}) => ['serious', 'critical'].includes(impact));
     return serious.map(({id, nodes}) =>
         `${page.url()}: ${id}: ${nodes.map(node => node.html).slice(0, 3).join(' | ')}`);
