@@ -11,6 +11,7 @@ use crate::entry::{Entry, Event, Member};
 use crate::place::Place;
 use crate::room::{Room, WINDOW};
 
+/// Un servidor que no comparte nada.
 #[derive(Debug)]
 pub(crate) struct Alone {
     room: Arc<Room>,
@@ -27,10 +28,12 @@ struct State {
 }
 
 impl Alone {
+    /// El de esa sala.
     pub(crate) fn new(room: Arc<Room>) -> Alone {
         Alone { room, state: Mutex::default(), turnstile: tokio::sync::Mutex::default() }
     }
 
+    /// Alguien quiere entrar. Errores: por qué no.
     pub(crate) fn join(
         &self,
         id: ClientId,
@@ -48,6 +51,7 @@ impl Alone {
         Ok(())
     }
 
+    /// Alguien habla. Vuelve cuando está dicho: si a otros les falta mucho por oír, espera.
     pub(crate) async fn say(&self, id: ClientId, text: &str) {
         let _turn = self.turnstile.lock().await;
         self.room.backlog_below(WINDOW).await;
@@ -55,6 +59,7 @@ impl Alone {
         self.happen(&mut self.state(), id, Event::Said { turn, text: text.to_owned() });
     }
 
+    /// Alguien se va.
     pub(crate) fn leave(&self, id: ClientId) {
         let mut state = self.state();
         if let Some((name, address)) = state.members.remove(&id) {

@@ -131,6 +131,7 @@ struct Open {
 }
 
 impl Link {
+    /// La que se abrirá cuando haga falta.
     pub(crate) fn new(broker: Broker) -> Link {
         let open = Open { connection: None, number: 0, backoff: Backoff::new(SHORTEST, LONGEST) };
         Link { broker, open: tokio::sync::Mutex::new(open) }

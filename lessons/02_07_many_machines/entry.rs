@@ -16,6 +16,7 @@ pub(crate) struct Entry {
     pub(crate) place: Place,
     /// Quién la causó.
     pub(crate) member: Member,
+    /// Qué ocurrió.
     pub(crate) event: Event,
 }
 
@@ -23,7 +24,9 @@ pub(crate) struct Entry {
 /// mismo, el número es cero.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Member {
+    /// La identidad del servidor.
     pub(crate) epoch: String,
+    /// Su número en él.
     pub(crate) client: ClientId,
 }
 

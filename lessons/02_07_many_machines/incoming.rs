@@ -21,6 +21,7 @@ pub(crate) struct Incoming<'a> {
 }
 
 impl<'a> Incoming<'a> {
+    /// Lo que llegue por ese lado.
     pub(crate) fn new(reading: ReadHalf<'a>) -> Incoming<'a> {
         Incoming { reading, buffer: Vec::new() }
     }

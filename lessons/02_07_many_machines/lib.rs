@@ -20,8 +20,8 @@
 //! **Una vez, ni más ni menos**, mientras redis no olvide lo que contestó. No olvida con
 //! `appendonly yes` y `appendfsync always`: escribe en disco antes de contestar. Con lo que trae de
 //! fábrica puede perder el último segundo, o más. Entonces no se calla: las entradas van numeradas, y a
-//! quien le falte alguna se le dice «se perdieron mensajes que no oíste; vuelve a entrar» y se le
-//! cierra. Es lo mismo que ocurre si un servidor vuelve tan tarde que el canal, que guarda los últimos
+//! quien le falte alguna se le dice «se perdieron mensajes que no oíste; vuelve a entrar» y se le corta
+//! la conexión. Es lo mismo que ocurre si un servidor vuelve tan tarde que el canal, que guarda los últimos
 //! 16 MiB, ya no tiene lo que les faltaba a los suyos.
 //!
 //! Lo que **no** se promete: lo que un cliente envió y su servidor aún no había dicho cuando murió
@@ -34,7 +34,7 @@
 //!   Quien pida entonces uno de sus nombres espera a que se sepa: o late, o se le entierra.
 //! - **un servidor se duerme** más de su plazo: cuando despierta, lo que pida con su identidad ya no
 //!   vale. Se apunta con otra, sorteada, lee lo que se perdió, y los suyos vuelven a entrar sin notarlo;
-//!   menos aquel cuyo nombre sea ya de otro, a quien se le dice y se le cierra.
+//!   menos aquel cuyo nombre sea ya de otro, a quien se le dice antes de cortarle la conexión.
 //! - **redis falta** un rato: nadie entierra a nadie, porque quien vuelve da a los demás un plazo entero.
 //! - **un servidor va despacio**: redis no le envía nada que no pida, así que no tiene por qué cortarle.
 //!   Los que hablan lo esperan, 1 MiB detrás; y si se detiene del todo, deja de latir.

@@ -8,7 +8,7 @@ use harness::chat::{expect_welcome, join, joined, left, said};
 use harness::{Conversation, DEFAULT_LIMIT, Failure, Peer, Server, Stream};
 
 struct Isolated {
-    _redis: Redis,
+    redis: Redis,
     cable: Cable,
     far: Server,
     room: Conversation,
@@ -27,12 +27,13 @@ fn far(lease: &str) -> Result<Option<Isolated>, Failure> {
     let far = common::server().args(["--lease", lease, "--broker", &cable.url()]).start()?;
     let near = redis.server()?;
     let (room, witness) = (talk(&far), join(&talk(&near), "testigo")?);
-    Ok(Some(Isolated { _redis: redis, cable, far, room, _near: near, witness }))
+    Ok(Some(Isolated { redis, cable, far, room, _near: near, witness }))
 }
 
 #[test]
 fn si_se_pierde_la_respuesta_no_se_dice_ni_se_entra_dos_veces() -> Result<(), Failure> {
-    let Some(Isolated { cable, room, mut witness, _redis, _near, far: _far }) = far("30")? else {
+    let Some(Isolated { cable, room, mut witness, redis: _redis, _near, far: _far }) = far("30")?
+    else {
         return Ok(());
     };
     let mut ana = join(&room, "ana")?;
@@ -57,7 +58,7 @@ fn si_se_pierde_la_respuesta_no_se_dice_ni_se_entra_dos_veces() -> Result<(), Fa
 #[test]
 fn a_un_servidor_aislado_se_le_da_por_muerto_y_al_volver_los_suyos_siguen_donde_iban()
 -> Result<(), Failure> {
-    let Some(Isolated { cable, room, mut witness, far, _redis, _near }) = far("3")? else {
+    let Some(Isolated { cable, room, mut witness, far, redis: _redis, _near }) = far("3")? else {
         return Ok(());
     };
     let mut ana = join(&room, "ana")?;
@@ -77,10 +78,33 @@ fn a_un_servidor_aislado_se_le_da_por_muerto_y_al_volver_los_suyos_siguen_donde_
     Ok(())
 }
 
+/// Entra; mientras su servidor duerme lo dan por ido; y de que entró, y de que se fue, el servidor se
+/// entera cuando ya tiene otra identidad.
+#[test]
+fn quien_acababa_de_entrar_cuando_se_perdió_la_identidad_también_vuelve() -> Result<(), Failure> {
+    let Some(Isolated { cable, room, mut witness, far, redis, _near }) = far("3")? else {
+        return Ok(());
+    };
+    cable.hold_channel();
+    let mut ana = room.peer("ana")?;
+    ana.send_frame("NAME: ana")?;
+    witness.expect_frame(joined(2, &ana))?;
+    far.while_stopped(|| witness.expect_frame(left(&ana)))?;
+    far.eventually("se apuntara otra vez", DEFAULT_LIMIT, || {
+        redis.ask(&["ZCARD", "{chat}:servers"]).is_ok_and(|count| count.trim() == "(integer) 2")
+    })?;
+    assert!(cable.catch_up(), "no se retrasaba nada");
+    witness.expect_frame(joined(2, &ana))?;
+    expect_welcome(&mut ana)?;
+    ana.send_frame("aquí sigo")?;
+    witness.expect_frame(said(&ana, "aquí sigo"))
+}
+
 /// Se dijo, la respuesta se perdió, y al servidor lo dieron por muerto antes de poder preguntar.
 #[test]
 fn lo_que_se_dijo_con_la_identidad_perdida_no_se_repite_con_la_nueva() -> Result<(), Failure> {
-    let Some(Isolated { cable, room, mut witness, _redis, _near, far: _far }) = far("3")? else {
+    let Some(Isolated { cable, room, mut witness, redis: _redis, _near, far: _far }) = far("3")?
+    else {
         return Ok(());
     };
     let mut ana = join(&room, "ana")?;
@@ -101,7 +125,8 @@ fn lo_que_se_dijo_con_la_identidad_perdida_no_se_repite_con_la_nueva() -> Result
 /// quiere.
 #[test]
 fn lo_que_llega_tarde_por_una_conexión_vieja_no_vale() -> Result<(), Failure> {
-    let Some(Isolated { cable, room, mut witness, _redis, _near, far: _far }) = far("30")? else {
+    let Some(Isolated { cable, room, mut witness, redis: _redis, _near, far: _far }) = far("30")?
+    else {
         return Ok(());
     };
     let ana = join(&room, "ana")?;

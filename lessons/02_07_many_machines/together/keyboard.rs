@@ -23,6 +23,7 @@ pub(crate) struct Keyboard {
 const LONGEST: usize = 4096;
 
 impl Keyboard {
+    /// Si aún puede llegar algo.
     pub(crate) fn is_open(&self) -> bool {
         !self.closed
     }

@@ -60,6 +60,7 @@ impl Process {
         started.map_err(|error| could_not_start(name, &reason(&error)))
     }
 
+    /// Su número de proceso.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use harness::{Conversation, Failure, Peer, Running, Server, chat};
 
@@ -19,6 +19,9 @@ use crate::{LIMIT, Outcome};
 
 /// Mensajes que se oyen entre una avería y otra.
 const A_WHILE: usize = 150;
+
+/// Cuánto se habla antes, entre y después de las averías, en la prueba larga.
+const A_THIRD: Duration = Duration::from_secs(20);
 
 /// Lo que se deja, tras volver, a que salga lo que estaba en duda.
 const DOUBT: Duration = Duration::from_secs(3);
@@ -83,6 +86,22 @@ fn talk(
 
 #[test]
 fn un_rato_con_un_servidor_muerto_y_el_intermediario_reiniciado() -> Outcome {
+    broken(some_more)
+}
+
+/// La medida del capítulo.
+#[test]
+#[ignore = "dura un minuto"]
+fn un_minuto_con_un_servidor_muerto_y_el_intermediario_reiniciado() -> Outcome {
+    broken(|log| {
+        let start = Instant::now();
+        some_more(log)?;
+        harness::eventually("pasara un tercio de minuto", LIMIT, || start.elapsed() > A_THIRD)
+    })
+}
+
+/// Muere un servidor y se reinicia el intermediario; antes, entre lo uno y lo otro, y después, `some_more`.
+fn broken(some_more: impl Fn(&Log) -> Outcome) -> Outcome {
     let Some(house) = House::open(3)? else { return Ok(()) };
     let witnesses = [house.member(2, "testigo")?, house.member(3, "otra")?];
     let account = season(&house, witnesses, |log| {

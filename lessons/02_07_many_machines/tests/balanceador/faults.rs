@@ -1,10 +1,7 @@
 //! Lo que se rompe, visto por quien está dentro.
 
-use std::thread;
-use std::time::Duration;
-
 use harness::procfs::process::Process;
-use harness::{Peer, Running, Signal, chat};
+use harness::{Peer, Running, Signal, Stream, chat};
 use varias_maquinas::balancer::State;
 
 use crate::clients::{BACK, LOST, all_hear_all, client, comes_back, count, hears};
@@ -119,11 +116,19 @@ fn con_el_intermediario_reiniciado_o_detenido_nadie_nota_más_que_una_espera() -
             }
         }
     }
-    house.redis.with_process(|redis| redis.signal(Signal::SIGSTOP)).transpose()?;
-    ana.write_stdin("¿hay alguien?\n");
-    // Más de lo que vive un servidor sin dar señales. No hay suceso que esperar: es que no pase nada.
-    thread::sleep(Duration::from_secs(3));
-    house.redis.with_process(|redis| redis.signal(Signal::SIGCONT)).transpose()?;
+    let stopped = house.redis.with_process(|redis| {
+        redis.while_stopped(|| {
+            ana.write_stdin("¿hay alguien?\n");
+            // Lo que tardan en quejarse es más de lo que viven sin dar señales.
+            for server in [1, 2] {
+                house.with(server, |server| {
+                    server.wait_for_line(Stream::Stderr, "no contesta", LIMIT)
+                })?;
+            }
+            Ok(())
+        })
+    });
+    stopped.transpose()?;
     hears(carla, "#[ana@127.0.0.1]>> ¿hay alguien?")?;
     all_hear_all(&named, "con redis")?;
     for friend in &friends {

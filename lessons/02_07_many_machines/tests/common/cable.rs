@@ -2,11 +2,15 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use harness::Failure;
+
+/// La orden con la que se lee del canal.
+const READ: &[u8] = b"XREAD";
 
 /// Lleva bytes de un lado a otro, como haya que llevarlos en cada momento.
 pub(crate) struct Cable {
@@ -17,7 +21,7 @@ pub(crate) struct Cable {
 #[derive(Default)]
 struct State {
     damage: Option<Damage>,
-    /// Cuántas peticiones se están retrasando.
+    /// Cuántas cosas se están retrasando.
     late: usize,
     ends: Vec<TcpStream>,
 }
@@ -28,6 +32,8 @@ enum Damage {
     Deaf,
     /// Las peticiones se retrasan; por las conexiones que se abran desde entonces, no.
     Late,
+    /// Lo que se lee del canal se retrasa; lo que se pide y se contesta, no.
+    Behind,
     /// No llega nada, y no se puede conectar.
     Cut,
 }
@@ -60,6 +66,11 @@ impl Cable {
     /// Desde ahora, las peticiones se retrasan; menos las que vayan por conexiones nuevas.
     pub(crate) fn delay(&self) {
         lock(&self.state).damage = Some(Damage::Late);
+    }
+
+    /// Desde ahora, lo que se lee del canal se retrasa.
+    pub(crate) fn hold_channel(&self) {
+        lock(&self.state).damage = Some(Damage::Behind);
     }
 
     /// Llega lo que se retrasaba. Devuelve si había algo.
@@ -102,29 +113,45 @@ fn join(server: TcpStream, broker: SocketAddr, state: &Arc<Mutex<State>>) -> io:
     ends.ends.extend([server.try_clone()?, broker.try_clone()?]);
     let (requests, replies) = (Arc::clone(state), Arc::clone(state));
     let (from_server, to_broker) = (server.try_clone()?, broker.try_clone()?);
+    let reading = Arc::new(AtomicBool::new(false));
+    let reads = Arc::clone(&reading);
     thread::spawn(move || {
         carry(from_server, |bytes| {
-            let late = !fresh && is(&requests, Damage::Late);
-            lock(&requests).late += usize::from(late);
-            while late && is(&requests, Damage::Late) {
-                thread::sleep(Duration::from_millis(1));
+            if bytes.windows(READ.len()).any(|some| some == READ) {
+                reads.store(true, Ordering::Relaxed);
             }
-            let written = (&to_broker).write_all(bytes);
-            lock(&requests).late -= usize::from(late);
-            written
+            after(&requests, Damage::Late, !fresh, || (&to_broker).write_all(bytes))
         });
         close(&to_broker);
     });
     thread::spawn(move || {
-        carry(
-            broker,
-            |bytes| {
-                if is(&replies, Damage::Deaf) { Ok(()) } else { (&server).write_all(bytes) }
-            },
-        );
+        carry(broker, |bytes| {
+            if is(&replies, Damage::Deaf) {
+                return Ok(());
+            }
+            let behind = reading.load(Ordering::Relaxed);
+            after(&replies, Damage::Behind, behind, || (&server).write_all(bytes))
+        });
         close(&server);
     });
     Ok(())
+}
+
+/// Escribe; si a esto le toca esa avería, cuando ya no la haya.
+fn after(
+    state: &Mutex<State>,
+    damage: Damage,
+    concerned: bool,
+    write: impl FnOnce() -> io::Result<()>,
+) -> io::Result<()> {
+    let late = concerned && is(state, damage);
+    lock(state).late += usize::from(late);
+    while late && is(state, damage) {
+        thread::sleep(Duration::from_millis(1));
+    }
+    let written = write();
+    lock(state).late -= usize::from(late);
+    written
 }
 
 fn is(state: &Mutex<State>, damage: Damage) -> bool {

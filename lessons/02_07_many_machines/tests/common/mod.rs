@@ -76,6 +76,15 @@ impl Redis {
         Ok(())
     }
 
+    /// Lo que contesta a una orden, como lo enseña `redis-cli`.
+    pub(crate) fn ask(&self, arguments: &[&str]) -> Result<String, Failure> {
+        let exit = Program::new("redis-cli")
+            .args(["--no-raw", "-p", &self.address.port().to_string()])
+            .args(arguments.iter().copied())
+            .run_to_end("", DEFAULT_LIMIT)?;
+        Ok(exit.stdout)
+    }
+
     /// El proceso.
     pub(crate) fn with_process<T>(&self, action: impl FnOnce(&Running) -> T) -> Option<T> {
         self.running.borrow().as_ref().map(action)

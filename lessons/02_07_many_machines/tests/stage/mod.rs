@@ -113,12 +113,9 @@ impl Stage {
     /// Compara lo que responde una orden de `redis-cli`, en una terminal, con lo que enseña el capítulo.
     pub(crate) fn answers(&self, name: &str, arguments: &[&str]) -> Result<(), Failure> {
         let Some(redis) = &self.redis else { return Ok(()) };
-        let exit = Program::new("redis-cli")
-            .args(["--no-raw", "-p", &redis.address.port().to_string()])
-            .args(arguments.iter().copied())
-            .run_to_end("", LIMIT)?;
+        let answer = redis.ask(arguments)?;
         let quoted: Vec<_> = arguments.iter().map(|argument| quote(argument)).collect();
-        record(name, &format!("$ redis-cli -p {BROKER} {}\n{}", quoted.join(" "), exit.stdout))
+        record(name, &format!("$ redis-cli -p {BROKER} {}\n{answer}", quoted.join(" ")))
     }
 
     fn with_quoted_port(&self, text: &str) -> String {
