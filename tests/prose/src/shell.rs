@@ -13,7 +13,7 @@ use crate::LIMIT;
 use crate::alike::regex;
 
 /// Los programas que usa el texto y pueden faltar.
-const TOOLS: [&str; 6] = ["curl", "nc", "ss", "ps", "pgrep", "strace"];
+const TOOLS: [&str; 8] = ["curl", "nc", "ss", "ps", "pgrep", "strace", "python3", "bwrap"];
 
 /// La orden, en `bash`, en esa carpeta y como en una terminal, la lance quien la lance: sin más
 /// descriptores abiertos que los de siempre ni intermediario (`http_proxy`), con las señales sin

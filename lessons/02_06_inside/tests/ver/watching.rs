@@ -4,7 +4,8 @@ use std::fs;
 use std::net::{SocketAddr, TcpStream};
 
 use harness::procfs::process::Process;
-use harness::{Conversation, Exit, Failure, Running, Signal, Stream, eventually};
+use harness::{Conversation, Exit, Failure, Program, Running, Signal, Stream, eventually};
+use nix::libc::SYS_ptrace;
 use tempfile::TempDir;
 
 use crate::page::{Follower, address, get, records};
@@ -218,6 +219,73 @@ fn sin_strace_se_dice_qué_instalar() -> Result<(), Failure> {
     let exit = ver(["--", "/bin/true"]).env("PATH", folder.path()).run_to_end("", LIMIT)?;
     let complaint = exit.complaint(1)?;
     assert!(complaint.contains("hace falta strace, que no está"), "{complaint}");
+    Ok(())
+}
+
+/// Un núcleo que no deja mirar, como el de un contenedor sin permiso: aquí lo niega un filtro de seccomp(2).
+#[test]
+fn donde_no_se_puede_mirar_se_dice_qué_cambiar() -> Result<(), Failure> {
+    const LOAD_CALL: [u8; 8] = [0x20, 0, 0, 0, 0, 0, 0, 0];
+    const ALLOW: [u8; 8] = [0x06, 0, 0, 0, 0, 0, 0xff, 0x7f];
+    const REFUSE: [u8; 8] = [0x06, 0, 0, 0, 1, 0, 5, 0];
+    if !prose::possible(["strace", "bwrap"], "que el núcleo no deje mirar a otro programa")? {
+        return Ok(());
+    }
+    let ptrace = u32::try_from(SYS_ptrace).unwrap().to_le_bytes();
+    let if_ptrace: Vec<u8> = [&[0x15, 0, 0, 1], &ptrace[..]].concat();
+    let folder = TempDir::new()?;
+    let filter = folder.path().join("sin_ptrace.bpf");
+    fs::write(&filter, [&LOAD_CALL[..], &if_ptrace, &REFUSE, &ALLOW].concat())?;
+    let order = "exec bwrap --dev-bind / / --seccomp 3 -- \"$1\" --no-abrir -- true 3<\"$2\"";
+    let exit = Program::new("sh")
+        .args(["-c", order, "sh", env!("CARGO_BIN_EXE_ver"), filter.to_str().unwrap()])
+        .run_to_end("", LIMIT)?;
+    let complaint = exit.complaint(1)?;
+    assert!(complaint.contains("strace no puede mirar a otro programa"), "{complaint}");
+    assert!(complaint.contains("--cap-add=SYS_PTRACE"), "{complaint}");
+    Ok(())
+}
+
+#[test]
+fn quien_cierra_sus_salidas_se_graba_igual() -> Result<(), Failure> {
+    if !possible()? {
+        return Ok(());
+    }
+    let silent = "import os, socket\n\
+        s = socket.create_server(('127.0.0.1', 0))\n\
+        print('Escuchando en 127.0.0.1:%d' % s.getsockname()[1], flush=True)\n\
+        os.close(1)\n\
+        os.close(2)\n\
+        c, _ = s.accept()\n\
+        c.sendall(c.recv(100))\n\
+        c.close()\n\
+        os._exit(0)\n";
+    let folder = TempDir::new()?;
+    let json = folder.path().join("a.jsonl");
+    let running = ver(["--json", json.to_str().unwrap(), "--", "python3", "-c", silent]).spawn()?;
+    converse(running.announced(LIMIT)?)?;
+    succeeds(&running.wait(LIMIT)?);
+    let recorded = fs::read_to_string(json)?;
+    // El primer número libre es ya el 1: el del cliente.
+    let accepted =
+        recorded.lines().find(|line| line.contains("\"accept4\"") && line.contains("\"client\""));
+    assert!(accepted.is_some_and(|line| line.contains("\"result\":1,")), "{recorded}");
+    Ok(())
+}
+
+#[test]
+fn si_se_cierra_la_terminal_lo_grabado_se_guarda_y_no_queda_nadie() -> Result<(), Failure> {
+    if !possible()? {
+        return Ok(());
+    }
+    let folder = TempDir::new()?;
+    let json = folder.path().join("a.jsonl");
+    let (running, server) = start(&["--json", json.to_str().unwrap()])?;
+    converse(server)?;
+    running.signal(Signal::SIGHUP)?;
+    succeeds(&running.wait(LIMIT)?);
+    assert!(TcpStream::connect(server).is_err(), "el servidor sigue ahí");
+    assert!(fs::read_to_string(json)?.contains("\"recvfrom\""));
     Ok(())
 }
 
