@@ -1,14 +1,16 @@
 //! Ejecutar las pruebas de un ejercicio con un límite, y leer qué resulta.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
+use std::iter;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::panic::resume_unwind;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, ScopedJoinHandle};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use ejercicios::runner::{Ending, JUDGED, Printed, Record, Verdict, key, open};
@@ -28,22 +30,57 @@ const GLANCE: Duration = Duration::from_millis(20);
 /// Lo más que puede ocupar lo que se cuenta de un ejercicio, en bytes.
 const LONGEST: u64 = 1 << 24;
 
-/// Hace `examine` con cada uno, `at_once` a la vez, y devuelve los resultados en orden.
-pub(crate) fn side_by_side<'a, T: Sync, R: Send>(
+/// Hace `examine` con cada uno, `at_once` a la vez, y da a `each` los resultados, en orden y en cuanto se
+/// saben.
+///
+/// # Errors
+/// El primero de `each`: entonces no se empieza ninguno más.
+pub(crate) fn side_by_side<'a, T: Sync, R: Send, E>(
     items: &'a [T],
     at_once: usize,
     examine: impl Fn(&'a T) -> R + Sync,
-) -> impl Iterator<Item = R> {
-    items.chunks(at_once).flat_map(move |some| {
-        thread::scope(|scope| {
-            let threads: Vec<_> = some.iter().map(|item| scope.spawn(|| examine(item))).collect();
-            let finish = |thread: ScopedJoinHandle<'_, R>| match thread.join() {
-                Ok(result) => result,
-                Err(panic) => resume_unwind(panic),
-            };
-            threads.into_iter().map(finish).collect::<Vec<_>>()
-        })
+    mut each: impl FnMut(R) -> Result<(), E>,
+) -> Result<(), E> {
+    let next = AtomicUsize::new(0);
+    let (sender, results) = channel();
+    thread::scope(|scope| {
+        for _ in 0..at_once.min(items.len()) {
+            let (sender, next, examine) = (sender.clone(), &next, &examine);
+            scope.spawn(move || {
+                let mut places = iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed));
+                // Si ya nadie escucha, no hay que seguir.
+                while let Some((place, item)) =
+                    places.next().and_then(|at| Some((at, items.get(at)?)))
+                    && sender.send((place, examine(item))).is_ok()
+                {}
+            });
+        }
+        drop(sender);
+        let mut early = BTreeMap::new();
+        let mut due = 0;
+        for (place, result) in results {
+            early.insert(place, result);
+            while let Some(result) = early.remove(&due) {
+                each(result)?;
+                due += 1;
+            }
+        }
+        Ok(())
     })
+}
+
+/// Los resultados de todos, en orden, con `at_once` a la vez.
+///
+/// # Errors
+/// El primero que haya: entonces no se empieza ninguno más.
+pub(crate) fn all_side_by_side<'a, T: Sync, R: Send, E: Send>(
+    items: &'a [T],
+    at_once: usize,
+    examine: impl Fn(&'a T) -> Result<R, E> + Sync,
+) -> Result<Vec<R>, E> {
+    let mut results = Vec::with_capacity(items.len());
+    side_by_side(items, at_once, examine, |result| result.map(|it| results.push(it)))?;
+    Ok(results)
 }
 
 /// Lo que dijeron las pruebas de un ejercicio.
@@ -275,8 +312,26 @@ mod tests {
 
     #[test]
     fn unos_al_lado_de_otros_conservan_el_orden() {
-        let doubled: Vec<_> = side_by_side(&[1, 2, 3, 4, 5, 6, 7, 8, 9], 4, |it| it * 2).collect();
-        assert_eq!(doubled, [2, 4, 6, 8, 10, 12, 14, 16, 18]);
+        let numbers: Vec<u64> = (1..=9).collect();
+        // El primero acaba el último.
+        let slow = |number: &u64| {
+            thread::sleep(Duration::from_millis(90 - 10 * number));
+            Ok::<_, ()>(number * 2)
+        };
+        let doubled = all_side_by_side(&numbers, 4, slow);
+        assert_eq!(doubled, Ok(vec![2, 4, 6, 8, 10, 12, 14, 16, 18]));
+    }
+
+    #[test]
+    fn tras_el_primer_error_no_se_empieza_ninguno_más() {
+        let begun = AtomicUsize::new(0);
+        let fails = |number: &usize| {
+            begun.fetch_add(1, Ordering::Relaxed);
+            Err::<(), _>(*number)
+        };
+        let numbers: Vec<usize> = (0..100_000).collect();
+        assert_eq!(all_side_by_side(&numbers, 1, fails), Err(0));
+        assert!(begun.into_inner() < numbers.len());
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::help::handed_out;
 use crate::build::cargo;
 use crate::course::{Course, Exercise, read, write};
 use crate::paint;
-use crate::trial::{SIDE_BY_SIDE, Trial, side_by_side};
+use crate::trial::{SIDE_BY_SIDE, Trial, all_side_by_side};
 use crate::workshop::{self, Variant};
 
 /// Las mutaciones que ninguna prueba puede notar, porque hacen lo mismo: en cada renglón, «- `QUÉ`:
@@ -144,7 +144,7 @@ impl Census {
             let passed = Trial::run(executable, &course.folder)?.passed();
             Ok(if passed { Fate::Survives } else { Fate::Noticed })
         };
-        let fates = side_by_side(&variants, SIDE_BY_SIDE, fate).collect::<Result<Vec<_>, _>>()?;
+        let fates = all_side_by_side(&variants, SIDE_BY_SIDE, fate)?;
         let explained = explained(&exercise.folder.join(EQUIVALENT))?;
         Ok(Census { mutations: mutations.into_iter().zip(fates).collect(), explained })
     }

@@ -1,6 +1,7 @@
 //! Lo que un informe ofrece «para repetirlo a mano», repetido: si de verdad repite el fallo, lo que se ve
 //! con el código equivocado no es lo que se ve con la solución.
 
+use std::panic::resume_unwind;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -32,8 +33,15 @@ pub(super) fn reproduces(report: &str, wrong: &Path, right: &Path) -> Result<(),
     if !here.map_err(|failure| failure.to_string())? {
         return Ok(());
     }
-    let seen = |code| follow(code, &script).map_err(|failure| failure.to_string());
-    let (with_mistake, with_solution) = (seen(wrong)?, seen(right)?);
+    let [with_mistake, with_solution] = thread::scope(|scope| {
+        let [one, other] = [wrong, right].map(|code| scope.spawn(|| follow(code, &script)));
+        [one.join(), other.join()]
+    });
+    let seen = |told: thread::Result<Result<String, Failure>>| match told {
+        Ok(told) => told.map_err(|failure| failure.to_string()),
+        Err(panic) => resume_unwind(panic),
+    };
+    let (with_mistake, with_solution) = (seen(with_mistake)?, seen(with_solution)?);
     if with_mistake == with_solution {
         return Err(format!(
             "lo que se ofrece para repetirlo a mano da lo mismo con la solución\n{script}\n\

@@ -30,7 +30,7 @@ use super::toolbox::Toolbox;
 use super::wall::Wall;
 use crate::course::{Course, write};
 use crate::paint;
-use crate::trial::{SIDE_BY_SIDE, side_by_side};
+use crate::trial::{SIDE_BY_SIDE, all_side_by_side};
 use crate::workshop;
 
 /// Lo que puede durar la entrega entera de una persona: una correcta tarda unos veinte segundos.
@@ -272,8 +272,7 @@ fn results(
         Handed::Work(work) => bench.compile(work).map(Some),
         _ => Ok(None),
     };
-    let built: Vec<_> =
-        side_by_side(handed, processors, compile).collect::<Result<_, Trouble>>()?;
+    let built = all_side_by_side(handed, processors, compile)?;
     let places: Vec<_> = (0..handed.len()).collect();
     let judge = |&place: &usize| {
         let entry = &plan.entries[place];
@@ -283,8 +282,7 @@ fn results(
             (other, _) => Ok(untried(other)),
         }
     };
-    let mut results: Vec<_> =
-        side_by_side(&places, SIDE_BY_SIDE, judge).collect::<Result<_, Trouble>>()?;
+    let mut results = all_side_by_side(&places, SIDE_BY_SIDE, judge)?;
     for (place, result) in results.iter_mut().enumerate() {
         // Lo que casi pasa se repite, ahora a solas: quizá era la máquina la que no llegaba a tiempo.
         if result.is_close(&plan.entries[place]) && !over() {

@@ -27,11 +27,12 @@ pub(crate) fn review(
     let built = Build::exercises(&course.folder).tests(ids).aloud().limit(BUILD).run()?;
     let mut results = Vec::new();
     let review = |it| Review::of(it, &built, course);
-    for result in side_by_side(&course.exercises, SIDE_BY_SIDE, review) {
+    side_by_side(&course.exercises, SIDE_BY_SIDE, review, |result| {
         let result = result?;
         paint::say(&result.line());
         results.push(result);
-    }
+        Ok::<_, Trouble>(())
+    })?;
     let report = Report::new(results);
     if let Some(file) = json {
         let text = serde_json::to_string_pretty(&report).map_err(std::io::Error::from)?;
