@@ -463,7 +463,10 @@ fn git(folder: &Path, words: &[&str]) {
 
 #[test]
 fn en_un_repositorio_se_sabe_qué_archivo_se_tocó_aunque_ya_se_haya_apuntado() {
-    assert!(tools::installed("git"), "Esta prueba necesita git: instálalo con «apt install git».");
+    assert!(
+        tools::installed("git"),
+        "Esta prueba necesita git: instálalo con «apt-get install git»."
+    );
     let house = TempDir::new().unwrap();
     let path = |name: &str| house.path().join(name);
     fs::rename(small_course().keep(), path("exercises")).unwrap();
@@ -486,7 +489,10 @@ fn en_un_repositorio_se_sabe_qué_archivo_se_tocó_aunque_ya_se_haya_apuntado() 
 
 /// Un curso publicado en `curso.git`, y la copia de Ana, en `ana`: con git, como de costumbre.
 fn published_and_cloned() -> TempDir {
-    assert!(tools::installed("git"), "Esta prueba necesita git: instálalo con «apt install git».");
+    assert!(
+        tools::installed("git"),
+        "Esta prueba necesita git: instálalo con «apt-get install git»."
+    );
     let house = TempDir::new().unwrap();
     let path = |name: &str| house.path().join(name);
     fs::create_dir(path("casa")).unwrap();
@@ -735,7 +741,7 @@ server.serve_forever()
 fn un_servidor_en_python_se_evalúa_y_se_explica_dónde_falla() {
     assert!(
         tools::installed("python3"),
-        "Esta prueba necesita python3: instálalo con «apt install python3»."
+        "Esta prueba necesita python3: instálalo con «apt-get install python3»."
     );
     let course = small_course();
     fs::write(course.path().join("mi eco.py"), NAIVE_ECHO).unwrap();

@@ -12,13 +12,14 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use harness::tools::installed;
 use multiplexacion::cli::{Trouble, complain};
 use multiplexacion::stop::Stop;
 
 use crate::clock;
 use crate::cores::Cores;
 use crate::machine::{Machine, fitting};
-use crate::programs::{installed, lesson, many_machines};
+use crate::programs::{lesson, many_machines};
 use crate::results::{Case, Kind, Report, Row, Values};
 use crate::rounds;
 use crate::subject::Subject;

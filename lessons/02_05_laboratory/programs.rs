@@ -5,7 +5,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use harness::tools;
 use multiplexacion::cli::{Trouble, complain};
 
 /// La carpeta del curso, en la que se compiló este programa.
@@ -56,13 +55,6 @@ pub(crate) fn peers() -> Option<PathBuf> {
         return None;
     }
     folder().ok()
-}
-
-/// Si hay un programa con ese nombre en el PATH.
-pub(crate) fn installed(name: &str) -> bool {
-    // nginx suele estar con los programas del sistema, fuera del PATH de un usuario.
-    let system = ["/usr/sbin", "/usr/local/sbin"];
-    tools::installed(name) || system.iter().any(|folder| Path::new(folder).join(name).is_file())
 }
 
 /// Con el mismo perfil y en la misma carpeta en que se compiló este programa.

@@ -13,13 +13,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use harness::tools::{found, installed};
 use multiplexacion::cli::{Trouble, complain};
 use multiplexacion::stop::Stop;
 
 use crate::cores::Cores;
 use crate::generator::{Crowd, Lost, Talk};
 use crate::machine::{Machine, fitting};
-use crate::programs::{COURSE, LESSON, installed, lesson, peers};
+use crate::programs::{COURSE, LESSON, lesson, peers};
 use crate::results::{Case, Kind, Report, Row, Values};
 use crate::rounds;
 use crate::subject::Subject;
@@ -207,8 +208,7 @@ fn nginx(port: u16) -> io::Result<Command> {
              server {{ listen 127.0.0.1:{port}; location / {{ return 200 \"¡Hola desde EpollServer!\\n\"; }} }}\n}}\n"
         ),
     )?;
-    let program = if Path::new("/usr/sbin/nginx").exists() { "/usr/sbin/nginx" } else { "nginx" };
-    let mut command = Command::new(program);
+    let mut command = Command::new(found("nginx").unwrap_or_else(|| "nginx".into()));
     command.arg("-e").arg("/dev/null").arg("-c").arg(configuration);
     Ok(command)
 }

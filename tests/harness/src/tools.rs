@@ -5,13 +5,22 @@
 use std::env;
 use std::io::{self, Write};
 use std::net::{Ipv6Addr, TcpListener};
+use std::path::PathBuf;
 
 use crate::failure::Failure;
 
-/// Si hay un programa con ese nombre en el `PATH`.
+/// Dónde está el programa con ese nombre: en el `PATH` o con los del sistema, que suelen quedar fuera
+/// del `PATH` de un usuario (nginx, HAProxy).
+pub fn found(tool: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let system = ["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from);
+    let mut places = env::split_paths(&path).chain(system).map(|folder| folder.join(tool));
+    places.find(|place| place.is_file())
+}
+
+/// Si está el programa con ese nombre.
 pub fn installed(tool: &str) -> bool {
-    let folders = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&folders).any(|folder| folder.join(tool).is_file())
+    found(tool).is_some()
 }
 
 /// Si se puede usar `tool`. Si no, [deja constancia](missing) de que queda `untested` sin probar.

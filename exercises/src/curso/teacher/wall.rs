@@ -51,7 +51,7 @@ impl Wall {
     /// El sistema no lo permite: qué falta, y cómo conseguirlo.
     pub(super) fn raise(gate: PathBuf) -> Result<Wall, Trouble> {
         let Ok(help) = Command::new(BWRAP).arg("--help").output() else {
-            return Err(missing("falta bubblewrap", "sudo apt install bubblewrap"));
+            return Err(missing("falta bubblewrap", "sudo apt-get install bubblewrap"));
         };
         let help = String::from_utf8_lossy(&[help.stdout, help.stderr].concat()).into_owned();
         if !help.contains("--size") {
@@ -233,7 +233,7 @@ fn why_not(said: &str) -> Trouble {
     if set("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1") {
         return missing(
             "AppArmor no deja a bubblewrap crear espacios de nombres, como en Ubuntu 24.04",
-            "sudo apt install apparmor-profiles && sudo install -m 0644 /usr/share/apparmor/\
+            "sudo apt-get install apparmor-profiles && sudo install -m 0644 /usr/share/apparmor/\
              extra-profiles/bwrap-userns-restrict /etc/apparmor.d/ && sudo apparmor_parser -r \
              /etc/apparmor.d/bwrap-userns-restrict",
         );

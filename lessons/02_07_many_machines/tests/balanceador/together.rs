@@ -138,6 +138,6 @@ fn sin_lo_que_hace_falta_dice_qué_instalar() -> Outcome {
     let exit = program(&folder).env("PATH", "/ninguna").run_to_end("", LIMIT)?;
     let complaint = exit.complaint(1)?;
     assert!(complaint.starts_with("juntos: no se puede arrancar sin redis-server"), "{exit}");
-    assert!(complaint.contains("sudo apt install redis-server"), "{exit}");
+    assert!(complaint.contains("sudo apt-get install redis-server"), "{exit}");
     Ok(())
 }

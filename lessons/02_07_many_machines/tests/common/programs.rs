@@ -1,6 +1,5 @@
 //! Los programas de otros: el cliente, que es de otra lección, y el balanceador.
 
-use std::env;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
@@ -15,14 +14,9 @@ pub(crate) fn client() -> Result<PathBuf, Failure> {
     Ok(prose::program(NAME)?)
 }
 
-/// Dónde está HAProxy: suele estar con los programas del sistema, fuera del PATH de un usuario.
+/// Dónde está HAProxy.
 pub(crate) fn haproxy() -> Result<Option<PathBuf>, Failure> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let system = ["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from);
-    let found = env::split_paths(&path)
-        .chain(system)
-        .map(|folder| folder.join("haproxy"))
-        .find(|file| file.is_file());
+    let found = tools::found("haproxy");
     if found.is_none() {
         tools::missing("no está «haproxy»", "el chat por un balanceador")?;
     }
