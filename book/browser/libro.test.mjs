@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import {readFileSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
 import {launch, missing, serve} from './browser.mjs';
-import {NARROW, WIDE, faults, open as openIn, sideways} from './page.mjs';
+import {NARROW, WIDE, faults, open as openIn, sideways, visit} from './page.mjs';
 
 const BOOK = fileURLToPath(new URL('..', import.meta.url));
 // Una hoja A4, sin los márgenes que deja el navegador.
@@ -106,7 +106,7 @@ describe('el libro en el navegador', {skip: lack && `AVISO: sin probar: ${lack}`
                 test(`cada página, con el tema ${scheme} y ${width.width} píxeles`, async () => {
                     const {page, troubles, close} = await open(site.url, {width, scheme});
                     for (const address of [...pages, `${site.url}print.html`]) {
-                        await page.goto(address, {waitUntil: 'load'});
+                        await visit(page, address);
                         assert.deepEqual(await sideways(page), [], `${address} se desplaza de lado`);
                         const themed = await page.$eval('html', (html, theme) => html.classList.contains(theme), theme);
                         assert.ok(themed, `${address} no sigue al tema`);
@@ -140,7 +140,7 @@ describe('el libro en el navegador', {skip: lack && `AVISO: sin probar: ${lack}`
         const faults = [];
         for (const address of pages) {
             for (const [{page}, where] of [[screen, 'en la pantalla'], [paper, 'en papel']]) {
-                await page.goto(address, {waitUntil: 'load'});
+                await visit(page, address);
                 faults.push(...(await cut(page)).map(line => `${address}, ${where}: «${line.trim()}»`));
             }
         }
@@ -153,7 +153,7 @@ describe('el libro en el navegador', {skip: lack && `AVISO: sin probar: ${lack}`
         const {page, close} = await open(site.url, {width: NARROW});
         let scrolling = 0;
         for (const address of pages) {
-            await page.goto(address, {waitUntil: 'load'});
+            await visit(page, address);
             assert.deepEqual(await brokenWords(page), [], address);
             // Al siguiente fotograma, que lo que estaba plegado acaba de tener ancho.
             const wide = await page.evaluate(() => new Promise(resolve => requestAnimationFrame(() =>
@@ -169,7 +169,7 @@ describe('el libro en el navegador', {skip: lack && `AVISO: sin probar: ${lack}`
         }
         assert.ok(scrolling > 100, `solo se desplazan ${scrolling} cosas`);
 
-        await page.goto(`${site.url}mas_alla/tokio.html`, {waitUntil: 'load'});
+        await visit(page, `${site.url}mas_alla/tokio.html`);
         const table = page.locator('.table-wrapper[tabindex="0"]').first();
         await table.focus();
         await page.keyboard.press('ArrowRight');
@@ -277,7 +277,7 @@ describe('el libro en el navegador', {skip: lack && `AVISO: sin probar: ${lack}`
             ['connection reset by peer', 'El final no es un error'],
             ['epoll', 'Una web sobre epoll'],
             ['select', 'Un chat sobre select'],
-            ['strace', 'Mientras tanto, en el núcleo'],
+            ['strace', 'Las órdenes del libro'],
             ['instalar rust', 'Preparación'],
             ['windows', 'En Windows'],
             ['docker', 'En un contenedor'],
@@ -496,7 +496,7 @@ describe('el libro en el navegador', {skip: lack && `AVISO: sin probar: ${lack}`
             const response = await route.fetch();
             await route.fulfill({response, body: (await response.text()).replace('</main>', `${extra}</main>`)});
         });
-        await opened.page.goto(`${site.url}ejercicios.html`, {waitUntil: 'load'});
+        await visit(opened.page, `${site.url}ejercicios.html`);
         return opened;
     }
 

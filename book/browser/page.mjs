@@ -3,7 +3,8 @@
 import {readFileSync} from 'node:fs';
 import {createRequire} from 'node:module';
 
-export const LIMIT = 20_000;
+// Para lo que no llega nunca: en una máquina ocupada, una página con sus ventanas tarda en abrirse.
+export const LIMIT = 60_000;
 export const NARROW = {width: 390, height: 800};
 export const WIDE = {width: 1280, height: 900};
 
@@ -32,8 +33,14 @@ export async function open(browser, site, address, {width = WIDE, scheme = 'ligh
             troubles.push(`petición fuera del libro: ${request.url()}`);
         }
     });
-    await page.goto(address, {waitUntil: 'load'});
+    await visit(page, address);
     return {page, troubles, close: () => context.close()};
+}
+
+// Va a una página, y espera también a su letra: lo que cabe depende de ella.
+export async function visit(page, address) {
+    await page.goto(address, {waitUntil: 'load'});
+    await page.evaluate(() => document.fonts.ready.then(() => {}));
 }
 
 // Lo que se desplaza de lado. Los listados, las tablas y las gráficas pueden; la página, no.

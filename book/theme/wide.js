@@ -48,14 +48,16 @@
         }
     }
 
-    // Cabe o no según el ancho de la ventana; lo que está plegado, cuando se despliega.
+    // Cabe o no según el ancho de la ventana; lo que está plegado, cuando se despliega; y con la letra del
+    // libro, que puede llegar después que el texto sin que cambie lo que mide su caja.
     function watchWidths() {
-        const observer = new ResizeObserver(entries => entries.forEach(({target}) => {
-            const [, name] = Object.entries(SCROLLABLE).find(([selector]) => target.matches(selector));
-            makeReachable(target, name);
-        }));
-        Object.keys(SCROLLABLE).forEach(selector =>
-            document.querySelectorAll(`main ${selector}`).forEach(element => observer.observe(element)));
+        const all = Object.entries(SCROLLABLE).flatMap(([selector, name]) =>
+            [...document.querySelectorAll(`main ${selector}`)].map(element => [element, name]));
+        const names = new Map(all);
+        const observer = new ResizeObserver(entries =>
+            entries.forEach(({target}) => makeReachable(target, names.get(target))));
+        all.forEach(([element]) => observer.observe(element));
+        document.fonts.ready.then(() => all.forEach(([element, name]) => makeReachable(element, name)));
     }
 
     // Las flechas pasan de capítulo, pero no a quien está desplazando algo con ellas.
