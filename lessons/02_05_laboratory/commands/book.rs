@@ -92,6 +92,22 @@ mod tests {
         assert_eq!(select, Answer::Depends);
     }
 
+    /// La tabla de «Cuánto cuesta», en 02_07.
+    #[test]
+    fn lo_que_02_07_dice_de_varios_servidores_es_lo_que_se_midió() {
+        let lesson = Path::new(LESSON);
+        let plain = |text: String| text.replace('\u{a0}', " ").replace('\u{202f}', " ");
+        let measured = plain(fs::read_to_string(lesson.join("sesiones/chat.txt")).unwrap());
+        let chapter = lesson.join("../02_07_many_machines/capitulo.md");
+        let chapter = plain(fs::read_to_string(chapter).unwrap());
+        let (_, table) = chapter.split_once("| con mil clientes |").unwrap();
+        let rows: Vec<_> = table.lines().skip(2).take_while(|line| line.starts_with('|')).collect();
+        assert_eq!(rows.len(), 3);
+        for cell in rows.iter().flat_map(|row| row.split('|').skip(2)).map(str::trim) {
+            assert!(measured.contains(cell), "«{cell}» no está en sesiones/chat.txt");
+        }
+    }
+
     #[test]
     fn una_gráfica_cabe_en_markdown_y_en_cualquier_papel() {
         for (name, drawing) in files(Path::new(LESSON)).unwrap() {
