@@ -12,6 +12,9 @@ use ventana::http::{self, Answer};
 /// Lo que una página espera, como mucho, antes de volver a preguntar si algo cambió.
 const LONGEST_WAIT: Duration = Duration::from_secs(25);
 
+/// Cada cuánto se mira si aún espera: quien pasa de página no avisa.
+const GLANCE: Duration = Duration::from_millis(250);
+
 /// Un servidor de las páginas de una carpeta.
 #[derive(Debug)]
 pub struct Site {
@@ -38,7 +41,7 @@ impl Site {
     pub fn start(self: &Arc<Site>) -> io::Result<()> {
         let site = Arc::clone(self);
         http::serve(self.listener.try_clone()?, move |request, stream| {
-            site.answer(&request.target).send(request, stream)
+            site.answer(&request.target, || http::has_left(stream)).send(request, stream)
         });
         Ok(())
     }
@@ -49,11 +52,11 @@ impl Site {
         self.changed.notify_all();
     }
 
-    fn answer(&self, target: &str) -> Answer {
+    fn answer(&self, target: &str, has_left: impl Fn() -> bool) -> Answer {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         if path == "/__cambios" {
             let known = query.strip_prefix("desde=").and_then(|known| known.parse().ok());
-            return Answer::text("200 OK", &self.wait_for_change(known).to_string());
+            return Answer::text("200 OK", &self.wait_for_change(known, has_left).to_string());
         }
         let found = self.find(path).and_then(|file| Some((fs::read(&file).ok()?, kind(&file))));
         match found {
@@ -66,13 +69,13 @@ impl Site {
         }
     }
 
-    /// La versión, en cuanto no sea la que ya se conoce.
-    fn wait_for_change(&self, known: Option<u64>) -> u64 {
+    /// La versión, en cuanto no sea la que ya se conoce, o en cuanto quien pregunta se vaya.
+    fn wait_for_change(&self, known: Option<u64>, has_left: impl Fn() -> bool) -> u64 {
         let end = Instant::now() + LONGEST_WAIT;
         let mut version = self.version.lock().unwrap_or_else(PoisonError::into_inner);
-        while known == Some(*version) && Instant::now() < end {
+        while known == Some(*version) && Instant::now() < end && !has_left() {
             let left = end.saturating_duration_since(Instant::now());
-            let waited = self.changed.wait_timeout(version, left);
+            let waited = self.changed.wait_timeout(version, left.min(GLANCE));
             version = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         *version
@@ -119,6 +122,8 @@ fn kind(file: &Path) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
     use std::thread;
 
     #[test]
@@ -132,12 +137,41 @@ mod tests {
         assert_eq!(site.find("/%2e%2e/x"), None);
     }
 
+    /// Cada página pregunta si algo cambió y se queda esperando: quien pasa páginas deprisa deja atrás
+    /// muchas preguntas, y no han de ocupar el sitio de las páginas.
+    #[test]
+    fn quien_pregunta_y_se_va_no_ocupa_sitio() {
+        let folder = tempfile::TempDir::new().unwrap();
+        fs::write(folder.path().join("a.html"), "hola").unwrap();
+        let site = Site::listen(0, folder.path().to_owned()).unwrap();
+        site.start().unwrap();
+        let ask = |target: &str| {
+            let mut stream = TcpStream::connect(site.address().unwrap()).unwrap();
+            // Si no hay sitio, se sabrá al leer.
+            let _ = write!(stream, "GET {target} HTTP/1.1\r\nHost: x\r\n\r\n");
+            stream
+        };
+        let read = || {
+            let mut answer = String::new();
+            ask("/a.html").read_to_string(&mut answer).is_ok() && answer.ends_with("hola")
+        };
+        assert!(read());
+        for _ in 0..200 {
+            drop(ask("/__cambios?desde=1"));
+        }
+        let deadline = Instant::now() + LONGEST_WAIT / 2;
+        while !read() {
+            assert!(Instant::now() < deadline, "no hay sitio para nadie");
+            thread::yield_now();
+        }
+    }
+
     #[test]
     fn quien_conoce_la_versión_espera_a_la_siguiente() {
         let site = Site::listen(0, PathBuf::new()).unwrap();
-        assert_eq!(site.wait_for_change(None), 1);
+        assert_eq!(site.wait_for_change(None, || false), 1);
         let other = Arc::clone(&site);
-        let waiting = thread::spawn(move || other.wait_for_change(Some(1)));
+        let waiting = thread::spawn(move || other.wait_for_change(Some(1), || false));
         site.renew();
         assert_eq!(waiting.join().unwrap(), 2);
     }

@@ -4,10 +4,13 @@
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 /// Lo que se espera a que un navegador termine de pedir, o siga leyendo.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -97,6 +100,13 @@ pub fn serve(
             });
         }
     });
+}
+
+/// Si quien pedía se fue sin esperar la respuesta: cerró su lado, o la conexión se rompió.
+pub fn has_left(stream: &TcpStream) -> bool {
+    let mut watched = [PollFd::new(stream.as_fd(), PollFlags::POLLIN)];
+    let readable = poll(&mut watched, PollTimeout::ZERO).is_ok_and(|ready| ready > 0);
+    readable && !stream.peek(&mut [0]).is_ok_and(|count| count > 0)
 }
 
 fn converse(

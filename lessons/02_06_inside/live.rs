@@ -13,8 +13,8 @@ use crate::http::{self, Answer, Request};
 use crate::page;
 use crate::tape::{Frame, Tape};
 
-/// Cada cuánto se dice algo, aunque no haya novedades: así se nota que un navegador se fue.
-const HEARTBEAT: Duration = Duration::from_secs(15);
+/// Cada cuánto se mira, si no hay novedades, si el navegador sigue ahí: quien recarga no avisa.
+const GLANCE: Duration = Duration::from_millis(250);
 
 /// Sirve la página de `tape` en un puerto que elige el núcleo, hasta que el programa termine.
 /// `command` es lo que se graba. Errores: no queda ningún puerto, o ningún descriptor.
@@ -74,9 +74,12 @@ fn follow(tape: &Tape, request: &Request, mut stream: &TcpStream) -> io::Result<
     }
     let mut next = first(request);
     loop {
-        let (frames, over) = tape.read(next, HEARTBEAT);
+        let (frames, over) = tape.read(next, GLANCE);
         if over {
             return stream.write_all(b"event: fin\ndata: {}\n\n");
+        }
+        if http::has_left(stream) {
+            return Ok(());
         }
         next = frames.last().map_or(next, |frame| frame.number + 1);
         stream.write_all(events(&frames).as_bytes())?;
@@ -94,6 +97,5 @@ fn events(frames: &[Frame]) -> String {
     for Frame { number, json } in frames {
         let _ = write!(text, "id: {number}\ndata: {json}\n\n");
     }
-    // Un comentario, que el navegador pasa por alto.
-    if text.is_empty() { ":\n\n".to_owned() } else { text }
+    text
 }

@@ -137,6 +137,25 @@ fn un_navegador_que_no_lee_no_detiene_nada() -> Result<(), Failure> {
 }
 
 #[test]
+fn quien_recarga_sin_parar_no_se_queda_sin_sitio() -> Result<(), Failure> {
+    if !possible()? {
+        return Ok(());
+    }
+    let (running, _) = start(&["--no-abrir"])?;
+    let page = address(&running)?;
+    for _ in 0..200 {
+        // A quien no cabe ya se le cerró, y aquí da igual.
+        drop(Follower::new(&page));
+    }
+    running.eventually("hubiera sitio otra vez", LIMIT, || {
+        get(&page, "/", "").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200 "))
+    })?;
+    running.signal(Signal::SIGTERM)?;
+    succeeds(&running.wait(LIMIT)?);
+    Ok(())
+}
+
+#[test]
 fn se_deja_una_página_que_lo_lleva_todo_y_una_grabación_que_se_vuelve_a_abrir()
 -> Result<(), Failure> {
     if !possible()? {
