@@ -130,10 +130,13 @@ struct Status {
 }
 
 impl Status {
-    /// Si ese número sigue siendo suyo: los números de proceso se vuelven a usar.
+    /// Si ese número sigue siendo suyo, porque los números de proceso se vuelven a usar, y no ha terminado:
+    /// el primero de su espacio termina después que todos los demás (pid_namespaces(7)), aunque su número
+    /// no quede libre hasta que alguien lo recoja.
     fn is_alive(&self) -> bool {
         let space = fs::read_link(format!("/proc/{}/ns/pid", self.child));
         space.is_ok_and(|space| space.to_string_lossy() == format!("pid:[{}]", self.pid_namespace))
+            && !has_ended(self.child)
     }
 }
 
@@ -211,9 +214,19 @@ fn is_full(process: i32) -> bool {
     })
 }
 
-/// La memoria que ocupa, en bytes: VmRSS, que se da en KiB (proc_pid_status(5)).
+/// Lo que dice el núcleo de un proceso (proc_pid_status(5)). Nada, si no lo hay.
+fn read_status(process: i32) -> String {
+    fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default()
+}
+
+/// Si un proceso terminó, y solo falta que lo recojan.
+fn has_ended(process: i32) -> bool {
+    read_status(process).lines().any(|line| line.starts_with("State:\tZ"))
+}
+
+/// La memoria que ocupa, en bytes: VmRSS, que se da en KiB.
 fn resident(process: i32) -> u64 {
-    let text = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let text = read_status(process);
     let size = text.split_once("VmRSS:").and_then(|(_, rest)| rest.trim_start().split_once(' '));
     size.and_then(|(size, _)| size.parse::<u64>().ok()).unwrap_or(0) << 10
 }
@@ -247,7 +260,7 @@ fn numbers(folder: &str) -> Vec<i32> {
 mod tests {
     use super::*;
     use std::io::Write;
-    use std::process::Command;
+    use std::process::{Command, Stdio};
 
     #[test]
     fn se_suma_lo_de_todos_y_quien_se_pasa_termina() {
@@ -282,6 +295,25 @@ mod tests {
         assert!(!is_scarce(&memory(1000)));
         assert!(!is_scarce(""));
         assert!(read_memory().contains("MemAvailable:"));
+    }
+
+    /// bwrap puede morir antes que lo que arrancó, y no todos los primeros procesos de un contenedor
+    /// recogen lo que otros dejan.
+    #[test]
+    fn quien_ya_terminó_no_sigue_vivo_aunque_nadie_lo_recoja() {
+        let space = fs::read_link("/proc/self/ns/pid").unwrap();
+        let number = space.to_string_lossy().trim_matches(|it: char| !it.is_ascii_digit()).parse();
+        let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        let number = number.unwrap();
+        let status = Status { child: child.id().cast_signed(), pid_namespace: number };
+        assert!(status.is_alive());
+        drop(child.stdin.take());
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while status.is_alive() {
+            assert!(Instant::now() < deadline, "terminó, y sigue contando");
+            thread::yield_now();
+        }
+        assert!(child.wait().unwrap().success());
     }
 
     #[test]
