@@ -197,8 +197,10 @@ fn si_uno_falla_quienes_hablan_a_la_vez_no_lo_notan() -> Outcome {
 }
 
 fn si_quien_llamaba_ya_no_está_sigue() -> Outcome {
-    const LOOPS: usize = 3;
-    const BURSTS: usize = 300;
+    const LOOPS: usize = 6;
+    // Que dos despierten y solo uno llegue a tiempo depende del reparto: con tantas, ocurre siempre.
+    const BURSTS: usize = 100;
+    const CALLS: usize = 6;
     let (listener, clients) = listening_in_frames()?;
     let clients = clients.unrepeatable();
     // Varios bucles con el mismo socket: despiertan todos, y el último no encuentra a quien llamaba.
@@ -211,7 +213,7 @@ fn si_quien_llamaba_ya_no_está_sigue() -> Outcome {
     servers.iter().try_for_each(|server| server.explain(answered.clone()))?;
     for _ in 0..BURSTS {
         let call = |_| TcpStream::connect_timeout(&clients.address(), LIMIT);
-        let burst = (0..=LOOPS).map(call).collect::<Result<Vec<_>, _>>()?;
+        let burst = (0..CALLS).map(call).collect::<Result<Vec<_>, _>>()?;
         // Que se vayan sin dejar rastro: si no, el núcleo recordaría cada conexión un minuto (tcp(7)).
         burst.iter().try_for_each(|it| SockRef::from(it).set_linger(Some(Duration::ZERO)))?;
     }

@@ -35,7 +35,7 @@ const ENOUGH: Duration = Duration::from_secs(1);
 const A_WHILE: Duration = Duration::from_millis(50);
 
 /// Lo que se mira si el hilo gira sin tener nada que hacer.
-const LONG_ENOUGH: Duration = Duration::from_millis(300);
+const LONG_ENOUGH: Duration = Duration::from_millis(200);
 
 ejercicios::tests! {
     lo_que_cabe_sale_enseguida,

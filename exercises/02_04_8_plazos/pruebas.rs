@@ -277,7 +277,9 @@ fn el_servidor_cierra_a_quien_calla() -> Outcome {
     with_server(Patience { head: LONG, idle: SHORT }, |web, _| {
         web.peer("callado")?.expect_end()?;
         // Si con él hubiera terminado el servidor, este no podría ni llegar.
-        web.peer("otro callado")?.expect_end()
+        let mut other = web.peer("otro")?;
+        other.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")?;
+        other.expect_response().map(drop)
     })
 }
 
