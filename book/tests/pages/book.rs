@@ -7,16 +7,15 @@ use std::sync::OnceLock;
 use libro::building::{self, Options, Page};
 use libro::epub;
 use roxmltree::{Document, Node};
-use tempfile::TempDir;
 
 pub(crate) struct Built {
     pub(crate) pages: Vec<Page>,
-    folder: TempDir,
+    folder: PathBuf,
 }
 
 impl Built {
     pub(crate) fn folder(&self) -> &Path {
-        self.folder.path()
+        &self.folder
     }
 
     pub(crate) fn html(&self, page: &Page) -> String {
@@ -56,8 +55,9 @@ pub(crate) fn book() -> &'static Path {
 pub(crate) fn built() -> &'static Built {
     static BUILT: OnceLock<Built> = OnceLock::new();
     BUILT.get_or_init(|| {
-        let folder = tempfile::tempdir().unwrap();
-        let options = Options { output: Some(folder.path().to_owned()), ..Options::default() };
+        // Nadie puede borrarlo al acabar, y siempre es el mismo: no se acumula.
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("libro");
+        let options = Options { output: Some(folder.clone()), ..Options::default() };
         let pages = building::build(book(), &options).unwrap_or_else(|trouble| panic!("{trouble}"));
         Built { pages, folder }
     })

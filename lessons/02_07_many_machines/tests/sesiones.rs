@@ -108,5 +108,8 @@ fn se_sustituye_un_servidor_con_gente_dentro() -> Result<(), Failure> {
     house.shows_in("Hay otro servidor 1")?;
     beto.says("no, pero da igual")?;
     ana.shows("#[beto@127.0.0.1]>> no, pero da igual")?;
-    stage.records("juntos", &[&house, &ana, &beto])
+    stage.records("juntos", &[&house, &ana, &beto])?;
+    // A quien se mata no le da tiempo de borrar lo suyo.
+    house.obeys("salir");
+    house.ends().map(drop)
 }
