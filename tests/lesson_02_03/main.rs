@@ -2,6 +2,7 @@
 //!
 //! Cada prueba `t3_NN_…` cita el defecto de las recetas clásicas que el programa no debe tener.
 
+mod all_stages;
 mod back_pressure;
 mod chat;
 mod client;
@@ -16,7 +17,6 @@ mod order;
 mod returning;
 mod screen;
 mod slow_readers;
-mod stages;
 mod suspended;
 mod terminal;
 mod usage;

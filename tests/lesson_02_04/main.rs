@@ -2,7 +2,7 @@
 //!
 //! | módulo | qué comprueba |
 //! |---|---|
-//! | [`stages`] | las etapas del arnés, las mismas que pasarán los servidores de los estudiantes |
+//! | [`all_stages`] | las etapas del arnés, las mismas que pasarán los servidores de los estudiantes |
 //! | [`defects`] | un defecto de las recetas clásicas, una prueba: `t4_01` … `t4_18` |
 //! | [`answers`] | lo que se responde a una petición bien escrita, byte a byte |
 //! | [`refusals`] | las razones que se dan a las demás |
@@ -17,6 +17,7 @@
 //!
 //! Con [`web`] se arranca el servidor y se habla con él.
 
+mod all_stages;
 mod answers;
 mod command_line;
 mod curl;
@@ -25,7 +26,6 @@ mod inside;
 mod patience;
 mod refusals;
 mod splits;
-mod stages;
 mod suspended;
 mod table;
 mod web;

@@ -1,4 +1,7 @@
 //! Las etapas del arnés contra el programa de la lección.
+//!
+//! Es la prueba más larga, y las pruebas empiezan por orden alfabético: con otro nombre, se quedaría
+//! sola al final.
 
 use harness::stages;
 

@@ -1,4 +1,7 @@
 //! Las etapas del arnés, que también calificarán los servidores de los estudiantes.
+//!
+//! Es la prueba más larga, y las pruebas empiezan por orden alfabético: con otro nombre, se quedaría
+//! sola al final.
 
 use crate::{Outcome, server};
 
