@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn lo_que_02_07_dice_de_varios_servidores_es_lo_que_se_midió() {
         let lesson = Path::new(LESSON);
-        let plain = |text: String| text.replace('\u{a0}', " ").replace('\u{202f}', " ");
+        let plain = |text: String| text.replace(['\u{a0}', '\u{202f}'], " ");
         let measured = plain(fs::read_to_string(lesson.join("sesiones/chat.txt")).unwrap());
         let chapter = lesson.join("../02_07_many_machines/capitulo.md");
         let chapter = plain(fs::read_to_string(chapter).unwrap());
