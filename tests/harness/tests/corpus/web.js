@@ -5,7 +5,7 @@ const which = process.argv[2]
 const page = '¡Hola desde EpollServer!\n'
 const options = { maxHeaderSize: 8192, noDelay: true, keepAliveTimeout: 60000 }
 if (which !== 'por_defecto') {
-  Object.assign(options, { headersTimeout: 3000, requestTimeout: 3000, connectionsCheckingInterval: 500 })
+  Object.assign(options, { headersTimeout: 8000, requestTimeout: 8000, connectionsCheckingInterval: 500 })
 }
 const server = http.createServer(options, (request, response) => {
   const hosts = request.rawHeaders.filter((it, i) => i % 2 === 0 && it.toLowerCase() === 'host')

@@ -57,7 +57,7 @@ class Conversation:
         while b"\r\n\r\n" not in self.data:
             if len(self.data) > 8192 and WHICH != "cabecera_sin_fin":
                 raise Refused(431)
-            deadline = deadline or (time.monotonic() + 3 if self.data else None)
+            deadline = deadline or (time.monotonic() + 8 if self.data else None)
             self.more(deadline)
         head, self.data = self.data.split(b"\r\n\r\n", 1)
         if len(head) > 8192 and WHICH != "cabecera_sin_fin":
