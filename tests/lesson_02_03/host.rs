@@ -1,6 +1,6 @@
 //! Un servidor de mentira, para ver al cliente de verdad desde el otro lado.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 
 use harness::{Failure, frame};
@@ -60,7 +60,13 @@ pub(crate) struct Guest {
 impl Guest {
     /// El marco siguiente; `None` si el cliente cerró su lado entre dos marcos.
     pub(crate) fn next_frame(&mut self) -> Result<Option<String>, Failure> {
-        Ok(frame::read(&self.stream)?)
+        frame::read(&self.stream).map_err(|error| match error.kind() {
+            ErrorKind::WouldBlock => Failure::new(format!(
+                "El cliente ni dijo nada ni cerró su lado en {} s.",
+                LIMIT.as_secs()
+            )),
+            _ => error.into(),
+        })
     }
 
     pub(crate) fn say(&mut self, text: &str) -> Outcome {

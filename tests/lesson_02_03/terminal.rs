@@ -209,13 +209,15 @@ fn t3_23_f20_la_terminal_queda_como_estaba() -> Outcome {
         let host = Host::open()?;
         let script =
             "ulimit -c 0; stty -g; \"$@\"; echo \"salió con $?\"; stty -g; echo fin; read _";
-        let shell = Program::new("sh").args(["-c", script, "sh", LESSON]);
+        // Lo que se arranca en segundo plano hereda SIGINT y SIGQUIT sin efecto.
+        let shell =
+            Program::new("env").args(["--default-signal", "sh", "-c", script, "sh", LESSON]);
         let arguments = client_arguments("ana", host.address()?);
         let shell = shell.args(arguments).on_terminal(80, 24).spawn()?;
         let guest = host.guest("ana")?;
         shell.write_stdin("a medio escribir");
         shell.wait_for_text(Stream::Stdout, "> a medio escribir", LIMIT)?;
-        end(&shell, guest)?;
+        end(&shell, guest).map_err(|failure| shell.explain(failure))?;
         shell.wait_for_line(Stream::Stdout, "fin", LIMIT)?;
         let output = shell.stdout();
         let lines: Vec<&str> = output.lines().collect();

@@ -36,7 +36,9 @@ impl Recording {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let pid = std::env::temp_dir().join(format!("ventana_{}_{number}.pid", process::id()));
         let script = "echo $$ > \"$0\"; exec \"$@\" < /dev/null > /dev/null 2>&1";
-        let mut command: Vec<OsString> = ["sh", "-c", script].map(OsString::from).to_vec();
+        // Lo que se arranca en segundo plano hereda SIGINT sin efecto.
+        let mut command: Vec<OsString> =
+            ["env", "--default-signal", "sh", "-c", script].map(OsString::from).to_vec();
         command.push(pid.clone().into());
         command.extend(words.into_iter().map(Into::into));
         let (sender, arriving) = mpsc::channel();
@@ -111,6 +113,8 @@ impl Recording {
 
     /// Espera a que termine.
     pub(crate) fn end(&mut self) -> Result<Ended, Failure> {
+        let over = || self.recorder.as_ref().is_none_or(JoinHandle::is_finished);
+        harness::eventually("terminara el servidor que se graba", LIMIT, over)?;
         let recorder = self.recorder.take().ok_or_else(|| Failure::new("Ya terminó."))?;
         let ended = recorder.join().map_err(|_| Failure::new("La grabadora entró en pánico."))?;
         ended.map_err(|trouble| Failure::new(trouble.to_string()))

@@ -15,9 +15,12 @@ use harness::{Exit, Failure, Program};
 /// Lo que puede durar cada espera: strace y una máquina ocupada van despacio.
 const LIMIT: Duration = Duration::from_secs(40);
 
-/// El programa, sin entrada y sin que abra ningún navegador.
+/// El programa, sin entrada y sin que abra ningún navegador. Lo que se arranca en segundo plano hereda
+/// SIGINT sin efecto.
 fn ver<'a>(words: impl IntoIterator<Item = &'a str>) -> Program {
-    Program::new(env!("CARGO_BIN_EXE_ver")).args(words).without_stdin()
+    let program =
+        Program::new("/usr/bin/env").args(["--default-signal", env!("CARGO_BIN_EXE_ver")]);
+    program.args(words).without_stdin()
 }
 
 /// Lo ejecuta y espera a que termine.
