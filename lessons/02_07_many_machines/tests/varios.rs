@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::collections::BTreeSet;
+
 use common::{Redis, has_redis, talk};
 use harness::chat::{self, expect_refusal, join, joined, left, said};
 use harness::{Conversation, DEFAULT_LIMIT, Failure, Peer, Server, Signal, frame};
@@ -109,6 +111,26 @@ fn un_nombre_es_de_uno_solo_en_todos_los_servidores() -> Result<(), Failure> {
     witness.expect_frame(farewell)?;
     let again = join(second, "ANA")?;
     witness.expect_frame(joined(2, &again))
+}
+
+/// La identidad no se elige: dos servidores con las mismas opciones tienen dos, y el que arranca donde
+/// estaba otro, una nueva.
+#[test]
+fn dos_servidores_arrancados_igual_no_se_confunden() -> Result<(), Failure> {
+    let Some(pair) = pair()? else { return Ok(()) };
+    let _members = [join(&pair.rooms[0], "ana")?, join(&pair.rooms[1], "beto")?];
+    let identities = || -> Result<BTreeSet<String>, Failure> {
+        let told = pair.redis.ask(&["ZRANGE", "{chat}:servers", "0", "-1"])?;
+        Ok(told.split('"').skip(1).step_by(2).map(str::to_owned).collect())
+    };
+    let before = identities()?;
+    assert_eq!(before.len(), 2, "{before:?}");
+    pair.servers[0].stop(Signal::SIGTERM)?;
+    let other = pair.redis.server()?;
+    let _carla = join(&talk(&other), "carla")?;
+    let after = identities()?;
+    assert_eq!((after.len(), after.difference(&before).count()), (2, 1), "{before:?}, {after:?}");
+    Ok(())
 }
 
 #[test]
