@@ -19,7 +19,7 @@ use harness::numbered_lines;
 use socket2::SockRef;
 
 /// El plazo en las pruebas: corto, pero lo bastante para una máquina ocupada.
-const PATIENCE: Duration = Duration::from_millis(420);
+const PATIENCE: Duration = Duration::from_millis(400);
 
 /// Lo que cabe en cada búfer por el que pasa la respuesta. El núcleo reserva el doble (socket(7)).
 const ROOM: usize = 16 * 1024;
@@ -62,7 +62,7 @@ fn cada_mensaje_da_un_plazo_nuevo() -> Outcome {
     let (mut client, attending) = start()?;
     plays(&attending, || {
         for _ in 0..8 {
-            client.pause(PATIENCE * 3 / 20);
+            client.pause(PATIENCE * 7 / 50);
             echoes(&mut client, "sigo aquí\n")?;
         }
         client.half_close()?;
@@ -95,7 +95,7 @@ fn quien_lee_despacio_puede_quedarse() -> Outcome {
         // Cada vez, más de lo que cabe en su búfer: al vaciarlo, el núcleo avisa de que hay sitio.
         let (slowly, rest) = message.split_at(15 * ROOM);
         for piece in slowly.chunks(3 * ROOM) {
-            client.pause(PATIENCE / 4);
+            client.pause(PATIENCE * 23 / 100);
             client.expect(piece)?;
         }
         client.expect(rest)?;
