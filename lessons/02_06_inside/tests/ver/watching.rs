@@ -144,8 +144,8 @@ fn quien_recarga_sin_parar_no_se_queda_sin_sitio() -> Result<(), Failure> {
     let (running, _) = start(&["--no-abrir"])?;
     let page = address(&running)?;
     for _ in 0..200 {
-        // A quien no cabe ya se le cerró, y aquí da igual.
-        drop(Follower::new(&page));
+        // A quien no cabe ya se le cierra, y aquí da igual.
+        let _ = Follower::new(&page).and_then(|mut page| page.wait_for("data: "));
     }
     running.eventually("hubiera sitio otra vez", LIMIT, || {
         get(&page, "/", "").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200 "))
