@@ -158,7 +158,7 @@ impl House {
         if let Some(process) = &mut tenant.process {
             process.signal(Signal::SIGTERM);
             let _ = cli::say(&format!(
-                "El servidor {number} ya no recibe a nadie, y corta a los que tiene: volverán por otro."
+                "El servidor {number} ya no recibe a nadie, y corta la conexión de los que tiene: volverán por otro."
             ));
         }
     }

@@ -103,8 +103,8 @@ fn un_minuto_con_un_servidor_muerto_y_el_intermediario_reiniciado() -> Outcome {
     Ok(())
 }
 
-/// Muere un servidor y se reinicia el intermediario; antes, entre lo uno y lo otro, y después, `some_more`.
-/// Devuelve las cuentas; nada, si falta con qué.
+/// Muere un servidor y se reinicia el intermediario. Se habla antes, entre medias y después: lo que dura
+/// cada rato lo dice `some_more`. Devuelve las cuentas; nada, si falta con qué.
 fn broken(some_more: impl Fn(&Log) -> Outcome) -> Result<String, Failure> {
     let Some(house) = House::open(3)? else { return Ok(String::new()) };
     let witnesses = [house.member(2, "testigo")?, house.member(3, "otra")?];
