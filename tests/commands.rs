@@ -226,7 +226,7 @@ fn folder() -> PathBuf {
 
 /// El paciente es de otro paquete, y hay que pedirlo.
 static PATIENT: LazyLock<()> =
-    LazyLock::new(|| prose::build(&["--package", "ejemplos", "--bins"]).unwrap());
+    LazyLock::new(|| prose::build(&["test", "--no-run", "--test", "ejemplos"]).unwrap());
 
 /// Un puerto para quien lo pida con SO_REUSEADDR, como todos los nuestros. Mientras este socket
 /// viva, el núcleo no se lo da a nadie que no lo nombre.

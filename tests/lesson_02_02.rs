@@ -14,6 +14,8 @@ use harness::{
 };
 use prose::steps_named;
 
+use crate::photograph::photograph;
+
 /// Ninguna espera debe llegar aquí.
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -499,7 +501,7 @@ fn la_ayuda() -> Outcome {
     for option in ["--help", "-h"] {
         let exit = run(&[option])?;
         assert_eq!((exit.code, exit.stderr.as_str()), (Some(0), ""));
-        insta::assert_snapshot!("ayuda", exit.stdout);
+        photograph("lesson_02_02__ayuda", &exit.stdout);
     }
     Ok(())
 }
@@ -526,7 +528,7 @@ fn los_errores_de_uso() -> Outcome {
             run(options)?.complaint(2)?
         ));
     }
-    insta::assert_snapshot!("errores_de_uso", report.concat());
+    photograph("lesson_02_02__errores_de_uso", &report.concat());
     Ok(())
 }
 
@@ -536,7 +538,7 @@ fn una_máquina_que_no_existe_o_que_no_es_esta() -> Outcome {
     for host in ["no-existe.invalid", "192.0.2.1"] {
         report += run(&["--host", host])?.complaint(1)?;
     }
-    insta::assert_snapshot!("maquinas_imposibles", report);
+    photograph("lesson_02_02__maquinas_imposibles", &report);
     Ok(())
 }
 
@@ -545,7 +547,7 @@ fn la_demostración() -> Outcome {
     let exit = run(&[])?;
     assert_eq!((exit.code, exit.stderr.as_str()), (Some(0), ""));
     assert!(exit.stdout.starts_with("Escuchando en 127.0.0.1:"), "{exit}");
-    insta::assert_snapshot!("demostracion", as_if_in_order(&exit.stdout));
+    photograph("lesson_02_02__demostracion", &as_if_in_order(&exit.stdout));
     Ok(())
 }
 
@@ -595,6 +597,6 @@ fn lo_que_se_ve_mientras_se_sirve() -> Outcome {
     client.leave()?;
     server.eventually("el hilo acabara", LIMIT, || busy_threads(&server) == 0)?;
     let exit = server.stop(Signal::SIGINT)?;
-    insta::assert_snapshot!("sesion", steps_named(&format!("{}\n{}", exit.stdout, exit.stderr)));
+    photograph("lesson_02_02__sesion", &steps_named(&format!("{}\n{}", exit.stdout, exit.stderr)));
     Ok(())
 }

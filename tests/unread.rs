@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use harness::procfs::ProcResult;
-use harness::procfs::net::{TcpNetEntry, TcpState, tcp};
+use harness::procfs::net::{TcpNetEntry, TcpState};
 use harness::procfs::process::{FDTarget, Process};
 use harness::{Conversation, Failure, Program, Running, Signal, Stream, Trace};
 
@@ -94,7 +94,7 @@ fn listening_address(process: &Process) -> ProcResult<Option<SocketAddr>> {
     }
     let is_theirs =
         |entry: &TcpNetEntry| entry.state == TcpState::Listen && sockets.contains(&entry.inode);
-    Ok(tcp()?.into_iter().find(is_theirs).map(|entry| entry.local_address))
+    Ok(harness::connections()?.into_iter().find(is_theirs).map(|entry| entry.local_address))
 }
 
 #[test]

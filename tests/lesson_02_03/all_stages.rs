@@ -3,7 +3,7 @@
 //! Es la prueba más larga, y las pruebas empiezan por orden alfabético: con otro nombre, se quedaría
 //! sola al final.
 
-use crate::{Outcome, server};
+use super::{Outcome, server};
 
 #[test]
 fn el_servidor_pasa_todas_las_etapas() -> Outcome {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use harness::{Failure, Peer, Stream, frame};
 
-use crate::chat::{Chat, hears, joined, left, said};
-use crate::{LIMIT, Outcome, client};
+use super::chat::{Chat, hears, joined, left, said};
+use super::{LIMIT, Outcome, client};
 
 /// Un búfer de recepción pequeño: lo que no cabe en él se le acumula al servidor.
 const SMALL: usize = 16 * 1024;

@@ -3,10 +3,10 @@
 use std::thread;
 use std::time::Duration;
 
-use harness::procfs::net::{self, TcpNetEntry, TcpState};
+use harness::procfs::net::{TcpNetEntry, TcpState};
 use harness::{Conversation, Failure, Peer, Program, Server};
 
-use crate::{Outcome, server, settles};
+use super::{Outcome, server, settles};
 
 /// Lo que se deja al núcleo para que entregue lo que se envió a un servidor detenido.
 const DELIVERY: Duration = Duration::from_millis(20);
@@ -90,7 +90,7 @@ impl Chat {
     /// Una suma sobre los sockets de las conversaciones: los del servidor y los de los demás.
     fn queued(&self, ours: Queue, theirs: Queue) -> Result<usize, Failure> {
         let port = self.server.address().port();
-        let entries = self.server.ask_kernel(|_| net::tcp())?;
+        let entries = self.server.ask_kernel(|_| harness::connections())?;
         let bytes = entries.iter().map(|entry| match port {
             _ if entry.state != TcpState::Established => 0,
             _ if entry.local_address.port() == port => ours(entry),

@@ -10,9 +10,10 @@ use harness::{Exit, Failure, Program, Running, Signal, Stream, frame};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use crate::chat::{Chat, joined, left, said};
-use crate::host::{Guest, Host};
-use crate::{LESSON, LIMIT, NOTHING_TO_DO, Outcome, client, client_arguments, photograph, settles};
+use super::chat::{Chat, joined, left, said};
+use super::host::{Guest, Host};
+use super::{LESSON, LIMIT, NOTHING_TO_DO, Outcome, client, client_arguments, settles};
+use crate::photograph::photograph;
 
 #[test]
 fn t3_18_tres_líneas_por_una_tubería_son_tres_mensajes() -> Outcome {
@@ -309,6 +310,6 @@ fn lo_que_le_haga_el_servidor_se_cuenta_en_una_línea() -> Outcome {
     told += &last_words(|host| host.arrival("ana")?.send(b"HTTP/1.1 400 Bad Request\r\n\r\n"))?;
     told += &last_words(|host| host.guest("ana")?.send(b"\x00\x00\x00\x02\xff\xff"))?;
     told += &last_words(|host| host.guest("ana")?.send(b"\x00\x00\x00\x09hola"))?;
-    photograph("lo_que_le_hace_el_servidor_al_cliente", &told);
+    photograph("lesson_02_03__lo_que_le_hace_el_servidor_al_cliente", &told);
     Ok(())
 }

@@ -2,8 +2,8 @@
 
 use harness::{Peer, frame};
 
-use crate::chat::{Chat, joined, left, said, talk};
-use crate::{NOTHING_TO_DO, Outcome};
+use super::chat::{Chat, joined, left, said, talk};
+use super::{NOTHING_TO_DO, Outcome};
 
 #[test]
 fn t3_12_el_reset_de_quien_recibe_no_se_le_cobra_a_quien_habla() -> Outcome {

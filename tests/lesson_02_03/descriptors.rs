@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use harness::{Failure, Peer, Program};
 
-use crate::chat::{Chat, enter, hears, left, said, talk};
-use crate::{LESSON, LIMIT, NOTHING_TO_DO, Outcome, server};
+use super::chat::{Chat, enter, hears, left, said, talk};
+use super::{LESSON, LIMIT, NOTHING_TO_DO, Outcome, server};
 
 /// Los que intentan entrar cuando solo caben unos veinticinco.
 const CROWD: usize = 40;

@@ -6,8 +6,8 @@ use std::process;
 
 use harness::{Failure, Peer, frame};
 
-use crate::chat::{Chat, everything, left, said, talk};
-use crate::{NOTHING_TO_DO, Outcome};
+use super::chat::{Chat, everything, left, said, talk};
+use super::{NOTHING_TO_DO, Outcome};
 
 const TOO_LONG: &str = "ERROR: un marco lleva como mucho 65536 bytes de texto, no";
 const NOT_TEXT: &str = "ERROR: el texto de un marco debe ser UTF-8";

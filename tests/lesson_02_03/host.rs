@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 
 use harness::{Failure, frame};
 
-use crate::{LIMIT, Outcome};
+use super::{LIMIT, Outcome};
 
 /// Quien escucha, y hará de servidor.
 pub(crate) struct Host {

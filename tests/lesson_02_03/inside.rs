@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 use harness::{Failure, Signal, Step, Stream, Trace, frame};
 use prose::steps_named;
 
-use crate::chat::{Chat, enter, joined, left, said};
-use crate::host::Host;
-use crate::{LIMIT, Outcome, client, photograph, server};
+use super::chat::{Chat, enter, joined, left, said};
+use super::host::Host;
+use super::{LIMIT, Outcome, client, server};
+use crate::photograph::photograph;
 
 fn bytes(steps: &[Step], kind: &str) -> Vec<u64> {
     let steps = steps.iter().filter(|step| step.what() == kind);
@@ -141,7 +142,7 @@ fn con_v_cada_paso_es_una_frase() -> Outcome {
     falls_asleep(10)?;
     let exit = chat.server.stop(Signal::SIGTERM)?;
     assert_eq!(exit.code, Some(0));
-    photograph("paso_a_paso", &steps_named(&exit.stderr));
+    photograph("lesson_02_03__paso_a_paso", &steps_named(&exit.stderr));
     Ok(())
 }
 

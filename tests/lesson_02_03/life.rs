@@ -7,9 +7,9 @@ use std::thread;
 
 use harness::{Conversation, Failure, Program, Signal, Stream, tools};
 
-use crate::chat::{Chat, enter, joined, talk};
-use crate::host::Host;
-use crate::{LESSON, LIMIT, NOTHING_TO_DO, Outcome, client, client_arguments, lesson, server};
+use super::chat::{Chat, enter, joined, talk};
+use super::host::Host;
+use super::{LESSON, LIMIT, NOTHING_TO_DO, Outcome, client, client_arguments, lesson, server};
 
 #[test]
 fn t3_16_las_dos_señales_terminan_en_orden_y_sin_quejas() -> Outcome {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use harness::frame;
 
-use crate::chat::{Chat, enter, hears, joined, left, said, talk};
-use crate::{NOTHING_TO_DO, Outcome, server};
+use super::chat::{Chat, enter, hears, joined, left, said, talk};
+use super::{NOTHING_TO_DO, Outcome, server};
 
 #[test]
 fn t3_02_conectarse_y_cerrar_no_termina_el_servidor() -> Outcome {

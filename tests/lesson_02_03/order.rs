@@ -8,8 +8,9 @@ use harness::{Failure, Peer, frame};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 
-use crate::chat::{Chat, everything, joined, left, said};
-use crate::{LIMIT, Outcome, client, photograph};
+use super::chat::{Chat, everything, joined, left, said};
+use super::{LIMIT, Outcome, client};
+use crate::photograph::photograph;
 
 #[test]
 fn una_charla_entre_tres() -> Outcome {
@@ -41,7 +42,7 @@ fn una_charla_entre_tres() -> Outcome {
     }
     let server =
         chat.server.stdout().replace(&chat.server.address().to_string(), "127.0.0.1:PUERTO");
-    photograph("una_charla_entre_tres", &format!("--- servidor\n{server}{photo}"));
+    photograph("lesson_02_03__una_charla_entre_tres", &format!("--- servidor\n{server}{photo}"));
     assert_eq!(chat.server.stderr(), "");
     Ok(())
 }

@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 
 use harness::{Conversation, Failure, Port, Program, Running, Signal, Stream};
 
-use crate::chat::{enter, joined};
-use crate::host::{Guest, Host};
-use crate::{LIMIT, Outcome, client, lesson};
+use super::chat::{enter, joined};
+use super::host::{Guest, Host};
+use super::{LIMIT, Outcome, client, lesson};
 
 const LOST: &str = "(Se perdió la conexión: el servidor cerró. Lo último que dijiste quizá no llegó; \
                     lo que escribas ahora saldrá al volver.)";

@@ -5,7 +5,7 @@ use std::num::NonZeroU16;
 use harness::Running;
 use vt100::Parser;
 
-use crate::{LIMIT, Outcome};
+use super::{LIMIT, Outcome};
 
 /// Lo primero que ve quien entra al chat desde una terminal.
 pub(crate) const WELCOME: &str = "(Estás en el chat: Intro envía lo que escribas; Ctrl-D termina.)";

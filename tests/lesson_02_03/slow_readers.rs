@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use harness::{Failure, Peer, frame};
 
-use crate::chat::{Chat, everything, hears, joined, left, said, talk};
-use crate::{NOTHING_TO_DO, Outcome};
+use super::chat::{Chat, everything, hears, joined, left, said, talk};
+use super::{NOTHING_TO_DO, Outcome};
 
 /// Un búfer de recepción pequeño: lo que no cabe en él se le acumula al servidor.
 const SMALL: usize = 16 * 1024;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use harness::frame;
 
-use crate::chat::{Chat, joined, talk};
-use crate::{Outcome, server};
+use super::chat::{Chat, joined, talk};
+use super::{Outcome, server};
 
 #[test]
 fn f5_el_nombre_que_llegó_con_el_servidor_detenido_llegó_a_tiempo() -> Outcome {

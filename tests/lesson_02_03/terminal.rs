@@ -6,9 +6,9 @@ use harness::{Failure, Program, Running, Signal, Step, Stream, Trace};
 use nix::fcntl::OFlag;
 use nix::pty::{PtyMaster, grantpt, posix_openpt, ptsname_r, unlockpt};
 
-use crate::host::{Guest, Host};
-use crate::screen::{WELCOME, rows, shows};
-use crate::{LESSON, LIMIT, NOTHING_TO_DO, Outcome, client, client_arguments, server, settles};
+use super::host::{Guest, Host};
+use super::screen::{WELCOME, rows, shows};
+use super::{LESSON, LIMIT, NOTHING_TO_DO, Outcome, client, client_arguments, server, settles};
 
 const COLUMNS: u16 = 60;
 

@@ -4,8 +4,9 @@ use std::net::{Ipv4Addr, TcpListener};
 
 use harness::{Exit, Failure, Program};
 
-use crate::chat::Chat;
-use crate::{LIMIT, Outcome, client, lesson, photograph};
+use super::chat::Chat;
+use super::{LIMIT, Outcome, client, lesson};
+use crate::photograph::photograph;
 
 fn run(program: Program) -> Result<Exit, Failure> {
     // Si hay que preguntar por un nombre a la red, que sea una vez y poco rato (resolv.conf(5)).
@@ -29,7 +30,7 @@ fn session(arguments: &[&str], code: i32) -> Result<String, Failure> {
 fn la_ayuda_está_en_español() -> Outcome {
     let exit = run(lesson().arg("--help"))?;
     assert_eq!((exit.code, exit.stderr.as_str()), (Some(0), ""));
-    photograph("ayuda", &exit.stdout);
+    photograph("lesson_02_03__ayuda", &exit.stdout);
     assert_eq!(run(lesson().arg("-h"))?, exit);
     let version = run(lesson().arg("--version"))?;
     assert_eq!(version.stdout, format!("aplic_02_03 {}\n", env!("CARGO_PKG_VERSION")));
@@ -63,7 +64,7 @@ fn cada_error_de_uso_tiene_su_línea() -> Outcome {
     ];
     let sessions: Result<String, Failure> =
         usages.iter().map(|arguments| session(arguments, 2)).collect();
-    photograph("errores_de_uso", &sessions?);
+    photograph("lesson_02_03__errores_de_uso", &sessions?);
     Ok(())
 }
 
@@ -94,7 +95,7 @@ fn cada_problema_dice_qué_pasó_y_qué_probar() -> Outcome {
     let exit = run(client("ana", chat.server.address()))?;
     sessions += "$ aplic_02_03 --name ana\n";
     sessions += exit.complaint(1)?;
-    photograph("problemas", &sessions);
+    photograph("lesson_02_03__problemas", &sessions);
     Ok(())
 }
 

@@ -5,7 +5,7 @@
 
 use harness::stages;
 
-use crate::web::{self, Outcome};
+use super::web::{self, Outcome};
 
 fn pass_all(options: &[&str]) -> Outcome {
     // El plazo de una cabecera, corto: la etapa que lo espera no tiene por qué durar diez segundos.

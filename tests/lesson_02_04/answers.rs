@@ -2,16 +2,16 @@
 
 use std::fmt::Write;
 
-use crate::web::{
-    self, BODY, GET, HEAD, Outcome, assert_snapshot, conversation, exchange, expect_status,
-    visible, without_dates,
+use super::web::{
+    self, BODY, GET, HEAD, Outcome, conversation, exchange, expect_status, visible, without_dates,
 };
+use crate::photograph::photograph;
 
 #[test]
 fn la_respuesta_es_la_del_contrato_byte_a_byte() -> Outcome {
     let server = web::server(&[])?;
     let answer = exchange(server.address(), GET.as_bytes())?;
-    assert_snapshot("respuesta", &visible(&without_dates(&answer)));
+    photograph("lesson_02_04__respuesta", &visible(&without_dates(&answer)));
     Ok(())
 }
 
@@ -41,7 +41,7 @@ fn cada_clase_de_respuesta_byte_a_byte() -> Outcome {
     let answer = expect_status(&mut client, 408)?;
     let body = String::from_utf8_lossy(&answer.body).into_owned();
     let _ = writeln!(album, "# Una petición que no acaba de llegar\n{}", visible(&body));
-    assert_snapshot("respuestas", &album);
+    photograph("lesson_02_04__respuestas", &album);
     Ok(())
 }
 

@@ -8,7 +8,8 @@ use std::os::unix::ffi::OsStringExt;
 use harness::procfs::process::Process;
 use harness::{Exit, Failure, Program, tools};
 
-use crate::web::{Outcome, PROGRAM, SOON, assert_snapshot};
+use super::web::{Outcome, PROGRAM, SOON};
+use crate::photograph::photograph;
 
 fn run<Word: Into<OsString>>(words: impl IntoIterator<Item = Word>) -> Result<Exit, Failure> {
     // Sin red, buscar un nombre que no existe puede tardar lo suyo.
@@ -27,7 +28,7 @@ fn la_ayuda_está_en_español() -> Outcome {
     let help = run(["--help"])?;
     assert_eq!((help.code, help.stderr.as_str()), (Some(0), ""), "{help}");
     assert_eq!(run(["-h"])?, help);
-    assert_snapshot("ayuda", &help.stdout);
+    photograph("lesson_02_04__ayuda", &help.stdout);
     Ok(())
 }
 
@@ -79,7 +80,7 @@ fn cada_error_de_uso_se_explica_en_una_línea() -> Outcome {
     }
     let exit = run([OsString::from("--host"), OsString::from_vec(vec![b'a', 0xff])])?;
     album += &session(r"--host $'a\xff'", &exit, 2)?;
-    assert_snapshot("errores_de_uso", &album);
+    photograph("lesson_02_04__errores_de_uso", &album);
     Ok(())
 }
 
@@ -100,7 +101,7 @@ fn lo_que_impide_escuchar_se_explica_en_una_línea() -> Outcome {
         let exit = run(words.split(' '))?;
         album += &(session(&words, &exit, 1)?.replace(&port, "8080") + "\n");
     }
-    assert_snapshot("errores_al_escuchar", &album);
+    photograph("lesson_02_04__errores_al_escuchar", &album);
     Ok(())
 }
 
@@ -111,7 +112,7 @@ fn una_traza_que_no_se_puede_escribir_se_explica_en_una_línea() -> Outcome {
         let words = format!("--port 0 --trace {file}");
         album += &(session(&words, &run(words.split(' '))?, 1)? + "\n");
     }
-    assert_snapshot("errores_de_traza", &album);
+    photograph("lesson_02_04__errores_de_traza", &album);
     Ok(())
 }
 
@@ -156,6 +157,6 @@ fn un_puerto_privilegiado_se_explica_en_una_línea() -> Outcome {
     if exit.code == Some(127) || exit.stderr.starts_with("setpriv:") {
         return tools::skip("«nobody» no puede ejecutar el programa desde su carpeta", untested);
     }
-    assert_snapshot("error_de_permiso", &session("--port 79", &exit, 1)?);
+    photograph("lesson_02_04__error_de_permiso", &session("--port 79", &exit, 1)?);
     Ok(())
 }

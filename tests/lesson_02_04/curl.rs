@@ -2,7 +2,7 @@
 
 use harness::{Exit, Failure, Program, Server, tools};
 
-use crate::web::{self, BODY, GET, Outcome, SOON, exchange, serves_a_latecomer, without_dates};
+use super::web::{self, BODY, GET, Outcome, SOON, exchange, serves_a_latecomer, without_dates};
 
 /// Cuántos bytes pasan de lo que este servidor acepta en un cuerpo (1 MiB).
 const TOO_MUCH: usize = 3 * 1024 * 1024;

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use harness::{Failure, Program, Signal, Step, Stream, Trace, tools};
 
-use crate::web::{
+use super::web::{
     self, BODY, GET, GET_AND_CLOSE, HEAD, Outcome, SOON, ask, clogged, conversation, expect_page,
     expect_status, is_accepted, serves_a_latecomer,
 };

@@ -6,10 +6,10 @@ use harness::{Failure, Signal, Step};
 use prose::steps_named;
 use serde_json::Value;
 
-use crate::web::{
-    self, FLOOD, GET, Outcome, SOON, ask, assert_snapshot, clogged, conversation, expect_page,
-    expect_status,
+use super::web::{
+    self, FLOOD, GET, Outcome, SOON, ask, clogged, conversation, expect_page, expect_status,
 };
+use crate::photograph::photograph;
 
 #[test]
 fn con_v_se_explica_cada_paso_de_una_petición() -> Outcome {
@@ -18,7 +18,7 @@ fn con_v_se_explica_cada_paso_de_una_petición() -> Outcome {
     client.leave()?;
     let exit = server.stop(Signal::SIGTERM)?;
     assert_eq!(exit.code, Some(0), "{exit}");
-    assert_snapshot("sesion_explicada", &steps_named(&exit.stderr));
+    photograph("lesson_02_04__sesion_explicada", &steps_named(&exit.stderr));
     Ok(())
 }
 

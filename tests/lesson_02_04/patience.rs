@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use harness::{Signal, Step};
 
-use crate::web::{
+use super::web::{
     self, FLOOD, GET, GET_AND_CLOSE, Outcome, SOON, ask, clogged, conversation, expect_page,
     expect_status,
 };

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use harness::Failure;
 
-use crate::web::{self, GET, Outcome, assert_snapshot, exchange, without_dates};
+use super::web::{self, GET, Outcome, exchange, without_dates};
+use crate::photograph::photograph;
 
 /// Envía `request` y, pegada, una petición correcta: si el servidor se equivoca al medir la
 /// primera, contestará a la segunda. Devuelve el único código y la razón.
@@ -64,6 +65,6 @@ fn las_razones_están_en_español_y_dicen_qué_pasa() -> Outcome {
         reasons.insert(format!("{status} {reason}"));
     }
     assert_eq!(reasons.len(), requests.len(), "cada error tiene su propia razón");
-    assert_snapshot("razones", &reasons.into_iter().collect::<String>());
+    photograph("lesson_02_04__razones", &reasons.into_iter().collect::<String>());
     Ok(())
 }

@@ -6,7 +6,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
-use crate::web::{
+use super::web::{
     self, BODY, Outcome, SOME_DATE, exchange, exchange_cut, serves_a_latecomer, without_dates,
 };
 

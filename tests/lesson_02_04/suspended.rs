@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use harness::{Failure, Peer, Server, Signal, Trace};
 
-use crate::web::{
+use super::web::{
     self, GET, Outcome, SOON, ask, clogged, conversation, expect_page, expect_status, is_accepted,
 };
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use harness::{Peer, Server};
 
-use crate::web::{self, BODY, Outcome, ask, conversation};
+use super::web::{self, BODY, Outcome, ask, conversation};
 
 const TABLE: &str = include_str!("requests.txt");
 

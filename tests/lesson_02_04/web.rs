@@ -161,12 +161,3 @@ pub(crate) fn visible(text: &str) -> String {
         })
         .collect()
 }
-
-/// Compara con la captura `tests/snapshots/lesson_02_04__NOMBRE.snap`.
-pub(crate) fn assert_snapshot(name: &str, text: &str) {
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path("../snapshots");
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    settings.bind(|| insta::assert_snapshot!(format!("lesson_02_04__{name}"), text));
-}

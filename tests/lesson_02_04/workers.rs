@@ -3,16 +3,16 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-use harness::procfs::net::{self, TcpNetEntry, TcpState};
+use harness::procfs::net::{TcpNetEntry, TcpState};
 use harness::{Failure, Signal};
 
-use crate::web::{self, Outcome, SOON, ask, conversation, expect_page};
+use super::web::{self, Outcome, SOON, ask, conversation, expect_page};
 
 /// Cuántos sockets escuchan ahí.
 fn listeners(address: SocketAddr) -> Result<usize, Failure> {
     let listens =
         |entry: &&TcpNetEntry| entry.local_address == address && entry.state == TcpState::Listen;
-    Ok(net::tcp()?.iter().filter(listens).count())
+    Ok(harness::connections()?.iter().filter(listens).count())
 }
 
 #[test]

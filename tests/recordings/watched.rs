@@ -15,14 +15,14 @@ use harness::{Conversation, Failure, Program, Server, Signal, Stream, tools};
 use prose::possible;
 use serde_json::{Value, json};
 
-use crate::calls::{Repeats, Shape, agree, by_thread};
+use super::calls::{Repeats, Shape, agree, by_thread};
 
 /// Lo que se espera, como mucho, a que el servidor dé un paso: mientras se le graba va despacio.
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// La ventana es de otro paquete, y hay que pedirla.
 static WINDOW: LazyLock<()> =
-    LazyLock::new(|| prose::build(&["--package", "ventana", "--bins"]).unwrap());
+    LazyLock::new(|| prose::build(&["test", "--no-run", "--test", "ver"]).unwrap());
 
 /// Un servidor en marcha, y lo que se va grabando de él.
 pub(crate) struct Watched {

@@ -70,6 +70,7 @@
 //! | `program` | [`Program`], [`Running`], [`Server`]: arrancar, escuchar lo que dicen, mirar `/proc` |
 //! | `trace` | [`Trace`], [`Step`]: lo que un programa escribe con `--trace` |
 //! | `port` | [`Port`]: un puerto reservado, para escuchar en él más de una vez |
+//! | `connections` | [`connections()`]: los sockets de TCP de esta máquina |
 //! | [`tools`] | lo que puede faltar en una máquina: `nc`, `curl`, `strace`, IPv6… |
 //! | `thread` | [`Thread`], [`Doing`]: en qué llamada duerme un hilo; su nombre, en `system_call`; sus argumentos, en `descriptor` ([`Descriptors`]) y `watching` ([`Watching`]) |
 //! | `stage`, `stages/` | [`Stage`], [`stages`](stages()): lo que se pide en cada lección |
@@ -79,6 +80,7 @@
 
 pub mod chat;
 mod comparison;
+mod connections;
 mod conversation;
 mod descriptor;
 mod failure;
@@ -106,6 +108,7 @@ mod waiting;
 mod watching;
 mod wording;
 
+pub use connections::connections;
 pub use conversation::Conversation;
 pub use descriptor::Descriptors;
 pub use failure::Failure;

@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use procfs::net::{self, TcpNetEntry};
+use procfs::net::TcpNetEntry;
 
+use crate::connections::connections;
 use crate::failure::Failure;
 use crate::inbox::is_worth_retrying;
 use crate::log::PeerId;
@@ -173,11 +174,10 @@ impl Sending {
         let canonical = |address: SocketAddr| (address.ip().to_canonical(), address.port());
         let (here, there) = (self.stream.local_addr().ok()?, self.stream.peer_addr().ok()?);
         let wanted = (canonical(there), canonical(here));
-        let tables = [net::tcp(), net::tcp6()].into_iter().flatten().flatten();
         let is_it = |entry: &TcpNetEntry| {
             (canonical(entry.local_address), canonical(entry.remote_address)) == wanted
         };
-        tables.into_iter().find(is_it).map(|entry| entry.rx_queue)
+        connections().ok()?.into_iter().find(is_it).map(|entry| entry.rx_queue)
     }
 
     /// Espera a que salga todo. Falla si el servidor cerró o no lo leyó a tiempo.

@@ -1,5 +1,6 @@
 //! Esperar un suceso, nunca un tiempo: toda espera tiene un límite, y al vencer dice qué esperaba.
 
+use std::ops::RangeInclusive;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -9,8 +10,10 @@ use crate::wording;
 /// Cuánto espera el arnés mientras no se le diga otra cosa.
 pub const DEFAULT_LIMIT: Duration = Duration::from_secs(10);
 
-/// Cada cuánto se mira lo que el núcleo no avisa (que un proceso haya terminado, `/proc`).
-const POLL_INTERVAL: Duration = Duration::from_millis(2);
+/// Cada cuánto se mira lo que el núcleo no avisa (que un proceso haya terminado, `/proc`): muy a menudo al
+/// principio, que es cuando suele ocurrir, y menos cuanto más se lleva esperando.
+const POLL_INTERVAL: RangeInclusive<Duration> =
+    Duration::from_millis(2)..=Duration::from_millis(20);
 
 /// El instante en que se acaba la paciencia.
 #[derive(Debug, Clone, Copy)]
@@ -70,7 +73,8 @@ pub(crate) fn poll<T>(limit: Duration, mut ask: impl FnMut() -> Option<T>) -> Op
             return Some(answer);
         }
         deadline.remaining()?;
-        thread::sleep(POLL_INTERVAL);
+        let pause = deadline.started.elapsed() / 8;
+        thread::sleep(pause.clamp(*POLL_INTERVAL.start(), *POLL_INTERVAL.end()));
     }
 }
 

@@ -71,18 +71,21 @@ pub fn program(name: &str) -> io::Result<PathBuf> {
     Ok(ours.parent().and_then(Path::parent).unwrap_or(Path::new(".")).join(name))
 }
 
-/// Compila con esas palabras de `cargo build` lo que es de otro paquete, con el mismo perfil y en la misma
+/// Compila con esas palabras de `cargo` lo que es de otro paquete, con el mismo perfil y en la misma
 /// carpeta que esta prueba: [`program`] dice dónde queda. Errores: no compila.
-pub fn build(what: &[&str]) -> Result<(), Failure> {
+///
+/// Con `test --no-run --test`, y una prueba de ese paquete, salen también sus programas, y con las mismas
+/// bibliotecas que `cargo test`; con `build`, se compilan otras.
+pub fn build(words: &[&str]) -> Result<(), Failure> {
     let folder = program("")?;
     let mut build = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    build.args(["build", "--quiet"]).args(what);
+    build.args(words).arg("--quiet");
     build.args(folder.ends_with("release").then_some("--release"));
     build.arg("--target-dir").arg(folder.parent().unwrap_or(&folder));
     if build.stdin(Stdio::null()).status()?.success() {
         return Ok(());
     }
-    Err(Failure::new(format!("No compila: cargo build {}.", what.join(" "))))
+    Err(Failure::new(format!("No compila: cargo {}.", words.join(" "))))
 }
 
 /// Si en esta máquina está todo lo que usan esas órdenes. Si no, deja constancia de que queda

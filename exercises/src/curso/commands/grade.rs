@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use harness::procfs::net::{self, TcpNetEntry, TcpState};
+use harness::procfs::net::{TcpNetEntry, TcpState};
 use harness::{DEFAULT_LIMIT, Exit, Failure, Program, Running, Stage, eventually, stages};
 use multiplexacion::cli::{self, Trouble};
 
@@ -199,14 +199,11 @@ fn wait_for(address: SocketAddr, running: Option<&Running>) -> Result<(), Troubl
 
 /// Si alguien escucha en ese puerto, sin llamarlo: hay servidores que solo atienden a uno.
 fn is_open(address: SocketAddr) -> bool {
-    let tables = [net::tcp(), net::tcp6()];
-    if tables.iter().all(Result::is_err) {
-        return TcpStream::connect(address).is_ok();
-    }
+    let Ok(all) = harness::connections() else { return TcpStream::connect(address).is_ok() };
     let port = address.port();
     let listens =
         |entry: TcpNetEntry| entry.local_address.port() == port && entry.state == TcpState::Listen;
-    tables.into_iter().flatten().flatten().any(listens)
+    all.into_iter().any(listens)
 }
 
 /// Una palabra, como se escribe en una orden.

@@ -173,10 +173,7 @@ fn se_deja_una_página_que_lo_lleva_todo_y_una_grabación_que_se_vuelve_a_abrir(
     assert!(!exit.stderr.contains("http://"), "{exit}");
     assert!(exit.stderr.contains(&format!("ver: grabado en {json}\n")), "{exit}");
     let html = fs::read_to_string(&page)?;
-    assert!(
-        html.contains("): 5 bytes · &quot;hola\\n&quot;"),
-        "para quien no tiene JavaScript"
-    );
+    assert!(html.contains("): 5 bytes · &quot;hola\\n&quot;"), "para quien no tiene JavaScript");
     assert!(html.contains("Content-Security-Policy"));
     for (from, to) in [(&page, "b.jsonl"), (&json, "c.jsonl")] {
         succeeds(&run([from, "--json", &file(to)])?);

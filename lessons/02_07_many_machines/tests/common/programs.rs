@@ -9,7 +9,7 @@ use harness::{Failure, tools};
 pub(crate) fn client() -> Result<PathBuf, Failure> {
     const NAME: &str = "aplic_02_03";
     static BUILT: LazyLock<Result<(), Failure>> =
-        LazyLock::new(|| prose::build(&["--package", "multiplexacion", "--bin", NAME]));
+        LazyLock::new(|| prose::build(&["build", "--package", "multiplexacion", "--bin", NAME]));
     BUILT.clone()?;
     Ok(prose::program(NAME)?)
 }

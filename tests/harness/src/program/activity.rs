@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use procfs::ProcResult;
-use procfs::net::{self, TcpState};
+use procfs::net::TcpState;
 use procfs::process::{FDTarget, Process};
 
+use crate::connections::connections;
 use crate::descriptor::Descriptors;
 use crate::thread::{Doing, Thread};
 use crate::waiting::poll;
@@ -120,8 +121,8 @@ pub(super) fn listening_ports(pid: i32) -> Vec<u16> {
             _ => None,
         })
         .collect();
-    let tables = [net::tcp(), net::tcp6()].into_iter().flatten().flatten();
-    let ours = tables.filter(|it| it.state == TcpState::Listen && sockets.contains(&it.inode));
+    let all = connections().unwrap_or_default().into_iter();
+    let ours = all.filter(|it| it.state == TcpState::Listen && sockets.contains(&it.inode));
     ours.map(|entry| entry.local_address.port()).collect()
 }
 

@@ -30,25 +30,30 @@ fn el_eco_con_dos_clientes_y_uno_que_calla() -> Result<(), Failure> {
     echo.sleeps("poll", 1)?;
     let mut ana = echo.talk().peer("ana")?;
     echo.sleeps("recvfrom", 1)?;
+    echo.sleeps("poll", 2)?;
     ana.send("hola\n")?;
     ana.expect("hola\n")?;
     echo.sleeps("recvfrom", 2)?;
     let mut beto = echo.talk().peer("beto")?;
     echo.sleeps("recvfrom", 3)?;
+    echo.sleeps("poll", 3)?;
     beto.send("¿hay alguien?\n")?;
     beto.expect("¿hay alguien?\n")?;
     echo.sleeps("recvfrom", 4)?;
     beto.half_close()?;
     beto.expect_end()?;
     echo.calls("close", 7, 1)?;
+    echo.sleeps("poll", 4)?;
     ana.send("sigo aquí\n")?;
     ana.expect("sigo aquí\n")?;
     echo.sleeps("recvfrom", 5)?;
     ana.half_close()?;
     ana.expect_end()?;
     echo.calls("close", 6, 1)?;
+    echo.sleeps("poll", 5)?;
     let _eva = echo.talk().peer("eva")?;
     echo.sleeps("recvfrom", 6)?;
+    echo.sleeps("poll", 6)?;
     echo.ends(Signal::SIGINT, Repeats::All)
 }
 

@@ -63,12 +63,3 @@ fn client_arguments(name: &str, address: SocketAddr) -> Vec<String> {
     let (host, port) = (address.ip().to_string(), address.port().to_string());
     ["--name", name, "--host", &host, "--port", &port].map(str::to_owned).into()
 }
-
-/// Compara `text` con la foto `name` de `tests/snapshots`, la carpeta de todas las lecciones.
-fn photograph(name: &str, text: &str) {
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path("../snapshots");
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    settings.bind(|| insta::assert_snapshot!(format!("lesson_02_03__{name}"), text));
-}
