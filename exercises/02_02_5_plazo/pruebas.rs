@@ -35,7 +35,7 @@ ejercicios::tests! {
 }
 
 fn quien_cierra_su_lado_termina_bien() -> Outcome {
-    let (mut client, attending) = start()?;
+    let (mut client, attending) = start(LIMIT)?;
     plays(&attending, || {
         echoes(&mut client, "hola\n")?;
         client.half_close()?;
@@ -45,7 +45,7 @@ fn quien_cierra_su_lado_termina_bien() -> Outcome {
 }
 
 fn a_quien_calla_se_le_echa() -> Outcome {
-    let (mut client, attending) = start()?;
+    let (mut client, attending) = start(PATIENCE)?;
     let started = Instant::now();
     plays(&attending, || {
         client.expect(FAREWELL)?;
@@ -59,7 +59,7 @@ fn a_quien_calla_se_le_echa() -> Outcome {
 }
 
 fn cada_mensaje_da_un_plazo_nuevo() -> Outcome {
-    let (mut client, attending) = start()?;
+    let (mut client, attending) = start(PATIENCE)?;
     plays(&attending, || {
         for _ in 0..8 {
             client.pause(PATIENCE * 7 / 50);
@@ -82,13 +82,13 @@ fn a_quien_no_lee_se_le_deja() -> Outcome {
     ensure(sent >= 8 * ROOM, || {
         format!("El núcleo solo aceptó {sent} bytes: son pocos para esta prueba. Repítela.")
     })?;
-    ends(attend_to(stream)?, End::Deaf)
+    ends(attend_to(stream, PATIENCE)?, End::Deaf)
 }
 
 fn quien_lee_despacio_puede_quedarse() -> Outcome {
     let (mut client, stream) = connected_narrowly(ROOM)?;
     SockRef::from(&stream).set_send_buffer_size(ROOM)?;
-    let attending = attend_to(stream)?;
+    let attending = attend_to(stream, PATIENCE)?;
     let message = numbered_lines(24 * ROOM);
     plays(&attending, || {
         let sending = client.send_meanwhile(message.as_slice())?;
@@ -110,7 +110,7 @@ fn quien_lee_despacio_puede_quedarse() -> Outcome {
 }
 
 fn una_conexión_rota_es_un_error() -> Outcome {
-    let (client, attending) = start()?;
+    let (client, attending) = start(LIMIT)?;
     client.reset()?;
     let outcome = attending.finish(LIMIT)?;
     ensure_fails("el error, si el cliente corta la conexión", ConnectionReset, &outcome)
@@ -119,7 +119,7 @@ fn una_conexión_rota_es_un_error() -> Outcome {
 fn una_conexión_rota_al_escribir_también() -> Outcome {
     let (mut client, stream) = connected_narrowly(ROOM)?;
     SockRef::from(&stream).set_send_buffer_size(ROOM)?;
-    let attending = attend_to(stream)?;
+    let attending = attend_to(stream, LIMIT)?;
     client.set_limit(PATIENCE / 6);
     // Cuando ya no se le admite más, es que tu función espera sitio para la respuesta.
     let sent = client.try_send(vec![b'x'; 1024 * ROOM]);
@@ -144,14 +144,14 @@ follow!(|hands| {
     ensure_equal("lo que ve quien habla y calla", &format!("hola\n{FAREWELL}"), &seen)
 });
 
-/// Pone a `attend` a atender a un cliente.
-fn start() -> Result<(Peer, Task<io::Result<End>>), Failure> {
+/// Pone a `attend` a atender a un cliente, con esa paciencia: si el plazo no ha de vencer, de sobra.
+fn start(patience: Duration) -> Result<(Peer, Task<io::Result<End>>), Failure> {
     let (client, stream) = connected_narrowly(ROOM)?;
-    Ok((client, attend_to(stream)?))
+    Ok((client, attend_to(stream, patience)?))
 }
 
-fn attend_to(stream: TcpStream) -> Result<Task<io::Result<End>>, Failure> {
-    Task::start("atender a un cliente", move || attend(&stream, PATIENCE))
+fn attend_to(stream: TcpStream, patience: Duration) -> Result<Task<io::Result<End>>, Failure> {
+    Task::start("atender a un cliente", move || attend(&stream, patience))
 }
 
 fn plays(attending: &Task<io::Result<End>>, script: impl FnOnce() -> Outcome) -> Outcome {
