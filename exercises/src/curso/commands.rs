@@ -1,5 +1,6 @@
 //! Lo que hace cada orden.
 
+mod agreement;
 pub(crate) mod check;
 mod contract;
 mod grade;

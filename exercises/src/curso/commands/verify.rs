@@ -9,7 +9,7 @@ use std::path::Path;
 use multiplexacion::cli::Trouble;
 use multiplexacion::steps::counted;
 
-use super::replays;
+use super::{agreement, replays};
 use crate::build::{Build, Built, NotBuilt};
 use crate::course::{Course, Exercise, read};
 use crate::mistake;
@@ -56,8 +56,22 @@ pub(crate) fn verify(
             }
         }
     });
+    if let Some(exercise) = only.filter(|_| sound) {
+        sound = agrees(course, exercise)?;
+    }
     paint::say(if sound { "\nTodo está como debe." } else { "\nHay algo que arreglar." });
     Ok(sound)
+}
+
+/// Si `cargo test` tampoco tiene nada que decir de ese ejercicio. Quien los verifica todos ya lo ejecuta.
+fn agrees(course: &Course, exercise: &Exercise) -> Result<bool, Trouble> {
+    let repository = course.repository();
+    if !repository.join("book/Cargo.toml").exists() {
+        return Ok(true);
+    }
+    paint::say("\nY con el resto del curso… (la primera vez compila el libro)");
+    let verdict = agreement::with_the_course(repository, &exercise.id)?;
+    Ok(is_sound("enunciado, libro y plan", &verdict))
 }
 
 /// Pasa clippy a las soluciones con las reglas de la casa, como la integración continua.
