@@ -11,6 +11,7 @@ use super::{Test, complain, supervisor};
 #[derive(Default)]
 struct Wanted {
     names: Vec<String>,
+    skipped: Vec<String>,
     exact: bool,
     list: bool,
 }
@@ -34,7 +35,11 @@ impl Wanted {
             match &*word {
                 "--exact" => wanted.exact = true,
                 "--list" => wanted.list = true,
-                "--test-threads" | "--color" | "--format" | "--skip" | "-Z" => drop(words.next()),
+                "--skip" => wanted.skipped.extend(words.next()),
+                "--test-threads" | "--color" | "--format" | "-Z" => drop(words.next()),
+                _ if word.starts_with("--skip=") => {
+                    wanted.skipped.push(word["--skip=".len()..].to_owned());
+                }
                 _ if word.starts_with('-') => {}
                 _ => wanted.names.push(word),
             }
@@ -46,7 +51,7 @@ impl Wanted {
         let is = |name: &String| {
             if self.exact { test.name == name } else { test.name.contains(&**name) }
         };
-        self.names.is_empty() || self.names.iter().any(is)
+        (self.names.is_empty() || self.names.iter().any(is)) && !self.skipped.iter().any(is)
     }
 }
 
@@ -79,4 +84,29 @@ fn show(tests: &[&Test]) -> io::Result<bool> {
     let passed = tests.len() - failed.len();
     writeln!(out, "\n{passed} de {} pruebas pasan.", tests.len())?;
     Ok(failed.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn se_hacen_las_pruebas_que_se_piden_y_no_las_que_se_saltan() {
+        const TESTS: [Test; 3] = [
+            Test::new("a_quien_calla", || Ok(())),
+            Test::new("a_quien_calla_mucho", || Ok(())),
+            Test::new("a_quien_habla", || Ok(())),
+        ];
+        for (words, expected) in [
+            (&["--nocapture"][..], &["a_quien_calla", "a_quien_calla_mucho", "a_quien_habla"][..]),
+            (&["calla"], &["a_quien_calla", "a_quien_calla_mucho"]),
+            (&["a_quien_calla", "--exact"], &["a_quien_calla"]),
+            (&["--skip", "mucho"], &["a_quien_calla", "a_quien_habla"]),
+            (&["calla", "--skip=mucho", "--test-threads", "1"], &["a_quien_calla"]),
+        ] {
+            let wanted = Wanted::read(words.iter().map(|&word| word.to_owned()));
+            let chosen = TESTS.iter().filter(|test| wanted.includes(test)).map(|test| test.name);
+            assert_eq!(chosen.collect::<Vec<_>>(), expected, "{words:?}");
+        }
+    }
 }
