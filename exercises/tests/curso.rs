@@ -555,6 +555,143 @@ fn actualizar_trae_lo_nuevo_y_deja_lo_escrito_y_lo_superado() {
     }
 }
 
+/// El curso se publica como esté en la casa.
+fn publish_all(house: &Path) {
+    let casa = house.join("casa");
+    git(&casa, &["add", "--all"]);
+    git(&casa, &["commit", "-qm", "Otra versión"]);
+    git(&casa, &["push", "-q", "origin", "main"]);
+}
+
+/// Lo que Ana escribe en los dos ejercicios; si hace falta, también en su historia.
+fn ana_writes_both(ana: &Path, committed: bool, eco: &str) {
+    for (name, value) in [("user.name", "Ana"), ("user.email", "ana@aula")] {
+        git(ana, &["config", name, value]);
+    }
+    fs::write(ana.join("exercises/02_02_1_eco/ejercicio.rs"), eco).unwrap();
+    fs::write(ana.join("exercises/02_03_1_enviar/ejercicio.rs"), "el enviar de Ana\n").unwrap();
+    if committed {
+        git(ana, &["commit", "-qam", "Los dos"]);
+    }
+}
+
+#[test]
+fn actualizar_devuelve_lo_demás_aunque_el_curso_ya_no_tenga_un_ejercicio() {
+    let long = "uno\ndos\ntres\ncuatro\ncinco\n";
+    let other = long.replace("tres", "otro tres");
+    let mine = long.replace("tres", "lo de Ana");
+    // Sin «saludo», el ejercicio se va y no vuelve con otro nombre.
+    let renames = [Some(long), Some(&*other), None];
+    let cases = renames.into_iter().flat_map(|start| [(start, false), (start, true)]);
+    for (start, committed) in cases {
+        let house = published_and_cloned();
+        let path = |name: &str| house.path().join(name);
+        let (casa, ana) = (path("casa"), path("ana"));
+        fs::write(casa.join("exercises/02_02_1_eco/ejercicio.rs"), long).unwrap();
+        publish_all(house.path());
+        git(&ana, &["pull", "-q"]);
+        ana_writes_both(&ana, committed, &mine);
+        says(&ana.join("exercises"), &["pista", "eco"]);
+        if let Some(start) = start {
+            git(&casa, &["mv", "exercises/02_02_1_eco", "exercises/02_02_1_saludo"]);
+            fs::write(casa.join("exercises/02_02_1_saludo/ejercicio.rs"), start).unwrap();
+        } else {
+            fs::remove_dir_all(casa.join("exercises/02_02_1_eco")).unwrap();
+        }
+        publish_all(house.path());
+        let text = says(&ana.join("exercises"), &["actualizar"]);
+        let read = |name: &str| fs::read_to_string(ana.join(name)).unwrap();
+        let (_, kept) = text.split_once("El curso ya no tiene 02_02_1_eco,").unwrap();
+        let (_, copy) = kept.split_once("lo que escribiste queda en ").unwrap();
+        let (copy, _) = copy.split_once(".\n").unwrap();
+        assert_eq!(read(copy), mine, "{text}");
+        assert!(text.contains("Lo tuyo sigue como estaba en 02_03_1_enviar.\n"), "{text}");
+        assert_eq!(read("exercises/02_03_1_enviar/ejercicio.rs"), "el enviar de Ana\n");
+        assert!(!ana.join("exercises/02_02_1_eco").exists());
+        assert!(read("exercises/.progreso").contains("02_02_1_eco pistas=1"));
+        assert_eq!(fs::read_dir(ana.join("exercises/.copias")).unwrap().count(), 1);
+        let names = says(&ana.join("exercises"), &["lista"]);
+        assert_eq!(names.contains("02_02_1_saludo"), start.is_some(), "{names}");
+        assert_eq!(says(&ana.join("exercises"), &["actualizar"]), "Ya tienes lo último.\n");
+    }
+}
+
+#[test]
+fn actualizar_dice_dónde_queda_lo_que_no_pudo_devolver() {
+    let house = published_and_cloned();
+    let (casa, ana) = (house.path().join("casa"), house.path().join("ana"));
+    ana_writes_both(&ana, false, "el eco de Ana\n");
+    // En su lugar hay una carpeta: no se puede escribir, ni siendo root.
+    let work = casa.join("exercises/02_02_1_eco/ejercicio.rs");
+    fs::remove_file(&work).unwrap();
+    fs::create_dir(&work).unwrap();
+    fs::write(work.join("mod.rs"), "principio\n").unwrap();
+    publish_all(house.path());
+    let text = complains(&ana.join("exercises"), &["actualizar"], 1);
+    assert!(text.contains("lo que escribiste en exercises/02_02_1_eco/ejercicio.rs"), "{text}");
+    assert!(text.contains("que queda en exercises/.copias/02_02_1_eco.1.rs"), "{text}");
+    let read = |name: &str| fs::read_to_string(ana.join("exercises").join(name)).unwrap();
+    assert_eq!(read(".copias/02_02_1_eco.1.rs"), "el eco de Ana\n");
+    assert_eq!(read("02_03_1_enviar/ejercicio.rs"), "el enviar de Ana\n");
+}
+
+/// El repositorio de Ana es suyo, con los archivos del curso y otra historia: así los hace una
+/// plantilla.
+fn from_a_template(house: &Path) {
+    let ana = house.join("ana");
+    fs::remove_dir_all(ana.join(".git")).unwrap();
+    git(house, &["init", "-q", "-b", "main", "ana"]);
+    git(house, &["init", "-q", "-b", "main", "--bare", "ana.git"]);
+    git(&ana, &["add", "."]);
+    git(&ana, &["commit", "-qm", "Initial commit"]);
+    git(&ana, &["remote", "add", "origin", house.join("ana.git").to_str().unwrap()]);
+    git(&ana, &["push", "-q", "--set-upstream", "origin", "main"]);
+}
+
+#[test]
+fn actualizar_trae_lo_del_remoto_curso_a_un_repositorio_hecho_con_una_plantilla() {
+    let house = published_and_cloned();
+    let ana = house.path().join("ana");
+    from_a_template(house.path());
+    ana_writes_both(&ana, true, "el eco de Ana\n");
+    git(&ana, &["push", "-q"]);
+    fs::write(ana.join("exercises/02_03_1_enviar/ejercicio.rs"), "sin apuntar\n").unwrap();
+    let course = house.path().join("curso.git");
+    git(&ana, &["remote", "add", "curso", course.to_str().unwrap()]);
+    let read = |name: &str| fs::read_to_string(ana.join(name)).unwrap();
+    for readme in ["El curso, mejor.\n", "El curso, mejor aún.\n"] {
+        publish(house.path(), &[("README.md", readme)]);
+        let text = says(&ana.join("exercises"), &["actualizar"]);
+        assert!(
+            text.contains("Lo tuyo sigue como estaba en 02_02_1_eco, 02_03_1_enviar"),
+            "{text}"
+        );
+        assert_eq!(read("README.md"), readme);
+        assert_eq!(read("exercises/02_02_1_eco/inicio.rs"), "otro principio\n");
+        assert_eq!(read("exercises/02_02_1_eco/ejercicio.rs"), "el eco de Ana\n");
+        assert_eq!(read("exercises/02_03_1_enviar/ejercicio.rs"), "sin apuntar\n");
+        assert_eq!(says(&ana.join("exercises"), &["actualizar"]), "Ya tienes lo último.\n");
+        git(&ana, &["push", "-q"]);
+    }
+}
+
+#[test]
+fn actualizar_no_junta_lo_que_no_sale_del_curso() {
+    let house = published_and_cloned();
+    let ana = house.path().join("ana");
+    fs::write(ana.join("README.md"), "Otra cosa.\n").unwrap();
+    from_a_template(house.path());
+    let course = house.path().join("curso.git");
+    git(&ana, &["remote", "add", "curso", course.to_str().unwrap()]);
+    ana_writes_both(&ana, false, "el eco de Ana\n");
+    publish(house.path(), &[]);
+    let text = complains(&ana.join("exercises"), &["actualizar"], 1);
+    assert!(text.contains("no sale de ninguna versión del curso"), "{text}");
+    assert!(text.contains("cargo curso traer CARPETA-ANTERIOR"), "{text}");
+    let work = ana.join("exercises/02_02_1_eco/ejercicio.rs");
+    assert_eq!(fs::read_to_string(work).unwrap(), "el eco de Ana\n");
+}
+
 #[test]
 fn actualizar_no_pisa_lo_que_cambió_en_los_dos_lados() {
     let house = published_and_cloned();

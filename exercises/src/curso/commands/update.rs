@@ -5,15 +5,25 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use multiplexacion::cli::Trouble;
+use multiplexacion::errors;
 use multiplexacion::steps::counted;
 
 use super::help::set_aside;
-use crate::course::{Course, Exercise, read_bytes, write};
+use crate::course::{Course, Exercise, read_bytes, split, write};
 use crate::git;
 use crate::paint;
 use crate::progress::Progress;
 
+/// De dónde llega lo nuevo en una copia hecha con `git clone`.
 const UPSTREAM: &str = "@{upstream}";
+/// Cómo se llama el repositorio del curso en quien tiene el suyo, que es otro.
+const COURSE: &str = "curso";
+/// Lo último de ese repositorio. Tiene nombre propio, y no `FETCH_HEAD`, porque un editor que traiga
+/// algo por su cuenta cambia ese.
+const NEWS: &str = "refs/curso/nuevo";
+/// Lo que se prueba cuando git no puede.
+const ELSEWHERE: &str =
+    "deja el curso nuevo en otra carpeta y, en ella, ejecuta «cargo curso traer CARPETA-ANTERIOR»";
 
 /// Lo que alguien escribió en un ejercicio.
 struct Work<'a> {
@@ -28,40 +38,87 @@ struct Work<'a> {
 /// Trae lo nuevo del curso con git. Lo escrito en cada `ejercicio.rs` queda como estaba.
 pub(crate) fn update(course: &Course) -> Result<(), Trouble> {
     let repository = course.repository();
-    let (Some(base), true) = (git::base(repository), repository.join(".git").exists()) else {
-        return Err(Trouble::new(
-            "esta copia no sabe de dónde traer lo nuevo: no se hizo con «git clone»",
-            "deja el curso nuevo en otra carpeta y, en ella, ejecuta «cargo curso traer CARPETA-ANTERIOR»",
-        ));
-    };
-    git::make(repository, &["fetch", "--quiet"]).map_err(|said| {
-        Trouble::new(
-            format!("git no pudo traer lo nuevo ({said})"),
-            "revisa tu conexión, y repítelo",
-        )
-    })?;
-    let incoming = git::changed(repository, &base, Some(UPSTREAM));
+    let news = fetch(repository)?;
+    let base = base(repository, news)?;
+    let incoming = git::changed(repository, &base, Some(news));
     if incoming.is_empty() {
         paint::say("Ya tienes lo último.");
         return Ok(());
     }
     let changed = git::changed(repository, &base, None);
-    let is_work = |name: &String| course.exercises.iter().any(|it| it.work_name() == *name);
     let clash = changed.iter().filter(|name| !is_work(name) && incoming.contains(name));
     refuse_to_overwrite(&base, clash)?;
     let works = set_all_aside(course, &changed, &incoming)?;
-    let merged = merge(repository, &works, is_work);
-    for work in &works {
-        write(&work.exercise.work(), &work.bytes)?;
-        let _ = fs::remove_file(&work.copy);
-    }
+    let merged = merge(repository, &works, &base, news);
+    let restored = restore(course, &works)?;
     merged?;
     paint::say(&format!(
         "El curso está al día: {}.",
         counted(incoming.len(), "archivo cambió", "archivos cambiaron")
     ));
-    report(&works);
+    report(&restored);
     Ok(())
+}
+
+/// Si es lo que alguien escribe en un ejercicio, aunque ese ejercicio acabe de llegar o ya no esté.
+fn is_work(name: &str) -> bool {
+    let id = name.strip_prefix("exercises/").and_then(|name| name.strip_suffix("/ejercicio.rs"));
+    id.is_some_and(|id| split(id).is_some())
+}
+
+/// Trae lo nuevo, sin juntarlo. Devuelve cómo lo llama git.
+fn fetch(repository: &Path) -> Result<&'static str, Trouble> {
+    let knows = |words: &[&str]| git::ask(repository, words).is_some();
+    let refspec = format!("+HEAD:{NEWS}");
+    let (order, news) = if !repository.join(".git").exists() {
+        return Err(without_origin());
+    } else if knows(&["remote", "get-url", COURSE]) {
+        (&["fetch", "--quiet", COURSE, &refspec][..], NEWS)
+    } else if knows(&["rev-parse", "--quiet", "--verify", UPSTREAM]) {
+        (&["fetch", "--quiet"][..], UPSTREAM)
+    } else {
+        return Err(without_origin());
+    };
+    git::make(repository, order).map_err(|said| {
+        Trouble::new(
+            format!("git no pudo traer lo nuevo ({said})"),
+            "revisa tu conexión y la dirección del curso (git remote -v), y repítelo",
+        )
+    })?;
+    Ok(news)
+}
+
+fn without_origin() -> Trouble {
+    Trouble::new(
+        "esta copia no sabe de dónde traer lo nuevo: no se hizo con «git clone»",
+        ELSEWHERE,
+    )
+}
+
+/// La versión del curso de la que parte lo de aquí.
+fn base(repository: &Path, news: &str) -> Result<String, Trouble> {
+    let commit = common(repository, news).or_else(|| template(repository, news));
+    let commit = commit.ok_or_else(|| {
+        Trouble::new(
+            "lo que hay aquí no sale de ninguna versión del curso que git conozca",
+            ELSEWHERE,
+        )
+    })?;
+    Ok(commit.trim().chars().take(12).collect())
+}
+
+fn common(repository: &Path, news: &str) -> Option<String> {
+    git::ask(repository, &["merge-base", "HEAD", news])
+}
+
+/// La versión del curso que tiene los mismos archivos que el primer commit de aquí. Un repositorio
+/// hecho con una plantilla empieza así: con otra historia, que git no sabe juntar con la del curso.
+fn template(repository: &Path, news: &str) -> Option<String> {
+    let first = git::ask(repository, &["log", "--max-parents=0", "--format=%T", "HEAD"])?;
+    let versions = git::ask(repository, &["log", "--format=%T %H", news])?;
+    let versions = versions.lines().filter_map(|line| line.split_once(' '));
+    let mut same = versions.filter(|(files, _)| first.lines().any(|line| line == *files));
+    same.next().map(|(_, commit)| commit.to_owned())
 }
 
 /// Lo que no es de los ejercicios y cambió en los dos lados, no se sabe cuál ha de quedar.
@@ -97,18 +154,12 @@ fn set_all_aside<'a>(
     written.map(save).collect()
 }
 
-/// Junta lo nuevo con lo de aquí; donde choquen dos `ejercicio.rs`, queda cualquiera: después se
-/// escribe encima lo que había.
-fn merge(
-    repository: &Path,
-    works: &[Work<'_>],
-    is_work: impl Fn(&String) -> bool,
-) -> Result<(), Trouble> {
+/// Junta lo nuevo con lo de aquí.
+fn merge(repository: &Path, works: &[Work<'_>], base: &str, news: &str) -> Result<(), Trouble> {
     let failed = |said: String| {
         Trouble::new(
             format!("lo nuevo no se pudo juntar con lo que hay aquí ({said})"),
-            "todo lo tuyo sigue como estaba; deja el curso nuevo en otra carpeta y, en ella, ejecuta \
-             «cargo curso traer CARPETA-ANTERIOR»",
+            format!("todo lo tuyo sigue como estaba; {ELSEWHERE}"),
         )
     };
     let names: Vec<_> = works.iter().map(|work| work.exercise.work_name()).collect();
@@ -117,26 +168,79 @@ fn merge(
         let checkout: Vec<_> = checkout.chain(names.iter().map(String::as_str)).collect();
         git::make(repository, &checkout).map_err(failed)?;
     }
-    let Err(said) = git::make(repository, &["merge", "--quiet", "--no-edit", UPSTREAM]) else {
+    if common(repository, news).is_none() {
+        // Une las dos historias sin cambiar nada: desde ahí, git ya sabe qué cambió cada una.
+        let join = ["merge", "--quiet", "--no-edit", "--strategy=ours"];
+        let join = [&join[..], &["--allow-unrelated-histories", base]].concat();
+        git::make(repository, &join).map_err(failed)?;
+    }
+    let Err(said) = git::make(repository, &["merge", "--quiet", "--no-edit", news]) else {
         return Ok(());
     };
+    settle(repository, said).map_err(failed)
+}
+
+/// Termina de juntar, si solo chocan `ejercicio.rs`: queda el de aquí. Si no, `said`, lo que dijo
+/// git, y todo como estaba.
+fn settle(repository: &Path, said: String) -> Result<(), String> {
     let unmerged = git::ask(repository, &["diff", "--name-only", "--diff-filter=U", "-z"]);
     let unmerged = unmerged.unwrap_or_default();
     let unmerged: Vec<_> =
         unmerged.split('\0').filter(|name| !name.is_empty()).map(str::to_owned).collect();
-    if unmerged.is_empty() || !unmerged.iter().all(is_work) {
+    if unmerged.is_empty() || !unmerged.iter().all(|name| is_work(name)) {
         let _ = git::make(repository, &["merge", "--abort"]);
-        return Err(failed(said));
+        return Err(said);
     }
-    for start in [&["checkout", "--ours", "--"][..], &["add", "--"]] {
-        let order: Vec<_> =
-            start.iter().copied().chain(unmerged.iter().map(String::as_str)).collect();
-        git::make(repository, &order).map_err(failed)?;
+    let (kept, gone): (Vec<_>, Vec<_>) = unmerged
+        .iter()
+        .map(String::as_str)
+        .partition(|name| is_exercise(&repository.join(name).with_file_name("")));
+    let keep: [(&[&str], _); 3] = [
+        (&["checkout", "--ours", "--"], &kept),
+        (&["add", "--"], &kept),
+        (&["rm", "--quiet", "--force", "--"], &gone),
+    ];
+    for (order, names) in keep.into_iter().filter(|(_, names)| !names.is_empty()) {
+        git::make(repository, &[order, names].concat())?;
     }
-    git::make(repository, &["commit", "--quiet", "--no-edit"]).map_err(failed)
+    git::make(repository, &["commit", "--quiet", "--no-edit"])
 }
 
-fn report(works: &[Work<'_>]) {
+/// Si el curso tiene un ejercicio en esa carpeta. Puede quedar la carpeta sola, con algo que no es
+/// suyo.
+fn is_exercise(folder: &Path) -> bool {
+    folder.join("enunciado.md").exists()
+}
+
+/// Devuelve a su sitio todo lo que se pueda. De lo demás queda la copia, y se dice dónde.
+fn restore<'a, 'b>(course: &Course, works: &'b [Work<'a>]) -> Result<Vec<&'b Work<'a>>, Trouble> {
+    let (mut restored, mut stuck) = (Vec::new(), Vec::new());
+    for work in works {
+        let Work { exercise, bytes, copy, .. } = work;
+        let shown = copy.strip_prefix(course.repository()).unwrap_or(copy).display();
+        if !is_exercise(&exercise.folder) {
+            paint::say(&format!(
+                "El curso ya no tiene {}, o ahora lo llama de otra manera: lo que escribiste queda en {shown}.",
+                exercise.id
+            ));
+        } else if let Err(error) = fs::write(exercise.work(), bytes) {
+            let reason = errors::reason(&error);
+            stuck.push(format!("{} ({reason}), que queda en {shown}", exercise.work_name()));
+        } else {
+            let _ = fs::remove_file(copy);
+            restored.push(work);
+        }
+    }
+    if stuck.is_empty() {
+        return Ok(restored);
+    }
+    Err(Trouble::new(
+        format!("no se pudo devolver a su sitio lo que escribiste en {}", stuck.join("; ")),
+        "revisa los permisos de la carpeta y el sitio en el disco, y copia a mano lo que falta",
+    ))
+}
+
+fn report(works: &[&Work<'_>]) {
     if !works.is_empty() {
         let ids: Vec<_> = works.iter().map(|work| work.exercise.id.as_str()).collect();
         paint::say(&format!("Lo tuyo sigue como estaba en {}.", ids.join(", ")));
