@@ -195,7 +195,9 @@ fn mention(left_out: &[PathBuf]) {
 
 /// El `Cargo.toml` del espacio de trabajo, que ya no tiene el paquete de las soluciones.
 fn without_solutions(manifest: &str) -> String {
-    manifest
+    let paragraphs = manifest.split("\n\n").filter(|it| !it.contains("package.soluciones]"));
+    let kept: Vec<_> = paragraphs.collect();
+    kept.join("\n\n")
         .replace(", \"exercises/soluciones\"", "")
         .replace(" (sus soluciones sí se comprueban)", "")
 }
@@ -356,6 +358,14 @@ mod tests {
             assert!(copy.join(name).exists(), "{name}");
         }
         assert!(!copy.join("exercises/02_02_1_eco/solucion.rs").exists());
+    }
+
+    #[test]
+    fn el_manifiesto_que_se_reparte_no_nombra_lo_que_no_se_da() {
+        const MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
+        let handed = without_solutions(&fs::read_to_string(MANIFEST).unwrap());
+        assert!(!handed.contains("soluciones"), "{handed}");
+        assert!(handed.contains("[profile.dev.package.nix]"));
     }
 
     #[test]
