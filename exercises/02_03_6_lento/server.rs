@@ -29,7 +29,7 @@ struct Client {
 }
 
 /// Cuánto se espera a que un expulsado lea lo que le queda y cierre.
-const FAREWELL: Duration = Duration::from_secs(5);
+const FAREWELL: Duration = Duration::from_secs(30);
 
 /// Todos los clientes, por orden de llegada.
 #[derive(Default)]
