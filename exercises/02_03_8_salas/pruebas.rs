@@ -36,6 +36,7 @@ ejercicios::tests! {
     quien_corta_no_se_lleva_a_nadie,
     todos_ven_lo_mismo_en_el_mismo_orden,
     quien_no_lee_en_una_sala_no_afecta_a_nadie,
+    que_se_echa_a_alguien_lo_ven_todos_en_el_mismo_orden,
 }
 
 fn se_entra_diciendo_el_nombre() -> Outcome {
@@ -352,6 +353,47 @@ fn quien_no_lee_en_una_sala_no_afecta_a_nadie() -> Outcome {
                 return deaf.expect_end();
             }
         }
+    })
+}
+
+fn que_se_echa_a_alguien_lo_ven_todos_en_el_mismo_orden() -> Outcome {
+    const MESSAGES: usize = 25;
+    with_chat(|chat, server| {
+        // Ana llega antes que Fede, que no lee, y Dani, después.
+        let mut ana = join(chat, "ana")?;
+        let mut deaf = chat.peer_with_receive_buffer("fede", SMALL)?;
+        deaf.send_frame("NAME: fede")?;
+        deaf.expect_frame(format!("CLIENT: {}", deaf.local_ip()))?;
+        hears_of(&mut ana, 2, &deaf)?;
+        let mut dani = arrives(chat, "dani", 3, &mut [&mut ana])?;
+        let mut talker = arrives(chat, "beto", 4, &mut [&mut ana, &mut dani])?;
+        let notice = left(&deaf);
+        let (mut by_ana, mut by_dani) = (Vec::new(), Vec::new());
+        for number in 0..MESSAGES {
+            let text = format!("{:<20000}", format!("mensaje {number}"));
+            talker.send_frame(&text)?;
+            let message = said(&talker, &text);
+            for (peer, heard) in [(&mut ana, &mut by_ana), (&mut dani, &mut by_dani)] {
+                // El aviso de que Fede se va puede llegar antes que el mensaje, o después.
+                while heard.last() != Some(&message) {
+                    heard.push(server.explain_what_it_does(peer.next_frame())?);
+                }
+            }
+        }
+        let places = [&by_ana, &by_dani].map(|heard| heard.iter().position(|text| *text == notice));
+        let [Some(to_ana), Some(to_dani)] = places else {
+            return Err(Failure::new(
+                "A Fede se le echó por no leer, y en su sala no lo saben: falta su aviso.",
+            ));
+        };
+        ensure(to_ana == to_dani, || {
+            format!(
+                "A Fede se le echó por no leer mientras Beto hablaba, y no lo ven todos en el mismo \
+                 orden: el aviso de que se va le llegó a Ana detrás de {to_ana} mensajes, y a Dani, \
+                 detrás de {to_dani}. Reparte cada mensaje a todos antes de contar lo que pasó al \
+                 repartirlo."
+            )
+        })
     })
 }
 
