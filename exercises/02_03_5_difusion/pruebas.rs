@@ -264,11 +264,13 @@ impl Chat {
     fn fill(&mut self, id: ClientId) {
         let Some(client) = self.room.clients.get_mut(&id) else { return };
         // El núcleo hace sitio poco a poco, según lleva lo suyo al otro lado: está llena cuando en un
-        // rato no cabe ni un byte más.
+        // rato no cabe ni un byte más. Lo último es mirar: si se duerme después, puede haber sitio otra vez.
         let mut since = Instant::now();
-        while since.elapsed() < STILL {
+        loop {
             if client.conn.queue(&[0; 1024]).is_ok() || client.conn.queue(&[0]).is_ok() {
                 since = Instant::now();
+            } else if since.elapsed() >= STILL {
+                return;
             } else {
                 thread::sleep(STILL / 10);
             }
