@@ -20,7 +20,7 @@ use super::exports::{to_canvas, to_gradescope, to_moodle};
 
 use super::handed::{Hand, Handed, print, tell_apart};
 use super::mark::{Graded, Mark, percent, totals};
-use super::plain::file_name;
+use super::plain::{file_name, harmless};
 use super::plan::Plan;
 use super::published;
 use super::report::to_report;
@@ -81,10 +81,27 @@ pub(crate) fn classroom(course: &Course, request: &Request) -> Result<(), Troubl
         grade(course, &plan, request, &mut table)?
     };
     table.rewrite(&rows)?;
-    for text in [Some(legend(&plan)), idle(&rows), stumbles(&plan, &rows)].into_iter().flatten() {
+    // De quien no se sabe cómo le fue no se dice nada más, ni se exporta un cero.
+    let (known, unknown): (Vec<_>, Vec<_>) =
+        rows.into_iter().partition(|row| row.unknown().is_none());
+    let legend = legend(&plan, !unknown.is_empty());
+    let texts = [Some(legend), unheard(&unknown), idle(&known), stumbles(&plan, &known)];
+    for text in texts.into_iter().flatten() {
         paint::say(&format!("\n{text}"));
     }
-    export(&plan, request, &rows)
+    export(&plan, request, &known)
+}
+
+/// De quiénes no se sabe nada.
+fn unheard(rows: &[Row]) -> Option<String> {
+    let names: Vec<_> = rows.iter().map(|row| row.name.as_str()).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "No se sabe de: {}.\nCuando se arregle, pide solo esos: con el mismo --csv, las demás filas \
+             se quedan.",
+            names.join(", ")
+        )
+    })
 }
 
 /// Lo que leen otros programas.
@@ -110,13 +127,27 @@ fn collect(
 ) -> Result<Vec<Row>, Trouble> {
     let names: Vec<_> =
         request.folders.iter().map(|it| it.to_string_lossy().into_owned()).collect();
-    let mut rows = Vec::new();
+    let pending = published::pending(plan);
+    let (mut rows, mut kept) = (Vec::new(), 0);
     for name in &names {
-        let folder = workshop::empty(course, "publicado")?;
-        let row = published::collect(plan, name, &folder)?;
-        table.add(&row)?;
+        let row = if let Some(row) = table.done(&harmless(name), &pending) {
+            kept += 1;
+            row
+        } else {
+            let folder = workshop::empty(course, "publicado")?;
+            let row = published::collect(plan, name, &folder)?;
+            table.add(&row)?;
+            row
+        };
         show(plan, &row, &names);
         rows.push(row);
+    }
+    // Ya están todas: la próxima vez se pregunta de nuevo, que habrán publicado otra cosa.
+    for row in &mut rows {
+        row.print.clear();
+    }
+    if kept > 0 {
+        paint::say(&format!("\nDe antes de interrumpirse, sin volver a pedirlas: {kept}."));
     }
     paint::say(
         "\nLo publicó la integración continua de cada cual, que puede cambiarlo: orienta, y no es una \
@@ -312,23 +343,27 @@ fn untried(handed: &Handed<'_>) -> Graded {
 /// La línea de una persona.
 fn show(plan: &Plan<'_>, row: &Row, names: &[String]) {
     let widest = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
-    let (passed, points) = totals(&row.results);
-    let maximum = plan.maximum();
     let signs: Vec<_> = row.results.iter().map(|result| result.mark.sign()).collect();
-    paint::say(&format!(
-        "{:widest$}  {}  {passed} de {}, {points} de {maximum} puntos ({})",
-        row.name,
-        signs.join(" "),
-        row.results.len(),
-        percent(points, maximum)
-    ));
+    let outcome = outcome(plan, row);
+    paint::say(&format!("{:widest$}  {}  {outcome}", row.name, signs.join(" ")));
 }
 
-fn legend(plan: &Plan<'_>) -> String {
+fn outcome(plan: &Plan<'_>, row: &Row) -> String {
+    if let Some(why) = row.unknown() {
+        return format!("no se sabe: {why}");
+    }
+    let (passed, points) = totals(&row.results);
+    let (maximum, all) = (plan.maximum(), row.results.len());
+    let percent = percent(points, maximum);
+    format!("{passed} de {all}, {points} de {maximum} puntos ({percent})")
+}
+
+fn legend(plan: &Plan<'_>, unknown: bool) -> String {
     let ids: Vec<_> = plan.ids().collect();
+    let unknown = if unknown { "   ? no se sabe" } else { "" };
     format!(
         "Columnas: {}.\n✓ superado   ✗ falla   c no compila   ! no termina, o agota tiempo, memoria, \
-         procesos o disco   · sin empezar   - falta",
+         procesos o disco   · sin empezar   - falta{unknown}",
         ids.join(", ")
     )
 }

@@ -191,7 +191,7 @@ fn is_folder(folder: &Path) -> bool {
 }
 
 /// Sin lo que añaden algunos editores: la marca de UTF-8 del principio y los finales de Windows.
-fn plain(code: &[u8]) -> Vec<u8> {
+pub(super) fn plain(code: &[u8]) -> Vec<u8> {
     let code = code.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(code);
     let mut text: Vec<u8> = code.iter().copied().filter(|byte| *byte != b'\r').collect();
     text.truncate(text.trim_ascii_end().len());

@@ -32,10 +32,12 @@ pub(super) enum Mark {
     Broken,
     Untouched,
     Missing,
+    /// Se preguntó a otra máquina, y no se pudo saber.
+    Unknown,
 }
 
 /// Todas, con su palabra.
-const WORDS: [(Mark, &str); 10] = [
+const WORDS: [(Mark, &str); 11] = [
     (Mark::Passed, "superado"),
     (Mark::Failed, "falla"),
     (Mark::Uncompiled, "no compila"),
@@ -46,6 +48,7 @@ const WORDS: [(Mark, &str); 10] = [
     (Mark::Broken, "no termina"),
     (Mark::Untouched, "sin empezar"),
     (Mark::Missing, "falta"),
+    (Mark::Unknown, "no se sabe"),
 ];
 
 impl Mark {
@@ -57,6 +60,7 @@ impl Mark {
             Mark::Exhausted(_) | Mark::Broken => paint::bad("!"),
             Mark::Untouched => paint::dim("·"),
             Mark::Missing => paint::dim("-"),
+            Mark::Unknown => paint::bad("?"),
         }
     }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use multiplexacion::cli::Trouble;
 use serde::Serialize;
 
+use super::handed::plain;
 use crate::build::{Built, NotBuilt};
 use crate::commands::check::cargo_failed;
 use crate::course::{Course, Exercise};
@@ -137,8 +138,36 @@ impl Review {
     }
 }
 
-/// Si está como al principio. Si no se sabe, no.
+/// Si está como al principio, salvo por lo que añaden algunos editores: lo mismo que mira `clase`. Si
+/// no se sabe, no.
 fn is_untouched(exercise: &Exercise) -> bool {
-    let work = fs::read_to_string(exercise.work());
-    work.is_ok_and(|work| exercise.starter().is_ok_and(|starter| starter == work))
+    let (work, starter) = (fs::read(exercise.work()), exercise.starter());
+    work.is_ok_and(|work| starter.is_ok_and(|starter| plain(starter.as_bytes()) == plain(&work)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::course::write;
+
+    #[test]
+    fn lo_que_solo_cambió_el_editor_se_publica_sin_empezar() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let exercise = folder.path().join("02_02_1_eco");
+        fs::create_dir(&exercise).unwrap();
+        let statement = "# Eco\n\nLección 02_02 · unos 20 minutos\n";
+        write(&exercise.join("enunciado.md"), statement).unwrap();
+        write(&exercise.join("inicio.rs"), "//! Más\nfn a() {}\n").unwrap();
+        let course = Course::at(folder.path().to_owned()).unwrap();
+        let untouched = |code: &str| {
+            write(&exercise.join("ejercicio.rs"), code).unwrap();
+            Review::new(&course.exercises[0]).untouched
+        };
+        assert!(untouched("//! Más\nfn a() {}\n"));
+        assert!(untouched("//! Más\r\nfn a() {}\r\n"));
+        assert!(untouched("\u{FEFF}//! Más\nfn a() {}\n"));
+        assert!(!untouched("//! Más\nfn b() {}\n"));
+        fs::remove_file(exercise.join("ejercicio.rs")).unwrap();
+        assert!(!Review::new(&course.exercises[0]).untouched);
+    }
 }
