@@ -42,17 +42,19 @@ mod tests {
         let folder = TempDir::new().unwrap();
         let file = |name: &str, text: &str| write(&folder.path().join(name), text).unwrap();
         file("lib.rs", "");
-        let mut manifest = MANIFEST.to_owned();
-        for (name, says) in [
+        let tests = [
             ("02_02_1_eco", "el enunciado no se puede seguir"),
             ("pages", "falta una página"),
             ("lecciones", "el plan no suma"),
-        ] {
-            manifest +=
-                &format!("\n[[test]]\nname = \"{name}\"\npath = \"{name}.rs\"\nharness = false\n");
+        ];
+        let mut manifest = vec![MANIFEST.to_owned()];
+        for (name, says) in tests {
+            manifest.push(format!(
+                "[[test]]\nname = \"{name}\"\npath = \"{name}.rs\"\nharness = false\n"
+            ));
             file(&format!("{name}.rs"), &format!("fn main() {{ panic!(\"{says}\") }}"));
         }
-        file("Cargo.toml", &manifest);
+        file("Cargo.toml", &manifest.join("\n"));
         let said = with_the_course(folder.path(), "02_02_1_eco").unwrap().unwrap_err();
         for expected in ["el enunciado no se puede seguir", "falta una página", "el plan no suma"]
         {
