@@ -118,7 +118,11 @@ mod tests {
 
     #[test]
     fn un_hijo_que_se_fue_y_no_deja_de_escribir_tampoco() {
-        let (text, took) = said("setsid timeout 15 yes & sleep 0.1; echo hola");
+        // Quien encabeza el grupo se va cuando el otro ya está escribiendo.
+        let (text, took) = said(
+            "f=$(mktemp -u); setsid timeout 15 sh -c \"echo y; touch $f; exec yes\" & \
+             until [ -e $f ]; do sleep 0.01; done; rm $f; echo hola",
+        );
         assert!(text.contains('y'));
         assert!(took < Duration::from_secs(10), "{took:?}");
     }
