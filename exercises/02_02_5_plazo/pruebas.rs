@@ -88,8 +88,9 @@ fn a_quien_no_lee_se_le_deja() -> Outcome {
 fn quien_lee_despacio_puede_quedarse() -> Outcome {
     let (mut client, stream) = connected_narrowly(ROOM)?;
     SockRef::from(&stream).set_send_buffer_size(ROOM)?;
-    let attending = attend_to(stream, PATIENCE)?;
+    // Antes de empezar: escribirlo lleva su tiempo, y el plazo ya corre.
     let message = numbered_lines(24 * ROOM);
+    let attending = attend_to(stream, PATIENCE)?;
     plays(&attending, || {
         let sending = client.send_meanwhile(message.as_slice())?;
         // Cada vez, más de lo que cabe en su búfer: al vaciarlo, el núcleo avisa de que hay sitio.
