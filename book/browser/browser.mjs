@@ -4,12 +4,21 @@ import {spawn} from 'node:child_process';
 import {createInterface} from 'node:readline';
 import {existsSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
+import {test as testNode} from 'node:test';
 import {chromium} from 'playwright-core';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const FLAGS = ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking',
     '--disable-component-update', '--disable-sync'];
+
+// Para lo que no acaba nunca: cada cosa que se espera tiene además su límite, y dice cuál es.
+const TEST_LIMIT = 600_000;
+
+// Una prueba con límite. El conjunto no lo tiene: cuántas haya no dice nada de ninguna.
+export function test(name, work) {
+    return testNode(name, {timeout: TEST_LIMIT}, work);
+}
 
 // Por qué no se puede probar aquí; `undefined`, si se puede.
 export function missing() {

@@ -1,9 +1,9 @@
 // Los cuatro juegos del libro, en un navegador: con el ratón y con el teclado, y lo que queda sin ellos.
 
-import {after, before, describe, test} from 'node:test';
+import {after, before, describe} from 'node:test';
 import assert from 'node:assert/strict';
 import {readFileSync, readdirSync} from 'node:fs';
-import {launch, missing, serve} from './browser.mjs';
+import {launch, missing, serve, test} from './browser.mjs';
 import {NARROW, WIDE, faults, open as openIn, sideways} from './page.mjs';
 import '../theme/juegos/rules.js';
 
@@ -29,7 +29,7 @@ test('los guiones de los juegos son ligeros', () => {
     assert.ok(weight < WEIGHT, `pesan ${weight} bytes`);
 });
 
-describe('los juegos en el navegador', {skip: lack && `AVISO: sin probar: ${lack}`, timeout: 900_000}, () => {
+describe('los juegos en el navegador', {skip: lack && `AVISO: sin probar: ${lack}`}, () => {
     let browser;
     let site;
 

@@ -37,10 +37,19 @@ export async function open(browser, site, address, {width = WIDE, scheme = 'ligh
     return {page, troubles, close: () => context.close()};
 }
 
+// Lo que prometa `work`, si no tarda más que LIMIT; si tarda, qué era lo que no llegaba.
+async function soon(what, work) {
+    let late;
+    const limit = new Promise((_, reject) => {
+        late = setTimeout(() => reject(new Error(`en ${LIMIT / 1000} s no acabó: ${what}`)), LIMIT);
+    });
+    return Promise.race([work, limit]).finally(() => clearTimeout(late));
+}
+
 // Va a una página, y espera también a su letra: lo que cabe depende de ella.
 export async function visit(page, address) {
     await page.goto(address, {waitUntil: 'load'});
-    await page.evaluate(() => document.fonts.ready.then(() => {}));
+    await soon(`las letras de ${address}`, page.evaluate(() => document.fonts.ready.then(() => {})));
 }
 
 // Lo que se desplaza de lado. Los listados, las tablas y las gráficas pueden; la página, no.
@@ -59,7 +68,10 @@ export function sideways(page) {
 // Los fallos graves de accesibilidad, de lo que diga `rules`, en toda la página o dentro de `within`.
 export async function faults(page, rules, within = 'html') {
     await page.evaluate(AXE);
-    const {violations} = await page.evaluate(([within, rules]) => window.axe.run(within, rules), [within, rules]);
+    // De lo que cumple no se pide cuenta: encontrar cómo se nombra cada elemento es lo que más tarda.
+    const options = {...rules, resultTypes: ['violations']};
+    const {violations} = await soon(`la accesibilidad de ${page.url()}`,
+        page.evaluate(([within, options]) => window.axe.run(within, options), [within, options]));
     const serious = violations.filter(({impact}) => ['serious', 'critical'].includes(impact));
     return serious.map(({id, nodes}) =>
         `${page.url()}: ${id}: ${nodes.map(node => node.html).slice(0, 3).join(' | ')}`);

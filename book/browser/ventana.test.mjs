@@ -2,7 +2,7 @@
 //
 // Las grabaciones de `recordings.mjs` tienen lo que en una de verdad cuesta encontrar; las del libro son de verdad.
 
-import {after, before, describe, test} from 'node:test';
+import {after, before, describe} from 'node:test';
 import assert from 'node:assert/strict';
 import {createServer} from 'node:http';
 import {execFile} from 'node:child_process';
@@ -11,7 +11,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {fileURLToPath, pathToFileURL} from 'node:url';
 import {promisify} from 'node:util';
-import {launch, missing} from './browser.mjs';
+import {launch, missing, test} from './browser.mjs';
 import {LIMIT, faults} from './page.mjs';
 import {chat, crowd, hostile, threads, web} from './recordings.mjs';
 import {html, script, style} from './window_page.mjs';
@@ -25,7 +25,7 @@ if (lack && process.env.CI) {
     throw new Error(`sin probar la ventana en el navegador: ${lack}`);
 }
 
-describe('la ventana en el navegador', {skip: lack && `AVISO: sin probar: ${lack}`, timeout: 900_000}, () => {
+describe('la ventana en el navegador', {skip: lack && `AVISO: sin probar: ${lack}`}, () => {
     let browser;
     let folder;
 
