@@ -55,6 +55,8 @@ pub(super) fn run(tests: &[Test], name: &str) -> ExitCode {
     let Some(test) = tests.iter().find(|test| test.name == name) else {
         return complain(&format!("No hay ninguna prueba «{name}»."));
     };
+    // Antes que nada: quien pudiera mirar ya no verá llegar la clave.
+    secrecy::keep();
     // Solo una vez: quien lo llame desde dentro de una prueba no da el veredicto por ella.
     let line = Line::on_stdin().ok();
     let boss = line.and_then(|line| BOSS.set(line).ok()).and_then(|()| BOSS.get());
@@ -62,7 +64,6 @@ pub(super) fn run(tests: &[Test], name: &str) -> ExitCode {
         return complain("Esto lo arranca quien pasa las pruebas, y nadie más.");
     };
     panics::speak_spanish();
-    secrecy::keep();
     let verdict = verdict(test, outcome(test));
     // Si el encargado ya no está, no hay a quién contárselo.
     let _ = boss.say(&Said::Verdict(verdict));

@@ -1,6 +1,7 @@
 //! Hace como que los pánicos no son fallos.
 //!
-//! Merece: falla, 0 puntos.
+//! Merece: no compila, 0 puntos.
+//! Dice: set_hook
 
 use std::io::{self, Read, Write};
 

@@ -36,9 +36,12 @@ const LARGEST: u64 = 64 << 20;
 
 /// Lo que ningún ejercicio necesita, y con lo que se aprobaría sin hacerlo; y por qué. Son nombres, que
 /// en Rust no se pueden escribir de otra manera.
-const FORBIDDEN: [(&str, &str); 2] = [
+const FORBIDDEN: [(&str, &str); 5] = [
     ("macro_export", "una macro suya sería la que usan las pruebas"),
+    ("process_vm_", "leería y cambiaría la memoria de quien juzga"),
     ("set_dumpable", "dejaría leer la memoria de quien juzga"),
+    ("set_hook", "callaría los pánicos de sus hilos"),
+    ("take_hook", "callaría los pánicos de sus hilos"),
 ];
 
 /// Las reglas del taller: solo importa si compila, y sin `unsafe`.
