@@ -26,7 +26,7 @@ ejercicios::tests! {
 }
 
 fn cada_cliente_tiene_un_hilo_con_su_nombre() -> Outcome {
-    serving(says_its_name(), |clients| {
+    serving(says_its_name(), |clients, _| {
         for number in 1..=3 {
             let mut client = clients.peer(&format!("cliente {number}"))?;
             client.expect(format!("cliente-{number}\n"))?;
@@ -47,15 +47,16 @@ fn tres_clientes_están_dentro_a_la_vez() -> Outcome {
         let _ = stream.write_all(b"juntos\n");
     });
     let closed = door.write().unwrap_or_else(PoisonError::into_inner);
-    serving(handler, |clients| {
+    serving(handler, |clients, server| {
         let mut three = clients.peers("cliente", 3)?;
         let inside = (0..3).take_while(|_| arrived.recv_timeout(LIMIT).is_ok()).count();
-        ensure(inside == 3, || {
+        // Aquí, y no fuera: la puerta sigue cerrada.
+        server.explain_what_it_does(ensure(inside == 3, || {
             format!(
                 "Hay tres clientes conectados, y solo {inside} llegó a `handler`: los demás esperan a \
                  que termine. Ninguno debe esperar a otro."
             )
-        })?;
+        }))?;
         drop(closed);
         three.iter_mut().try_for_each(|client| client.expect("juntos\n"))
     })
@@ -81,7 +82,7 @@ fn un_pánico_no_molesta_a_los_demás() -> Outcome {
         }
         let _ = stream.write_all(&first);
     });
-    serving(handler, |clients| {
+    serving(handler, |clients, _| {
         let mut witness = clients.peer("testigo")?;
         let mut rude = clients.peer("quien provoca el pánico")?;
         rude.send("!")?;
@@ -92,7 +93,7 @@ fn un_pánico_no_molesta_a_los_demás() -> Outcome {
 }
 
 fn cien_clientes_seguidos() -> Outcome {
-    serving(says_its_name(), |clients| {
+    serving(says_its_name(), |clients, _| {
         let mut peers = clients.peers("cliente", 100)?;
         for (number, client) in peers.iter_mut().enumerate().rev() {
             client.expect(format!("cliente-{}\n", number + 1))?;
@@ -124,10 +125,10 @@ follow!(|hands| {
 });
 
 /// Pone en marcha `serve` con ese manejador, que no es el de `cargo curso ejecutar`, y sigue el guion.
-fn serving(handler: Handler, script: impl FnOnce(&Conversation) -> Outcome) -> Outcome {
+fn serving(handler: Handler, script: impl FnOnce(&Conversation, &Serving) -> Outcome) -> Outcome {
     let (listener, clients) = listening()?;
     let serve = move |it: TcpListener| serve(&it, &handler);
-    with_server(WHAT, (listener, clients.unrepeatable()), serve, |it, _| script(it))
+    with_server(WHAT, (listener, clients.unrepeatable()), serve, script)
 }
 
 fn says_its_name() -> Handler {

@@ -6,14 +6,22 @@
 pub mod ejercicio;
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
 use ejercicio::Server;
+use ejercicios::all_asleep;
 use ejercicios::prelude::*;
 use harness::raise_descriptor_limit;
+use socket2::SockRef;
+
+/// Búferes del núcleo pequeños: que quien no lee se note pronto.
+const SMALL: usize = 16 * 1024;
+
+/// Más de lo que dura la prueba.
+const LONG: Duration = Duration::from_secs(60);
 
 /// Veces que se cierra un servidor mientras entra gente, cuántos llaman a la vez, y cuántas veces. Todas
 /// juntas caben en la cola de listen(2), que es de 128: de quien no cabe, el núcleo se olvida sin decirle
@@ -27,6 +35,8 @@ ejercicios::tests! {
     quien_cierra_su_lado_recibe_el_final_aunque_el_servidor_siga,
     se_para_sin_clientes,
     se_para_con_un_cliente_callado,
+    se_para_con_un_cliente_que_no_lee,
+    cuando_stop_vuelve_han_terminado_todos_los_hilos,
     después_de_parar_nadie_escucha,
     quien_entra_mientras_se_para_también_recibe_el_final,
 }
@@ -62,6 +72,49 @@ fn se_para_con_un_cliente_callado() -> Outcome {
     echoes(&mut silent, "hola\n")?;
     stop(server, "parar con un cliente callado dentro")?;
     silent.expect_end_or_reset()
+}
+
+fn se_para_con_un_cliente_que_no_lee() -> Outcome {
+    let (listener, clients) = listening()?;
+    // Los aceptados lo heredan.
+    SockRef::from(&listener).set_send_buffer_size(SMALL)?;
+    let server = start_on(listener)?;
+    let mut deaf = clients.peer_with_receive_buffer("quien no lee", SMALL)?;
+    // Más de lo que admiten esos búferes: si su hilo se duerme, es en `write`.
+    deaf.try_send(vec![b'x'; 16 * SMALL]);
+    all_asleep(LIMIT);
+    stop(server, "parar con un cliente que no lee").hint(
+        "el hilo de quien no lee duerme en `write`: `Shutdown::Read` no lo despierta, y \
+         `Shutdown::Both` sí",
+    )?;
+    deaf.drain()
+}
+
+fn cuando_stop_vuelve_han_terminado_todos_los_hilos() -> Outcome {
+    let (listener, clients) = listening()?;
+    // Los aceptados lo heredan. Al cerrar un socket así, se espera a que al otro lado le llegue todo
+    // (SO_LINGER, en socket(7)): mientras el cliente no lea, su hilo no acaba de terminar.
+    SockRef::from(&listener).set_linger(Some(LONG))?;
+    let server = start_on(listener)?;
+    let mut slow = clients.peer_with_receive_buffer("quien tarda en leer", SMALL)?;
+    // Más de lo que el cliente admite sin leer. Cuando su hilo se duerma, lo habrá devuelto todo: nada se
+    // queda sin leer, que al cerrar sería un reinicio y no se esperaría.
+    slow.send(vec![b'x'; 4 * SMALL])?;
+    all_asleep(LIMIT);
+    let what = "parar con un cliente que tarda en leer lo suyo";
+    let stopping = Task::start(what, move || server.stop())?;
+    let survivors = stopping.survivors(LIMIT);
+    ensure(survivors == 0, || {
+        let threads = if survivors == 1 { "un hilo tuyo" } else { "varios hilos tuyos" };
+        format!("`stop` volvió, y aún está en marcha {threads}: debía esperar a que terminaran todos.")
+    })
+    .hint(
+        "despertar a un hilo no es esperarlo: guarda el `JoinHandle` de cada uno para hacerle `join`, o \
+         arráncalos con el `spawn` de `thread::scope`, que los espera",
+    )
+    .meanwhile()?;
+    drop(slow);
+    stopping.finish(LIMIT)
 }
 
 fn después_de_parar_nadie_escucha() -> Outcome {
@@ -100,15 +153,14 @@ fn quien_entra_mientras_se_para_también_recibe_el_final() -> Outcome {
         )?;
         let silent: Vec<TcpStream> =
             callers.into_iter().flat_map(|caller| caller.join().unwrap_or_default()).collect();
-        let ended = silent.iter().filter(|client| is_over(client)).count();
-        ensure(ended == silent.len(), || {
+        ensure(silent.iter().all(is_over), || {
             format!(
-                "Mientras se detenía entraron {} clientes callados, y a {} de ellos no les llegó el \
-                 final de la conexión.",
-                silent.len(),
-                silent.len() - ended
+                "Mientras se detenía entraron {} clientes callados, y a uno de ellos, al menos, no le \
+                 llegó el final de la conexión.",
+                silent.len()
             )
-        })?;
+        })
+        .meanwhile()?;
     }
     Ok(())
 }
@@ -128,7 +180,8 @@ follow!(|hands| {
 });
 
 /// Si al otro lado ya no hay nadie: el final, o un reinicio.
-fn is_over(mut client: &TcpStream) -> bool {
+fn is_over(client: &TcpStream) -> bool {
+    let mut client = client;
     let _ = client.set_read_timeout(Some(LIMIT));
     // A quien no había acabado de conectarse cuando se cerró la puerta, el núcleo se lo dice cuando
     // habla. A quien sigue dentro, el servidor le respondería.
@@ -141,8 +194,11 @@ fn is_over(mut client: &TcpStream) -> bool {
 
 fn start() -> Result<(Server, Conversation), Failure> {
     let (listener, clients) = listening()?;
-    let server = within(LIMIT, "arrancar el servidor", move || Server::start(listener))??;
-    Ok((server, clients))
+    Ok((start_on(listener)?, clients))
+}
+
+fn start_on(listener: TcpListener) -> Result<Server, Failure> {
+    Ok(within(LIMIT, "arrancar el servidor", move || Server::start(listener))??)
 }
 
 fn stop(server: Server, what: &str) -> Outcome {

@@ -46,9 +46,10 @@ fn nunca_hay_dentro_más_que_el_tope() -> Outcome {
         let _ = io::copy(&mut &stream, &mut &stream);
         theirs.fetch_sub(1, Ordering::SeqCst);
     });
-    serving(SEATS, &handler, |clients, _| {
+    serving(SEATS, &handler, |clients, server| {
         let mut peers = clients.clone().unrepeatable().peers("cliente", 5)?;
-        eventually("entraran dos clientes", LIMIT, || inside.load(Ordering::SeqCst) >= 2)?;
+        let entered = || inside.load(Ordering::SeqCst) >= SEATS;
+        server.explain_what_it_does(eventually("entraran dos clientes", LIMIT, entered))?;
         peers[4].pause(A_WHILE);
         for peer in &mut peers {
             echoes(peer, "hola\n")?;
@@ -104,10 +105,13 @@ fn mientras_espera_sitio_duerme() -> Outcome {
         let mut inside = clients.peer("quien está dentro")?;
         echoes(&mut inside, "hola\n")?;
         let _waiting = clients.peer("quien espera")?;
-        ensure(!server.spins(3 * A_WHILE), || {
-            "Con todo ocupado, el hilo que acepta no duerme: da vueltas preguntando si hay sitio. \
-             Que espere dormido hasta que alguien avise."
-        })
+        server.sleeps_soundly(
+            "Estaba todo ocupado y otro esperaba",
+            "El hilo que acepta da vueltas preguntando si hay sitio: que espere dormido hasta que \
+             alguien avise.",
+            "Mirar cada poco si hay sitio gasta procesador, y el siguiente no entra en cuanto sale \
+             otro: que espere dormido, sin plazo, hasta que avise quien deja el suyo.",
+        )
     })
 }
 

@@ -20,6 +20,7 @@ ejercicios::tests! {
     dice_por_qué_no_hay_resultado,
     lo_que_no_cabe_no_es_un_pánico,
     responde_a_cada_línea_y_sigue_tras_un_error,
+    salir_termina_con_cualquier_final_de_línea,
     una_línea_puede_llegar_en_trozos_y_varias_juntas,
     una_línea_tiene_un_límite,
     atiende_a_varios_y_se_para_con_ellos_dentro,
@@ -66,10 +67,30 @@ fn responde_a_cada_línea_y_sigue_tras_un_error() -> Outcome {
         asks(&mut client, "hola\n", &format!("ERROR: {NOT_UNDERSTOOD}\n"))?;
         asks(&mut client, "1 / 0\r\n", &format!("ERROR: {DIVISION_BY_ZERO}\n"))?;
         asks(&mut client, "2 * 3\r\n", "6\n")?;
+        asks(&mut client, "\n", &format!("ERROR: {NOT_UNDERSTOOD}\n"))
+            .hint("una línea vacía también es una línea, y no el final de la conversación")?;
         client.send([0xFF, b'\n'])?;
         client.expect(format!("ERROR: {NOT_UNDERSTOOD}\n"))?;
         asks(&mut client, "salir\n2 + 2\n", "Adiós.\n")?;
         client.expect_end().hint("tras «salir» y su respuesta se termina, llegue lo que llegue")
+    })
+}
+
+fn salir_termina_con_cualquier_final_de_línea() -> Outcome {
+    with_server(|clients| {
+        for (what, ending) in [("\\n", "\n"), ("\\r\\n", "\r\n"), ("el final de la entrada", "")] {
+            let mut client = clients.peer(&format!("quien sale con {what}"))?;
+            client.send(format!("salir{ending}"))?;
+            if ending.is_empty() {
+                client.half_close()?;
+            }
+            client.expect("Adiós.\n").hint(format!(
+                "la línea es «salir», y termina en {what}: es un final como los otros dos, y no es \
+                 parte de la línea"
+            ))?;
+            client.expect_end()?;
+        }
+        Ok(())
     })
 }
 
@@ -95,13 +116,17 @@ fn una_línea_tiene_un_límite() -> Outcome {
                 "la línea tiene {MAX_LINE} bytes, y detrás su final, que no cuenta"
             ))?;
         }
-        for (what, line) in
-            [("con su final", format!("{line} \n")), ("sin él", format!("{line}  1"))]
-        {
+        for (what, line) in [
+            ("con su final", format!("{line} \n")),
+            ("sin él", format!("{line}  1")),
+            ("con letras de dos bytes", format!("{}\n", "ñ".repeat(MAX_LINE / 2 + 1))),
+        ] {
             let mut longer = clients.peer(&format!("quien se pasa, {what}"))?;
             let _ = longer.try_send(&line);
             longer.half_close()?;
-            longer.expect(format!("ERROR: {TOO_LONG}\n"))?;
+            longer
+                .expect(format!("ERROR: {TOO_LONG}\n"))
+                .hint(format!("a una línea le caben {MAX_LINE} bytes, sean las letras que sean"))?;
             longer.expect_end_or_reset()?;
         }
         let mut endless = clients.peer("quien no termina la línea")?;

@@ -49,16 +49,8 @@ fn una_longitud_de_más_de_un_byte_también_va_en_orden_de_red() -> Outcome {
 }
 
 fn longitud_y_texto_salen_en_una_sola_escritura() -> Outcome {
-    let (outcome, sink) = send_on(Sink::default(), "hola")?;
-    succeeded(&outcome)?;
-    ensure(sink.writes == 1, || {
-        format!(
-            "Tu función llamó {} veces a `write` para un solo mensaje. Cada llamada puede salir en \
-             un paquete, y el segundo esperar a que confirmen el primero: prepara el marco entero \
-             y escríbelo de una vez.",
-            sink.writes
-        )
-    })
+    // El más largo no cabe en un búfer intermedio, que saldría en dos veces.
+    ["hola", &"x".repeat(MAX_TEXT)].into_iter().try_for_each(sends_at_once)
 }
 
 fn si_la_escritura_se_queda_corta_insiste() -> Outcome {
@@ -84,23 +76,24 @@ fn si_la_escritura_se_queda_corta_insiste() -> Outcome {
 
 fn lo_que_pasa_del_máximo_no_se_envía() -> Outcome {
     sends_the_frame_of(&"x".repeat(MAX_TEXT))?;
-    let (outcome, sink) = send_on(Sink::default(), &"x".repeat(MAX_TEXT + 1))?;
-    let what = "el error, con un texto de un byte más que MAX_TEXT";
-    ensure_fails(what, ErrorKind::InvalidInput, &outcome)?;
-    ensure(sink.written.is_empty(), || {
-        format!(
-            "El texto no cabe en un marco, y aun así salieron {} bytes. Quien los reciba ya no sabrá \
-             dónde empieza el marco siguiente: comprueba antes de escribir.",
-            sink.written.len()
-        )
-    })
+    refuses("de un byte más que MAX_TEXT", &"x".repeat(MAX_TEXT + 1))?;
+    refuses("con más bytes que MAX_TEXT, y menos letras", &"ñ".repeat(MAX_TEXT / 2 + 1))
 }
 
 fn un_error_de_verdad_se_devuelve() -> Outcome {
-    // Tras la primera llamada, el otro lado ya no está.
-    let then = Refuses(ErrorKind::BrokenPipe);
-    let (outcome, _) = send_on(Sink { then, ..Sink::with([Fits(5)]) }, "hola")?;
-    ensure_fails("el error, si el otro lado ya no está", ErrorKind::BrokenPipe, &outcome)
+    for (when, kind) in [
+        ("si el otro lado ya no está", ErrorKind::BrokenPipe),
+        ("si no hay sitio para los que faltan", ErrorKind::WouldBlock),
+    ] {
+        // La primera llamada va bien; las demás, no.
+        let sink = Sink { then: Refuses(kind), ..Sink::with([Fits(5)]) };
+        let (outcome, _) = send_on(sink, "hola").hint(format!(
+            "{when}, `write` da {kind:?}. Solo se repite si la interrumpe una señal; cualquier otro \
+             error se devuelve"
+        ))?;
+        ensure_fails(format!("el error, {when}"), kind, &outcome)?;
+    }
+    Ok(())
 }
 
 fn quien_habla_en_marcos_lo_entiende() -> Outcome {
@@ -130,6 +123,35 @@ follow!(|hands| {
     let bytes = hands.run("nc ")?;
     ensure(bytes.starts_with(" 00 00 00 04 68 6f 6c 61 00 00 00 0b"), || bytes)
 });
+
+/// Comprueba que `send` lo escribe con una sola llamada.
+fn sends_at_once(text: &str) -> Outcome {
+    let (outcome, sink) = send_on(Sink::default(), text)?;
+    succeeded(&outcome).within(format!("Con un texto de {} bytes.", text.len()))?;
+    ensure(sink.writes == 1, || {
+        format!(
+            "Tu función llamó {} veces a `write` para un solo mensaje, de {} bytes. Cada llamada \
+             puede salir en un paquete, y el segundo esperar a que confirmen el primero: prepara el \
+             marco entero y escríbelo de una vez.",
+            sink.writes,
+            text.len()
+        )
+    })
+}
+
+/// Comprueba que un texto que no cabe en un marco es un error, y que no se envía nada.
+fn refuses(what: &str, text: &str) -> Outcome {
+    let (outcome, sink) = send_on(Sink::default(), text)?;
+    let what = format!("el error, con un texto {what}");
+    ensure_fails(what, ErrorKind::InvalidInput, &outcome)?;
+    ensure(sink.written.is_empty(), || {
+        format!(
+            "El texto no cabe en un marco, y aun así salieron {} bytes. Quien los reciba ya no sabrá \
+             dónde empieza el marco siguiente: comprueba antes de escribir.",
+            sink.written.len()
+        )
+    })
+}
 
 /// Comprueba que `send` escribe el marco de `text`, y si no, explica en qué se diferencia.
 fn sends_the_frame_of(text: &str) -> Outcome {

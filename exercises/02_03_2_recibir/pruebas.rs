@@ -106,14 +106,14 @@ fn un_mensaje_mayor_que_el_búfer_llega_entero() -> Outcome {
 }
 
 fn cerrar_entre_dos_marcos_es_irse() -> Outcome {
-    let mut line = Line::of([frame::encode("hola")]).then_end();
+    let mut line = Line::of([frame::encode("hola")]).then(Piece::End);
     receives("cuando llega un marco", &mut line, &["hola"], None)?;
     receives("cuando el otro lado cierra", &mut line, &[], Some(End::Left))
 }
 
 fn cerrar_a_mitad_de_un_marco_no_lo_es() -> Outcome {
     for (what, kept) in [("con media longitud", 2), ("con medio texto", 6)] {
-        let mut line = Line::of([frame::encode("hola")[..kept].to_vec()]).then_end();
+        let mut line = Line::of([frame::encode("hola")[..kept].to_vec()]).then(Piece::End);
         receives("cuando llega parte de un marco", &mut line, &[], None)?;
         let what = format!("cuando el otro lado cierra {what} pendiente");
         receives(&what, &mut line, &[], Some(End::CutShort))?;
@@ -126,14 +126,36 @@ fn sin_nada_que_leer_no_es_el_final() -> Outcome {
         let mut line = Line::of([frame::encode("hola")]).after(kind);
         receives(&format!("si `read` da {kind:?}"), &mut line, &[], None)?;
         receives("cuando después llega un marco", &mut line, &["hola"], None)?;
+        let whole = frame::encode("hola");
+        let rest = Piece::Bytes(whole[6..].to_vec());
+        let mut line = Line::of([whole[..6].to_vec()]).then(Piece::Fails(kind)).then(rest);
+        receives("cuando llega medio marco", &mut line, &[], None)?;
+        receives(
+            &format!("si, con medio marco pendiente, `read` da {kind:?}"),
+            &mut line,
+            &[],
+            None,
+        )?;
+        receives("cuando después llega la otra mitad", &mut line, &["hola"], None)?;
     }
     Ok(())
 }
 
 fn una_conexión_rota_se_cuenta() -> Outcome {
-    let mut line = Line::of([]).after(ErrorKind::ConnectionReset);
-    let end = Some(End::Broken(ErrorKind::ConnectionReset));
-    receives("si el otro lado corta la conexión", &mut line, &[], end)
+    for (when, kind) in [
+        ("si el otro lado corta la conexión", ErrorKind::ConnectionReset),
+        ("si el otro lado deja de responder", ErrorKind::TimedOut),
+    ] {
+        let end = Some(End::Broken(kind));
+        receives(when, &mut Line::of([]).after(kind), &[], end)?;
+        for (what, kept) in [("con media longitud", 2), ("con medio texto", 6)] {
+            let start = frame::encode("hola")[..kept].to_vec();
+            let mut line = Line::of([start]).then(Piece::Fails(kind));
+            receives("cuando llega parte de un marco", &mut line, &[], None)?;
+            receives(&format!("{when} {what} pendiente"), &mut line, &[], end)?;
+        }
+    }
+    Ok(())
 }
 
 fn lo_que_no_es_texto_se_rechaza() -> Outcome {
@@ -237,8 +259,9 @@ impl Line {
         Line { source, pending: Vec::new() }
     }
 
-    fn then_end(mut self) -> Line {
-        self.source.pieces.push_back(Piece::End);
+    /// La lectura siguiente da eso.
+    fn then(mut self, piece: Piece) -> Line {
+        self.source.pieces.push_back(piece);
         self
     }
 

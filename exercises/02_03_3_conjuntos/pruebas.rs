@@ -161,10 +161,10 @@ by_hand!(|listener| {
         let ready = wait(&listener, &clients)?;
         writeln!(io::stdout(), "despierta con {ready:?}")?;
         for &place in &ready.readable {
-            hear(&mut clients[place]);
+            clients.get_mut(place).into_iter().for_each(hear);
         }
         for &place in &ready.writable {
-            answer(&mut clients[place]);
+            clients.get_mut(place).into_iter().for_each(answer);
         }
         clients.retain(|client| !client.ended || !client.output.is_empty());
         if ready.listener {

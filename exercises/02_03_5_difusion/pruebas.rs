@@ -9,17 +9,25 @@ pub mod room;
 pub mod server;
 
 use std::io::ErrorKind;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use ejercicios::prelude::*;
 use harness::eventually;
 use multiplexacion::client_id::ClientId;
 use room::{Reason, Room, left};
 use server::serve;
+use socket2::SockRef;
 
-/// Lo que ha de seguir llena una cola para que se dé por llena.
-const STILL: Duration = Duration::from_millis(100);
+/// Los búferes del núcleo de quien no lee: entre los dos caben mucho menos que [`LONG`] bytes.
+const SMALL: usize = 4 * 1024;
+
+/// Bytes de un mensaje que, con la cola llena, no cabe aunque el núcleo haga sitio después.
+const LONG: usize = 32 * 1024;
+
+/// KiB que no caben en una cola.
+const EVERYTHING: usize = 2048;
+
+/// KiB que caben en una cola, con los avisos detrás, y no en el núcleo.
+const A_LOT: usize = 768;
 
 /// Los tres clientes de casi todas las pruebas, por orden de llegada.
 const ANA: ClientId = ClientId(1);
@@ -32,8 +40,10 @@ ejercicios::tests! {
     a_quien_no_le_cabe_se_le_anota_a_él,
     a_quien_ya_tiene_motivo_no_se_le_encola_nada,
     a_quien_tiene_motivo_se_le_quita_y_se_avisa,
+    lo_que_tenía_en_la_cola_quien_se_va_sale_antes,
     quien_ya_no_está_no_se_lleva_a_nadie,
     quien_no_lee_pierde_su_sitio,
+    settle_no_espera_a_quien_no_lee,
     quitar_a_uno_descubre_que_otro_tampoco_está,
     dos_que_se_van_a_la_vez,
     tres_conversan_y_uno_se_va_sin_avisar,
@@ -64,9 +74,9 @@ fn settle_escribe_lo_encolado() -> Outcome {
 }
 
 fn a_quien_no_le_cabe_se_le_anota_a_él() -> Outcome {
-    let mut chat = Chat::of_three()?;
-    chat.fill(BETO);
-    chat.broadcast(ANA, "hola")?;
+    let mut chat = Chat::with_little_room_for(BETO)?;
+    chat.load(BETO, EVERYTHING);
+    chat.broadcast(ANA, &"x".repeat(LONG))?;
     ensure(chat.reason(ANA).is_none(), || {
         format!(
             "Habla el cliente 1, y el mensaje no cabe en la cola del 2. En el 1 se anotó {:?}: quien \
@@ -103,6 +113,18 @@ fn a_quien_tiene_motivo_se_le_quita_y_se_avisa() -> Outcome {
     chat.peer(BETO)?.expect_end()
 }
 
+fn lo_que_tenía_en_la_cola_quien_se_va_sale_antes() -> Outcome {
+    let mut chat = Chat::of_three()?;
+    chat.broadcast(ANA, "hola")?;
+    chat.close(BETO, Reason::Left);
+    chat.settle()?;
+    chat.peer(BETO)?.expect_frame("hola").hint(
+        "cuando el cliente 2 cerró su lado, en su cola ya había un mensaje: lo que quepa se escribe \
+         también a quien se va, antes de quitarlo",
+    )?;
+    chat.peer(BETO)?.expect_end()
+}
+
 fn quien_ya_no_está_no_se_lleva_a_nadie() -> Outcome {
     let mut chat = Chat::of_three()?;
     chat.reset(BETO)?;
@@ -116,14 +138,26 @@ fn quien_ya_no_está_no_se_lleva_a_nadie() -> Outcome {
 }
 
 fn quien_no_lee_pierde_su_sitio() -> Outcome {
-    let mut chat = Chat::of_three()?;
-    chat.fill(EVA);
-    chat.broadcast(ANA, "hola")?;
+    let mut chat = Chat::with_little_room_for(EVA)?;
+    let text = "x".repeat(LONG);
+    chat.load(EVA, EVERYTHING);
+    chat.broadcast(ANA, &text)?;
     chat.settle()?;
     chat.remain(&[1, 2], "si al 3 no le cupo un mensaje")?;
-    chat.peer(BETO)?.expect_frame("hola")?;
+    chat.peer(BETO)?.expect_frame(text)?;
     chat.hears_of(BETO, &[EVA], "Al cliente 3 se le echó por no leer.")?;
     chat.hears_of(ANA, &[EVA], "Al cliente 3 se le echó por no leer.")
+}
+
+fn settle_no_espera_a_quien_no_lee() -> Outcome {
+    let mut chat = Chat::with_little_room_for(EVA)?;
+    chat.load(EVA, A_LOT);
+    chat.close(BETO, Reason::Left);
+    let why = "El cliente 3 no lee, y en su cola queda mucho: ahí se queda, con los avisos detrás, hasta \
+               que lea.";
+    chat.settle().hint(why)?;
+    chat.remain(&[1, 3], "si el 2 se iba y al 3 le quedaba mucho por leer").hint(why)?;
+    chat.hears_of(ANA, &[BETO], why)
 }
 
 fn quitar_a_uno_descubre_que_otro_tampoco_está() -> Outcome {
@@ -197,16 +231,32 @@ struct Chat {
 
 impl Chat {
     fn of_three() -> Result<Chat, Failure> {
-        let (listener, address) = listening_in_frames()?;
+        Chat::with(None)
+    }
+
+    /// Los mismos; en el núcleo, entre la sala y uno de ellos, cabe poco.
+    fn with_little_room_for(slow: ClientId) -> Result<Chat, Failure> {
+        Chat::with(Some(slow))
+    }
+
+    fn with(slow: Option<ClientId>) -> Result<Chat, Failure> {
+        let (listener, clients) = listening_in_frames()?;
         // Aquí no hay más bucle que la prueba: a mano no se puede repetir.
-        let address = address.unrepeatable();
+        let clients = clients.unrepeatable();
         let mut room = Room::default();
-        let mut enter = |name: &str| -> Result<Peer, Failure> {
-            let peer = address.peer(name)?;
-            room.enter(listener.accept()?.0)?;
-            Ok(peer)
+        let mut enter = |id: ClientId, name: &str| -> Result<Option<Peer>, Failure> {
+            if slow != Some(id) {
+                let peer = clients.peer(name)?;
+                room.enter(listener.accept()?.0)?;
+                return Ok(Some(peer));
+            }
+            let peer = clients.peer_with_receive_buffer(name, SMALL)?;
+            let (stream, _) = listener.accept()?;
+            SockRef::from(&stream).set_send_buffer_size(SMALL)?;
+            room.enter(stream)?;
+            Ok(Some(peer))
         };
-        let peers = [Some(enter("ana")?), Some(enter("beto")?), Some(enter("eva")?)];
+        let peers = [enter(ANA, "ana")?, enter(BETO, "beto")?, enter(EVA, "eva")?];
         Ok(Chat { room, peers })
     }
 
@@ -216,11 +266,11 @@ impl Chat {
         self.peers[place].as_mut().ok_or_else(|| Failure::new("Ese cliente ya no está."))
     }
 
-    /// Comprueba que lo siguiente que recibe son los avisos de que esos se fueron.
+    /// Comprueba que lo siguiente que recibe son los avisos de que esos se fueron, en cualquier orden.
     fn hears_of(&mut self, id: ClientId, gone: &[ClientId], why: &str) -> Outcome {
-        for other in gone {
-            let notice = left(*other);
-            let heard = self.peer(id)?.expect_frame(&notice);
+        let mut missing: Vec<String> = gone.iter().map(|other| left(*other)).collect();
+        while let Some(notice) = missing.first() {
+            let heard = self.hears_one_of(id, &missing);
             let trouble = if self.queued().contains(&id.0) {
                 format!(
                     "Al cliente {id} no le llegó el aviso «{notice}»: está en su cola, y nadie lo ha \
@@ -229,14 +279,25 @@ impl Chat {
             } else {
                 format!("Al cliente {id} no le llegó el aviso «{notice}», ni está en su cola.")
             };
-            heard.within(trouble).hint(why)?;
+            let place = heard.within(trouble).hint(why)?;
+            missing.remove(place);
         }
         Ok(())
     }
 
-    fn broadcast(&mut self, from: ClientId, text: &'static str) -> Outcome {
+    /// Espera que lo siguiente que recibe sea uno de esos avisos, y devuelve su lugar.
+    fn hears_one_of(&mut self, id: ClientId, notices: &[String]) -> Result<usize, Failure> {
+        let peer = self.peer(id)?;
+        let got = peer.next_frame()?;
+        notices.iter().position(|notice| *notice == got).ok_or_else(|| {
+            peer.mismatch(format!("El cliente {id} recibió otra cosa."), &notices[0], &got)
+        })
+    }
+
+    fn broadcast(&mut self, from: ClientId, text: &str) -> Outcome {
+        let text = text.to_owned();
         lending(LIMIT, "difundir un mensaje", &mut self.room, move |room| {
-            room.broadcast(from, text);
+            room.broadcast(from, &text);
         })
     }
 
@@ -260,19 +321,12 @@ impl Chat {
         }
     }
 
-    /// Llena su cola.
-    fn fill(&mut self, id: ClientId) {
+    /// Le encola tantos KiB, o los que quepan.
+    fn load(&mut self, id: ClientId, kibibytes: usize) {
         let Some(client) = self.room.clients.get_mut(&id) else { return };
-        // El núcleo hace sitio poco a poco, según lleva lo suyo al otro lado: está llena cuando en un
-        // rato no cabe ni un byte más. Lo último es mirar: si se duerme después, puede haber sitio otra vez.
-        let mut since = Instant::now();
-        loop {
-            if client.conn.queue(&[0; 1024]).is_ok() || client.conn.queue(&[0]).is_ok() {
-                since = Instant::now();
-            } else if since.elapsed() >= STILL {
+        for _ in 0..kibibytes {
+            if client.conn.queue(&[0; 1024]).is_err() {
                 return;
-            } else {
-                thread::sleep(STILL / 10);
             }
         }
     }

@@ -22,9 +22,6 @@ use harness::{eventually, frame};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::SockRef;
 
-/// Lo que se mira si el hilo gira sin tener nada que hacer.
-const A_WHILE: Duration = Duration::from_millis(400);
-
 ejercicios::tests! {
     cada_línea_sale_en_un_marco,
     cada_mensaje_se_muestra,
@@ -38,6 +35,7 @@ ejercicios::tests! {
     con_el_teclado_acabado_duerme,
     sin_nada_que_hacer_duerme,
     el_servidor_puede_cerrar_mientras_tecleamos,
+    el_servidor_puede_cerrar_antes_de_que_salga_lo_último,
     lo_que_no_es_un_marco_es_un_error,
     una_conexión_que_se_corta_es_un_error,
     un_archivo_entero_sale_al_ritmo_de_la_red,
@@ -195,6 +193,22 @@ fn el_servidor_puede_cerrar_mientras_tecleamos() -> Outcome {
     screen.shows("se cierra\n").hint("el mensaje llegó justo antes de que el servidor cerrara")
 }
 
+fn el_servidor_puede_cerrar_antes_de_que_salga_lo_último() -> Outcome {
+    // La última línea solo sale con el teclado acabado. En el núcleo no cabe: cuando llega su
+    // principio, lo demás está en la cola.
+    let mut scene = Scene::start_with(4 * 1024, |_, _| Ok(()))?;
+    scene.plays(|scene| {
+        scene.types("x".repeat(60_000))?;
+        scene.ends_typing();
+        scene.server.hears_something()?;
+        scene.server.closes_its_side()
+    })?;
+    scene.finishes(End::Theirs).hint(
+        "el teclado se había acabado, y en la cola quedaba parte de la última línea: nuestro lado aún \
+         no estaba cerrado",
+    )
+}
+
 fn lo_que_no_es_un_marco_es_un_error() -> Outcome {
     let mut scene = Scene::start()?;
     scene.plays(|scene| scene.server.sends([0xFF; 4]))?;
@@ -289,11 +303,20 @@ impl Scene {
     fn start_after(
         before: impl FnOnce(&mut PipeWriter, &mut Server) -> Outcome,
     ) -> Result<Scene, Failure> {
+        // Búferes pequeños: que se note pronto si el servidor no lee.
+        Scene::start_with(16 * 1024, before)
+    }
+
+    /// Lo mismo, con búferes de ese tamaño en el núcleo.
+    fn start_with(
+        buffers: usize,
+        before: impl FnOnce(&mut PipeWriter, &mut Server) -> Outcome,
+    ) -> Result<Scene, Failure> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
-        // Búferes pequeños: que se note pronto si el servidor no lee. El aceptado hereda el suyo.
-        SockRef::from(&listener).set_recv_buffer_size(16 * 1024)?;
+        // El aceptado hereda el suyo.
+        SockRef::from(&listener).set_recv_buffer_size(buffers)?;
         let socket = TcpStream::connect(listener.local_addr()?)?;
-        SockRef::from(&socket).set_send_buffer_size(16 * 1024)?;
+        SockRef::from(&socket).set_send_buffer_size(buffers)?;
         let mut server = Server::new(listener.accept()?.0)?;
         let (reader, mut keyboard) = io::pipe()?;
         let unread = reader.try_clone()?;
@@ -332,9 +355,14 @@ impl Scene {
         self.screen.shows(text)
     }
 
-    /// Comprueba que duerme mientras nadie hace nada.
+    /// Comprueba que duerme mientras nadie hace nada. Si gira, `why` dice en qué pensar.
     fn sleeps(&self, when: &str, why: &str) -> Outcome {
-        ensure(!self.chat.spins(A_WHILE), || format!("{when}, y tu código no duerme. {why}"))
+        self.chat.sleeps_soundly(
+            when,
+            why,
+            "Mirar cada poco si hay algo gasta procesador y hace esperar: solo duermes en `select`, y \
+             sin plazo. El núcleo te despierta en cuanto haya algo.",
+        )
     }
 
     /// Espera a que `chat` termine, y mira cómo.
@@ -393,6 +421,17 @@ impl Server {
 
     fn closes(&mut self) -> Outcome {
         Ok(self.stream.shutdown(Shutdown::Both)?)
+    }
+
+    /// No dirá más, y no ha leído nada.
+    fn closes_its_side(&mut self) -> Outcome {
+        Ok(self.stream.shutdown(Shutdown::Write)?)
+    }
+
+    /// Espera a que haya algo por leer, y no lo lee.
+    fn hears_something(&mut self) -> Outcome {
+        let count = self.stream.peek(&mut [0]).unwrap_or(0);
+        ensure(count > 0, || "Al servidor no le llegó ni el principio de la última línea.")
     }
 
     /// Corta la conexión, sin despedirse (RST).

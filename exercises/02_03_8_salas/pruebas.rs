@@ -24,11 +24,14 @@ ejercicios::tests! {
     quienes_están_se_oyen,
     quien_calla_no_hace_esperar_y_no_oye,
     dos_no_pueden_llamarse_igual,
+    las_mayúsculas_con_tilde_tampoco_distinguen,
     cambiar_de_sala_se_nota_en_las_dos,
     cada_sala_oye_lo_suyo,
     quedarse_en_la_misma_sala_no_es_noticia,
     se_pueden_pedir_las_salas_y_una_vacía_no_existe,
     una_orden_que_no_vale_es_un_error_y_se_sigue,
+    lo_que_no_empieza_por_barra_no_es_una_orden,
+    el_nombre_de_una_sala_puede_llevar_espacios,
     un_mensaje_vacío_o_que_no_cabe_no_se_difunde,
     dos_marcos_en_una_lectura_van_en_orden,
     tras_un_nombre_rechazado_no_cuenta_lo_que_venía_detrás,
@@ -43,7 +46,9 @@ fn se_entra_diciendo_el_nombre() -> Outcome {
     with_chat(|chat, _| {
         let _ana = join(chat, "ana")?;
         let long = format!("NAME: {}", "ñ".repeat(33));
-        for first in ["hola", "", "NAME: ", "NAME: a@b", "NAME: eva ", "NAME: Servidor", &long] {
+        for first in
+            ["hola", "", "NAME:eva", "NAME: ", "NAME: a@b", "NAME: eva ", "NAME: Servidor", &long]
+        {
             let mut stranger = chat.peer("quien no dice bien su nombre")?;
             stranger.send_frame(first)?;
             expect_refusal(&mut stranger).within(format!(
@@ -87,12 +92,7 @@ fn dos_no_pueden_llamarse_igual() -> Outcome {
     with_chat(|chat, _| {
         let mut ana = join(chat, "Ana")?;
         for name in ["Ana", "ANA"] {
-            let mut other = chat.peer(name)?;
-            other.send_frame(format!("NAME: {name}"))?;
-            expect_refusal(&mut other).within(format!(
-                "Dentro ya está Ana: «{name}» la suplantaría. Las mayúsculas no distinguen a \
-                 nadie."
-            ))?;
+            is_taken(chat, name, &ana)?;
         }
         moves(&mut ana, "cine", 1)?;
         let mut other = chat.peer("ana (otra)")?;
@@ -101,6 +101,19 @@ fn dos_no_pueden_llamarse_igual() -> Outcome {
             .within("Ana está en otra sala, y su nombre sigue siendo suyo.")?;
         ana.leave()?;
         join(chat, "ana").map(drop).hint("Ana se fue: su nombre queda libre")
+    })
+}
+
+fn las_mayúsculas_con_tilde_tampoco_distinguen() -> Outcome {
+    with_chat(|chat, _| {
+        for (inside, others) in [("Óscar", ["óscar", "ÓSCAR"]), ("ñuño", ["Ñuño", "ÑUÑO"])]
+        {
+            let inside = join(chat, inside)?;
+            for name in others {
+                is_taken(chat, name, &inside).hint("«Ó» y «ñ» también son letras")?;
+            }
+        }
+        Ok(())
     })
 }
 
@@ -171,7 +184,18 @@ fn una_orden_que_no_vale_es_un_error_y_se_sigue() -> Outcome {
     with_chat(|chat, _| {
         let mut ana = join(chat, "ana")?;
         let mut beto = arrives(chat, "beto", 2, &mut [&mut ana])?;
-        for order in ["/nada", "/", "/sala", "/sala ", "/sala a@b", "/salón", "/Salas"] {
+        for order in [
+            "/nada",
+            "/",
+            "/sala",
+            "/sala ",
+            "/sala a@b",
+            "/salón",
+            "/Salas",
+            "/salacine",
+            "/salasx",
+            "/salas x",
+        ] {
             beto.send_frame(order)?;
             let answer = beto.next_frame()?;
             ensure(answer.starts_with("ERROR: "), || {
@@ -181,6 +205,26 @@ fn una_orden_que_no_vale_es_un_error_y_se_sigue() -> Outcome {
         let why = "una orden que no vale se contesta a quien la dio, que sigue donde estaba; los \
                    demás no la ven";
         says(&mut beto, "me equivoqué", &mut [&mut ana]).hint(why)
+    })
+}
+
+fn lo_que_no_empieza_por_barra_no_es_una_orden() -> Outcome {
+    with_chat(|chat, _| {
+        let mut ana = join(chat, "ana")?;
+        let mut beto = arrives(chat, "beto", 2, &mut [&mut ana])?;
+        ["a las 9/10", "mira /sala cine"].into_iter().try_for_each(|text| {
+            says(&mut beto, text, &mut [&mut ana])
+                .hint("una orden empieza por «/»; con la barra en otro sitio, es un mensaje más")
+        })
+    })
+}
+
+fn el_nombre_de_una_sala_puede_llevar_espacios() -> Outcome {
+    with_chat(|chat, _| {
+        let mut ana = join(chat, "ana")?;
+        let why = "el nombre de una sala es todo lo que va detrás de «/sala »";
+        moves(&mut ana, "cine mudo", 1).hint(why)?;
+        asks_for_rooms(&mut ana, "cine mudo (1)", why)
     })
 }
 
@@ -452,6 +496,16 @@ fn arrives(
 fn hears_of(other: &mut Peer, count: usize, newcomer: &Peer) -> Outcome {
     other.expect_frame(joined(count, newcomer)).hint(format!(
         "el número dice cuántos hay en esa sala contando a quien acaba de llegar: {count}"
+    ))
+}
+
+/// Con `inside` dentro, nadie entra con ese nombre.
+fn is_taken(chat: &Conversation, name: &str, inside: &Peer) -> Outcome {
+    let mut other = chat.peer(&format!("otra persona, «{name}»"))?;
+    other.send_frame(format!("NAME: {name}"))?;
+    expect_refusal(&mut other).within(format!(
+        "Dentro ya está {}, y «{name}» es el mismo nombre. Las mayúsculas no distinguen a nadie.",
+        inside.name()
     ))
 }
 

@@ -150,8 +150,9 @@ fn sin_nadie_en_la_cola_no_se_espera() -> Outcome {
     let accepted = within(LIMIT, "aceptar cuando no llama nadie", move || accept(&listener))?;
     ensure(matches!(accepted, Ok(None)), || {
         format!(
-            "No llamaba nadie, y `accept` debía devolver Ok(None). Devolvió {accepted:?}. Que no \
-             haya nadie (ErrorKind::WouldBlock) no es un fallo."
+            "No llamaba nadie, y `accept` debía devolver Ok(None). Devolvió {}. Que no haya nadie \
+             (ErrorKind::WouldBlock) no es un fallo.",
+            shown(&accepted)
         )
     })
 }
@@ -166,7 +167,7 @@ fn los_clientes_se_aceptan_por_orden_de_llegada() -> Outcome {
     }
     let nobody = within(LIMIT, "aceptar cuando ya no llama nadie", move || accept(&listener))?;
     ensure(matches!(nobody, Ok(None)), || {
-        format!("Ya se aceptó a los dos que llamaron, y `accept` devolvió {nobody:?}.")
+        format!("Ya se aceptó a los dos que llamaron, y `accept` devolvió {}.", shown(&nobody))
     })
 }
 
@@ -201,9 +202,10 @@ fn un_error_de_verdad_se_devuelve() -> Outcome {
     let accepted = within(LIMIT, "aceptar de un socket que no escucha", move || accept(&deaf))?;
     ensure(accepted.is_err(), || {
         format!(
-            "`accept` de un socket que no escucha devolvió {accepted:?}. Solo un error significa \
-             que no hay nadie, ErrorKind::WouldBlock; los demás se devuelven, o el servidor \
-             esperará para siempre a quien no puede llegar."
+            "`accept` de un socket que no escucha devolvió {}. Solo un error significa que no hay \
+             nadie, ErrorKind::WouldBlock; los demás se devuelven, o el servidor esperará para \
+             siempre a quien no puede llegar.",
+            shown(&accepted)
         )
     })
 }
@@ -259,7 +261,8 @@ fn arrived(listener: &TcpListener) -> Result<TcpStream, Failure> {
     match accepted {
         Ok(Some(client)) => Ok(client),
         other => Err(Failure::new(format!(
-            "Hay un cliente en la cola, y `accept` debía devolverlo. Devolvió {other:?}."
+            "Hay un cliente en la cola, y `accept` debía devolverlo. Devolvió {}.",
+            shown(&other)
         ))),
     }
 }

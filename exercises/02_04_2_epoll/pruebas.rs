@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ejercicio::Poller;
 use ejercicios::prelude::*;
@@ -20,8 +20,11 @@ use events::{Event, Interest};
 /// El límite de una espera que ha de traer algo.
 const ENOUGH: Option<Duration> = Some(Duration::from_secs(1));
 
-/// Lo que se da a lo que no debe ocurrir, por si ocurre.
-const A_WHILE: Option<Duration> = Some(Duration::from_millis(50));
+/// El límite de una espera en la que no debe ocurrir nada.
+const A_WHILE: Duration = Duration::from_millis(50);
+
+/// El de una espera que acaba antes, porque alguien habla.
+const LONG: Option<Duration> = Some(Duration::from_secs(60));
 
 /// El número que se da al socket que escucha. Distinto de cualquier lugar y de cualquier
 /// descriptor.
@@ -38,6 +41,7 @@ ejercicios::tests! {
     avisa_de_quien_habla_con_su_número,
     avisa_de_quien_llama,
     sin_límite_espera_hasta_que_alguien_hable,
+    con_un_límite_largo_también,
     por_nivel_se_repite_mientras_quede_algo,
     el_final_es_algo_que_leer_y_se_repite,
     sitio_para_escribir_casi_siempre_hay,
@@ -97,18 +101,11 @@ fn avisa_de_quien_llama() -> Outcome {
 }
 
 fn sin_límite_espera_hasta_que_alguien_hable() -> Outcome {
-    with_clients(1, |room| {
-        room.add(0, Interest::Read)?;
-        let mut peer = room.peers.remove(0);
-        let talking = std::thread::spawn(move || {
-            peer.pause(Duration::from_millis(100));
-            peer.send("ya").map(|()| peer)
-        });
-        let events = room.poller.wait(None);
-        let _peer = talking.join().map_err(|_| Failure::new("El cliente no pudo hablar."))??;
-        let events = done("`wait` sin límite", events)?;
-        ensure_equal("los eventos de `wait` sin límite", vec![readable(100)], events)
-    })
+    hears_who_talks_later(None, "sin límite")
+}
+
+fn con_un_límite_largo_también() -> Outcome {
+    hears_who_talks_later(LONG, "con un límite de un minuto")
 }
 
 fn por_nivel_se_repite_mientras_quede_algo() -> Outcome {
@@ -359,9 +356,11 @@ impl Room {
         failure.section("Lo que se le pidió antes", self.asked.iter().take(10).cloned())
     }
 
-    /// Comprueba que no haya eventos en un rato.
+    /// Comprueba que no haya eventos en un rato, y que se duerma ese rato.
     fn says_nothing(&self, when: &str) -> Outcome {
-        let events = self.wait(A_WHILE)?;
+        let started = Instant::now();
+        let events = self.wait(Some(A_WHILE))?;
+        let slept = started.elapsed();
         let silent = ensure(events.is_empty(), || {
             if events.iter().any(happens) {
                 format!("`wait` no debía decir nada {when}, y dijo {events:?}.")
@@ -373,7 +372,16 @@ impl Room {
                 )
             }
         });
-        silent.map_err(|failure| self.with_what_was_asked(failure))
+        silent.map_err(|failure| self.with_what_was_asked(failure))?;
+        // El límite va en milisegundos enteros: como mucho, falta una parte de uno.
+        ensure(slept + Duration::from_millis(1) >= A_WHILE, || {
+            format!(
+                "`wait` no tenía nada que decir {when}. Su límite eran {} ms, y volvió a los {}: sin \
+                 nada que decir se duerme el límite entero. Quien vuelve antes da vueltas sin descanso.",
+                A_WHILE.as_millis(),
+                slept.as_millis()
+            )
+        })
     }
 
     /// Lee de un cliente, ya avisado, justo `size` bytes.
@@ -398,6 +406,22 @@ fn with_clients(
         let asked = Vec::new();
         script(&mut Room { poller, listener, conversation, sockets, peers, asked })
     })?
+}
+
+/// Un cliente calla, y después habla: `wait` vuelve entonces, y con su evento.
+fn hears_who_talks_later(limit: Option<Duration>, how: &'static str) -> Outcome {
+    with_clients(1, move |room| {
+        room.add(0, Interest::Read)?;
+        let mut peer = room.peers.remove(0);
+        let talking = std::thread::spawn(move || {
+            peer.pause(Duration::from_millis(100));
+            peer.send("ya").map(|()| peer)
+        });
+        let events = room.poller.wait(limit);
+        let _peer = talking.join().map_err(|_| Failure::new("El cliente no pudo hablar."))??;
+        let events = done(format!("`wait` {how}"), events)?;
+        ensure_equal(format!("los eventos de `wait` {how}"), vec![readable(100)], events)
+    })
 }
 
 fn id(place: usize) -> u64 {

@@ -439,7 +439,8 @@ impl Fake {
 impl Read for Fake {
     /// Como TCP: da todo lo seguido que haya y quepa, sin mirar cómo llegó.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.owed_when_read = self.owed_when_read.max(self.read - self.sink.written.len());
+        let owed = self.read.saturating_sub(self.sink.written.len());
+        self.owed_when_read = self.owed_when_read.max(owed);
         self.read_too_late += usize::from(self.read_in_turn >= TURN);
         let mut count = 0;
         while count < buffer.len() && (count == 0 || !self.source.pieces.is_empty()) {
@@ -487,7 +488,19 @@ impl Driven {
             (turn, client)
         })?;
         self.0 = client;
+        self.wrote_only_what_it_read()?;
         Ok(turn.map_err(|error| error.kind()))
+    }
+
+    fn wrote_only_what_it_read(&self) -> Outcome {
+        let (read, written) = (self.0.stream.read, self.0.stream.sink.written.len());
+        ensure(written <= read, || {
+            format!(
+                "Al cliente se le leyeron {read} bytes, y se le escribieron {written}: más de los que \
+                 envió. `read` dice cuántos bytes trajo, y solo esos valen; lo demás del búfer ya \
+                 estaba ahí."
+            )
+        })
     }
 
     fn turn(&mut self) -> Result<Turn, Failure> {

@@ -183,11 +183,24 @@ fn lo_que_no_existe_es_404() -> Outcome {
 
 fn solo_archivos_corrientes() -> Outcome {
     let site = Site::new()?;
-    mkfifo(&site.root().join("tuberia"), Mode::S_IRWXU).map_err(io::Error::from)?;
-    site.refuses("tuberia", "una tubería con nombre (mkfifo)").hint(
+    let root = site.root();
+    fs::create_dir(root.join("fuente"))?;
+    fs::create_dir_all(root.join("doble/index.html"))?;
+    for pipe in ["tuberia", "fuente/index.html"] {
+        mkfifo(&root.join(pipe), Mode::S_IRWXU).map_err(io::Error::from)?;
+    }
+    for (path, what) in [
+        ("tuberia", "una tubería con nombre (mkfifo)"),
+        ("fuente", "una carpeta cuyo index.html es una tubería con nombre (mkfifo)"),
+        ("doble", "una carpeta cuyo index.html es otra carpeta"),
+    ] {
+        site.refuses(path, what).hint(
             "sin O_NONBLOCK, abrir una tubería espera a quien escriba en ella: un solo archivo así \
-             detiene a todos los clientes. Una vez abierta, `metadata` dice si es un archivo corriente",
-        )
+             detiene a todos los clientes. Una vez abierto lo que se va a servir, sea lo pedido o su \
+             index.html, `metadata` dice si es un archivo corriente",
+        )?;
+    }
+    Ok(())
 }
 
 fn un_enlace_que_se_queda_dentro_vale() -> Outcome {

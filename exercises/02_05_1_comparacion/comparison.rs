@@ -244,7 +244,7 @@ impl Crowd {
                 "Tu motor esperó sin llamar a `Kernel`: así no se puede contar su trabajo.",
             ));
         }
-        Ok(after.examined - before.examined)
+        Ok(after.examined.saturating_sub(before.examined))
     }
 }
 

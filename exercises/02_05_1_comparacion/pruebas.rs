@@ -12,7 +12,7 @@ pub mod selectors;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use comparison::{MESSAGE, Measured, Threads, measure, serve, threads_for};
 use ejercicio::{EpollSelector, SelectSelector, predict};
@@ -30,8 +30,11 @@ const WRITTEN: [Engine; 2] = [Engine::Select, Engine::Epoll];
 /// Lo que se espera a un motor que tiene algo que decir.
 const ENOUGH: Option<Duration> = Some(Duration::from_secs(1));
 
-/// Lo que se le da cuando debe callar, por si habla.
-const A_WHILE: Option<Duration> = Some(Duration::from_millis(30));
+/// El límite de una espera en la que debe callar.
+const A_WHILE: Duration = Duration::from_millis(30);
+
+/// El de una espera que acaba antes, porque alguien habla.
+const LONG: Option<Duration> = Some(Duration::from_secs(60));
 
 /// Con cuántas conexiones se mide.
 const CONNECTIONS: [usize; 3] = [10, 100, 300];
@@ -44,12 +47,14 @@ ejercicios::tests! {
     si_no_pasa_nada_se_acaba_el_tiempo,
     avisa_de_quien_habla_con_su_número_hasta_que_se_lee,
     sin_límite_duerme_hasta_que_alguien_hable,
+    con_un_límite_largo_también,
     solo_dice_lo_que_se_espera,
     cambiar_sustituye_lo_que_se_espera,
     de_una_conexión_rota_también_dice_solo_lo_que_se_espera,
     de_quien_ya_no_se_vigila_no_dice_nada,
     al_quitarlo_se_suelta_el_socket,
     lo_que_no_puede_ser_es_un_error_y_no_cambia_nada,
+    toda_llamada_pasa_por_kernel,
     de_cien_que_hablan_no_se_pierde_ninguno,
     más_allá_de_1023_select_se_niega_y_epoll_no,
     el_mismo_eco_sobre_los_tres,
@@ -94,18 +99,11 @@ fn avisa_de_quien_habla_con_su_número_hasta_que_se_lee() -> Outcome {
 }
 
 fn sin_límite_duerme_hasta_que_alguien_hable() -> Outcome {
-    with_both(1, |room| {
-        room.register(0, Interest::Read)?;
-        let mut peer = room.peers.remove(0);
-        let talking = std::thread::spawn(move || {
-            peer.pause(Duration::from_millis(100));
-            peer.send("ya").map(|()| peer)
-        });
-        let events = room.selector.select(None);
-        let _peer = talking.join().map_err(|_| Failure::new("El cliente no pudo hablar."))??;
-        let events = events.map_err(|error| refused("select", &error))?;
-        ensure_equal("los avisos de `select` sin límite", vec![readable(100)], events)
-    })
+    hears_who_talks_later(None, "sin límite")
+}
+
+fn con_un_límite_largo_también() -> Outcome {
+    hears_who_talks_later(LONG, "con un límite de un minuto")
 }
 
 fn solo_dice_lo_que_se_espera() -> Outcome {
@@ -153,7 +151,13 @@ fn de_una_conexión_rota_también_dice_solo_lo_que_se_espera() -> Outcome {
         let (reader, writer) = io::pipe()?;
         drop(writer);
         done("register", room.selector.register(7, Rc::new(reader), Interest::Read))?;
-        room.says("de una tubería en la que ya no escribe nadie", &[readable(7)])
+        room.says("de una tubería en la que ya no escribe nadie", &[readable(7)])?;
+        done("unregister", room.selector.unregister(7))?;
+        // Y de una que ya no lee nadie, EPOLLERR sin EPOLLHUP.
+        let (reader, writer) = io::pipe()?;
+        drop(reader);
+        done("register", room.selector.register(8, Rc::new(writer), Interest::Read))?;
+        room.says("de una tubería que ya no lee nadie, si se espera leer", &[readable(8)])
     })
     .hint(
         "quien lea o escriba en una conexión rota verá el error: está lista para lo que se esperaba de \
@@ -213,6 +217,18 @@ fn lo_que_no_puede_ser_es_un_error_y_no_cambia_nada() -> Outcome {
     })
 }
 
+fn toda_llamada_pasa_por_kernel() -> Outcome {
+    with_both(1, |room| {
+        room.asks_the_kernel_for("register", |room| room.register(0, Interest::Read))?;
+        room.asks_the_kernel_for("modify", |room| {
+            done("modify", room.selector.modify(100, Interest::Both))
+        })?;
+        room.asks_the_kernel_for("unregister", |room| {
+            done("unregister", room.selector.unregister(100))
+        })
+    })
+}
+
 fn de_cien_que_hablan_no_se_pierde_ninguno() -> Outcome {
     for engine in WRITTEN {
         let measured = work_of(engine, 100)?;
@@ -252,7 +268,7 @@ fn el_mismo_eco_sobre_los_tres() -> Outcome {
         serving.explain(talk(&clients).within(format!("Con el eco sobre {engine}.")))?;
         let ended = serving.finish(LIMIT)?;
         ended.map_err(|error| {
-            Failure::new(format!("Con {engine}, un método de tu motor devolvió {error}."))
+            Failure::new(format!("Con {engine}, un método de tu motor devolvió {}.", shown(&error)))
         })?;
     }
     let (listener, clients) = narrow_listener()?;
@@ -426,7 +442,27 @@ fn work_of(engine: Engine, connections: usize) -> Result<Measured, Failure> {
     let measured = within(2 * LIMIT, &format!("medir el trabajo con {engine}"), move || {
         measure(&mut *selector(engine)?, connections)
     });
-    measured?.within(format!("Al medir el trabajo con {engine}."))
+    let when = format!("Al medir el trabajo con {engine}.");
+    let measured = measured?.within(&when)?;
+    ensure(measured.registering >= least_calls(engine) * connections, || {
+        format!(
+            "Se registraron {connections} conexiones, y `Kernel` contó {} llamadas. {AROUND}",
+            measured.registering
+        )
+    })
+    .within(when)?;
+    Ok(measured)
+}
+
+/// Qué pasa si no todas las llamadas las hace `Kernel`.
+const AROUND: &str = "Alguna de tus llamadas a epoll_ctl(2) no pasa por él. Pídesela a `self.kernel`, y \
+                      no al epoll: si no, la tabla dirá menos llamadas de las que hiciste, y tus \
+                      predicciones se compararán con una cuenta falsa.";
+
+/// Llamadas que cuesta, por lo menos, contarle al núcleo algo de un socket.
+fn least_calls(engine: Engine) -> usize {
+    // `select` no se lo cuenta hasta que espera.
+    usize::from(engine == Engine::Epoll)
 }
 
 fn refuses_high_descriptors(engine: Engine) -> Result<bool, Failure> {
@@ -484,6 +520,7 @@ fn talk(clients: &Conversation) -> Outcome {
 
 /// Un motor, sockets aceptados y quienes les hablan. El del lugar 0 lleva el número 100.
 struct Room {
+    engine: Engine,
     selector: Box<dyn Selector>,
     sockets: Vec<Rc<TcpStream>>,
     peers: Vec<Peer>,
@@ -502,10 +539,36 @@ impl Room {
         ensure_equal(format!("los avisos de `select` {when}"), expected, events.as_slice())
     }
 
+    /// Comprueba que no diga nada en un rato, y que duerma ese rato.
     fn says_nothing(&mut self, when: &str) -> Outcome {
-        let events = self.wait(A_WHILE)?;
+        let started = Instant::now();
+        let events = self.wait(Some(A_WHILE))?;
+        let slept = started.elapsed();
         ensure(events.is_empty(), || {
             format!("`select` no debía decir nada {when}, y dijo {events:?}.")
+        })?;
+        // A `epoll_wait` se le dan milisegundos enteros: como mucho, falta una parte de uno.
+        ensure(slept + Duration::from_millis(1) >= A_WHILE, || {
+            format!(
+                "`select` no tenía nada que decir {when}. Su límite eran {} ms, y volvió a los {}: sin \
+                 nada que decir se duerme el límite entero. Quien vuelve antes da vueltas sin descanso.",
+                A_WHILE.as_millis(),
+                slept.as_millis()
+            )
+        })
+    }
+
+    /// Hace algo que sale bien y que cuesta llamar al núcleo: `Kernel` ha de contarlo.
+    fn asks_the_kernel_for(
+        &mut self,
+        method: &str,
+        work: impl FnOnce(&mut Room) -> Outcome,
+    ) -> Outcome {
+        let before = self.selector.work().registrations;
+        work(self)?;
+        let calls = self.selector.work().registrations.saturating_sub(before);
+        ensure(calls >= least_calls(self.engine), || {
+            format!("`{method}` salió bien, y `Kernel` no contó ninguna llamada. {AROUND}")
         })
     }
 
@@ -531,11 +594,26 @@ fn with_both(
         let followed = within(LIMIT, &format!("usar tu motor de {engine}"), move || {
             let selector = selector(engine).map_err(|error| refused("new", &error))?;
             let sockets = streams.into_iter().map(Rc::new).collect();
-            script(&mut Room { selector, sockets, peers })
+            script(&mut Room { engine, selector, sockets, peers })
         })?;
         followed.within(format!("Con {engine}."))?;
     }
     Ok(())
+}
+
+/// Un cliente calla, y después habla: `select` vuelve entonces, y con su aviso.
+fn hears_who_talks_later(limit: Option<Duration>, how: &'static str) -> Outcome {
+    with_both(1, move |room| {
+        room.register(0, Interest::Read)?;
+        let mut peer = room.peers.remove(0);
+        let talking = std::thread::spawn(move || {
+            peer.pause(Duration::from_millis(100));
+            peer.send("ya").map(|()| peer)
+        });
+        let events = room.wait(limit);
+        let _peer = talking.join().map_err(|_| Failure::new("El cliente no pudo hablar."))??;
+        ensure_equal(format!("los avisos de `select` {how}"), vec![readable(100)], events?)
+    })
 }
 
 fn readable(id: u64) -> Event {

@@ -8,6 +8,9 @@ use crate::runner::lifted;
 /// sin nombre lo heredan (pthread_setname_np(3)).
 pub(crate) const OWN: &str = "tu código";
 
+/// Bajo qué título se cuenta lo que hacían los hilos cuando algo falló.
+pub(crate) const MEANWHILE: &str = "Mientras tanto";
+
 /// Cómo empieza el nombre de los hilos del arnés que hablan con el servidor.
 const HARNESS: &str = "envía ";
 
@@ -40,6 +43,11 @@ pub(crate) fn told_of(first: Thread) -> (Vec<String>, Option<String>) {
 }
 
 fn all(descriptors: &Descriptors) -> Vec<Activity> {
+    theirs().into_iter().filter_map(|thread| Activity::of(thread, descriptors)).collect()
+}
+
+/// Los hilos del código de quien aprende.
+pub(crate) fn theirs() -> Vec<Thread> {
     let threads = Thread::all_here();
     let is_main = |thread: &&Thread| thread.is_main();
     let main = threads.iter().find(is_main).and_then(|thread| thread.name());
@@ -47,8 +55,7 @@ fn all(descriptors: &Descriptors) -> Vec<Activity> {
         let name = thread.name();
         name.is_some() && name != main && !name.is_some_and(|name| name.starts_with(HARNESS))
     };
-    let theirs = threads.into_iter().filter(is_theirs);
-    theirs.filter_map(|thread| Activity::of(thread, descriptors)).collect()
+    threads.into_iter().filter(is_theirs).collect()
 }
 
 fn lines(all: &[Activity]) -> Vec<String> {

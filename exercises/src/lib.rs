@@ -43,7 +43,7 @@ mod serving;
 
 pub use by_hand::{by_hand, by_hand_calling};
 pub use follow::{Hands, Terminal, follow};
-pub use limit::{Task, lending, within};
+pub use limit::{Task, all_asleep, lending, within};
 pub use outcome::{Explain, LIMIT, Outcome, done, ensure, ensure_equal, ensure_fails, shown};
 pub use panics::provoke;
 pub use serving::{

@@ -9,17 +9,21 @@ use std::time::{Duration, Instant};
 use harness::{Failure, Thread};
 
 use crate::activity;
-use crate::outcome::shown;
+use crate::outcome::{Explain, Outcome, shown};
 use crate::panics::{self, Panic};
 
 /// Ante un fallo, lo que se espera a que el código termine y diga por qué.
 const AFTERMATH: Duration = Duration::from_millis(50);
 
-/// Bajo qué título se cuenta lo que hacían los hilos cuando algo falló.
-const MEANWHILE: &str = "Mientras tanto";
-
 /// Veces que se mira a un hilo para saber si gira.
 const GLANCES: u32 = 30;
+
+/// Lo que ha de dormir de un tirón quien no tiene nada que hacer: más que cualquier plazo de los que se
+/// ponen para mirar cada poco.
+const NAP: Duration = Duration::from_millis(600);
+
+/// Las siestas que se le conceden: lo último que le dijeron puede llegarle tarde y despertarlo.
+const NAPS: usize = 3;
 
 /// Ejecuta `work` en otro hilo y espera su resultado, como mucho `limit`.
 ///
@@ -50,6 +54,23 @@ pub fn lending<S: Default + Send + 'static, T: Send + 'static>(
     let (result, back) = within(limit, what, move || (work(&mut taken), taken))?;
     *lent = back;
     Ok(result)
+}
+
+/// Qué hace un hilo mientras nadie hace nada.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rest {
+    /// Duerme de un tirón.
+    Asleep,
+    /// Gira: casi nunca duerme.
+    Spinning,
+    /// Duerme, pero ha despertado todas esas veces.
+    Waking(u64),
+}
+
+/// Espera, como mucho `limit`, a que duerman a la vez todos los hilos del código de quien aprende: desde
+/// entonces no avanza ninguno, mientras no ocurra algo. Devuelve si lo hicieron.
+pub fn all_asleep(limit: Duration) -> bool {
+    settle(limit, || activity::theirs().into_iter().any(is_awake))
 }
 
 /// Algo que se ejecuta en otro hilo mientras la prueba hace lo suyo: un servidor, casi siempre.
@@ -101,12 +122,40 @@ impl<T: Send + 'static> Task<T> {
     /// Se le mira muchas veces en lugar de contar el procesador que gasta: en una máquina ocupada,
     /// quien gira gasta poco, pero siempre está despierto o en la cola para estarlo.
     pub fn spins(&self, span: Duration) -> bool {
-        let Some(thread) = self.thread else { return false };
-        let awake = (0..GLANCES).filter(|_| {
-            thread::sleep(span / GLANCES);
-            thread.is_awake().unwrap_or(false)
-        });
-        awake.count() > GLANCES as usize / 2
+        self.thread.is_some_and(|thread| glimpsed_awake(thread, span) > GLANCES / 2)
+    }
+
+    /// Comprueba que su hilo duerme de un tirón mientras nadie hace nada: ni gira, ni despierta cada poco
+    /// a mirar, con un `sleep` o un plazo. `when` dice por qué no había nada que hacer.
+    ///
+    /// Lo segundo no lo ve [`spins`](Task::spins): quien mira cada milisegundo duerme casi siempre.
+    ///
+    /// # Errors
+    /// Gira, y `spinning` dice en qué pensar; o despierta una y otra vez, y lo dice `waking`.
+    pub fn sleeps_soundly(&self, when: &str, spinning: &str, waking: &str) -> Outcome {
+        let failure = match self.rest() {
+            Rest::Asleep => return Ok(()),
+            Rest::Spinning => format!("{when}, y tu código no duerme. {spinning}"),
+            Rest::Waking(times) => format!(
+                "{when}, y tu código no duerme de un tirón: en {} despertó {} sin que nadie lo llamara. \
+                 {waking}",
+                seconds(NAP),
+                if times == 1 { "una vez".to_owned() } else { format!("{times} veces") }
+            ),
+        };
+        Err(Failure::new(failure)).meanwhile()
+    }
+
+    fn rest(&self) -> Rest {
+        let Some(thread) = self.thread else { return Rest::Asleep };
+        let mut rest = nap(thread);
+        for _ in 1..NAPS {
+            if rest == Rest::Asleep {
+                break;
+            }
+            rest = nap(thread);
+        }
+        rest
     }
 
     /// Espera, como mucho `limit`, a que su hilo se quede dormido, o a que termine. Devuelve si lo hizo.
@@ -114,14 +163,19 @@ impl<T: Send + 'static> Task<T> {
     /// Que se mire varias veces seguidas y siempre duerma no depende de lo ocupada que esté la máquina:
     /// quien hace cola para usar un procesador está despierto.
     pub fn settles(&self, limit: Duration) -> bool {
-        let Some(thread) = self.thread else { return false };
-        let started = Instant::now();
-        let mut asleep = 0;
-        while asleep < GLANCES && started.elapsed() < limit {
-            thread::sleep(Duration::from_millis(1));
-            asleep = if thread.is_awake().unwrap_or(false) { 0 } else { asleep + 1 };
-        }
-        asleep == GLANCES
+        self.thread.is_some_and(|thread| settle(limit, || is_awake(thread)))
+    }
+
+    /// Espera a que termine o a que ya solo espere, como mucho `limit`, y dice cuántos hilos del código
+    /// de quien aprende le sobreviven: ninguno, si no ha terminado.
+    ///
+    /// Un hilo al que se esperó con `join` sigue un momento en la lista del núcleo, pero despierto: no se
+    /// le cuenta.
+    pub fn survivors(&self, limit: Duration) -> usize {
+        all_asleep(limit);
+        let left = activity::theirs();
+        let is_waiting = self.thread.is_some_and(|own| left.contains(&own));
+        if is_waiting { 0 } else { left.len() }
     }
 
     fn is_stuck(&self, limit: Duration) -> Failure {
@@ -171,13 +225,9 @@ impl<T: Debug> Task<T> {
     /// espera, ya lo cuentan. Solo tiene sentido si quienes hablaban siguen conectados: si no, lo que
     /// se ve es lo que hace después de que se fueran.
     pub fn explain_what_it_does<R>(&self, outcome: Result<R, Failure>) -> Result<R, Failure> {
-        outcome.map_err(|failure| {
-            self.explain_end(failure).unwrap_or_else(|failure| {
-                if failure.has_section(MEANWHILE) {
-                    return failure;
-                }
-                failure.section(MEANWHILE, activity::told())
-            })
+        outcome.or_else(|failure| match self.explain_end(failure) {
+            Ok(explained) => Err(explained),
+            Err(failure) => Err(failure).meanwhile(),
         })
     }
 
@@ -191,6 +241,45 @@ impl<T: Debug> Task<T> {
             Err(_) => Err(failure),
         }
     }
+}
+
+/// Si ahora mismo usa un procesador o hace cola para usarlo.
+fn is_awake(thread: Thread) -> bool {
+    thread.is_awake().unwrap_or(false)
+}
+
+/// De las [`GLANCES`] veces que se le mira durante `span`, en cuántas está despierto.
+fn glimpsed_awake(thread: Thread, span: Duration) -> u32 {
+    let glance = |_| {
+        thread::sleep(span / GLANCES);
+        u32::from(is_awake(thread))
+    };
+    (0..GLANCES).map(glance).sum()
+}
+
+/// Qué hace durante una siesta.
+fn nap(thread: Thread) -> Rest {
+    let times_asleep = || thread.times_asleep().unwrap_or(0);
+    let before = times_asleep();
+    let awake = glimpsed_awake(thread, NAP);
+    match times_asleep().saturating_sub(before) {
+        // Quien mira cada poco también puede estar siempre en la cola de una máquina ocupada; pero se
+        // duerme muchas veces, y quien gira, casi ninguna.
+        woken if awake > GLANCES / 2 && woken <= u64::from(awake) => Rest::Spinning,
+        0 => Rest::Asleep,
+        woken => Rest::Waking(woken),
+    }
+}
+
+/// Espera, como mucho `limit`, a que muchas veces seguidas no haya nadie despierto. Devuelve si ocurrió.
+fn settle(limit: Duration, is_anyone_awake: impl Fn() -> bool) -> bool {
+    let started = Instant::now();
+    let mut asleep = 0;
+    while asleep < GLANCES && started.elapsed() < limit {
+        thread::sleep(Duration::from_millis(1));
+        asleep = if is_anyone_awake() { 0 } else { asleep + 1 };
+    }
+    asleep == GLANCES
 }
 
 /// `3 s`, `0,5 s`.
@@ -237,10 +326,29 @@ mod tests {
         let sleeping = Task::start("dormir", move || woken.recv()).unwrap();
         let spinning = spinning.unwrap();
         assert!(spinning.spins(SHORT));
+        assert_eq!(spinning.rest(), Rest::Spinning);
         assert!(!spinning.settles(SHORT));
         assert!(!sleeping.spins(SHORT));
+        assert_eq!(sleeping.rest(), Rest::Asleep);
         assert!(sleeping.settles(Duration::from_secs(10)));
         drop((stop, wake));
+    }
+
+    #[test]
+    fn de_quien_mira_cada_poco_se_sabe_que_despierta() {
+        let (_stop, stopped) = mpsc::channel::<()>();
+        let glancing = Task::start("mirar", move || {
+            while stopped.recv_timeout(Duration::from_millis(5)) == Err(RecvTimeoutError::Timeout) {
+            }
+        });
+        let glancing = glancing.unwrap();
+        assert!(!glancing.spins(SHORT));
+        let failure = glancing.sleeps_soundly("Nadie llamaba", "¿Giras?", "Espera.").unwrap_err();
+        let report = failure.to_string();
+        let start = "Nadie llamaba, y tu código no duerme de un tirón: en 0,6 s despertó ";
+        assert!(report.starts_with(start), "{report}");
+        assert!(report.contains(" veces sin que nadie lo llamara. Espera."), "{report}");
+        assert!(report.contains("Mientras tanto"), "{report}");
     }
 
     #[test]

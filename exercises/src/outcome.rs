@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use harness::Failure;
 
+use crate::activity;
+
 /// Lo que devuelve la prueba de un ejercicio.
 pub type Outcome = Result<(), Failure>;
 
@@ -21,6 +23,13 @@ pub trait Explain {
     /// Añade algo en lo que pensar: [`Failure::hint`].
     #[must_use]
     fn hint(self, hint: impl Into<String>) -> Self;
+
+    /// Añade qué hacen ahora los hilos del código de quien aprende, si aún no lo dice.
+    ///
+    /// Solo tiene sentido si quienes hablaban siguen conectados: si no, lo que se ve es lo que hacen
+    /// después de que se fueran.
+    #[must_use]
+    fn meanwhile(self) -> Self;
 }
 
 impl<T> Explain for Result<T, Failure> {
@@ -30,6 +39,15 @@ impl<T> Explain for Result<T, Failure> {
 
     fn hint(self, hint: impl Into<String>) -> Self {
         self.map_err(|failure| failure.hint(hint))
+    }
+
+    fn meanwhile(self) -> Self {
+        self.map_err(|failure| {
+            if failure.has_section(activity::MEANWHILE) {
+                return failure;
+            }
+            failure.section(activity::MEANWHILE, activity::told())
+        })
     }
 }
 
@@ -94,8 +112,9 @@ pub fn shown(value: &impl Debug) -> String {
     }
 }
 
-/// `Os { code: 11, kind: WouldBlock, message: "…" }` y `Kind(WouldBlock)` son `WouldBlock`.
-fn by_kind(text: &str) -> String {
+/// Los errores del sistema que haya en `text`, por su clase: `Os { code: 11, kind: WouldBlock, message:
+/// "…" }`, `Error { kind: WouldBlock, message: "…" }` y `Kind(WouldBlock)` son `WouldBlock`.
+pub(crate) fn by_kind(text: &str) -> String {
     let mut rest = text;
     let mut told = String::new();
     while let Some((before, kind, after)) = next_error(rest) {
@@ -108,7 +127,8 @@ fn by_kind(text: &str) -> String {
 
 /// El primer error del sistema que hay en `text`: lo que va delante, su clase y lo que va detrás.
 fn next_error(text: &str) -> Option<(&str, &str, &str)> {
-    let system = text.find("Os { code: ").and_then(|start| {
+    let with_message = ["Os { code: ", "Error { kind: "].into_iter().filter_map(|start| {
+        let start = text.find(start)?;
         let (_, details) = text[start..].split_once("kind: ")?;
         let (kind, details) = details.split_once(", message: \"")?;
         Some((start, kind, details.split_once("\" }")?.1))
@@ -117,16 +137,7 @@ fn next_error(text: &str) -> Option<(&str, &str, &str)> {
         let (kind, after) = text[start + "Kind(".len()..].split_once(')')?;
         Some((start, kind, after))
     });
-    let (start, kind, after) = match (system, simple) {
-        (Some(one), Some(other)) => {
-            if one.0 < other.0 {
-                one
-            } else {
-                other
-            }
-        }
-        (one, other) => one.or(other)?,
-    };
+    let (start, kind, after) = with_message.chain(simple).min_by_key(|(start, ..)| *start)?;
     Some((&text[..start], kind, after))
 }
 
@@ -140,6 +151,8 @@ mod tests {
         assert_eq!(shown(&io::Result::<()>::Err(system())), "Err(WouldBlock)");
         let simple = io::Error::from(ErrorKind::BrokenPipe);
         assert_eq!(shown(&(simple, system(), 3)), "(BrokenPipe, WouldBlock, 3)");
+        let with_message = io::Read::read_exact(&mut io::empty(), &mut [0]);
+        assert_eq!(shown(&(with_message, system())), "(Err(UnexpectedEof), WouldBlock)");
         assert_eq!(shown(&Some("Kind de nada")), "Some(\"Kind de nada\")");
     }
 }

@@ -9,10 +9,28 @@ use std::thread;
 
 use harness::Failure;
 
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, by_kind};
 
 /// Lo que `todo!` pone delante de su mensaje.
 const TODO: &str = "not yet implemented: ";
+
+/// Lo que dice la biblioteca estándar en los pánicos que más se ven, y cómo se dice aquí.
+const TOLD: [(&str, &str); 14] = [
+    ("called `Result::unwrap()` on an `Err` value: ", "`unwrap` de un error, "),
+    ("called `Option::unwrap()` on a `None` value", "`unwrap` de `None`"),
+    ("attempt to add with overflow", "una suma que no cabe en su tipo"),
+    ("attempt to subtract with overflow", "una resta que no cabe en su tipo"),
+    ("attempt to multiply with overflow", "un producto que no cabe en su tipo"),
+    ("attempt to divide by zero", "una división entre cero"),
+    ("index out of bounds: the len is ", "un índice fuera de lugar: el largo es "),
+    (" but the index is ", ", y el índice, "),
+    ("range start index ", "un trozo que empieza en "),
+    ("range end index ", "un trozo que acaba en "),
+    (" out of range for slice of length ", ", y el largo es "),
+    ("slice index starts at ", "un trozo que empieza en "),
+    (" but ends at ", " y acaba en "),
+    ("overflow when subtracting durations", "una resta de duraciones menor que cero"),
+];
 
 thread_local! {
     /// Qué decir del último pánico de este hilo; `None` si no se le está conteniendo.
@@ -112,6 +130,7 @@ fn explain(info: &PanicHookInfo<'_>) -> Panic {
     if let Some(task) = message.strip_prefix(TODO) {
         return Panic { explanation: format!("{task} ({place})."), is_todo: true };
     }
+    let message = in_spanish(message);
     let current = thread::current();
     let explanation = match current.name() {
         Some("tu código") | None => format!("Tu código entró en pánico en {place}: {message}"),
@@ -127,4 +146,37 @@ fn message<'a>(info: &'a PanicHookInfo<'_>) -> &'a str {
     fixed
         .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("(sin mensaje)")
+}
+
+/// El mensaje, con lo que ponen en inglés la biblioteca estándar y los errores del sistema dicho aquí.
+fn in_spanish(message: &str) -> String {
+    TOLD.iter().fold(by_kind(message), |message, (english, told)| message.replace(english, told))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fmt::Debug;
+
+    /// Lo que se dice de un pánico, sin su lugar.
+    fn told<T: Debug>(work: impl FnOnce() -> T) -> String {
+        speak_spanish();
+        let explanation = contain(work).unwrap_err().explanation;
+        explanation.split_once(".rs:").unwrap().1.split_once(": ").unwrap().1.to_owned()
+    }
+
+    #[test]
+    fn lo_que_dice_la_biblioteca_estándar_se_dice_en_español() {
+        let error = || io::Result::<u8>::Err(io::Error::from_raw_os_error(11));
+        let empty = Vec::<u8>::new();
+        assert_eq!(told(|| error().unwrap()), "`unwrap` de un error, WouldBlock");
+        assert_eq!(told(|| error().expect("¡ay!")), "¡ay!: WouldBlock");
+        assert_eq!(told(|| empty.first().unwrap()), "`unwrap` de `None`");
+        assert_eq!(told(|| empty.len() - 1), "una resta que no cabe en su tipo");
+        let place = empty.len() + 3;
+        let expected = "un índice fuera de lugar: el largo es 0, y el índice, 3";
+        assert_eq!(told(|| empty[place]), expected);
+        let expected = "un trozo que acaba en 3, y el largo es 0";
+        assert_eq!(told(|| empty[..place].to_vec()), expected);
+    }
 }

@@ -6,7 +6,9 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use harness::procfs::net::{TcpNetEntry, TcpState};
-use harness::{DEFAULT_LIMIT, Exit, Failure, Program, Running, Stage, eventually, stages};
+use harness::{
+    DEFAULT_LIMIT, Exit, Failure, Hindrance, Program, Running, Stage, Stranger, eventually, stages,
+};
 use multiplexacion::cli::{self, Trouble};
 
 use crate::paint;
@@ -27,8 +29,9 @@ pub(crate) fn grade(
     let asked = chosen;
     let chosen = subject.able_to_pass(asked)?;
     paint::say(&format!("Lección {lesson}, {}\n", subject.describe(order)));
+    let mut weaker = Weaker::default();
     for (index, stage) in chosen.iter().enumerate() {
-        let outcome = subject.passes(stage);
+        let outcome = subject.passes(stage).map(|hindrance| weaker.note(stage, hindrance));
         paint::say(&format!("  {} {stage}", paint::mark(outcome.is_ok())));
         if let Err(failure) = outcome {
             for pending in &chosen[index + 1..] {
@@ -38,12 +41,14 @@ pub(crate) fn grade(
             if let Some(first) = failure.replay().and_then(|_| subject.restart(order)) {
                 paint::say(&first);
             }
+            weaker.tell();
             return Ok(summarise(index, chosen.len()));
         }
     }
     for skipped in &asked[chosen.len()..] {
         paint::say(&paint::dim(&format!("  · {skipped} (solo si lo arranca «cargo curso»)")));
     }
+    weaker.tell();
     Ok(summarise(chosen.len(), chosen.len()))
 }
 
@@ -76,12 +81,45 @@ fn summarise(passed: usize, total: usize) -> bool {
     passed == total
 }
 
+/// Las etapas que probaron menos de lo que prueban con un servidor que arrancamos nosotros.
+#[derive(Default)]
+struct Weaker {
+    stages: Vec<usize>,
+    why: Option<Hindrance>,
+}
+
+impl Weaker {
+    fn note(&mut self, stage: &Stage, hindrance: Option<Hindrance>) {
+        if hindrance.is_some() {
+            self.stages.push(stage.number);
+            self.why = hindrance;
+        }
+    }
+
+    /// Lo dice una sola vez, con lo que se puede hacer.
+    fn tell(&self) {
+        if let Some(why) = self.why {
+            paint::say(&format!("\n{}", paint::dim(&weaker(&self.stages, why))));
+        }
+    }
+}
+
+fn weaker(stages: &[usize], why: Hindrance) -> String {
+    let numbers: Vec<String> = stages.iter().map(usize::to_string).collect();
+    let which = match &numbers[..] {
+        [only] => format!("La etapa {only} probó"),
+        [others @ .., last] => format!("Las etapas {} y {last} probaron", others.join(", ")),
+        [] => return String::new(),
+    };
+    format!("{which} menos que si lo arranca «cargo curso»: {why}.")
+}
+
 /// A quién se examina.
 enum Subject {
     /// Lo arrancamos.
     Started { running: Running, address: SocketAddr, announced: bool },
     /// Ya estaba en marcha.
-    Foreign(SocketAddr),
+    Foreign(Stranger),
 }
 
 impl Subject {
@@ -94,7 +132,7 @@ impl Subject {
             )),
             ([], Some(address)) => {
                 wait_for(address, None)?;
-                Ok(Subject::Foreign(address))
+                Ok(Subject::Foreign(Stranger::listening_on(address)))
             }
             ([program, args @ ..], None) => {
                 let running = start(program, args)?;
@@ -120,7 +158,8 @@ impl Subject {
 
     fn address(&self) -> SocketAddr {
         match self {
-            Subject::Started { address, .. } | Subject::Foreign(address) => *address,
+            Subject::Started { address, .. } => *address,
+            Subject::Foreign(stranger) => stranger.address(),
         }
     }
 
@@ -160,12 +199,13 @@ impl Subject {
         Some(text)
     }
 
-    fn passes(&self, stage: &Stage) -> Result<(), Failure> {
+    /// Si la pasa, dice también si se probó menos, y por qué.
+    fn passes(&self, stage: &Stage) -> Result<Option<Hindrance>, Failure> {
         match self {
             Subject::Started { running, address, .. } => {
-                running.passes_in(stage, &stage.conversation(*address))
+                running.passes_in(stage, &stage.conversation(*address)).map(|()| None)
             }
-            Subject::Foreign(address) => stage.run(*address),
+            Subject::Foreign(stranger) => stranger.passes(stage),
         }
     }
 }
@@ -243,6 +283,14 @@ mod tests {
         assert!(listener.accept().is_err(), "lo llamaron");
         drop(listener);
         assert!(!is_open(address));
+    }
+
+    #[test]
+    fn se_dice_qué_etapas_probaron_menos() {
+        let one = weaker(&[9], Hindrance::InForeground);
+        assert!(one.starts_with("La etapa 9 probó menos que si"), "{one}");
+        let several = weaker(&[3, 9, 20], Hindrance::Unseen);
+        assert!(several.starts_with("Las etapas 3, 9 y 20 probaron menos que si"), "{several}");
     }
 
     #[test]

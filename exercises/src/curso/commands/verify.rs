@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use multiplexacion::cli::Trouble;
@@ -264,6 +265,7 @@ fn examine(
         Expected::Passes => passes(&trial),
         Expected::Refused(message) => {
             is_refused(&trial, message)?;
+            is_in_spanish(&trial)?;
             // El que lee quien aprende es el de la primera que falla.
             let first = trial.failures().next().filter(|_| by_hand);
             first.map_or(Ok(()), |(_, report)| {
@@ -309,6 +311,53 @@ fn is_refused(trial: &Trial, message: &str) -> Result<(), String> {
     Err(format!("ninguna prueba dice «{message}»; dicen:\n{}", reports.join("\n")))
 }
 
+/// Lo que dicen en inglés el sistema y la biblioteca estándar, con un error o al entrar en pánico.
+const ENGLISH: [&str; 9] = [
+    "(os error ",
+    "message: \"",
+    "Resource temporarily unavailable",
+    "whole buffer",
+    "did not contain valid UTF-8",
+    "called `",
+    "attempt to ",
+    "index out of bounds",
+    "out of range for slice",
+];
+
+/// Las clases de error, que al escribirlas también están en inglés: «entity not found».
+const KINDS: [ErrorKind; 15] = [
+    ErrorKind::NotFound,
+    ErrorKind::PermissionDenied,
+    ErrorKind::ConnectionRefused,
+    ErrorKind::ConnectionReset,
+    ErrorKind::ConnectionAborted,
+    ErrorKind::AddrInUse,
+    ErrorKind::BrokenPipe,
+    ErrorKind::AlreadyExists,
+    ErrorKind::WouldBlock,
+    ErrorKind::InvalidInput,
+    ErrorKind::InvalidData,
+    ErrorKind::TimedOut,
+    ErrorKind::WriteZero,
+    ErrorKind::Interrupted,
+    ErrorKind::UnexpectedEof,
+];
+
+/// Que ningún informe diga en inglés lo que falló.
+fn is_in_spanish(trial: &Trial) -> Result<(), String> {
+    let kinds = KINDS.map(|kind| kind.to_string());
+    for (test, report) in trial.failures() {
+        let mut english = ENGLISH.into_iter().chain(kinds.iter().map(String::as_str));
+        if let Some(words) = english.find(|words| report.contains(words)) {
+            return Err(format!(
+                "la prueba «{}» dice «{words}», y el informe ha de estar en español\n{report}",
+                test.name
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// Quien aprende abre lo que ha de escribir, y poco más.
 fn is_short(starter: &str) -> Result<(), String> {
     const LONGEST: usize = 90;
@@ -336,6 +385,9 @@ fn says(report: Option<&str>, message: &str) -> bool {
 mod tests {
     use super::*;
     use crate::course::write;
+    use crate::trial;
+    use std::io;
+    use std::time::Duration;
     use tempfile::TempDir;
 
     /// Un repositorio con un ejercicio, su capítulo y el plan.
@@ -369,6 +421,22 @@ mod tests {
         assert!(missing.starts_with("a lessons/02_02_threading/capitulo.md le falta"), "{missing}");
         let missing = told(row, "`02_02_1_eco` (25)").unwrap_err();
         assert!(missing.contains("`02_02_1_eco` (20)"), "{missing}");
+    }
+
+    #[test]
+    fn lo_que_dice_el_sistema_en_inglés_se_señala() {
+        let told = |report: &str| {
+            let (name, failure) = ("algo".to_owned(), Some(report.to_owned()));
+            let test = trial::Test { name, failure, port: None, time: Duration::ZERO };
+            is_in_spanish(&Trial { tests: vec![test], broken: None })
+        };
+        assert_eq!(told("Devolvió Err(WouldBlock)."), Ok(()));
+        let error = io::Error::from_raw_os_error(11);
+        for report in [format!("Devolvió {error}."), format!("Devolvió {error:?}.")] {
+            assert!(told(&report).unwrap_err().starts_with("la prueba «algo» dice «"), "{report}");
+        }
+        let why = told(&format!("Devolvió {}.", io::Error::from(ErrorKind::NotFound))).unwrap_err();
+        assert!(why.contains("dice «entity not found»"), "{why}");
     }
 
     #[test]
