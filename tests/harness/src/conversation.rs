@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::limits;
 use crate::peer::Peer;
 use crate::program::{Still, let_settle};
-use crate::transcript::Transcript;
+use crate::transcript::{Transcript, Watched};
 use crate::waiting::{DEFAULT_LIMIT, Deadline};
 use crate::wording;
 
@@ -95,36 +95,41 @@ impl Conversation {
         self.address
     }
 
-    /// Con quien se habla es ese proceso: los fallos contarán qué hacía en el momento en que ocurren.
-    pub(crate) fn watch(&self, pid: u32) {
-        self.transcript.watch(pid);
+    /// Con quien se habla es ese: los fallos contarán qué hacía en el momento en que ocurren.
+    pub(crate) fn watch(&self, server: Watched) {
+        self.transcript.watch(server);
     }
 
-    /// Lo que se envíe en `script` lo encuentra el servidor todo a la vez: si se sabe qué proceso es,
-    /// está detenido mientras tanto. Sin esto, en una máquina ocupada lo atendería según llega.
+    /// Si se probó menos de lo que se quería, porque no se sabe qué proceso es el servidor o no se le
+    /// puede detener.
+    pub(crate) fn fell_short(&self) -> bool {
+        self.transcript.fell_short()
+    }
+
+    /// Lo que se envíe en `script` lo encuentra el servidor todo a la vez: si se puede, está detenido
+    /// mientras tanto. Sin esto, en una máquina ocupada lo atendería según llega.
     pub(crate) fn all_at_once<T>(
         &self,
         script: impl FnOnce() -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let _still = self.transcript.server().map(Still::new);
+        let _still = self.transcript.stoppable().map(Still::new);
         script()
     }
 
-    /// Detiene al servidor y lo suelta, muchas veces seguidas, mientras trabaja; si se sabe qué proceso
-    /// es. Donde se detiene a uno de sus hilos, otro lo adelanta: lo que solo sale bien por suerte, con
-    /// esto sale mal.
+    /// Detiene al servidor y lo suelta, muchas veces seguidas, mientras trabaja; si se puede. Donde se
+    /// detiene a uno de sus hilos, otro lo adelanta: lo que solo sale bien por suerte, con esto sale mal.
     pub(crate) fn jostle(&self) {
-        let Some(pid) = self.transcript.server() else { return };
+        let Some(server) = self.transcript.stoppable() else { return };
         for _ in 0..JOSTLES {
             thread::sleep(AT_WORK);
-            let _still = Still::new(pid);
+            let _still = Still::new(server);
             thread::sleep(HELD);
         }
     }
 
     /// Deja que el servidor, si se sabe qué proceso es, acabe lo que tenga entre manos.
     pub(crate) fn let_settle(&self) {
-        self.transcript.server().into_iter().for_each(let_settle);
+        self.transcript.visible().into_iter().for_each(let_settle);
     }
 
     /// Añade el acta a un fallo que no es de ningún participante.

@@ -18,6 +18,7 @@ pub struct Failure(Box<Report>);
 struct Report {
     context: Vec<String>,
     headline: String,
+    silence: bool,
     comparison: Vec<String>,
     purpose: Option<String>,
     hints: Vec<String>,
@@ -76,6 +77,17 @@ impl Failure {
     /// Lo que se apuntó que hacía.
     pub(crate) fn doing(&self) -> Option<&[String]> {
         self.0.doing.as_deref()
+    }
+
+    /// Apunta que ocurrió porque se acabó la espera.
+    pub(crate) fn by_silence(mut self) -> Self {
+        self.0.silence = true;
+        self
+    }
+
+    /// Si se esperaba algo, y se acabó la espera.
+    pub(crate) fn is_silence(&self) -> bool {
+        self.0.silence
     }
 
     /// Añade una pista para quien tenga que arreglarlo.

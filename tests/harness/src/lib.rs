@@ -74,6 +74,7 @@
 //! | [`tools`] | lo que puede faltar en una máquina: `nc`, `curl`, `strace`, IPv6… |
 //! | `thread` | [`Thread`], [`Doing`]: en qué llamada duerme un hilo; su nombre, en `system_call`; sus argumentos, en `descriptor` ([`Descriptors`]) y `watching` ([`Watching`]) |
 //! | `stage`, `stages/` | [`Stage`], [`stages`](stages()): lo que se pide en cada lección |
+//! | `stranger` | [`Stranger`], [`Hindrance`]: un servidor que ya estaba en marcha |
 //!
 //! Ninguna espera carece de límite ([`DEFAULT_LIMIT`] si no se dice otro), y ninguna espera un
 //! tiempo cuando puede esperar un suceso.
@@ -99,6 +100,7 @@ mod sending;
 mod shell;
 mod stage;
 mod stages;
+mod stranger;
 mod system_call;
 mod thread;
 pub mod tools;
@@ -123,6 +125,7 @@ pub use response::Response;
 pub use sending::Sending;
 pub use stage::Stage;
 pub use stages::stages;
+pub use stranger::{Hindrance, Stranger};
 pub use thread::{Doing, Thread};
 pub use trace::{Step, Trace};
 pub use waiting::{DEFAULT_LIMIT, eventually};

@@ -152,6 +152,18 @@ impl Peer {
         thread::sleep(span);
     }
 
+    /// Una pausa hasta que el servidor haya leído lo enviado: lo siguiente lo leerá aparte.
+    pub(crate) fn pause_until_read(&mut self, span: Duration) {
+        self.pause(span);
+        self.wait_until_read();
+    }
+
+    /// Espera a que el servidor lea lo enviado. Devuelve si lo leyó, o si ha dejado de leer; nada, si no
+    /// está en esta máquina: no se sabe.
+    pub(crate) fn wait_until_read(&self) -> Option<bool> {
+        sending::wait_until_read(&self.stream)
+    }
+
     /// Cierra su lado (shutdown(2), `SHUT_WR`) y sigue escuchando.
     ///
     /// Que el servidor haya cerrado ya no es un fallo: lo dirá el paso siguiente, si importa.

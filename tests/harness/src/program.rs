@@ -1,6 +1,8 @@
 //! Programas: arrancarlos, esperar a que escuchen, leer lo que escriben y saber dónde se atascan.
 
 mod activity;
+mod ctrl_c;
+mod family;
 mod output;
 mod running;
 mod still;
@@ -14,6 +16,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 pub(crate) use activity::activities;
+pub(crate) use family::{in_foreground, listeners};
 pub use output::Stream;
 pub use running::{Exit, Running, Server};
 pub(crate) use still::Still;

@@ -21,7 +21,7 @@ use crate::wording;
 const WRITE_SIZE: usize = 64 * 1024;
 /// Si en este tiempo el servidor no lee nada, ha dejado de leer: nadie que lea tarda tanto.
 const STALL: Duration = Duration::from_secs(2);
-/// Cada cuánto se mira.
+/// Cada cuánto se mira. Preguntar cuesta: el núcleo enumera todas las conexiones de la máquina.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
 /// Un envío que no pudo terminar.
@@ -88,6 +88,37 @@ fn write_once(stream: &mut TcpStream, bytes: &[u8], deadline: &Deadline) -> io::
     stream.write(bytes)
 }
 
+/// Espera a que el servidor lea lo que le ha llegado. Devuelve si lo leyó, o si ha dejado de leer; nada,
+/// si no está en esta máquina: no se sabe.
+pub(crate) fn wait_until_read(stream: &TcpStream) -> Option<bool> {
+    let (mut seen, mut since) = (None, Instant::now());
+    let is_read = || {
+        thread::sleep(BETWEEN_LOOKS);
+        match unread(stream) {
+            None => Some(None),
+            Some(0) => Some(Some(true)),
+            now if now != seen => {
+                (seen, since) = (now, Instant::now());
+                None
+            }
+            Some(_) => (since.elapsed() >= STALL).then_some(Some(false)),
+        }
+    };
+    poll(Duration::MAX, is_read).flatten()
+}
+
+/// Cuántos bytes ha recibido el núcleo del servidor que el servidor aún no ha leído (proc(5),
+/// «net/tcp»), si está en esta máquina.
+fn unread(stream: &TcpStream) -> Option<u32> {
+    let canonical = |address: SocketAddr| (address.ip().to_canonical(), address.port());
+    let (here, there) = (stream.local_addr().ok()?, stream.peer_addr().ok()?);
+    let wanted = (canonical(there), canonical(here));
+    let is_it = |entry: &TcpNetEntry| {
+        (canonical(entry.local_address), canonical(entry.remote_address)) == wanted
+    };
+    connections().ok()?.into_iter().find(is_it).map(|entry| entry.rx_queue)
+}
+
 /// Un envío en marcha en otro hilo: [`Peer::send_meanwhile`](crate::Peer::send_meanwhile).
 ///
 /// Si se suelta sin terminar, corta la conexión, para que el hilo no se quede esperando.
@@ -149,9 +180,8 @@ impl Sending {
     pub fn settle(&self) -> bool {
         let (mut seen, mut since) = ((0, None), Instant::now());
         let settled = || {
-            // Preguntar cuesta: el núcleo enumera todas las conexiones de la máquina.
             thread::sleep(BETWEEN_LOOKS);
-            let now = (self.progress.load(Ordering::Relaxed), self.unread());
+            let now = (self.progress.load(Ordering::Relaxed), unread(&self.stream));
             if now != seen {
                 (seen, since) = (now, Instant::now());
             }
@@ -166,18 +196,6 @@ impl Sending {
         };
         // Mientras avance, no se acaba; y lo que se envía tiene un final.
         poll(Duration::MAX, settled).unwrap_or_default()
-    }
-
-    /// Cuántos bytes ha recibido el núcleo del servidor que el servidor aún no ha leído (proc(5),
-    /// «net/tcp»), si está en esta máquina.
-    fn unread(&self) -> Option<u32> {
-        let canonical = |address: SocketAddr| (address.ip().to_canonical(), address.port());
-        let (here, there) = (self.stream.local_addr().ok()?, self.stream.peer_addr().ok()?);
-        let wanted = (canonical(there), canonical(here));
-        let is_it = |entry: &TcpNetEntry| {
-            (canonical(entry.local_address), canonical(entry.remote_address)) == wanted
-        };
-        connections().ok()?.into_iter().find(is_it).map(|entry| entry.rx_queue)
     }
 
     /// Espera a que salga todo. Falla si el servidor cerró o no lo leyó a tiempo.

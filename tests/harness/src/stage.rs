@@ -2,13 +2,13 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-
-use nix::sys::signal::Signal;
+use std::thread;
 
 use crate::conversation::Conversation;
 use crate::failure::Failure;
 use crate::peer::Peer;
 use crate::program::{Running, Server};
+use crate::transcript::Watched;
 use crate::waiting::DEFAULT_LIMIT;
 
 /// Una comprobación que se hace a un servidor a través de su socket.
@@ -111,7 +111,7 @@ impl Running {
     /// Como [`Server::passes`], en una conversación ya preparada con el servidor que es este
     /// programa: con otro límite, o porque no dijo dónde escucha.
     pub fn passes_in(&self, stage: &Stage, conversation: &Conversation) -> Result<(), Failure> {
-        conversation.watch(self.pid());
+        conversation.watch(Watched { heads: vec![self.pid()], may_stop: true });
         let outcome = match stage.check {
             Check::Talk(_) => stage.run_in(conversation).and_then(|()| self.expect_alive()),
             Check::Ending(enter) => stage.present(
@@ -130,11 +130,16 @@ impl Running {
 
     /// Ctrl-C: quienes siguen dentro ven el final de su conexión, y el programa termina bien.
     fn expect_ending(&self, talk: &Conversation, inside: Vec<Peer>) -> Result<(), Failure> {
-        self.signal(Signal::SIGINT)?;
-        for mut peer in inside {
-            peer.drain()?;
-        }
-        let exit = self.wait(DEFAULT_LIMIT)?;
+        // Con `nc` no se pulsa Ctrl-C: lo que falle desde aquí no lo repetirían sus órdenes.
+        let talk = talk.clone().unrepeatable();
+        let later = self.press_ctrl_c(talk.address())?;
+        let exit = thread::scope(|scope| {
+            scope.spawn(|| self.insist_on_ctrl_c(&later));
+            for mut peer in inside {
+                peer.drain()?;
+            }
+            self.wait(DEFAULT_LIMIT)
+        })?;
         let how = match (exit.code, exit.signal) {
             (Some(0), _) => return Ok(()),
             (Some(code), _) => format!("terminó con código {code}"),

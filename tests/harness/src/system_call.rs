@@ -36,6 +36,8 @@ impl SystemCall {
             ("x86_64", 1) | ("aarch64", 64) => ("write", Waits::Descriptor),
             ("x86_64", 19) | ("aarch64", 65) => ("readv", Waits::Descriptor),
             ("x86_64", 20) | ("aarch64", 66) => ("writev", Waits::Descriptor),
+            // El número ya no es suyo: puede ser de otro.
+            ("x86_64", 3) | ("aarch64", 57) => ("close", Waits::Other),
             ("x86_64", 42) | ("aarch64", 203) => ("connect", Waits::Descriptor),
             ("x86_64", 43) | ("aarch64", 202) => ("accept", Waits::Descriptor),
             ("x86_64", 288) | ("aarch64", 242) => ("accept4", Waits::Descriptor),

@@ -9,7 +9,7 @@ use crate::system_call::{SystemCall, Waits};
 use crate::watching::{Memory, Unit, Watching, milliseconds};
 
 /// Un hilo de un programa. Puede haber terminado ya: entonces no se sabe nada de él.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Thread {
     pid: i32,
     pub(crate) tid: i32,
@@ -64,6 +64,12 @@ impl Thread {
     /// Si ahora mismo usa un procesador o hace cola para usarlo.
     pub fn is_awake(self) -> Option<bool> {
         self.ask(Process::stat).map(|stat| stat.state == 'R')
+    }
+
+    /// Cuántas veces se ha dormido: al hacerlo deja su procesador por su voluntad (proc(5),
+    /// `voluntary_ctxt_switches`). Mientras no crezca, no ha despertado.
+    pub fn times_asleep(self) -> Option<u64> {
+        self.ask(Process::status)?.voluntary_ctxt_switches
     }
 
     /// Qué hace ahora mismo. `descriptors` son los de su proceso.

@@ -28,14 +28,25 @@ pub(crate) const MEANWHILE: &str = "Mientras tanto";
 #[derive(Debug, Clone)]
 pub(crate) struct Transcript(Arc<Shared>);
 
+/// El servidor, hasta donde se sabe de él.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    /// Los procesos que lo encabezan: casi siempre uno.
+    pub(crate) heads: Vec<u32>,
+    /// Si se le puede detener un momento sin que nadie lo note.
+    pub(crate) may_stop: bool,
+}
+
 #[derive(Debug)]
 struct Shared {
     address: SocketAddr,
     in_frames: bool,
     started: Instant,
     log: Mutex<Log>,
-    /// El proceso del servidor, si se sabe.
-    server: OnceLock<u32>,
+    /// Los procesos del servidor, si se saben.
+    server: OnceLock<Watched>,
+    /// Algo de lo que se quiso hacer con el servidor no se pudo: la etapa prueba menos.
+    fell_short: AtomicBool,
     witness: OnceLock<fn() -> Vec<String>>,
     unrepeatable: AtomicBool,
 }
@@ -48,6 +59,7 @@ impl Transcript {
             started: Instant::now(),
             log: Mutex::default(),
             server: OnceLock::new(),
+            fell_short: AtomicBool::new(false),
             witness: OnceLock::new(),
             unrepeatable: AtomicBool::new(false),
         }))
@@ -64,16 +76,33 @@ impl Transcript {
         self.log().events.push(Event { at, peer, what });
     }
 
-    /// El servidor es ese proceso: cada fallo contará qué hacía cuando ocurrió, y no después, cuando
-    /// quienes hablaban con él ya se han ido.
-    pub(crate) fn watch(&self, pid: u32) {
+    /// El servidor es ese: cada fallo contará qué hacía cuando ocurrió, y no después, cuando quienes
+    /// hablaban con él ya se han ido.
+    pub(crate) fn watch(&self, server: Watched) {
         // Una conversación es con un solo servidor.
-        let _ = self.0.server.set(pid);
+        let _ = self.0.server.set(server);
     }
 
-    /// El proceso del servidor, si se sabe.
-    pub(crate) fn server(&self) -> Option<u32> {
-        self.0.server.get().copied()
+    /// Los procesos del servidor, para mirarlos; si no se saben, queda apuntado.
+    pub(crate) fn visible(&self) -> Option<&[u32]> {
+        self.noting_none(self.0.server.get())
+    }
+
+    /// Los procesos del servidor, para detenerlos; si no se puede, queda apuntado.
+    pub(crate) fn stoppable(&self) -> Option<&[u32]> {
+        self.noting_none(self.0.server.get().filter(|server| server.may_stop))
+    }
+
+    fn noting_none<'server>(&self, server: Option<&'server Watched>) -> Option<&'server [u32]> {
+        if server.is_none() {
+            self.0.fell_short.store(true, Ordering::Relaxed);
+        }
+        server.map(|server| &*server.heads)
+    }
+
+    /// Si faltó alguna vez un proceso al que mirar o detener.
+    pub(crate) fn fell_short(&self) -> bool {
+        self.0.fell_short.load(Ordering::Relaxed)
     }
 
     pub(crate) fn witnessed_by(&self, witness: fn() -> Vec<String>) {
@@ -107,7 +136,7 @@ impl Transcript {
             "La conversación con {} (ms desde el comienzo; → al servidor, ← del servidor)",
             self.0.address
         );
-        let doing = self.0.server.get().and_then(|&pid| activities(pid));
+        let doing = self.0.server.get().and_then(|server| activities(&server.heads));
         failure.while_doing(doing).section(title, self.lines(protagonist))
     }
 

@@ -74,7 +74,9 @@ impl Peer {
         };
         let failure = self.failure(headline + &arrived).comparing(lines);
         match ending {
-            Ending::Silence(_) => failure.section(MEANWHILE, self.transcript.meanwhile()),
+            Ending::Silence(_) => {
+                failure.by_silence().section(MEANWHILE, self.transcript.meanwhile())
+            }
             Ending::End | Ending::Reset => failure,
         }
     }

@@ -3,16 +3,20 @@
 use std::time::Duration;
 
 use procfs::ProcResult;
-use procfs::net::TcpState;
-use procfs::process::{FDTarget, Process};
+use procfs::process::Process;
 
-use crate::connections::connections;
+use super::family::family;
 use crate::descriptor::Descriptors;
 use crate::thread::{Doing, Thread};
 use crate::waiting::poll;
 
 /// Hasta cuántos hilos se cuentan de uno en uno.
 const FEW_THREADS: usize = 12;
+
+/// De qué procesos se cuenta algo, si son muchos: de los primeros, que son quienes lo arrancaron, y de los
+/// últimos, que son quienes atienden a los que acaban de llegar.
+const FIRST_PROCESSES: usize = 3;
+const LAST_PROCESSES: usize = 3;
 
 const RUNNING: &str = "en marcha, gastando procesador";
 
@@ -32,30 +36,48 @@ pub(super) fn thread_names(process: &Process) -> ProcResult<Vec<String>> {
     Ok(Thread::all_of(process)?.into_iter().filter_map(Thread::name).collect())
 }
 
-/// Qué hace cada hilo ahora mismo, hasta donde el núcleo quiera contarlo. Si son muchos, los que
-/// hacen lo mismo van juntos.
-pub(super) fn thread_activities(process: &Process) -> ProcResult<Vec<String>> {
-    let descriptors = Descriptors::of(process.pid());
+/// Qué hace ahora mismo cada hilo de esos procesos y de los que arrancaron; nada si ya no están. A quien
+/// está en marcha se le da un instante: si iba camino de dormirse, interesa saber dónde.
+pub(crate) fn activities(heads: &[u32]) -> Option<Vec<String>> {
+    let now = || Some(family_activities(heads)).filter(|lines| !lines.is_empty());
+    let asleep = |lines: &Vec<String>| lines.iter().all(|line| !line.contains(RUNNING));
+    poll(SETTLING, || now().filter(asleep)).or_else(now)
+}
+
+fn family_activities(heads: &[u32]) -> Vec<String> {
+    let all = family(heads);
+    if let [alone] = all[..] {
+        return told(&thread_activities(alone));
+    }
+    let hidden = all.len().saturating_sub(FIRST_PROCESSES + LAST_PROCESSES);
+    let (first, rest) = all.split_at(all.len().min(FIRST_PROCESSES));
+    let of_each = |some: &[i32]| -> Vec<String> {
+        some.iter().flat_map(|pid| told_of_process(*pid, &thread_activities(*pid))).collect()
+    };
+    [of_each(first), others(hidden), of_each(&rest[hidden..])].concat()
+}
+
+fn others(count: usize) -> Vec<String> {
+    match count {
+        0 => Vec::new(),
+        1 => vec!["y otro proceso".to_owned()],
+        _ => vec![format!("y otros {count} procesos")],
+    }
+}
+
+/// Lo que hacen los hilos de un proceso, hasta donde el núcleo quiera contarlo.
+fn thread_activities(pid: i32) -> Vec<Activity> {
+    let descriptors = Descriptors::of(pid);
+    let threads = Process::new(pid).and_then(|process| Thread::all_of(&process));
     // Sin nombre no está: acaba de terminar.
-    let all = Thread::all_of(process)?.into_iter().filter_map(|thread| {
+    let all = threads.unwrap_or_default().into_iter().filter_map(|thread| {
         Some(Activity {
             name: thread.name()?,
             tid: thread.tid,
             doing: describe(thread, &descriptors),
         })
     });
-    Ok(told(&all.collect::<Vec<_>>()))
-}
-
-/// Lo mismo, de un proceso del que solo se sabe el número; nada si ya no está. A quien está en marcha
-/// se le da un instante: si iba camino de dormirse, interesa saber dónde.
-pub(crate) fn activities(pid: u32) -> Option<Vec<String>> {
-    let now = || {
-        let process = Process::new(pid.cast_signed()).ok()?;
-        thread_activities(&process).ok().filter(|lines| !lines.is_empty())
-    };
-    let asleep = |lines: &Vec<String>| lines.iter().all(|line| !line.contains(RUNNING));
-    poll(SETTLING, || now().filter(asleep)).or_else(now)
+    all.collect()
 }
 
 fn describe(thread: Thread, descriptors: &Descriptors) -> String {
@@ -89,6 +111,20 @@ struct Activity {
     doing: String,
 }
 
+/// Un proceso entre varios: en un renglón si tiene un solo hilo, y si no, con los suyos debajo.
+fn told_of_process(pid: i32, threads: &[Activity]) -> Vec<String> {
+    match threads {
+        [] => Vec::new(),
+        [only] => vec![format!("proceso «{}» ({pid}): {}", only.name, only.doing)],
+        [first, ..] => {
+            let header = format!("proceso «{}» ({pid}):", first.name);
+            let lines = told(threads).into_iter().map(|line| format!("  {line}"));
+            [header].into_iter().chain(lines).collect()
+        }
+    }
+}
+
+/// Los hilos de un proceso. Si son muchos, los que hacen lo mismo van juntos.
 fn told(all: &[Activity]) -> Vec<String> {
     let alike =
         |one: &Activity, other: &Activity| one.name == other.name && one.doing == other.doing;
@@ -104,51 +140,23 @@ fn told(all: &[Activity]) -> Vec<String> {
     lines
 }
 
-/// Los procesos que arrancó y siguen ahí.
-pub(super) fn children(process: &Process) -> ProcResult<Vec<i32>> {
-    let children = process.tasks()?.flatten().filter_map(|thread| thread.children().ok());
-    Ok(children.flatten().map(u32::cast_signed).collect())
-}
-
-/// Los puertos TCP en los que escucha un proceso, o alguno de los que arrancó.
-pub(super) fn listening_ports(pid: i32) -> Vec<u16> {
-    let family = [vec![pid], descendants(pid)].concat();
-    let descriptors = family.into_iter().filter_map(|pid| Process::new(pid).ok()?.fd().ok());
-    let targets = descriptors.flatten().flatten().map(|descriptor| descriptor.target);
-    let sockets: Vec<u64> = targets
-        .filter_map(|target| match target {
-            FDTarget::Socket(inode) => Some(inode),
-            _ => None,
-        })
-        .collect();
-    let all = connections().unwrap_or_default().into_iter();
-    let ours = all.filter(|it| it.state == TcpState::Listen && sockets.contains(&it.inode));
-    ours.map(|entry| entry.local_address.port()).collect()
-}
-
-/// Los procesos que arrancó, y los que arrancaron ellos.
-pub(super) fn descendants(pid: i32) -> Vec<i32> {
-    let mut found = vec![pid];
-    let mut next = 0;
-    while let Some(&parent) = found.get(next) {
-        found.extend(Process::new(parent).and_then(|parent| children(&parent)).unwrap_or_default());
-        next += 1;
-    }
-    found.split_off(1)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
     use std::process::{Command, Stdio};
 
+    use nix::sys::signal::{Signal, kill};
+    use nix::unistd::Pid;
+
     use super::*;
+    use crate::program::family::descendants;
 
     #[test]
     fn a_quien_va_camino_de_dormirse_se_le_espera() {
         // Recién arrancado, un programa aún se está cargando.
         let asleep = (0..20).filter(|_| {
             let mut cat = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
-            let lines = activities(cat.id()).unwrap_or_default();
+            let lines = activities(&[cat.id()]).unwrap_or_default();
             drop(cat.stdin.take());
             cat.wait().unwrap();
             lines.iter().any(|line| line.contains("en read(2)"))
@@ -165,6 +173,34 @@ mod tests {
         assert_eq!(told(&few)[2], "hilo «eco» (3): en recv(2)");
         let many: Vec<_> = (1..=200).map(activity).collect();
         assert_eq!(told(&many), ["199 hilos «eco»: en recv(2)", "hilo «eco» (2): en accept(2)"]);
+    }
+
+    #[test]
+    fn los_hilos_de_varios_procesos_van_con_el_suyo() {
+        let activity = |tid| Activity { name: "eco".to_owned(), tid, doing: "duerme".to_owned() };
+        assert!(told_of_process(7, &[]).is_empty());
+        assert_eq!(told_of_process(7, &[activity(7)]), ["proceso «eco» (7): duerme"]);
+        assert_eq!(
+            told_of_process(7, &[activity(7), activity(8)]),
+            ["proceso «eco» (7):", "  hilo «eco» (7): duerme", "  hilo «eco» (8): duerme"]
+        );
+    }
+
+    #[test]
+    fn si_los_procesos_son_muchos_no_se_cuentan_todos() {
+        let script = "for i in 1 2 3 4 5 6 7 8 9; do sleep 60 & done; echo listo; wait";
+        let mut shell =
+            Command::new("sh").args(["-c", script]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut ready = [0; 6];
+        shell.stdout.take().unwrap().read_exact(&mut ready).unwrap();
+        let lines = activities(&[shell.id()]).unwrap_or_default();
+        for pid in descendants(shell.id().cast_signed()) {
+            kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+        }
+        shell.wait().unwrap();
+        assert_eq!(lines.len(), 7, "{lines:?}");
+        assert!(lines[0].starts_with("proceso «sh» ("), "{lines:?}");
+        assert_eq!(lines[3], "y otros 4 procesos");
     }
 
     #[test]

@@ -11,12 +11,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use procfs::ProcResult;
 use procfs::process::{Process, Status};
 
 use super::activity;
+use super::family;
 use super::output::{Missing, Output, Stream};
 use crate::failure::Failure;
 use crate::waiting::{self, DEFAULT_LIMIT, poll};
@@ -195,7 +197,7 @@ impl Running {
                  sin `file=sys.stderr`).",
             );
         }
-        match activity::listening_ports(self.pid.cast_signed()).first() {
+        match family::listening_ports(self.pid.cast_signed()).first() {
             Some(port) => failure.hint(format!(
                 "escucha ya en el puerto {port}, pero no lo ha dicho: quizá lo que escribe se queda \
                  en su búfer cuando la salida no es una terminal (en Python, `print(…, flush=True)`; \
@@ -209,6 +211,11 @@ impl Running {
 
     /// Le envía una señal (kill(2)).
     pub fn signal(&self, signal: Signal) -> Result<(), Failure> {
+        self.signal_all(signal, &[self.pid.cast_signed()])
+    }
+
+    /// Se la envía a esos procesos, que son él o los que arrancó. Los que ya no existan no la reciben.
+    pub(super) fn signal_all(&self, signal: Signal, processes: &[i32]) -> Result<(), Failure> {
         let mut child = lock(&self.child);
         // Con el cerrojo tomado nadie lo recoge, y su número no puede ser ya el de otro.
         if child.try_wait()?.is_some() {
@@ -216,14 +223,19 @@ impl Running {
             let headline = format!("«{}» ya había terminado al enviarle {signal}.", self.name);
             return Err(self.explain(Failure::new(headline)));
         }
-        kill(as_nix_pid(self.pid), signal).map_err(io::Error::from)?;
+        for pid in processes {
+            match kill(Pid::from_raw(*pid), signal) {
+                Ok(()) | Err(Errno::ESRCH) => {}
+                Err(error) => return Err(io::Error::from(error).into()),
+            }
+        }
         Ok(())
     }
 
     /// Se la envía al programa que este arrancó: un intérprete de órdenes o `strace`, por ejemplo,
     /// la dejan para él.
     pub fn signal_child(&self, signal: Signal) -> Result<(), Failure> {
-        let child = self.ask_kernel(activity::children)?.first().copied().ok_or_else(|| {
+        let child = self.ask_kernel(family::children)?.first().copied().ok_or_else(|| {
             self.explain(Failure::new(format!("«{}» no ha arrancado nada.", self.name)))
         })?;
         Ok(kill(Pid::from_raw(child), signal).map_err(io::Error::from)?)
@@ -352,7 +364,7 @@ impl Running {
         // Quien acaba de cerrar su salida puede tardar un instante en terminar del todo.
         let patience = if self.stdout.has_ended() { LAST_WORDS } else { Duration::ZERO };
         let Some(status) = poll(patience, || self.status()) else {
-            let now = || activity::activities(self.pid).unwrap_or_default();
+            let now = || activity::activities(&[self.pid]).unwrap_or_default();
             return noted.map_or_else(now, <[String]>::to_vec);
         };
         self.hear_last_words();
@@ -366,11 +378,6 @@ impl Running {
         self.stdout.wait_for_end(LAST_WORDS);
         self.stderr.wait_for_end(LAST_WORDS);
     }
-}
-
-fn as_nix_pid(pid: u32) -> Pid {
-    // PID_MAX_LIMIT es 2²²: siempre cabe.
-    Pid::from_raw(pid.cast_signed())
 }
 
 fn describe(status: ExitStatus) -> String {
@@ -411,7 +418,7 @@ impl Drop for Running {
             return;
         }
         // Hay servidores de varios procesos, y los hijos no se van con su padre.
-        let descendants = activity::descendants(self.pid.cast_signed());
+        let descendants = family::descendants(self.pid.cast_signed());
         let _ = child.kill();
         for descendant in descendants {
             let _ = kill(Pid::from_raw(descendant), Signal::SIGKILL);

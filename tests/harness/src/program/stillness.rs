@@ -7,7 +7,7 @@ use procfs::ProcResult;
 use procfs::process::{Process, Task};
 
 use super::Running;
-use super::activity::descendants;
+use super::family::family;
 use crate::failure::Failure;
 use crate::waiting::DEFAULT_LIMIT;
 
@@ -56,13 +56,13 @@ impl Nap {
     }
 }
 
-/// Deja que ese proceso, y los que arrancó, acaben lo que tengan entre manos: hasta que duerman todos
+/// Deja que esos procesos, y los que arrancaron, acaben lo que tengan entre manos: hasta que duerman todos
 /// sus hilos o, si no llegan a dormirse, un momento.
-pub(crate) fn let_settle(pid: u32) {
+pub(crate) fn let_settle(heads: &[u32]) {
     let deadline = Instant::now() + SETTLING;
     let mut before = None;
     while Instant::now() < deadline {
-        let now = glances(pid);
+        let now = glances(heads);
         if now.iter().all(Glance::all_asleep) && before.as_ref() == Some(&now) {
             return;
         }
@@ -72,9 +72,8 @@ pub(crate) fn let_settle(pid: u32) {
 }
 
 /// Los que ya no existan no cuentan.
-fn glances(pid: u32) -> Vec<Glance> {
-    let pid = pid.cast_signed();
-    let all = [pid].into_iter().chain(descendants(pid));
+fn glances(heads: &[u32]) -> Vec<Glance> {
+    let all = family(heads).into_iter();
     all.filter_map(|pid| Glance::at(&Process::new(pid).ok()?).ok()).collect()
 }
 

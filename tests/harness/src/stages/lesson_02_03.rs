@@ -15,6 +15,7 @@ use crate::failure::Failure;
 use crate::frame;
 use crate::limits::raise_descriptor_limit;
 use crate::peer::Peer;
+use crate::sending::Sending;
 use crate::stage::{Check, Stage};
 use crate::wording;
 
@@ -94,8 +95,9 @@ pub(crate) const STAGES: &[Stage] = &[
     stage(
         9,
         "el mismo orden para todos",
-        "todos ven los mismos mensajes en el mismo orden; quien llega se anuncia antes de su primer \
-         mensaje, y quien se va, después del último. Nadie se oye a sí mismo.",
+        "todos ven los mismos mensajes y avisos en el mismo orden; a quienes llegan a la vez se les \
+         cuenta de uno en uno. Quien llega se anuncia antes de su primer mensaje, y quien se va, \
+         después del último, aunque su final ya estuviera ahí. Nadie se oye a sí mismo.",
         order,
     ),
     stage(
@@ -108,16 +110,16 @@ pub(crate) const STAGES: &[Stage] = &[
     stage(
         11,
         "nombres repetidos",
-        "no puede haber dos iguales a la vez, sin distinguir mayúsculas; al irse uno, su nombre \
-         queda libre.",
+        "no puede haber dos iguales a la vez, sin distinguir mayúsculas: si lo piden varios en el \
+         mismo instante, entra uno. Al irse, su nombre queda libre.",
         repeated_names,
     ),
     stage(
         12,
         "longitudes hostiles",
         "la longitud se comprueba antes de reservar ni un byte: no se reservan cuatro gigas porque lo \
-         diga una cabecera. A un mensaje que no cabe con su autor delante se contesta «ERROR: …», y \
-         su autor se queda.",
+         diga una cabecera. Un marco vacío no es un error. A un mensaje que no cabe con su autor \
+         delante se contesta «ERROR: …», y su autor se queda.",
         hostile_lengths,
     ),
     stage(
@@ -136,14 +138,15 @@ pub(crate) const STAGES: &[Stage] = &[
     stage(
         15,
         "conexiones calladas",
-        "quien se conecta y no dice su nombre no puede parar a los demás: el saludo es un estado \
-         más de su conexión.",
+        "quien se conecta y no dice su nombre no puede parar a los demás, y no oye nada: el saludo \
+         es un estado más de su conexión.",
         silent_connections,
     ),
     stage(
         16,
         "reinicios y cierres de golpe",
-        "un RST se lleva por delante a quien lo envía y a nadie más.",
+        "un RST se lleva por delante a quien lo envía y a nadie más: que no se le pueda escribir \
+         no es culpa de quien hablaba.",
         resets,
     ),
     stage(
@@ -157,7 +160,7 @@ pub(crate) const STAGES: &[Stage] = &[
         18,
         "quien no lee no frena a nadie",
         "el servidor no se bloquea escribiendo: guarda lo pendiente con un límite, y a quien no lee \
-         nada lo echa antes de guardarle 32 MiB.",
+         nada lo echa antes de guardarle 32 MiB y de hacer esperar a quien habla más de 15 segundos.",
         slow_reader,
     ),
     stage(19, "doscientos clientes", "todos entran, todos oyen y todos se van.", two_hundred),
@@ -173,8 +176,8 @@ pub(crate) const STAGES: &[Stage] = &[
         21,
         "quien lee despacio lo oye todo",
         "a quien deja de leer un rato y después sigue no se le echa ni se le pierde nada, por \
-         mucho que otro hable: al que habla se le deja de leer hasta que lo oigan \
-         (contrapresión).",
+         mucho que otro hable, y aunque después se vaya: al que habla se le deja de leer hasta que \
+         lo oigan (contrapresión).",
         patient_reader,
     ),
     Stage::ending("02_03", 22, still_inside),
@@ -289,7 +292,7 @@ fn blocked_reader(chat: &Conversation) -> Result<(), Failure> {
     let text = "x".repeat(LONG_TEXT);
     for _ in 0..FLOOD {
         ana.send_frame(&text)?;
-        hear(&mut beto, &text)?;
+        hear(&mut beto, &text).map_err(too_patient)?;
     }
     // Se va quien no leía, y el chat sigue. Lee al fin, hasta que el servidor cierre: si no, podría
     // seguir dentro cuando empiece otra etapa.
@@ -298,6 +301,16 @@ fn blocked_reader(chat: &Conversation) -> Result<(), Failure> {
     beto.send_frame("seguimos")?;
     hear(&mut ana, "seguimos")?;
     last_one_out(ana, [beto])
+}
+
+fn too_patient(failure: Failure) -> Failure {
+    if !failure.is_silence() {
+        return failure;
+    }
+    failure.hint(
+        "si tu servidor espera a propósito más de 15 segundos a quien no lee, dale una opción para \
+         acortar ese plazo y escríbela en la orden, como «-- ./chat --plazo 5».",
+    )
 }
 
 fn greeting(chat: &Conversation) -> Result<(), Failure> {
@@ -380,19 +393,73 @@ const LISTENERS: usize = 30;
 fn order(chat: &Conversation) -> Result<(), Failure> {
     raise_descriptor_limit();
     let mut witness = join(chat, "testigo")?;
-    let mut listeners = (1..=LISTENERS)
-        .map(|number| join(chat, &format!("oyente {number}")))
-        .collect::<Result<Vec<_>, _>>()?;
-    let mut speakers = ["ana", "beto", "carla", "david", "elena", "fabio"]
-        .map(|name| join(chat, name))
-        .into_iter()
-        .collect::<Result<Vec<_>, _>>()?;
+    let speakers = ["ana", "beto", "carla", "david", "elena", "fabio"].map(str::to_owned);
+    let names = (1..=LISTENERS).map(|number| format!("oyente {number}")).chain(speakers);
+    let mut listeners = arrive_together(chat, &mut witness, names)?;
+    let mut speakers = listeners.split_off(LISTENERS);
     for round in 1..=ROUNDS {
         everybody_hears_the_same(chat, round, &mut witness, &mut speakers, &mut listeners)?;
     }
     listeners.append(&mut speakers);
     comes_speaks_and_goes(chat, &mut witness, &mut listeners)?;
     say_goodbye(witness, listeners)
+}
+
+/// Entran todos a la vez: los avisos los cuentan de uno en uno, y en el mismo orden para todos.
+fn arrive_together(
+    chat: &Conversation,
+    witness: &mut Peer,
+    names: impl Iterator<Item = String>,
+) -> Result<Vec<Peer>, Failure> {
+    let mut peers = names.map(|name| chat.peer(&name)).collect::<Result<Vec<_>, _>>()?;
+    say_names_at_once(chat, &mut peers)?;
+    let order = arrivals(witness, &peers)?;
+    for (place, (arrived, _)) in order.iter().enumerate() {
+        let peer = &mut peers[*arrived];
+        expect_welcome_first(peer)?;
+        for (_, notice) in &order[place + 1..] {
+            expect_same(peer, notice, "avisos")?;
+        }
+    }
+    Ok(peers)
+}
+
+/// Espera `CLIENT: …`, y que sea lo primero: quien no ha entrado no oye nada.
+fn expect_welcome_first(peer: &mut Peer) -> Result<(), Failure> {
+    let welcome = format!("CLIENT: {}", peer.local_ip());
+    let heard = peer.next_frame()?;
+    if heard == welcome {
+        return Ok(());
+    }
+    let headline = format!("Lo primero que oye «{}» debía ser su «CLIENT: ».", peer.name());
+    Err(peer.mismatch(headline, welcome, heard))
+}
+
+fn say_names_at_once(chat: &Conversation, peers: &mut [Peer]) -> Result<(), Failure> {
+    chat.all_at_once(|| {
+        peers.iter_mut().try_for_each(|peer| {
+            let name = format!("NAME: {}", peer.name());
+            peer.send_frame(name)
+        })
+    })
+}
+
+/// Los avisos de que llegaron esos, en el orden en que los oye el testigo: de quién es cada uno, y qué
+/// dice.
+fn arrivals(witness: &mut Peer, peers: &[Peer]) -> Result<Vec<(usize, String)>, Failure> {
+    let mut order = Vec::new();
+    let mut missing: Vec<usize> = (0..peers.len()).collect();
+    while let Some(&first) = missing.first() {
+        // El testigo es el primero.
+        let count = order.len() + 2;
+        let heard = witness.next_frame()?;
+        let Some(place) = missing.iter().position(|it| joined(count, &peers[*it]) == heard) else {
+            let headline = "Entraron varios a la vez, y los avisos no los cuentan de uno en uno.";
+            return Err(witness.mismatch(headline, joined(count, &peers[first]), heard));
+        };
+        order.push((missing.remove(place), heard));
+    }
+    Ok(order)
 }
 
 /// Hablan todos a la vez, y lo que oye el testigo es lo que oyen los demás.
@@ -409,37 +476,27 @@ fn everybody_hears_the_same(
     chat.all_at_once(|| speakers.iter_mut().try_for_each(|speaker| speaker.send(&burst)))?;
     chat.jostle();
     let count = EACH * speakers.len();
-    let seen = (0..count).map(|_| next_said(witness)).collect::<Result<Vec<_>, _>>()?;
+    let seen = (0..count).map(|_| witness.next_frame()).collect::<Result<Vec<_>, _>>()?;
     for speaker in speakers.iter() {
         expect_own_order(witness, &seen, speaker, &texts)?;
     }
     for peer in listeners.iter_mut().chain(speakers) {
         let own = said(peer, "");
         for message in seen.iter().filter(|message| !message.starts_with(&own)) {
-            expect_same(peer, message)?;
+            expect_same(peer, message, "mensajes")?;
         }
     }
     Ok(())
 }
 
-/// Espera lo que diga alguien; los avisos que lleguen antes no cuentan.
-fn next_said(peer: &mut Peer) -> Result<String, Failure> {
-    loop {
-        let text = peer.next_frame()?;
-        if text.starts_with("#[") {
-            return Ok(text);
-        }
-    }
-}
-
-/// Espera que lo siguiente que se diga sea eso, que es lo que oyó el testigo.
-fn expect_same(peer: &mut Peer, message: &str) -> Result<(), Failure> {
-    let heard = next_said(peer)?;
-    if heard == message {
+/// Espera que lo siguiente sea eso, que es lo que oyó el testigo.
+fn expect_same(peer: &mut Peer, text: &str, what: &str) -> Result<(), Failure> {
+    let heard = peer.next_frame()?;
+    if heard == text {
         return Ok(());
     }
-    let headline = format!("«{}» y «testigo» oyeron los mensajes en distinto orden.", peer.name());
-    Err(peer.mismatch(headline, message, heard))
+    let headline = format!("«{}» y «testigo» oyeron los {what} en distinto orden.", peer.name());
+    Err(peer.mismatch(headline, text, heard))
 }
 
 /// Entre lo que vio el testigo, los mensajes de cada cual van en el orden en que los envió.
@@ -460,23 +517,49 @@ fn expect_own_order(
     Err(witness.mismatch(headline, expected.join("\n"), got.join("\n")))
 }
 
-/// Alguien dice su nombre, un mensaje y adiós de un solo golpe: se ve en ese orden.
+/// Lo que dice de golpe quien llega y se va: no cabe en una lectura, y sí en el núcleo del servidor.
+const VISIT: usize = 24;
+const LONG_WORD: usize = 2000;
+
+/// Tantos textos largos, y distintos.
+fn words(count: usize) -> Vec<String> {
+    (1..=count).map(|number| format!("{number:.<LONG_WORD$}")).collect()
+}
+
+/// Alguien dice su nombre, unos mensajes y adiós de un solo golpe: se ve en ese orden.
 fn comes_speaks_and_goes(
     chat: &Conversation,
     witness: &mut Peer,
     others: &mut [Peer],
 ) -> Result<(), Failure> {
     let mut hasty = chat.peer("felipe")?;
-    hasty.send([frame::encode("NAME: felipe"), frame::encode("¡adiós!")].concat())?;
+    let words = words(VISIT);
+    let burst = words.iter().map(frame::encode).collect::<Vec<_>>().concat();
+    hasty.send([frame::encode("NAME: felipe"), burst].concat())?;
     hasty.half_close()?;
-    let expected = [joined(others.len() + 2, &hasty), said(&hasty, "¡adiós!"), left(&hasty)];
+    let mut expected = vec![joined(others.len() + 2, &hasty)];
+    expected.extend(words.iter().map(|text| said(&hasty, text)));
+    expected.push(left(&hasty));
     for peer in others.iter_mut().chain([witness]) {
         for text in &expected {
-            peer.expect_frame(text)?;
+            expect_in_turn(peer, text)?;
         }
     }
     expect_welcome(&mut hasty)?;
     hasty.expect_end()
+}
+
+/// Espera que lo siguiente sea eso, de lo que dice quien llega, habla y cierra su lado.
+fn expect_in_turn(peer: &mut Peer, text: &str) -> Result<(), Failure> {
+    let heard = peer.next_frame()?;
+    if heard == text {
+        return Ok(());
+    }
+    let headline = format!(
+        "«felipe» llegó, habló y cerró su lado, y «{}» no lo oyó todo, y en ese orden.",
+        peer.name()
+    );
+    Err(peer.mismatch(headline, text, heard))
 }
 
 fn invalid_names(chat: &Conversation) -> Result<(), Failure> {
@@ -511,9 +594,11 @@ fn invalid_names(chat: &Conversation) -> Result<(), Failure> {
         intruder.send_frame(format!("NAME: {name}"))?;
         expect_refusal(&mut intruder)?;
     }
-    let mut rude = chat.peer("quien no se presenta")?;
-    rude.send_frame("hola")?;
-    expect_refusal(&mut rude)?;
+    for (name, text) in [("quien no se presenta", "hola"), ("quien empieza sin decir nada", "")] {
+        let mut rude = chat.peer(name)?;
+        rude.send_frame(text)?;
+        expect_refusal(&mut rude)?;
+    }
     // Si alguno hubiera entrado, ana lo vería antes que a beto.
     let beto = join(chat, "beto")?;
     ana.expect_frame(joined(2, &beto))?;
@@ -534,7 +619,40 @@ fn repeated_names(chat: &Conversation) -> Result<(), Failure> {
     begona.expect_frame(farewell)?;
     let beto = join(chat, "Beto")?;
     begona.expect_frame(joined(2, &beto))?;
-    say_goodbye(begona, vec![beto])
+    let twin = only_one_enters(chat)?;
+    begona.expect_frame(joined(3, &twin))?;
+    say_goodbye(begona, vec![beto, twin])
+}
+
+/// Varios piden el mismo nombre a la vez: entra uno.
+fn only_one_enters(chat: &Conversation) -> Result<Peer, Failure> {
+    let mut twins = ["GEMELA", "gemela", "Gemela", "gEMELA", "gemelA", "GEMELa"]
+        .map(|name| chat.peer(name))
+        .into_iter()
+        .collect::<Result<Vec<_>, _>>()?;
+    say_names_at_once(chat, &mut twins)?;
+    let mut inside: Option<Peer> = None;
+    let mut refused = Vec::new();
+    for mut twin in twins {
+        let answer = twin.next_frame()?;
+        if !answer.starts_with("CLIENT: ") {
+            expect_error(&mut twin, &answer)?;
+            twin.expect_end()?;
+            refused.push(twin);
+        } else if let Some(first) = &inside {
+            let names = format!("«{}» y «{}»", first.name(), twin.name());
+            return Err(
+                twin.failure(format!("{names} pidieron a la vez el mismo nombre, y entraron."))
+            );
+        } else {
+            inside = Some(twin);
+        }
+    }
+    inside.ok_or_else(|| {
+        let headline =
+            "Varios pidieron a la vez el mismo nombre, que estaba libre, y no entró nadie.";
+        refused[0].failure(headline)
+    })
 }
 
 fn hostile_lengths(chat: &Conversation) -> Result<(), Failure> {
@@ -571,20 +689,23 @@ fn too_long_with_the_name(chat: &Conversation, witness: &mut Peer) -> Result<(),
     witness.expect_frame(farewell)
 }
 
-/// Un marco de longitud cero no es un error ni un mensaje: lo que no puede es tirar el servidor.
+/// Un marco vacío se reparte o no, pero no es un error ni el final: quien lo envía sigue hablando.
 fn empty_frame(chat: &Conversation, witness: &mut Peer) -> Result<(), Failure> {
     let mut beto = join(chat, "beto")?;
     witness.expect_frame(joined(2, &beto))?;
     beto.send_frame("")?;
-    beto.half_close()?;
-    let text = witness.next_frame()?;
-    if text == said(&beto, "") {
-        witness.expect_frame(left(&beto))?;
-    } else if text != left(&beto) {
-        let headline = "Tras un marco vacío y el final, se esperaba el aviso de la salida.";
-        return Err(witness.mismatch(headline, left(&beto), text));
+    beto.send_frame("sigo aquí")?;
+    let mut heard = witness.next_frame()?;
+    if heard == said(&beto, "") {
+        heard = witness.next_frame()?;
     }
-    beto.drain()
+    if heard != said(&beto, "sigo aquí") {
+        let headline = "Tras un marco vacío, «beto» siguió hablando, y «ana» no lo oyó.";
+        return Err(witness.mismatch(headline, said(&beto, "sigo aquí"), heard));
+    }
+    let farewell = left(&beto);
+    beto.leave()?;
+    witness.expect_frame(farewell)
 }
 
 fn not_text(chat: &Conversation) -> Result<(), Failure> {
@@ -638,13 +759,26 @@ fn silent_connections(chat: &Conversation) -> Result<(), Failure> {
     ana.expect_frame(joined(2, &beto))?;
     beto.send_frame("nadie me para")?;
     ana.expect_frame(said(&beto, "nadie me para"))?;
-    for peer in silent {
-        peer.close();
+    for peer in &mut silent {
+        peer.half_close()?;
+        heard_nothing(peer)?;
     }
     // De quien no llegó a entrar no se avisa.
     ana.send_frame("ni a mí")?;
     beto.expect_frame(said(&ana, "ni a mí"))?;
     say_goodbye(ana, vec![beto])
+}
+
+/// A quien no dijo su nombre, al final, se le cierra, y quizá se le diga por qué; pero no oyó nada.
+fn heard_nothing(peer: &mut Peer) -> Result<(), Failure> {
+    match peer.next_frame_or_end()? {
+        None => Ok(()),
+        Some(text) if text.starts_with("ERROR: ") => peer.expect_end_or_reset(),
+        Some(text) => {
+            let headline = format!("«{}» no había dicho su nombre, y oyó algo.", peer.name());
+            Err(peer.mismatch(headline, "", text))
+        }
+    }
 }
 
 fn resets(chat: &Conversation) -> Result<(), Failure> {
@@ -661,11 +795,58 @@ fn resets(chat: &Conversation) -> Result<(), Failure> {
         peer.expect_frame(&arrival)?;
         peer.expect_frame(&farewell)?;
     }
+    let david = reset_while_others_speak(chat, &mut ana, &mut beto)?;
     ana.send_frame("seguimos")?;
     beto.expect_frame(said(&ana, "seguimos"))?;
     beto.send_frame("seguimos")?;
     ana.expect_frame(said(&beto, "seguimos"))?;
-    say_goodbye(ana, vec![beto])
+    say_goodbye(ana, vec![beto, david])
+}
+
+/// Cuando el servidor va a repartir lo que dicen dos, una que debía oírlo ya ha reiniciado. De ellos,
+/// uno llegó antes que ella, y otro, después: así da igual por quién empiece.
+fn reset_while_others_speak(
+    chat: &Conversation,
+    ana: &mut Peer,
+    beto: &mut Peer,
+) -> Result<Peer, Failure> {
+    let mut carla = join(chat, "carla")?;
+    let mut david = join(chat, "david")?;
+    let (carla_arrives, david_arrives) = (joined(3, &carla), joined(4, &david));
+    for peer in [&mut *ana, &mut *beto] {
+        peer.expect_frame(&carla_arrives)?;
+        peer.expect_frame(&david_arrives)?;
+    }
+    carla.expect_frame(&david_arrives)?;
+    let farewell = vec![left(&carla)];
+    let texts = ["¿se me oye?", "¿y ahora?"];
+    let burst = texts.map(frame::encode).concat();
+    chat.all_at_once(|| {
+        ana.send(&burst)?;
+        carla.reset()?;
+        david.send(&burst)
+    })?;
+    let [by_ana, by_david] =
+        [&*ana, &david].map(|peer| texts.map(|text| said(peer, text)).to_vec());
+    expect_interleaved(beto, vec![by_ana.clone(), by_david.clone(), farewell.clone()])?;
+    expect_interleaved(ana, vec![by_david, farewell.clone()])?;
+    expect_interleaved(&mut david, vec![by_ana, farewell])?;
+    Ok(david)
+}
+
+/// Espera todo eso: cada lista, en su orden; y entre ellas, en cualquiera.
+fn expect_interleaved(peer: &mut Peer, mut lists: Vec<Vec<String>>) -> Result<(), Failure> {
+    const CONTEXT: &str = "«carla» había reiniciado su conexión, y otros hablaban.";
+    while let Some(first) = lists.first() {
+        let heard = peer.next_frame().map_err(|failure| failure.adding(CONTEXT))?;
+        let Some(list) = lists.iter().position(|list| list[0] == heard) else {
+            let headline = format!("«{}» oyó otra cosa. {CONTEXT}", peer.name());
+            return Err(peer.mismatch(headline, &first[0], heard));
+        };
+        lists[list].remove(0);
+        lists.retain(|list| !list.is_empty());
+    }
+    Ok(())
 }
 
 fn control_characters(chat: &Conversation) -> Result<(), Failure> {
@@ -702,7 +883,7 @@ fn slow_reader(chat: &Conversation) -> Result<(), Failure> {
     let mut kept = 0;
     loop {
         ana.send_frame(&text)?;
-        let seen = beto.next_frame()?;
+        let seen = beto.next_frame().map_err(too_patient)?;
         if seen == farewell {
             break;
         }
@@ -723,7 +904,8 @@ fn slow_reader(chat: &Conversation) -> Result<(), Failure> {
 }
 
 /// «lento» no lee mientras sale algo de ana; cuando todo está parado por él, o ya ha salido todo, lee
-/// un rato y vuelve a pararse.
+/// un rato y vuelve a pararse. Con todo parado llega carla, habla y cierra su lado; y ana también lo
+/// cierra, en cuanto acaba.
 fn patient_reader(chat: &Conversation) -> Result<(), Failure> {
     let mut ana = join(chat, "ana")?;
     let mut slow = chat.peer_with_receive_buffer("lento", MODEST_BUFFER)?;
@@ -734,29 +916,100 @@ fn patient_reader(chat: &Conversation) -> Result<(), Failure> {
     ana.expect_frame(joined(3, &beto))?;
     slow.expect_frame(joined(3, &beto))?;
 
-    let text = "x".repeat(LONG_TEXT);
-    let message = said(&ana, &text);
-    let count = TOO_MUCH / LONG_TEXT;
-    let sending = ana.send_meanwhile(frame::encode(&text).repeat(count))?;
+    let mut carla = chat.peer("carla")?;
+    let flood = Flood::new(&ana, &carla);
+    let sending = ana.send_all_meanwhile(frame::encode(&flood.text).repeat(flood.count))?;
     thread::scope(|scope| {
         // beto lee siempre: es lento, y no él, quien hace esperar a ana.
-        let hears_all = || (0..count).try_for_each(|_| beto.expect_frame(&message));
-        let other = scope.spawn(hears_all);
-        for number in 0..count {
-            if number % count.div_ceil(PAUSES) == 0 {
-                sending.settle();
-            }
-            slow.expect_frame(&message).map_err(|failure| {
-                failure.adding(&format!(
-                    "Leía, aunque despacio, y solo oyó {number} de los {count} mensajes."
-                ))
-            })?;
-        }
-        // Un pánico de ese hilo sería del arnés.
-        other.join().unwrap_or(Ok(()))
+        let other = scope.spawn(|| flood.hear(&mut beto, |_| {}));
+        sending.settle();
+        let visiting = carla.send_all_meanwhile(flood.visit.clone())?;
+        slow.pause(PAUSE);
+        // También carla lee, aunque no le importe qué.
+        let gone = scope.spawn(|| carla.drain());
+        flood.hear_slowly(&mut slow, &sending)?;
+        // Un pánico de esos hilos sería del arnés.
+        other.join().unwrap_or(Ok(()))?;
+        gone.join().unwrap_or(Ok(()))?;
+        visiting.finish()
     })?;
     sending.finish()?;
-    say_goodbye(ana, vec![slow, beto])
+    let farewell = left(&ana);
+    slow.expect_frame(&farewell)?;
+    beto.expect_frame(&farewell)?;
+    ana.drain()?;
+    say_goodbye(beto, vec![slow])
+}
+
+/// Lo mucho que dice ana, y lo que hace carla entretanto.
+struct Flood {
+    text: String,
+    /// Lo que se oye de cada vez que ana lo dice, y cuántas son.
+    message: String,
+    count: usize,
+    /// Lo que envía carla: su nombre y lo que dice.
+    visit: Vec<u8>,
+    /// Lo que se oye de ella, desde que llega hasta que se va.
+    heard_of_visit: Vec<String>,
+}
+
+impl Flood {
+    fn new(ana: &Peer, carla: &Peer) -> Self {
+        let text = "x".repeat(LONG_TEXT);
+        let words = words(VISIT);
+        let visit = [vec!["NAME: carla".to_owned()], words.clone()].concat();
+        let mut heard_of_visit = vec![joined(4, carla)];
+        heard_of_visit.extend(words.iter().map(|text| said(carla, text)));
+        heard_of_visit.push(left(carla));
+        Self {
+            message: said(ana, &text),
+            count: TOO_MUCH / text.len(),
+            text,
+            visit: visit.iter().flat_map(frame::encode).collect(),
+            heard_of_visit,
+        }
+    }
+
+    /// Lee, y a ratos no.
+    fn hear_slowly(&self, slow: &mut Peer, sending: &Sending) -> Result<(), Failure> {
+        let (mut number, mut pauses) = (0, 1);
+        let outcome = self.hear(slow, |count| {
+            number = count;
+            if count == pauses * self.count.div_ceil(PAUSES) {
+                sending.settle();
+                pauses += 1;
+            }
+        });
+        outcome.map_err(|failure| {
+            let all = self.count;
+            failure.adding(&format!(
+                "Leía, aunque despacio, y solo oyó {number} de los {all} mensajes de «ana»."
+            ))
+        })
+    }
+
+    /// Oye lo de una y lo de otra: lo de cada una, en su orden; y entre ellas, en cualquiera. Antes de
+    /// cada marco, `before` sabe cuántos lleva oídos de ana.
+    fn hear(&self, peer: &mut Peer, mut before: impl FnMut(usize)) -> Result<(), Failure> {
+        let (mut count, mut visit) = (0, self.heard_of_visit.iter());
+        while count < self.count || visit.len() > 0 {
+            before(count);
+            let heard = peer.next_frame()?;
+            if heard == self.message {
+                count += 1;
+                continue;
+            }
+            let expected = visit.next().unwrap_or(&self.message);
+            if heard != *expected {
+                let headline = format!(
+                    "«carla» llegó, habló y cerró su lado, y «{}» no lo oyó todo, y en ese orden.",
+                    peer.name()
+                );
+                return Err(peer.mismatch(headline, expected, heard));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Lo que envía quien no ha recibido aún su `ERROR`, o no le hace caso.

@@ -6,11 +6,14 @@ use crate::conversation::Conversation;
 use crate::failure::Failure;
 use crate::peer::Peer;
 use crate::response::Response;
+use crate::sending::Sending;
 use crate::stage::{Check, Stage};
 use crate::wording;
 
 /// Lo que contesta a todo GET: 25 caracteres, contando el salto de línea, que son 26 bytes.
 const BODY: &str = "¡Hola desde EpollServer!\n";
+const LENGTH: &str = "26";
+const MEDIA_TYPE: &str = "text/plain; charset=utf-8";
 const GET: &str = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 const HEAD: &str = "HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 const GET_AND_CLOSE: &str = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
@@ -18,11 +21,20 @@ const GET_AND_CLOSE: &str = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: cl
 const CLOCK_SKEW: Duration = Duration::from_secs(5);
 /// Un búfer de recepción pequeño, para que a quien no lee se le llene pronto.
 const SMALL_BUFFER: usize = 4096;
-/// Cuántas peticiones envía quien no lee, y cuánto ocupa cada una. Sus respuestas no caben en los
-/// búferes del núcleo, y con ellos llenos tampoco caben las peticiones: si un servidor las toma todas,
-/// guarda las respuestas en su memoria.
-const FLOOD: usize = 60_000;
-const FLOOD_REQUEST: usize = 400;
+/// Lo que pide quien no lee, y cuántas veces de un golpe: aunque el servidor no lea ninguna, en su búfer
+/// caben todas, y detrás el final.
+const SHORT_GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+const VOLLEY: usize = 2000;
+/// Cuántas veces, a quien ya debe más de lo que guarda el núcleo.
+const FLOOD: usize = 50_000;
+/// Lo que ocupa la página, con su cabecera.
+const PAGE: usize = 143;
+/// Más respuestas de las que el núcleo guarda para quien no lee.
+const OWED: usize = 8 * 1024 * 1024;
+/// El límite de lo que se guarda para quien no lee.
+const MOST_KEPT: usize = 32 * 1024 * 1024;
+/// Lo que no se le debe a nadie: ese límite y, con holgura, lo que el núcleo guarda por su cuenta.
+const TOO_MUCH: usize = MOST_KEPT + OWED;
 /// Lo que separa dos envíos para que el servidor los lea por separado.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -92,8 +104,9 @@ pub(crate) const STAGES: &[Stage] = &[
     stage(
         10,
         "el cuerpo no es la petición siguiente",
-        "un cuerpo se consume entero o se rechaza y se cierra; si se leyera como otra petición, \
-         cualquiera podría colar una (contrabando de peticiones).",
+        "un cuerpo se consume entero, aunque llegue después y en varias lecturas, o se rechaza y se \
+         cierra; si se leyera como otra petición, cualquiera podría colar una (contrabando de \
+         peticiones). A quien pregunta antes de enviarlo se le contesta antes.",
         bodies,
     ),
     stage(
@@ -123,7 +136,8 @@ pub(crate) const STAGES: &[Stage] = &[
         14,
         "cuándo se cierra",
         "HTTP/1.0 y «Connection: close», sola o en una lista, cierran tras la respuesta. A quien pide \
-         con HTTP/1.0 que la conexión siga se le anuncia que sigue, o se cierra.",
+         con HTTP/1.0 que la conexión siga se le anuncia que sigue, o se cierra. Quien cierra su lado \
+         recibe antes todo lo que pidió, aunque lo lea tarde.",
         closing,
     ),
     stage(
@@ -179,8 +193,8 @@ fn headers(web: &Conversation) -> Result<(), Failure> {
     }
     let length = page.header("Content-Length").unwrap_or_default();
     for (name, expected, got) in [
-        ("Content-Type", "text/plain; charset=utf-8", page.media_type().as_str()),
-        ("Content-Length", "26", length),
+        ("Content-Type", MEDIA_TYPE, page.media_type().as_str()),
+        ("Content-Length", LENGTH, length),
     ] {
         if got != expected {
             let headline = format!("El campo {name} no es el del contrato.");
@@ -274,15 +288,39 @@ fn head(web: &Conversation) -> Result<(), Failure> {
 const STOWAWAY: &str = "GET /intrusa HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 fn bodies(web: &Conversation) -> Result<(), Failure> {
-    for method in ["POST", "PUT", "DELETE", "GET"] {
-        let request = format!(
-            "{method} / HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{STOWAWAY}",
-            STOWAWAY.len()
-        );
-        expect_answered_once(web.peer(&format!("cliente {method}"))?, &request)?;
+    for (method, field) in [
+        ("POST", "Content-Length"),
+        ("PUT", "content-length"),
+        ("DELETE", "CONTENT-LENGTH"),
+        ("GET", "Content-length"),
+    ] {
+        let head = body_head(method, field, STOWAWAY.len());
+        expect_answered_once(web.peer(&format!("cliente {method}"))?, &[&(head + STOWAWAY)])?;
     }
-    // Quien pregunta antes de enviar el cuerpo espera un «100 Continue», o la respuesta (RFC 9110,
-    // sección 10.1.1).
+    asking_first(web)?;
+    bodies_by_parts(web)
+}
+
+/// El comienzo de una petición con un cuerpo de esa longitud.
+fn body_head(method: &str, field: &str, length: usize) -> String {
+    format!("{method} / HTTP/1.1\r\nHost: localhost\r\n{field}: {length}\r\n\r\n")
+}
+
+/// Nada obliga al cuerpo a llegar con su cabecera, ni entero. Cada parte parece una petición.
+fn bodies_by_parts(web: &Conversation) -> Result<(), Failure> {
+    /// Más de lo que se suele leer de una vez.
+    const LARGE: usize = 128 * 1024;
+    for (name, times) in [("cuerpo en dos partes", 1), ("cuerpo grande", LARGE / STOWAWAY.len())] {
+        let start = STOWAWAY.repeat(times);
+        let head = body_head("POST", "Content-Length", start.len() + STOWAWAY.len());
+        expect_answered_once(web.peer(name)?, &[&head, &start, STOWAWAY])?;
+    }
+    Ok(())
+}
+
+/// Quien pregunta antes de enviar el cuerpo espera un «100 Continue», o la respuesta (RFC 9110, sección
+/// 10.1.1). La de que el cuerpo no llegó a tiempo (408) no lo es: a él nadie le ha contestado.
+fn asking_first(web: &Conversation) -> Result<(), Failure> {
     let mut polite = web.peer("quien pregunta antes")?;
     polite.send(
         "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\
@@ -290,14 +328,26 @@ fn bodies(web: &Conversation) -> Result<(), Failure> {
     )?;
     if polite.comes_next("HTTP/1.1 100") {
         polite.send("hola\n")?;
+        return polite.expect_response().map(drop);
     }
-    polite.expect_response().map(drop)
+    match polite.expect_response() {
+        Ok(answer) if answer.status != 408 => Ok(()),
+        Err(failure) if !failure.is_silence() => Err(failure),
+        _ => Err(polite.failure(
+            "El servidor espera el cuerpo de «quien pregunta antes», que no lo envía hasta que le \
+             contesten.",
+        )),
+    }
 }
 
 fn chunked_bodies(web: &Conversation) -> Result<(), Failure> {
-    let chunks = format!("5\r\nhola,\r\n{:X};a=b\r\n{STOWAWAY}\r\n0\r\n\r\n", STOWAWAY.len());
+    let start = format!("5\r\nhola,\r\n{:X};a=b\r\n", STOWAWAY.len());
+    let chunks = format!("{start}{STOWAWAY}\r\n0\r\n\r\n");
     let headers = "POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n";
-    expect_answered_once(web.peer("por trozos")?, &format!("{headers}\r\n{chunks}"))?;
+    expect_answered_once(web.peer("por trozos")?, &[&format!("{headers}\r\n{chunks}")])?;
+    let head = "POST / HTTP/1.1\r\nHost: localhost\r\ntransfer-encoding: chunked\r\n\r\n";
+    let parts = [head, &start, STOWAWAY, "\r\n0\r\n\r\n"];
+    expect_answered_once(web.peer("por trozos, uno a uno")?, &parts)?;
     let ambiguous = format!("{headers}Content-Length: 5\r\n\r\n{chunks}");
     // Con dos longitudes puede haber quien entienda otra cosa: tras contestar, se cierra (RFC 9112,
     // sección 6.1).
@@ -312,10 +362,16 @@ fn chunked_bodies(web: &Conversation) -> Result<(), Failure> {
     lost.expect_end_or_reset()
 }
 
-/// Se contesta una vez y la conexión sigue sirviendo, o se contesta y se cierra; pero lo que iba
-/// en el cuerpo no se contesta nunca.
-fn expect_answered_once(mut client: Peer, request: &str) -> Result<(), Failure> {
-    client.send(request)?;
+/// Envía una petición en esas partes, que se leen por separado. Se contesta una vez y la conexión sigue
+/// sirviendo, o se contesta y se cierra; pero lo que iba en el cuerpo no se contesta nunca.
+fn expect_answered_once(mut client: Peer, parts: &[&str]) -> Result<(), Failure> {
+    for (index, part) in parts.iter().enumerate() {
+        if index > 0 {
+            client.pause_until_read(PAUSE);
+        }
+        // Quien rechaza el cuerpo puede haber cerrado ya.
+        client.try_send(part);
+    }
     let answer = client.expect_response()?;
     if answer.announces_close() {
         return client.expect_end_or_reset();
@@ -395,6 +451,8 @@ fn endless_head(web: &Conversation) -> Result<(), Failure> {
 }
 
 fn closing(web: &Conversation) -> Result<(), Failure> {
+    // `nc` no dice cuándo cierra el servidor.
+    let web = &web.clone().unrepeatable();
     for (name, request) in [
         ("HTTP/1.0", "GET / HTTP/1.0\r\n\r\n"),
         ("close", GET_AND_CLOSE),
@@ -416,7 +474,31 @@ fn closing(web: &Conversation) -> Result<(), Failure> {
     client.send(GET)?;
     client.half_close()?;
     expect_page(&mut client)?;
-    client.expect_end()
+    client.expect_end()?;
+    late_reader(web)
+}
+
+/// Pide más páginas de las que caben sin leer ninguna, cierra su lado, y las lee después.
+fn late_reader(web: &Conversation) -> Result<(), Failure> {
+    let mut late = web.peer_with_receive_buffer("quien lee más tarde", SMALL_BUFFER)?;
+    let asked = ask_without_reading(&mut late, OWED)?;
+    late.half_close()?;
+    expect_pages(&mut late, asked)?;
+    late.expect_end()
+}
+
+/// Pide páginas sin leer ninguna, hasta que el servidor deja de leer sus peticiones o le debe ya `most`
+/// bytes. Devuelve cuántas pidió.
+fn ask_without_reading(client: &mut Peer, most: usize) -> Result<usize, Failure> {
+    let mut asked = 0;
+    while asked * PAGE < most {
+        client.send(SHORT_GET.repeat(VOLLEY))?;
+        asked += VOLLEY;
+        if client.wait_until_read() != Some(true) {
+            break;
+        }
+    }
+    Ok(asked)
 }
 
 /// Quien habla HTTP/1.0 y pide que la conexión siga no puede saber si sigue, salvo que se le diga
@@ -440,6 +522,8 @@ fn persistent_1_0(web: &Conversation) -> Result<(), Failure> {
 }
 
 fn deadlines(web: &Conversation) -> Result<(), Failure> {
+    // Una orden espera poco, y en tan poco tiempo tampoco los echa quien lo hace bien.
+    let web = web.clone().unrepeatable();
     let patience = web.patience() * 3 / 2;
     let mut half = web.peer("quien no acaba")?;
     half.send(&GET[..20])?;
@@ -491,15 +575,20 @@ fn resets(web: &Conversation) -> Result<(), Failure> {
 
 fn slow_reader(web: &Conversation) -> Result<(), Failure> {
     let mut slow = web.peer_with_receive_buffer("lento", SMALL_BUFFER)?;
-    let start = "GET / HTTP/1.1\r\nHost: a\r\nX-Relleno: ";
-    let request = format!("{start}{:x<1$}\r\n\r\n", "", FLOOD_REQUEST - start.len() - 4);
-    let sending = slow.send_meanwhile(request.repeat(FLOOD))?;
-    if sending.settle() {
-        return Err(slow.failure(format!(
-            "«lento» no lee ninguna respuesta, y el servidor le ha tomado ya {} peticiones: las \
-             respuestas se acumulan sin límite.",
-            wording::grouped(FLOOD)
-        )));
+    let mut asked = ask_without_reading(&mut slow, OWED)?;
+    // Quien guarda más que el núcleo puede hacerlo, hasta un límite.
+    let mut unread = None;
+    while unread.is_none() && asked * PAGE >= OWED {
+        if asked * PAGE >= TOO_MUCH {
+            return Err(owes_too_much(&mut slow, asked));
+        }
+        let sending = slow.send_meanwhile(SHORT_GET.repeat(FLOOD))?;
+        asked += FLOOD;
+        if sending.settle() {
+            sending.finish()?;
+        } else {
+            unread = Some(sending);
+        }
     }
     for number in 1..=10 {
         let mut client = web.peer(&format!("otro cliente {number}"))?;
@@ -507,9 +596,19 @@ fn slow_reader(web: &Conversation) -> Result<(), Failure> {
         expect_page(&mut client)?;
         finish(client)?;
     }
-    expect_pages(&mut slow, FLOOD)?;
-    sending.finish()?;
+    expect_pages(&mut slow, asked)?;
+    unread.map_or(Ok(()), Sending::finish)?;
     finish(slow)
+}
+
+fn owes_too_much(slow: &mut Peer, asked: usize) -> Failure {
+    slow.failure(format!(
+        "«lento» no lee ninguna respuesta, y el servidor le ha tomado ya {} peticiones: le debe {} de \
+         respuestas, y el límite son {}.",
+        wording::grouped(asked),
+        wording::mebibytes(asked * PAGE),
+        wording::mebibytes(MOST_KEPT)
+    ))
 }
 
 fn one_thousand(web: &Conversation) -> Result<(), Failure> {
@@ -569,10 +668,22 @@ fn check_page(client: &mut Peer, page: Response) -> Result<Response, Failure> {
     Ok(page)
 }
 
-/// Lo que se contesta a HEAD: la cabecera de la página, y nada más.
+/// Lo que se contesta a HEAD: la cabecera de la página, y nada más. La longitud y el tipo pueden faltar;
+/// si están, son los de GET (RFC 9110, secciones 8.6 y 9.3.2).
 fn expect_headers_only(client: &mut Peer) -> Result<(), Failure> {
     let answer = client.expect_response_to_head()?;
-    check_status(client, &answer, &[200])
+    check_status(client, &answer, &[200])?;
+    let length = answer.header("Content-Length").map(str::to_owned);
+    let media_type = answer.header("Content-Type").map(|_| answer.media_type());
+    for (name, expected, got) in
+        [("Content-Length", LENGTH, length), ("Content-Type", MEDIA_TYPE, media_type)]
+    {
+        if let Some(got) = got.filter(|got| got != expected) {
+            let headline = format!("El campo {name} de la respuesta a HEAD no es el de GET.");
+            return Err(client.mismatch(headline, expected, got));
+        }
+    }
+    Ok(())
 }
 
 /// Una respuesta con uno de esos códigos.

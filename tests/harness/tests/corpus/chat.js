@@ -75,6 +75,14 @@ const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const server = net.createServer({ allowHalfOpen: true, noDelay: true }, socket => {
   const it = { socket, ip: socket.remoteAddress, data: Buffer.alloc(0) }
   it.decode = () => {
+    takeFrames()
+    if (it.ended && !it.over && (which === 'olvida_lo_guardado' || !socket.isPaused())) {
+      it.over = true
+      leave(it)
+      socket.end()
+    }
+  }
+  const takeFrames = () => {
     while (!it.over && !socket.isPaused() && it.data.length >= 4) {
       const length = it.data.readUInt32BE()
       if (length > MOST) return refuse(it, 'es demasiado largo')
@@ -89,7 +97,8 @@ const server = net.createServer({ allowHalfOpen: true, noDelay: true }, socket =
     it.data = Buffer.concat([it.data, data])
     it.decode()
   })
-  socket.on('end', () => { leave(it); socket.end() })
+  // Mientras los demás no lean, lo que dijo antes de cerrar su lado espera en «data».
+  socket.on('end', () => { it.ended = true; it.decode(); if (it.over) socket.end() })
   socket.on('close', () => leave(it))
   socket.on('error', () => socket.destroy())
 })

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import select
 import signal
 import sys
 
@@ -10,6 +11,7 @@ WHICH = sys.argv[1]
 MOST, PATIENCE = 65536, 8
 CONTROL = dict.fromkeys([*range(9), *range(10, 32), *range(127, 160)], "\ufffd")
 members = []
+strangers = []
 
 
 class Refused(Exception):
@@ -38,15 +40,27 @@ def tell(author, text):
             member.send(text)
 
 
-async def wait_for_all():
+def has_left(member):
+    """Ya cerró su lado, aunque quede por leer de él."""
+    poller = select.poll()
+    poller.register(member.writer.get_extra_info("socket"), select.POLLRDHUP)
+    return bool(poller.poll(0))
+
+
+async def wait_for_all(author):
     """Contrapresión: quien habla espera a que le oigan; a quien no lee, no para siempre."""
     if WHICH in ("sin_limite", "expulsa"):
         return
+    full = any(it.writer.transport.get_write_buffer_size() > MOST for it in members)
     for member in list(members):
         try:
             await asyncio.wait_for(member.writer.drain(), PATIENCE)
-        except (TimeoutError, OSError):
+        except (TimeoutError, OSError) as error:
             member.writer.transport.abort()
+            if WHICH == "culpa_a_quien_habla" and not isinstance(error, TimeoutError):
+                raise
+    if WHICH == "no_oye_a_quien_se_va" and full and has_left(author):
+        raise asyncio.IncompleteReadError(b"", 4)
 
 
 async def read(reader):
@@ -72,14 +86,34 @@ def check(text):
     return name
 
 
+async def greet(member, reader):
+    strangers.append(member)
+    try:
+        text = await read(reader)
+    finally:
+        strangers.remove(member)
+    if WHICH == "consulta_entre_medias":
+        check(text)
+        await asyncio.sleep(0.02)
+        member.name = text.removeprefix("NAME: ")
+    else:
+        member.name = check(text)
+
+
 async def converse(member, reader):
-    member.name = check(await read(reader))
+    await greet(member, reader)
     count = len(members) + (WHICH != "cuenta_de_menos")
+    if WHICH == "cuenta_antes":
+        await asyncio.sleep(0.02)
     tell(None, f"(Conectado: nuevo cliente ({count}) desde {member.who})")
     member.send(f"CLIENT: {member.ip}")
     members.append(member)
     while True:
         text = await read(reader)
+        if WHICH == "calla_lo_vacio" and not text:
+            continue
+        if WHICH == "rechaza_lo_vacio" and not text:
+            raise Refused("no dices nada")
         if WHICH != "sin_filtro":
             text = text.translate(CONTROL)
         text = f"#[{member.who}]>> {text}"
@@ -87,7 +121,10 @@ async def converse(member, reader):
             member.send("ERROR: con tu nombre delante no cabe")
         else:
             tell(member, text)
-            await wait_for_all()
+            if WHICH == "habla_a_desconocidos":
+                for stranger in strangers:
+                    stranger.send(text)
+            await wait_for_all(member)
 
 
 async def attend(reader, writer):
@@ -100,6 +137,8 @@ async def attend(reader, writer):
         except asyncio.IncompleteReadError as cut:
             if WHICH == "espera_el_resto" and cut.partial:
                 await asyncio.Event().wait()
+            if WHICH == "explica_al_final" and not member.name:
+                member.send("ERROR: no has dicho tu nombre")
         finally:
             if member in members:
                 members.remove(member)

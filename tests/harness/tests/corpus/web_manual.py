@@ -40,9 +40,9 @@ class Conversation:
             raise EOFError
         self.data += got
 
-    def take(self, count):
+    def take(self, count, deadline=None):
         while len(self.data) < count:
-            self.more()
+            self.more(deadline)
         taken, self.data = self.data[:count], self.data[count:]
         return taken
 
@@ -77,6 +77,8 @@ class Conversation:
             field = re.fullmatch(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*", line)
             if not field:
                 raise Refused(400)
+            if WHICH == "unas_mayusculas" and field[1].islower():
+                continue
             fields.setdefault(field[1].lower(), []).append(field[2].lower())
         hosts = len(fields.get(b"host", []))
         if match[3] != b"0" and (hosts == 0 or hosts > 1 and WHICH != "dos_host"):
@@ -88,10 +90,17 @@ class Conversation:
         if len(lengths) > 1 or not all(map(bytes.isdigit, lengths)):
             raise Refused(400)
         coded = b"transfer-encoding" in fields and WHICH != "sin_trozos"
+        deadline = None
         if b"100-continue" in fields.get(b"expect", []):
-            self.client.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+            if WHICH == "sin_100":
+                deadline = time.monotonic() + 8
+            else:
+                self.client.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         if not coded:
-            self.take(int(lengths[0]) if lengths else 0)
+            length = int(lengths[0]) if lengths else 0
+            if WHICH == "corta_lo_leido":
+                length = min(length, len(self.data))
+            self.take(length, deadline)
             return False
         while True:
             size = self.line().split(b";")[0]
@@ -136,12 +145,14 @@ class Conversation:
         length = len(body)
         if WHICH == "longitud_en_caracteres":
             length = len(body.decode())
+        if WHICH == "head_con_cero" and method == b"HEAD":
+            length = 0
         odd = WHICH in ("errores_por_trozos", "errores_sin_longitud", "pagina_por_trozos")
         odd = odd and (status == 200) == (WHICH == "pagina_por_trozos") and method != b"HEAD"
         if odd and WHICH != "errores_sin_longitud":
             fields.append("Transfer-Encoding: chunked")
             body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
-        elif not odd:
+        elif not odd and not (WHICH == "head_sin_longitud" and method == b"HEAD"):
             fields.append(f"Content-Length: {length}")
         closes = closes or (odd and WHICH == "errores_sin_longitud")
         if closes or WHICH == "anuncia_y_sigue":

@@ -9,4 +9,14 @@ mod normalised;
 mod programs;
 mod replays;
 mod servers;
+mod several_processes;
+mod strangers;
+mod twenty;
 mod wrong_servers;
+
+use std::path::{Path, PathBuf};
+
+/// Un servidor de los del corpus.
+fn corpus(file: &str) -> PathBuf {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus")).join(file)
+}

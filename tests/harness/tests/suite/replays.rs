@@ -1,11 +1,13 @@
 //! Lo que promete «Para repetirlo a mano» se cumple: se ejecuta, y el servidor hace lo mismo.
 
 use std::net::SocketAddr;
+use std::thread;
 use std::time::Duration;
 
-use harness::{Conversation, Exit, Failure, Program, stages, tools};
+use harness::{Conversation, Exit, Failure, Program, Stage, stages, tools};
 
-use crate::servers::{chat, echo, web};
+use crate::servers::web::{self, Fault as Web};
+use crate::servers::{chat, echo};
 
 const SHORT: Duration = Duration::from_secs(1);
 
@@ -39,6 +41,74 @@ fn replays(failure: &Failure, repeats: impl Fn(&str) -> bool) -> Result<(), Fail
 
 fn run(script: &str) -> Result<Exit, Failure> {
     Program::new("sh").args(["-c", script]).run_to_end("", Duration::from_secs(30))
+}
+
+/// De la web, quien falla en cada etapa que dice cómo repetirlo.
+const WEB: &[(&str, Web)] = &[
+    ("responde a un GET", Web::StrayLineFeed),
+    ("una petición en dos segmentos", Web::AnswersAtOnce),
+    ("la conexión persiste", Web::AlwaysCloses),
+    ("peticiones encadenadas", Web::ForgetsPipelined),
+    ("más peticiones que búfer", Web::DropsHalves),
+    ("byte a byte", Web::NeedsTheBlankLineAtOnce),
+    ("los campos de la cabecera", Web::OldDate),
+    ("HEAD", Web::HeadWithBody),
+    ("HEAD", Web::HeadWithZero),
+    ("el cuerpo no es la petición siguiente", Web::IgnoresBodies),
+    ("el cuerpo no es la petición siguiente", Web::KnowsOneCase),
+    ("el cuerpo no es la petición siguiente", Web::IgnoresExpect),
+    ("el cuerpo no es la petición siguiente", Web::SlicesBodies),
+    ("el cuerpo por trozos tampoco", Web::IgnoresChunks),
+    ("peticiones raras e inválidas", Web::NeedsNoHost),
+    ("una cabecera sin final", Web::NoHeadLimit),
+];
+
+/// Lo que no lo dice: hace falta no leer, ver cuándo se cierra, reiniciar, ser mil, esperar un plazo o
+/// pulsar Ctrl-C.
+const NOT_BY_HAND: [&str; 6] = [
+    "quien no lee no frena a nadie",
+    "cuándo se cierra",
+    "cierres y reinicios",
+    "mil a la vez",
+    "quien no acaba no se queda",
+    "el final del programa",
+];
+
+#[test]
+fn lo_que_falla_en_cada_etapa_de_la_web_se_repite() -> Result<(), Failure> {
+    for Stage { title, .. } in stages("02_04") {
+        let listed = WEB.iter().any(|(listed, _)| listed == title);
+        assert!(listed != NOT_BY_HAND.contains(title), "«{title}»: ¿se repite a mano?");
+    }
+    thread::scope(|scope| {
+        let differs = |&(title, fault)| scope.spawn(move || differs(title, fault));
+        let all: Vec<_> = WEB.iter().map(differs).collect();
+        all.into_iter().try_for_each(|one| one.join().unwrap())
+    })
+}
+
+/// Ante quien falla, la orden del informe no da lo mismo que ante el correcto.
+fn differs(title: &str, fault: Web) -> Result<(), Failure> {
+    let number = stages("02_04").iter().position(|stage| stage.title == title).unwrap() + 1;
+    // Una orden va despacio: el correcto, sin plazos.
+    let (wrong, right) = (web::with(fault), web::with(Web::NoDeadline));
+    let failure = failure("02_04", number, wrong).within(format!("{title}, {fault:?}"));
+    let script = failure.replay().expect("el informe debía decir cómo repetirlo");
+    let to_right = |script: String, before: char| {
+        let [from, to] = [wrong, right].map(|address| format!("{before}{}", address.port()));
+        script.replace(&from, &to)
+    };
+    let exit = run(&[' ', ':'].into_iter().fold(script, to_right))?;
+    let expected = told(&exit.stdout);
+    replays(&failure, |output| told(output) != expected)
+}
+
+/// Lo que se contesta, sin la hora y en un orden cualquiera: si hablan varios, es el que caiga.
+fn told(output: &str) -> Vec<&str> {
+    let is_right_date = |line: &str| line.strip_prefix("Date: ").is_some_and(|it| it.len() == 29);
+    let mut lines: Vec<&str> = output.lines().filter(|line| !is_right_date(line)).collect();
+    lines.sort_unstable();
+    lines
 }
 
 #[test]

@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, RwLock};
 use std::thread;
 use std::time::Duration;
 
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
+
 use super::serve;
 
 /// En qué se equivoca.
@@ -40,20 +42,34 @@ pub(crate) enum Fault {
     OneFramePerRead,
     /// Reparte a la vez lo que dicen dos.
     NoCommonOrder,
+    /// Cuenta cuántos son, y anuncia a quien llega un poco después.
+    CountsTooSoon,
+    /// Avisado de un FIN (EPOLLRDHUP), no lee lo que quede antes de él.
+    HangsUpEarly,
     /// Cualquier nombre vale, mientras no sea de otro.
     AnyName,
     /// `ana` y `Ana` son dos.
     CaseSensitive,
+    /// Mira si el nombre es de otro, y lo apunta un poco después.
+    ChecksTooSoon,
     /// Espera cuatro gigas, si lo dice una cabecera.
     BelievesTheLength,
+    /// A quien envía un marco vacío lo echa.
+    RefusesTheEmpty,
     /// Lo que no es UTF-8 pasa a ser U+FFFD.
     NeverRefusesBytes,
     /// Con medio marco leído, el final no es el final.
     WaitsForTheRest,
     /// De quien reinicia no se avisa.
     ForgetsResets,
+    /// Lo que se dice lo oye también quien no ha dicho su nombre.
+    TellsStrangers,
+    /// Si a alguien no se le puede escribir, echa a quien hablaba.
+    BlamesTheSpeaker,
     /// Guarda cuanto haga falta para quien no lee.
     NoLimit,
+    /// Espera a quien no lee mucho más de lo que se pide.
+    TooPatient,
     /// No caben más de cien.
     SmallRoom,
     /// Tras el ERROR cierra sin leer lo que queda.
@@ -83,6 +99,8 @@ struct Outbox {
 struct Room {
     clients: Vec<Client>,
     next_id: usize,
+    /// Los que no han dicho su nombre, si se les reparte también.
+    strangers: Vec<Arc<TcpStream>>,
 }
 
 #[derive(Clone)]
@@ -120,6 +138,10 @@ pub(crate) fn raw() -> SocketAddr {
 const QUEUE: usize = 16;
 /// Y bytes, en el que echa a quien los supera.
 const MOST: usize = 1024 * 1024;
+/// Lo que pasa entre dos cosas que debían hacerse de una vez.
+const MEANWHILE: Duration = Duration::from_millis(20);
+/// Lo que tarda en saber de un reinicio quien culpa a otros.
+const LATE: Duration = Duration::from_millis(300);
 
 impl Fault {
     fn queue(self) -> usize {
@@ -134,7 +156,7 @@ impl Fault {
     fn patience(self) -> Duration {
         match self {
             Fault::Patient | Fault::ThrowsOut => Duration::from_secs(8),
-            Fault::NoLimit | Fault::WritesAtOnce => Duration::from_secs(60),
+            Fault::NoLimit | Fault::WritesAtOnce | Fault::TooPatient => Duration::from_secs(60),
             _ => Duration::from_millis(300),
         }
     }
@@ -149,8 +171,10 @@ enum End {
 
 impl Chat {
     fn attend(&self, stream: &Arc<TcpStream>) {
-        let mut reader =
-            Reader { stream: Arc::clone(stream), buffer: Vec::new(), fault: self.fault };
+        let mut reader = Reader::new(stream, self.fault);
+        if self.fault == Fault::TellsStrangers {
+            self.room.write().unwrap().strangers.push(Arc::clone(stream));
+        }
         let greeting = if self.fault == Fault::WaitsForTheName {
             reader.wait_for_a_byte();
             let _door = self.door.lock();
@@ -158,6 +182,7 @@ impl Chat {
         } else {
             reader.read()
         };
+        self.room.write().unwrap().strangers.retain(|other| !Arc::ptr_eq(other, stream));
         let greeting = match greeting {
             Ok(greeting) => greeting,
             Err(End::Refused(why)) => return self.refuse(stream, why),
@@ -194,10 +219,19 @@ impl Chat {
         });
         let end = loop {
             match reader.read() {
+                Ok(text) if text.is_empty() && fault == Fault::RefusesTheEmpty => {
+                    break End::Refused("no dices nada");
+                }
                 Ok(text) => self.say(id, &text, &outbox),
                 Err(end) => break end,
             }
+            if fault == Fault::BlamesTheSpeaker && self.someone_is_gone() {
+                break End::Left;
+            }
         };
+        if fault == Fault::BlamesTheSpeaker && matches!(end, End::Broken) {
+            thread::sleep(LATE);
+        }
         if self.fault == Fault::ForgetsResets && matches!(end, End::Broken) {
             return;
         }
@@ -234,14 +268,17 @@ impl Chat {
         if self.fault != Fault::AnyName {
             check_name(name)?;
         }
+        let before = self.room.read().unwrap().clients.len();
+        if self.fault == Fault::ChecksTooSoon {
+            self.check_free(&self.room.read().unwrap(), name)?;
+        }
+        if matches!(self.fault, Fault::ChecksTooSoon | Fault::CountsTooSoon) {
+            thread::sleep(MEANWHILE);
+        }
         let _order = self.order.lock();
         let mut room = self.room.write().unwrap();
-        let same = |other: &str| match self.fault {
-            Fault::CaseSensitive => other == name,
-            _ => other.to_lowercase() == name.to_lowercase(),
-        };
-        if room.clients.iter().any(|client| same(&client.name)) {
-            return Err(format!("ya hay alguien que se llama {name}"));
+        if self.fault != Fault::ChecksTooSoon {
+            self.check_free(&room, name)?;
         }
         if self.fault == Fault::SmallRoom && room.clients.len() >= 100 {
             return Err("no cabe nadie más".to_owned());
@@ -249,13 +286,34 @@ impl Chat {
         let id = room.next_id;
         room.next_id += 1;
         let who = format!("{name}@{ip}");
-        let count = room.clients.len() + usize::from(self.fault != Fault::CountsTheOthers);
+        let count = match self.fault {
+            Fault::CountsTheOthers => room.clients.len(),
+            Fault::CountsTooSoon => before + 1,
+            _ => room.clients.len() + 1,
+        };
         room.tell(Some(id), &format!("(Conectado: nuevo cliente ({count}) desde {who})"));
         let answer = if self.fault == Fault::GreetsWithTheName { name } else { &ip.to_string() };
         outbox.send(&format!("CLIENT: {answer}"));
         let (name, own) = (name.to_owned(), outbox.clone());
         room.clients.push(Client { id, name, who, outbox });
         Ok((id, own))
+    }
+
+    fn check_free(&self, room: &Room, name: &str) -> Result<(), String> {
+        let same = |other: &str| match self.fault {
+            Fault::CaseSensitive => other == name,
+            _ => other.to_lowercase() == name.to_lowercase(),
+        };
+        if room.clients.iter().any(|client| same(&client.name)) {
+            return Err(format!("ya hay alguien que se llama {name}"));
+        }
+        Ok(())
+    }
+
+    /// Si alguien ha reiniciado su conexión, que ya no tiene otro extremo (getpeername(2)).
+    fn someone_is_gone(&self) -> bool {
+        let room = self.room.read().unwrap();
+        room.clients.iter().any(|client| client.outbox.stream.peer_addr().is_err())
     }
 
     fn say(&self, id: usize, text: &str, own: &Outbox) {
@@ -273,6 +331,10 @@ impl Chat {
             return other.into_iter().for_each(|other| other.outbox.send(&text));
         }
         room.tell(excluded, &text);
+        for stranger in &room.strangers {
+            // Quizá ya no está.
+            let _ = write(stranger, self.fault, &text);
+        }
     }
 
     fn leave(&self, id: usize) {
@@ -306,9 +368,15 @@ struct Reader {
     stream: Arc<TcpStream>,
     buffer: Vec<u8>,
     fault: Fault,
+    /// Ya ha leído alguna vez.
+    started: bool,
 }
 
 impl Reader {
+    fn new(stream: &Arc<TcpStream>, fault: Fault) -> Self {
+        Self { stream: Arc::clone(stream), buffer: Vec::new(), fault, started: false }
+    }
+
     fn wait_for_a_byte(&mut self) {
         if self.buffer.is_empty() {
             let _ = self.read_more();
@@ -343,6 +411,10 @@ impl Reader {
     }
 
     fn read_more(&mut self) -> Result<(), End> {
+        if self.fault == Fault::HangsUpEarly && self.started && hangs_up(&self.stream) {
+            return Err(End::Left);
+        }
+        self.started = true;
         let mut chunk = [0; 8192];
         let count = (&*self.stream).read(&mut chunk).map_err(|_| End::Broken)?;
         if count == 0 {
@@ -356,6 +428,14 @@ impl Reader {
         let halved = starts && count < 4 && self.fault == Fault::NoPartialHeaders;
         if halved { Err(End::Left) } else { Ok(()) }
     }
+}
+
+/// Si el otro lado ha cerrado el suyo, o lo cierra enseguida; aunque quede algo por leer antes.
+fn hangs_up(stream: &TcpStream) -> bool {
+    let epoll = Epoll::new(EpollCreateFlags::empty()).unwrap();
+    epoll.add(stream, EpollEvent::new(EpollFlags::EPOLLRDHUP, 0)).unwrap();
+    let mut events = [EpollEvent::empty()];
+    epoll.wait(&mut events, u8::try_from(MEANWHILE.as_millis()).unwrap()).unwrap_or_default() > 0
 }
 
 fn write(mut stream: &TcpStream, fault: Fault, text: &str) -> io::Result<()> {

@@ -1,10 +1,11 @@
 //! La web, bien y con una falta cada vez.
 
 use std::io::{self, ErrorKind, Read, Write};
+use std::mem;
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Sender, SyncSender, channel, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -18,12 +19,24 @@ pub(crate) enum Fault {
     StrayLineFeed,
     /// El cuerpo de un POST se queda donde estaba, y se lee como otra petición.
     IgnoresBodies,
+    /// De un cuerpo solo descarta lo que llegó con su cabecera.
+    SlicesBodies,
+    /// `content-length`, en minúsculas, no lo conoce.
+    KnowsOneCase,
+    /// A quien pregunta antes de enviar el cuerpo no le contesta: lo espera, y acaba con un 408.
+    IgnoresExpect,
     /// T4-07: HEAD con cuerpo.
     HeadWithBody,
+    /// La longitud con la que contesta a HEAD es la de lo que envía: cero.
+    HeadWithZero,
+    /// No es una falta: la longitud puede faltar en lo que se contesta a HEAD.
+    HeadWithoutLength,
     /// T4-08: la fecha de la receta.
     OldDate,
     /// T4-06: contesta a una petición de cada lectura y olvida las demás.
     ForgetsPipelined,
+    /// T4-09: una cabecera puede ser tan larga como quiera.
+    NoHeadLimit,
     /// T4-11: cierra sin leer lo que queda.
     ClosesAtOnce,
     /// Contesta a la primera lectura, venga lo que venga.
@@ -34,6 +47,10 @@ pub(crate) enum Fault {
     DropsHalves,
     /// Lee y contesta sin mirar si alguien recoge las respuestas.
     NoBackPressure,
+    /// No es una falta: lee y contesta hasta que nadie recoge [`MANY`] respuestas, que son 10 MiB.
+    KeepsMany,
+    /// Lo mismo; pero cuando el cliente cierra su lado, tira las que no recogió.
+    DropsAtTheEnd,
     /// Busca el final de la cabecera solo en lecturas de más de veinte bytes.
     NeedsTheBlankLineAtOnce,
     /// Un cuerpo por trozos se queda donde estaba.
@@ -64,26 +81,42 @@ pub(crate) fn with(fault: Fault) -> SocketAddr {
         let mut connection = Connection { stream, output, buffer, fault, dead, deadline };
         if fault == Fault::SmallHouse && others >= 500 {
             // Se va sin decir nada.
-        } else if let Err(Some(status)) = connection.converse() {
-            connection.refuse(status);
+        } else {
+            match connection.converse() {
+                Err(Some(status)) => connection.refuse(status),
+                Err(None) if fault == Fault::DropsAtTheEnd => connection.drop_what_is_pending(),
+                _ => {}
+            }
         }
         inside.fetch_sub(1, Ordering::SeqCst);
     })
 }
 
-/// Por dónde salen las respuestas: en el momento, o por una cola sin fondo y otro hilo.
+/// Cuántas respuestas se guardan para quien no las recoge, si se guardan muchas.
+const MANY: usize = 10 * 1024 * 1024 / 143;
+
+/// Por dónde salen las respuestas: en el momento, o por una cola, sin fondo o con él, y otro hilo.
 enum Output {
     Now(TcpStream),
     Queue(Sender<Vec<u8>>),
+    Bounded(SyncSender<Vec<u8>>),
+    Finished,
 }
 
 impl Output {
     fn of(stream: &TcpStream, fault: Fault) -> Output {
         let mut stream = stream.try_clone().unwrap();
-        if fault != Fault::NoBackPressure {
-            return Output::Now(stream);
-        }
-        let (queue, pending) = channel::<Vec<u8>>();
+        let (output, pending) = match fault {
+            Fault::NoBackPressure => {
+                let (queue, pending) = channel::<Vec<u8>>();
+                (Output::Queue(queue), pending)
+            }
+            Fault::KeepsMany | Fault::DropsAtTheEnd => {
+                let (queue, pending) = sync_channel(MANY);
+                (Output::Bounded(queue), pending)
+            }
+            _ => return Output::Now(stream),
+        };
         thread::spawn(move || {
             for bytes in pending {
                 if stream.write_all(&bytes).is_err() {
@@ -92,13 +125,23 @@ impl Output {
             }
             let _ = stream.shutdown(Shutdown::Write);
         });
-        Output::Queue(queue)
+        output
     }
 
     fn write(&mut self, bytes: Vec<u8>) -> io::Result<()> {
+        let gone = |_| ErrorKind::BrokenPipe.into();
         match self {
             Output::Now(stream) => stream.write_all(&bytes),
-            Output::Queue(queue) => queue.send(bytes).map_err(|_| io::ErrorKind::BrokenPipe.into()),
+            Output::Queue(queue) => queue.send(bytes).map_err(gone),
+            Output::Bounded(queue) => queue.send(bytes).map_err(gone),
+            Output::Finished => Err(ErrorKind::BrokenPipe.into()),
+        }
+    }
+
+    /// No habrá más: cuando salga lo que queda, se cierra este lado.
+    fn finish(&mut self) {
+        if let Output::Now(stream) = mem::replace(self, Output::Finished) {
+            let _ = stream.shutdown(Shutdown::Write);
         }
     }
 }
@@ -139,7 +182,9 @@ impl Connection {
         loop {
             let request = self.read_request()?;
             self.consume(request.length);
-            if request.expects {
+            if request.expects && self.fault == Fault::IgnoresExpect {
+                self.deadline = Some(Instant::now() + PATIENCE / 2);
+            } else if request.expects {
                 self.output.write(b"HTTP/1.1 100 Continue\r\n\r\n".to_vec()).map_err(|_| None)?;
             }
             let chunked = matches!(request.body, Body::Chunked);
@@ -170,7 +215,7 @@ impl Connection {
             if looks && let Some(request) = parse(&self.buffer, self.fault).map_err(Some)? {
                 return Ok(request);
             }
-            if self.buffer.len() > MAX_HEAD {
+            if self.buffer.len() > MAX_HEAD && self.fault != Fault::NoHeadLimit {
                 return Err(Some(431));
             }
             if !self.buffer.is_empty() && self.fault != Fault::NoDeadline {
@@ -188,6 +233,9 @@ impl Connection {
 
     fn read_body(&mut self, body: &Body) -> Result<(), Refusal> {
         match *body {
+            Body::Length(length) if self.fault == Fault::SlicesBodies => {
+                self.skip(length.min(self.buffer.len()))
+            }
             Body::Length(length) => self.skip(length),
             Body::Chunked => {
                 while let length @ 1.. = self.read_chunk_size()? {
@@ -256,7 +304,14 @@ impl Connection {
             Fault::StrayLineFeed => format!("\n{BODY}"),
             _ => BODY.to_owned(),
         };
-        let mut head = self.head("200 OK", body.len());
+        let length = match self.fault {
+            Fault::HeadWithZero if request.is_head => 0,
+            _ => body.len(),
+        };
+        let mut head = self.head("200 OK", length);
+        if self.fault == Fault::HeadWithoutLength && request.is_head {
+            head.truncate(head.len() - format!("Content-Length: {length}\r\n").len());
+        }
         if self.fault == Fault::AlwaysCloses {
             head.push_str("Connection: close\r\n");
         } else if request.keeps_1_0 && self.fault != Fault::KeepsAliveInSilence {
@@ -292,13 +347,17 @@ impl Connection {
             thread::sleep(Duration::from_millis(100));
             return;
         }
-        if let Output::Now(_) = self.output {
-            let _ = self.stream.shutdown(Shutdown::Write);
-        }
+        self.output.finish();
         self.deadline = Some(Instant::now() + 5 * PATIENCE);
         while self.read_more().is_ok() {
             self.buffer.clear();
         }
+    }
+
+    /// Lo que en una décima no haya salido, ya no sale.
+    fn drop_what_is_pending(&mut self) {
+        thread::sleep(Duration::from_millis(100));
+        let _ = self.stream.shutdown(Shutdown::Both);
     }
 }
 
@@ -317,7 +376,12 @@ fn parse(bytes: &[u8], fault: Fault) -> Result<Option<Request>, u16> {
     }
     let is_http_1_0 = request.version == Some(0);
     let values = |name: &str| -> Vec<String> {
-        let named = request.headers.iter().filter(|header| header.name.eq_ignore_ascii_case(name));
+        let one_case = fault == Fault::KnowsOneCase && name.starts_with("Content-");
+        let is_it = |header: &&httparse::Header<'_>| match one_case {
+            true => header.name == name,
+            false => header.name.eq_ignore_ascii_case(name),
+        };
+        let named = request.headers.iter().filter(is_it);
         named.map(|header| String::from_utf8_lossy(header.value).to_lowercase()).collect()
     };
     if values("Host").len() != 1 && !is_http_1_0 && fault != Fault::NeedsNoHost {
