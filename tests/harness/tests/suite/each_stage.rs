@@ -125,7 +125,7 @@ wrong! {
     eco_de_uno_en_uno: "02_02", "muchos a la vez, y algunos callados", echo::one_at_a_time(),
         "y se acabó la espera (1 s).";
     eco_que_muere_con_un_reinicio: "02_02", "un reinicio no molesta a los demás",
-        echo::dies_of_a_reset(), "«testigo» esperaba 11 bytes, y el servidor ";
+        echo::dies_of_a_reset(), "» esperaba … bytes, y el servidor ";
     eco_para_ciento_cincuenta: "02_02", "doscientos a la vez", echo::for_at_most(150),
         "«cliente … esperaba … bytes, y el servidor … la conexión";
     eco_para_quinientos: "02_02", "mil a la vez", echo::for_at_most(500),

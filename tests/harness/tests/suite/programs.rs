@@ -92,10 +92,13 @@ fn de_quien_escucha_y_no_lo_dice_se_sabe_el_puerto() -> Result<(), Failure> {
         return Ok(());
     }
     // Sin vaciar el búfer, por una tubería no sale nada.
-    let code = "import socket, time; s = socket.create_server(('127.0.0.1', 0)); \
-                print('Escuchando en 127.0.0.1:%d' % s.getsockname()[1]); time.sleep(60)";
+    let code = "import socket, sys, time; s = socket.create_server(('127.0.0.1', 0)); \
+                print('Escuchando en 127.0.0.1:%d' % s.getsockname()[1]); \
+                print('listo', file=sys.stderr, flush=True); time.sleep(60)";
     let program = Program::new("env").args(["-u", "PYTHONUNBUFFERED", "python3", "-c", code]);
-    let failure = program.spawn()?.announced(Duration::from_secs(2)).unwrap_err().to_string();
+    let program = program.spawn()?;
+    program.wait_for_line(Stream::Stderr, "listo", LIMIT)?;
+    let failure = program.announced(SHORT).unwrap_err().to_string();
     assert!(failure.contains("Pista: escucha ya en el puerto "), "{failure}");
     Ok(())
 }

@@ -377,9 +377,8 @@ fn parse(bytes: &[u8], fault: Fault) -> Result<Option<Request>, u16> {
     let is_http_1_0 = request.version == Some(0);
     let values = |name: &str| -> Vec<String> {
         let one_case = fault == Fault::KnowsOneCase && name.starts_with("Content-");
-        let is_it = |header: &&httparse::Header<'_>| match one_case {
-            true => header.name == name,
-            false => header.name.eq_ignore_ascii_case(name),
+        let is_it = |header: &&httparse::Header<'_>| {
+            header.name == name || !one_case && header.name.eq_ignore_ascii_case(name)
         };
         let named = request.headers.iter().filter(is_it);
         named.map(|header| String::from_utf8_lossy(header.value).to_lowercase()).collect()
