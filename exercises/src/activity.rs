@@ -30,7 +30,7 @@ pub(crate) struct Activity {
 
 /// Lo que hace ahora mismo cada hilo del código de quien aprende, dicho en una línea por hilo.
 pub(crate) fn told() -> Vec<String> {
-    lines(&lifted(|| all(&Descriptors::here())))
+    lines(&lifted(|| all(theirs(), &Descriptors::here())))
 }
 
 /// Lo mismo, y antes que nada lo de `first`, con lo que conviene preguntarse sobre él.
@@ -38,12 +38,14 @@ pub(crate) fn told_of(first: Thread) -> (Vec<String>, Option<String>) {
     lifted(|| {
         let descriptors = Descriptors::here();
         let question = Activity::of(first, &descriptors).map(|activity| activity.question);
-        (lines(&all(&descriptors)), question)
+        let mut threads = theirs();
+        threads.sort_by_key(|thread| *thread != first);
+        (lines(&all(threads, &descriptors)), question)
     })
 }
 
-fn all(descriptors: &Descriptors) -> Vec<Activity> {
-    theirs().into_iter().filter_map(|thread| Activity::of(thread, descriptors)).collect()
+fn all(threads: Vec<Thread>, descriptors: &Descriptors) -> Vec<Activity> {
+    threads.into_iter().filter_map(|thread| Activity::of(thread, descriptors)).collect()
 }
 
 /// Los hilos del código de quien aprende.
