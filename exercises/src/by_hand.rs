@@ -60,6 +60,8 @@ fn at_port<T>(
 
 #[cfg(test)]
 mod tests {
+    use harness::Port;
+
     use super::*;
 
     #[test]
@@ -73,8 +75,8 @@ mod tests {
             "{text}"
         );
         assert_eq!(text.trim_end().lines().count(), 1, "{text}");
-        drop(taken);
-        let failure = at_port(number, TcpStream::connect, Trouble::connecting).unwrap_err();
+        let free = Port::reserve().unwrap().address().port();
+        let failure = at_port(free, TcpStream::connect, Trouble::connecting).unwrap_err();
         assert!(failure.to_string().starts_with("nadie escucha en"), "{failure}");
     }
 }

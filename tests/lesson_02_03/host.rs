@@ -1,15 +1,15 @@
 //! Un servidor de mentira, para ver al cliente de verdad desde el otro lado.
 
 use std::io::{ErrorKind, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 
-use harness::{Failure, frame};
+use harness::{Failure, Listener, frame};
 
 use super::{LIMIT, Outcome};
 
 /// Quien escucha, y hará de servidor.
 pub(crate) struct Host {
-    listener: TcpListener,
+    listener: Listener,
 }
 
 impl Host {
@@ -19,7 +19,7 @@ impl Host {
 
     /// Escucha en esa dirección, donde quizá ya escuchó otro.
     pub(crate) fn at(address: SocketAddr) -> Result<Host, Failure> {
-        let listener = TcpListener::bind(address)?;
+        let listener = Listener::at(address)?;
         listener.set_nonblocking(true)?;
         Ok(Host { listener })
     }

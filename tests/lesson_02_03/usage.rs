@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, TcpListener};
 
-use harness::{Exit, Failure, Program};
+use harness::{Exit, Failure, Port, Program};
 
 use super::chat::Chat;
 use super::{LIMIT, Outcome, client, lesson};
@@ -72,9 +72,8 @@ fn cada_error_de_uso_tiene_su_línea() -> Outcome {
 fn cada_problema_dice_qué_pasó_y_qué_probar() -> Outcome {
     let busy = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let busy_port = busy.local_addr()?.port().to_string();
-    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    let free_port = free.local_addr()?.port().to_string();
-    drop(free);
+    let free = Port::reserve()?;
+    let free_port = free.number();
     let nowhere = "no-existe.invalid";
     let mut sessions = String::new();
     for arguments in [

@@ -118,7 +118,7 @@ pub use limits::raise_descriptor_limit;
 pub use nix::sys::signal::Signal;
 pub use numbered_lines::numbered_lines;
 pub use peer::Peer;
-pub use port::Port;
+pub use port::{Listener, Port};
 pub use procfs;
 pub use program::{Exit, Program, Running, Server, Stream};
 pub use response::Response;

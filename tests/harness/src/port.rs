@@ -1,8 +1,10 @@
-//! Un puerto que nadie más ocupará, para quien ha de escuchar en él más de una vez.
+//! Un puerto que nadie más ocupará, para quien ha de escuchar en él más de una vez, o ninguna.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::io;
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener};
+use std::ops::Deref;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::failure::Failure;
 
@@ -40,18 +42,80 @@ impl Port {
     }
 }
 
+/// Quien escucha en este proceso, y deja de hacerlo en cuanto esto se suelta.
+///
+/// Cerrar su descriptor no basta: si en ese momento nace un proceso de otra prueba, hasta su `exec`
+/// tiene una copia, y con ella se seguiría escuchando. `shutdown` detiene el socket, lo tenga quien
+/// lo tenga (shutdown(2)).
+#[derive(Debug)]
+pub struct Listener(TcpListener);
+
+impl Listener {
+    /// Escucha en esa dirección. Errores: los de `bind` y los de `listen`.
+    pub fn at(address: SocketAddr) -> io::Result<Listener> {
+        TcpListener::bind(address).map(Listener)
+    }
+}
+
+impl Deref for Listener {
+    type Target = TcpListener;
+
+    fn deref(&self) -> &TcpListener {
+        &self.0
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let _ = SockRef::from(&self.0).shutdown(Shutdown::Both);
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::net::TcpStream;
+    use std::process::Command;
+    use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+    use std::thread;
+
     use super::*;
-    use std::net::TcpListener;
+
+    /// Hace algo mientras nacen procesos sin parar.
+    fn among_births(action: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
+        let over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(Relaxed) {
+                    let _ = Command::new("true").status();
+                }
+            });
+            let outcome = action();
+            over.store(true, Relaxed);
+            outcome
+        })
+    }
 
     #[test]
     fn se_escucha_en_él_una_vez_tras_otra() -> Result<(), Failure> {
         let port = Port::reserve()?;
-        for _ in 0..3 {
-            let listener = TcpListener::bind(port.address())?;
-            assert_eq!(listener.local_addr()?.port().to_string(), port.number());
-        }
-        Ok(())
+        among_births(|| {
+            for _ in 0..3_000 {
+                let listener = Listener::at(port.address())?;
+                assert_eq!(listener.local_addr()?.port().to_string(), port.number());
+            }
+            Ok(())
+        })
+    }
+
+    #[test]
+    fn quien_deja_de_escuchar_no_atiende_ni_un_momento_más() -> Result<(), Failure> {
+        let port = Port::reserve()?;
+        among_births(|| {
+            for _ in 0..3_000 {
+                drop(Listener::at(port.address())?);
+                assert!(TcpStream::connect(port.address()).is_err());
+            }
+            Ok(())
+        })
     }
 }

@@ -7,12 +7,12 @@
 
 use std::env;
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use harness::{Failure, Program, Running, Signal, frame, raise_descriptor_limit};
+use harness::{Failure, Port, Program, Running, Signal, frame, raise_descriptor_limit};
 use multiplexacion::cli;
 use prose::Traced;
 
@@ -236,9 +236,10 @@ fn hops() -> Result<(), Failure> {
 
 /// Un redis que no guarda nada, en un puerto que elige el núcleo.
 fn start_redis() -> Result<(Running, SocketAddr), Failure> {
-    let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+    let port = Port::reserve()?;
+    let address = port.address();
     let redis = Program::new("redis-server")
-        .args(["--port", &address.port().to_string(), "--bind", "127.0.0.1", "--save", ""])
+        .args(["--port", &port.number(), "--bind", "127.0.0.1", "--save", ""])
         .spawn()?;
     redis.eventually("redis escuchara", harness::DEFAULT_LIMIT, || connect(address).is_ok())?;
     Ok((redis, address))

@@ -271,18 +271,18 @@ fn no_address(failure: &Failure) -> Trouble {
 
 #[cfg(test)]
 mod tests {
+    use harness::{Listener, Port};
+
     use super::*;
-    use std::net::TcpListener;
 
     #[test]
     fn se_sabe_quién_escucha_sin_llamarlo() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = Port::reserve().unwrap();
+        assert!(!is_open(port.address()));
+        let listener = Listener::at(port.address()).unwrap();
         listener.set_nonblocking(true).unwrap();
-        let address = listener.local_addr().unwrap();
-        assert!(is_open(address));
+        assert!(is_open(port.address()));
         assert!(listener.accept().is_err(), "lo llamaron");
-        drop(listener);
-        assert!(!is_open(address));
     }
 
     #[test]

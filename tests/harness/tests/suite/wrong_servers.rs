@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use harness::{Conversation, Failure, stages};
+use harness::{Conversation, Failure, Port, stages};
 
 use crate::normalised;
 use crate::servers::{chat, echo, web};
@@ -21,10 +21,8 @@ fn report(lesson: &str, number: usize, address: SocketAddr) -> String {
 
 #[test]
 fn nadie_escucha() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
-    insta::assert_snapshot!(report("02_02", 1, address));
+    let port = Port::reserve().unwrap();
+    insta::assert_snapshot!(report("02_02", 1, port.address()));
 }
 
 #[test]
