@@ -21,6 +21,7 @@ class Refused(Exception):
 class Member:
     def __init__(self, writer, ip):
         self.writer, self.ip, self.name = writer, ip, None
+        self.dismissed = False
 
     def send(self, text):
         body = text.encode()
@@ -56,8 +57,9 @@ async def wait_for_all(author):
         try:
             await asyncio.wait_for(member.writer.drain(), PATIENCE)
         except (TimeoutError, OSError) as error:
+            member.dismissed = member.dismissed or isinstance(error, TimeoutError)
             member.writer.transport.abort()
-            if WHICH == "culpa_a_quien_habla" and not isinstance(error, TimeoutError):
+            if WHICH == "culpa_a_quien_habla" and not member.dismissed:
                 raise
     if WHICH == "no_oye_a_quien_se_va" and full and has_left(author):
         raise asyncio.IncompleteReadError(b"", 4)
