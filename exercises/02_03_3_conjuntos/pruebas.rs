@@ -10,7 +10,6 @@ pub mod given;
 use std::io::{self, Read, Write};
 use std::net::TcpListener;
 use std::os::fd::{AsFd, AsRawFd};
-use std::time::Duration;
 
 use ejercicio::{wait, watch};
 use ejercicios::descriptors;
@@ -18,14 +17,12 @@ use ejercicios::prelude::*;
 use given::{Client, Ready, Watched};
 use nix::sys::select::{FD_SETSIZE, FdSet};
 
-/// Lo que se da a quien no debe despertar, por si despierta.
-const A_WHILE: Duration = Duration::from_millis(100);
-
 ejercicios::tests! {
     vigila_para_leer_al_que_escucha_y_a_los_clientes,
     vigila_para_escribir_solo_a_quien_tiene_algo_que_recibir,
     a_quien_terminó_no_se_le_lee,
     despierta_cuando_alguien_llama,
+    aún_sin_clientes_también,
     despierta_cuando_alguien_habla,
     despierta_cuando_alguien_cierra,
     distingue_a_quien_leer_y_a_quien_escribir,
@@ -83,6 +80,17 @@ fn despierta_cuando_alguien_llama() -> Outcome {
     })
 }
 
+fn aún_sin_clientes_también() -> Outcome {
+    with_clients(0, |room, address| {
+        room.watches("si aún no hay clientes", |sets| {
+            let why = "al socket que escucha hay que vigilarlo siempre: alguien será el primero";
+            must(sets.listener, why)
+        })?;
+        let _first = address.peer("el primero")?;
+        room.waits("cuando llama el primero", &ready(true, &[], &[]))
+    })
+}
+
 fn despierta_cuando_alguien_habla() -> Outcome {
     with_clients(3, |room, _| {
         room.peers[1].send("hola")?;
@@ -98,12 +106,14 @@ fn despierta_cuando_alguien_cierra() -> Outcome {
 }
 
 fn distingue_a_quien_leer_y_a_quien_escribir() -> Outcome {
-    with_clients(3, |room, _| {
+    with_clients(3, |room, address| {
         room.peers[2].send("hola")?;
         room.clients[0].output = b"algo".to_vec();
         room.clients[2].output = b"algo".to_vec();
         let when = "cuando habla el cliente 2, y el 0 y el 2 tienen algo que recibir";
-        room.waits(when, &ready(false, &[2], &[0, 2]))
+        room.waits(when, &ready(false, &[2], &[0, 2]))?;
+        let _caller = address.peer("quien llama")?;
+        room.waits(&format!("{when}, y además alguien llama"), &ready(true, &[2], &[0, 2]))
     })
 }
 
@@ -112,13 +122,17 @@ fn si_nadie_está_listo_duerme() -> Outcome {
         room.clients[1].ended = true;
         room.peers[1].half_close()?;
         let waiting = room.start_waiting()?;
-        room.peers[0].pause(A_WHILE);
+        waiting
+            .goes_on()
+            .hint("nadie tenía nada que hacer: había que dormir hasta que alguien hablara")?;
+        waiting.sleeps_soundly(
+            "Nadie tenía nada que hacer",
+            "¿Llamas a `select` una y otra vez, o vigilas a alguien que siempre está listo?",
+            "Mirar cada poco si hay algo gasta procesador y hace esperar a quien llega: `wait` espera sin \
+             plazo, y el núcleo lo despierta en cuanto haya algo.",
+        )?;
         room.peers[0].send("ya")?;
-        let (got, clients) = waiting.finish(LIMIT)?;
-        room.clients = clients;
-        let what = "por quién despierta `wait`, si solo habla el cliente 0";
-        ensure_equal(what, ready(false, &[0], &[]), got?)
-            .hint("nadie tenía nada que hacer: había que dormir hasta que alguien hablara")
+        room.ends(waiting, "si solo habla el cliente 0", &ready(false, &[0], &[]))
     })
 }
 
@@ -256,8 +270,17 @@ impl Room {
     /// Llama a `wait` y comprueba lo que devuelve.
     fn waits(&mut self, when: &str, expected: &Ready) -> Outcome {
         let waiting = self.start_waiting()?;
-        let (ready, _) = waiting.finish(LIMIT)?;
-        ensure_equal(format!("por quién despierta `wait` {when}"), expected, &ready?)
+        self.ends(waiting, when, expected)
+    }
+
+    /// Espera a que `wait` vuelva, y comprueba lo que devuelve. Los lugares, en cualquier orden.
+    fn ends(&mut self, waiting: Waiting, when: &str, expected: &Ready) -> Outcome {
+        let (got, clients) = waiting.finish(LIMIT)?;
+        self.clients = clients;
+        let mut got = got?;
+        got.readable.sort_unstable();
+        got.writable.sort_unstable();
+        ensure_equal(format!("por quién despierta `wait` {when}"), expected, &got)
     }
 
     /// Llama a `wait` en otro hilo.

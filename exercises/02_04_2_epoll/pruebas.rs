@@ -413,12 +413,7 @@ fn hears_who_talks_later(limit: Option<Duration>, how: &'static str) -> Outcome 
     with_clients(1, move |room| {
         room.add(0, Interest::Read)?;
         let mut peer = room.peers.remove(0);
-        let talking = std::thread::spawn(move || {
-            peer.pause(Duration::from_millis(100));
-            peer.send("ya").map(|()| peer)
-        });
-        let events = room.poller.wait(limit);
-        let _peer = talking.join().map_err(|_| Failure::new("El cliente no pudo hablar."))??;
+        let events = until_called(&mut peer, how, || room.poller.wait(limit))?;
         let events = done(format!("`wait` {how}"), events)?;
         ensure_equal(format!("los eventos de `wait` {how}"), vec![readable(100)], events)
     })

@@ -606,12 +606,7 @@ fn hears_who_talks_later(limit: Option<Duration>, how: &'static str) -> Outcome 
     with_both(1, move |room| {
         room.register(0, Interest::Read)?;
         let mut peer = room.peers.remove(0);
-        let talking = std::thread::spawn(move || {
-            peer.pause(Duration::from_millis(100));
-            peer.send("ya").map(|()| peer)
-        });
-        let events = room.wait(limit);
-        let _peer = talking.join().map_err(|_| Failure::new("El cliente no pudo hablar."))??;
+        let events = until_called(&mut peer, how, || room.wait(limit))?;
         ensure_equal(format!("los avisos de `select` {how}"), vec![readable(100)], events?)
     })
 }

@@ -16,6 +16,7 @@
 //! |---|---|
 //! | `outcome` | [`Outcome`], [`ensure`] y sus hermanas, [`Explain`]: lo que devuelve una prueba |
 //! | `limit` | [`within`], [`lending`], [`Task`]: ejecutar algo en un hilo, con un límite |
+//! | `sleep` | [`all_asleep`], lo que usa [`Task::sleeps_soundly`]: si quien no tiene nada que hacer duerme |
 //! | `serving` | [`with_server`], [`connected`], [`listening`]: con clientes y sockets de verdad |
 //! | [`readiness`] | `select` y `accept`, hechos: para los ejercicios que ya no tratan de ellos |
 //! | [`descriptors`] | gastarlos casi todos |
@@ -40,16 +41,18 @@ mod panics;
 pub mod readiness;
 pub mod runner;
 mod serving;
+mod sleep;
 
 pub use by_hand::{by_hand, by_hand_calling};
 pub use follow::{Hands, Terminal, follow};
-pub use limit::{Task, all_asleep, lending, within};
+pub use limit::{Task, lending, within};
 pub use outcome::{Explain, LIMIT, Outcome, done, ensure, ensure_equal, ensure_fails, shown};
 pub use panics::provoke;
 pub use serving::{
     Serving, connected, connected_narrowly, echoes, in_bytes, listening, listening_in_frames,
-    nobody_calls, tell, with_server,
+    nobody_calls, tell, until_called, with_server,
 };
+pub use sleep::all_asleep;
 
 /// Lo que usan casi todas las pruebas.
 pub mod prelude {
@@ -58,6 +61,7 @@ pub mod prelude {
     pub use crate::{
         Explain, LIMIT, Outcome, Serving, Task, by_hand, by_hand_calling, connected,
         connected_narrowly, done, echoes, ensure, ensure_equal, ensure_fails, follow, in_bytes,
-        lending, listening, listening_in_frames, nobody_calls, shown, tell, with_server, within,
+        lending, listening, listening_in_frames, nobody_calls, shown, tell, until_called,
+        with_server, within,
     };
 }

@@ -4,26 +4,17 @@ use std::fmt::Debug;
 use std::mem;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use harness::{Failure, Thread};
 
 use crate::activity;
 use crate::outcome::{Explain, Outcome, shown};
 use crate::panics::{self, Panic};
+use crate::sleep::{Sleeper, all_asleep, seconds};
 
 /// Ante un fallo, lo que se espera a que el código termine y diga por qué.
 const AFTERMATH: Duration = Duration::from_millis(50);
-
-/// Veces que se mira a un hilo para saber si gira.
-const GLANCES: u32 = 30;
-
-/// Lo que ha de dormir de un tirón quien no tiene nada que hacer: más que cualquier plazo de los que se
-/// ponen para mirar cada poco.
-const NAP: Duration = Duration::from_millis(600);
-
-/// Las siestas que se le conceden: lo último que le dijeron puede llegarle tarde y despertarlo.
-const NAPS: usize = 3;
 
 /// Ejecuta `work` en otro hilo y espera su resultado, como mucho `limit`.
 ///
@@ -54,23 +45,6 @@ pub fn lending<S: Default + Send + 'static, T: Send + 'static>(
     let (result, back) = within(limit, what, move || (work(&mut taken), taken))?;
     *lent = back;
     Ok(result)
-}
-
-/// Qué hace un hilo mientras nadie hace nada.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Rest {
-    /// Duerme de un tirón.
-    Asleep,
-    /// Gira: casi nunca duerme.
-    Spinning,
-    /// Duerme, pero ha despertado todas esas veces.
-    Waking(u64),
-}
-
-/// Espera, como mucho `limit`, a que duerman a la vez todos los hilos del código de quien aprende: desde
-/// entonces no avanza ninguno, mientras no ocurra algo. Devuelve si lo hicieron.
-pub fn all_asleep(limit: Duration) -> bool {
-    settle(limit, || activity::theirs().into_iter().any(is_awake))
 }
 
 /// Algo que se ejecuta en otro hilo mientras la prueba hace lo suyo: un servidor, casi siempre.
@@ -118,52 +92,26 @@ impl<T: Send + 'static> Task<T> {
     }
 
     /// Si durante `span` su hilo apenas duerme: gira sin esperar a nada.
-    ///
-    /// Se le mira muchas veces en lugar de contar el procesador que gasta: en una máquina ocupada,
-    /// quien gira gasta poco, pero siempre está despierto o en la cola para estarlo.
     pub fn spins(&self, span: Duration) -> bool {
-        self.thread.is_some_and(|thread| glimpsed_awake(thread, span) > GLANCES / 2)
+        self.sleeper().is_some_and(|sleeper| sleeper.spins(span))
     }
 
     /// Comprueba que su hilo duerme de un tirón mientras nadie hace nada: ni gira, ni despierta cada poco
     /// a mirar, con un `sleep` o un plazo. `when` dice por qué no había nada que hacer.
     ///
-    /// Lo segundo no lo ve [`spins`](Task::spins): quien mira cada milisegundo duerme casi siempre.
-    ///
     /// # Errors
     /// Gira, y `spinning` dice en qué pensar; o despierta una y otra vez, y lo dice `waking`.
     pub fn sleeps_soundly(&self, when: &str, spinning: &str, waking: &str) -> Outcome {
-        let failure = match self.rest() {
-            Rest::Asleep => return Ok(()),
-            Rest::Spinning => format!("{when}, y tu código no duerme. {spinning}"),
-            Rest::Waking(times) => format!(
-                "{when}, y tu código no duerme de un tirón: en {} despertó {} sin que nadie lo llamara. \
-                 {waking}",
-                seconds(NAP),
-                if times == 1 { "una vez".to_owned() } else { format!("{times} veces") }
-            ),
-        };
-        Err(Failure::new(failure)).meanwhile()
-    }
-
-    fn rest(&self) -> Rest {
-        let Some(thread) = self.thread else { return Rest::Asleep };
-        let mut rest = nap(thread);
-        for _ in 1..NAPS {
-            if rest == Rest::Asleep {
-                break;
-            }
-            rest = nap(thread);
-        }
-        rest
+        self.sleeper().map_or(Ok(()), |sleeper| sleeper.sleeps_soundly(when, spinning, waking))
     }
 
     /// Espera, como mucho `limit`, a que su hilo se quede dormido, o a que termine. Devuelve si lo hizo.
-    ///
-    /// Que se mire varias veces seguidas y siempre duerma no depende de lo ocupada que esté la máquina:
-    /// quien hace cola para usar un procesador está despierto.
     pub fn settles(&self, limit: Duration) -> bool {
-        self.thread.is_some_and(|thread| settle(limit, || is_awake(thread)))
+        self.sleeper().is_some_and(|sleeper| sleeper.settles(limit))
+    }
+
+    fn sleeper(&self) -> Option<Sleeper> {
+        self.thread.map(Sleeper::of)
     }
 
     /// Espera a que termine o a que ya solo espere, como mucho `limit`, y dice cuántos hilos del código
@@ -243,50 +191,6 @@ impl<T: Debug> Task<T> {
     }
 }
 
-/// Si ahora mismo usa un procesador o hace cola para usarlo.
-fn is_awake(thread: Thread) -> bool {
-    thread.is_awake().unwrap_or(false)
-}
-
-/// De las [`GLANCES`] veces que se le mira durante `span`, en cuántas está despierto.
-fn glimpsed_awake(thread: Thread, span: Duration) -> u32 {
-    let glance = |_| {
-        thread::sleep(span / GLANCES);
-        u32::from(is_awake(thread))
-    };
-    (0..GLANCES).map(glance).sum()
-}
-
-/// Qué hace durante una siesta.
-fn nap(thread: Thread) -> Rest {
-    let times_asleep = || thread.times_asleep().unwrap_or(0);
-    let before = times_asleep();
-    let awake = glimpsed_awake(thread, NAP);
-    match times_asleep().saturating_sub(before) {
-        // Quien mira cada poco también puede estar siempre en la cola de una máquina ocupada; pero se
-        // duerme muchas veces, y quien gira, casi ninguna.
-        woken if awake > GLANCES / 2 && woken <= u64::from(awake) => Rest::Spinning,
-        0 => Rest::Asleep,
-        woken => Rest::Waking(woken),
-    }
-}
-
-/// Espera, como mucho `limit`, a que muchas veces seguidas no haya nadie despierto. Devuelve si ocurrió.
-fn settle(limit: Duration, is_anyone_awake: impl Fn() -> bool) -> bool {
-    let started = Instant::now();
-    let mut asleep = 0;
-    while asleep < GLANCES && started.elapsed() < limit {
-        thread::sleep(Duration::from_millis(1));
-        asleep = if is_anyone_awake() { 0 } else { asleep + 1 };
-    }
-    asleep == GLANCES
-}
-
-/// `3 s`, `0,5 s`.
-fn seconds(span: Duration) -> String {
-    format!("{} s", span.as_secs_f64()).replace('.', ",")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -312,43 +216,6 @@ mod tests {
         );
         assert!(report.contains("tu código sigue dentro de `accept`"), "{report}");
         assert!(report.contains("¿quién"), "{report}");
-    }
-
-    #[test]
-    fn distingue_a_quien_gira_de_quien_duerme() {
-        let (stop, stopped) = mpsc::channel::<()>();
-        let spinning = Task::start("girar", move || {
-            while stopped.try_recv() == Err(mpsc::TryRecvError::Empty) {
-                thread::yield_now();
-            }
-        });
-        let (wake, woken) = mpsc::channel::<()>();
-        let sleeping = Task::start("dormir", move || woken.recv()).unwrap();
-        let spinning = spinning.unwrap();
-        assert!(spinning.spins(SHORT));
-        assert_eq!(spinning.rest(), Rest::Spinning);
-        assert!(!spinning.settles(SHORT));
-        assert!(!sleeping.spins(SHORT));
-        assert_eq!(sleeping.rest(), Rest::Asleep);
-        assert!(sleeping.settles(Duration::from_secs(10)));
-        drop((stop, wake));
-    }
-
-    #[test]
-    fn de_quien_mira_cada_poco_se_sabe_que_despierta() {
-        let (_stop, stopped) = mpsc::channel::<()>();
-        let glancing = Task::start("mirar", move || {
-            while stopped.recv_timeout(Duration::from_millis(5)) == Err(RecvTimeoutError::Timeout) {
-            }
-        });
-        let glancing = glancing.unwrap();
-        assert!(!glancing.spins(SHORT));
-        let failure = glancing.sleeps_soundly("Nadie llamaba", "¿Giras?", "Espera.").unwrap_err();
-        let report = failure.to_string();
-        let start = "Nadie llamaba, y tu código no duerme de un tirón: en 0,6 s despertó ";
-        assert!(report.starts_with(start), "{report}");
-        assert!(report.contains(" veces sin que nadie lo llamara. Espera."), "{report}");
-        assert!(report.contains("Mientras tanto"), "{report}");
     }
 
     #[test]

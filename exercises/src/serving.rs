@@ -2,12 +2,14 @@
 
 use std::io::{self, Write};
 use std::net::{TcpListener, TcpStream};
+use std::thread;
 
 use harness::{Conversation, Failure, Peer};
 
 use crate::activity;
 use crate::limit::Task;
 use crate::outcome::{LIMIT, Outcome};
+use crate::sleep::Sleeper;
 
 /// El hilo en el que sirve quien aprende.
 pub type Serving = Task<io::Result<()>>;
@@ -63,6 +65,30 @@ pub fn with_server(
 ) -> Outcome {
     let server = Task::start(what, move || serve(listener))?;
     server.explain(script(&clients, &server))
+}
+
+/// Llama a `wait`, que espera a que ocurra algo, `how`. Mientras, `peer` calla hasta que se ve que duerme
+/// de un tirón, y entonces dice «ya». Devuelve lo que devuelva `wait`.
+///
+/// # Errors
+/// No durmió, o despertó una y otra vez; o `peer` no pudo hablar.
+pub fn until_called<T>(peer: &mut Peer, how: &str, wait: impl FnOnce() -> T) -> Result<T, Failure> {
+    let waiter = Sleeper::this_thread();
+    let talk = || {
+        let slept = waiter.sleeps_soundly(
+            &format!("Nadie hablaba, y se esperaba {how}"),
+            "¿Llamas al núcleo una y otra vez?",
+            "Mirar cada poco gasta procesador: una espera es una sola llamada, con su límite o sin él, y el \
+             núcleo la despierta en cuanto haya algo.",
+        );
+        peer.send("ya").and(slept)
+    };
+    thread::scope(|scope| {
+        let talking = scope.spawn(talk);
+        let got = wait();
+        let talked = talking.join();
+        talked.map_err(|_| Failure::new("El cliente no pudo hablar."))?.map(|()| got)
+    })
 }
 
 /// Escribe una línea de lo que cuenta un servidor. Si nadie lee la salida, se sirve igual.

@@ -183,9 +183,10 @@ impl Exercise {
         Ok(hints.map(|hint| hint.trim_end().to_owned()).collect())
     }
 
-    /// Los archivos de los errores típicos, por orden alfabético.
-    pub(crate) fn mistakes(&self) -> Vec<PathBuf> {
-        let entries = fs::read_dir(self.folder.join("errores")).into_iter().flatten().flatten();
+    /// Los archivos de sus otras soluciones, por orden alfabético: primero los aciertos.
+    pub(crate) fn alternatives(&self) -> Vec<PathBuf> {
+        let folders = ["aciertos", "errores"].map(|name| fs::read_dir(self.folder.join(name)));
+        let entries = folders.into_iter().flatten().flatten().flatten();
         let mut files: Vec<_> = entries.map(|entry| entry.path()).collect();
         files.sort();
         files

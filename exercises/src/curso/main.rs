@@ -19,6 +19,7 @@
 
 #![cfg_attr(not(feature = "docente"), allow(dead_code, reason = "lo usa `teacher`"))]
 
+mod alternative;
 mod arguments;
 mod build;
 mod commands;
@@ -27,7 +28,6 @@ mod git;
 mod given;
 mod group;
 mod markdown;
-mod mistake;
 mod paint;
 mod progress;
 mod starter;

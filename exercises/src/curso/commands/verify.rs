@@ -1,7 +1,7 @@
 //! `verificar`: que cada ejercicio empiece fallando, que su solución pase las pruebas y clippy, y
-//! que cada error típico reciba el mensaje que merece.
+//! que cada otra solución reciba lo que merece.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::fs;
 use std::io::ErrorKind;
@@ -11,9 +11,9 @@ use multiplexacion::cli::Trouble;
 use multiplexacion::steps::counted;
 
 use super::{agreement, replays};
+use crate::alternative::{self, Alternative, Deserved};
 use crate::build::{Build, Built, NotBuilt};
 use crate::course::{Course, Exercise, read};
-use crate::mistake;
 use crate::paint;
 use crate::trial::{Trial, side_by_side};
 use crate::workshop::{self, Variant};
@@ -114,26 +114,24 @@ struct Version<'a> {
 enum Expected {
     /// Todas las pruebas dicen qué falta por escribir.
     Unsolved,
-    Passes,
-    /// Alguna prueba la rechaza y dice esto.
-    Refused(String),
+    Deserves(Deserved),
 }
 
-/// El principio, la solución y los errores típicos que se entienden; los demás salen en [`files`].
+/// El principio, la solución y las otras que se entienden; las demás salen en [`files`].
 fn versions(exercise: &Exercise) -> Result<Vec<Version<'_>>, Trouble> {
     let version = |name: &str, code: String, expected| {
         let variant = Variant { exercise, name: name.to_owned(), code: code.into_bytes() };
         Version { variant, expected }
     };
     let solution = read(&exercise.solution())?;
-    let mistakes = mistake::all(exercise, &solution).into_iter().flatten();
-    let mistakes: Vec<_> =
-        mistakes.map(|it| version(&it.name, it.code, Expected::Refused(it.message))).collect();
+    let others = alternative::all(exercise, &solution).into_iter().flatten();
+    let others: Vec<_> =
+        others.map(|it| version(&it.name, it.code, Expected::Deserves(it.deserves))).collect();
     let mut versions = vec![
         version("principio", exercise.starter()?, Expected::Unsolved),
-        version(SOLUTION, solution, Expected::Passes),
+        version(SOLUTION, solution, Expected::Deserves(Deserved::ToPass)),
     ];
-    versions.extend(mistakes);
+    versions.extend(others);
     Ok(versions)
 }
 
@@ -169,26 +167,35 @@ fn files(course: &Course, exercise: &Exercise) -> Result<(), String> {
     if hints != 3 {
         return Err(format!("pistas.md tiene {hints} pistas, y han de ser tres"));
     }
-    let mistakes = mistake::all(exercise, &text(&exercise.solution())?);
-    let count = mistakes.len();
-    let useless: Vec<_> = mistakes.into_iter().filter_map(Result::err).collect();
+    alternatives(&alternative::all(exercise, &text(&exercise.solution())?))
+}
+
+/// Que las otras soluciones sirvan, y basten.
+fn alternatives(all: &[Result<Alternative, String>]) -> Result<(), String> {
+    let useless: Vec<_> =
+        all.iter().filter_map(|it| it.as_ref().err()).map(String::as_str).collect();
     if !useless.is_empty() {
-        let how = "Cómo se escriben y se rehacen: exercises/LEEME.md, «Una solución equivocada»";
+        let how = "Cómo se escriben y se rehacen: exercises/LEEME.md, «Otra solución»";
         return Err(format!(
-            "hay errores que no sirven\n    {}\n    {how}",
+            "hay otras soluciones que no sirven\n    {}\n    {how}",
             useless.join("\n    ")
         ));
     }
-    if count < 2 {
-        return Err(format!("tiene {count} errores típicos, y han de ser dos, por lo menos"));
+    let mut names = BTreeSet::new();
+    if let Some(twice) = all.iter().flatten().find(|it| !names.insert(&it.name)) {
+        return Err(format!("un acierto y un error se llaman igual: {}", twice.name));
     }
-    Ok(())
+    let is_wrong = |it: &&Alternative| it.deserves != Deserved::ToPass;
+    match all.iter().flatten().filter(is_wrong).count() {
+        2.. => Ok(()),
+        count => Err(format!("tiene {count} errores típicos, y han de ser dos, por lo menos")),
+    }
 }
 
 /// Lo que la plantilla dejaba por escribir, y sigue así.
 fn unfinished(exercise: &Exercise) -> Result<(), String> {
     let own = fs::read_dir(&exercise.folder).into_iter().flatten().flatten();
-    let files = own.map(|entry| entry.path()).chain(exercise.mistakes());
+    let files = own.map(|entry| entry.path()).chain(exercise.alternatives());
     for file in files.filter(|file| file.is_file()) {
         let text = read(&file).map_err(|trouble| trouble.to_string())?;
         if let Some(at) = text.lines().position(|line| line.contains("POR ESCRIBIR")) {
@@ -238,8 +245,8 @@ fn examine_all<'a>(
         let once = || examine(built, version, course, demand.by_hand);
         (version.variant.test(), (0..demand.times).try_for_each(|_| once()))
     };
-    let (wrong, right): (Vec<_>, Vec<_>) =
-        versions.partition(|version| matches!(version.expected, Expected::Refused(_)));
+    let (wrong, right): (Vec<_>, Vec<_>) = versions
+        .partition(|version| matches!(version.expected, Expected::Deserves(Deserved::Refusal(_))));
     let mut verdicts = Verdicts::new();
     for (group, at_once) in [(right, RIGHT_AT_ONCE), (wrong, WRONG_AT_ONCE)] {
         let Ok(()) = side_by_side(&group, at_once, examine_one, |(test, verdict)| {
@@ -262,8 +269,8 @@ fn examine(
     let trial = Trial::run(executable, &course.folder).map_err(|trouble| trouble.to_string())?;
     match &version.expected {
         Expected::Unsolved => starts_unsolved(&trial, version.variant.exercise),
-        Expected::Passes => passes(&trial),
-        Expected::Refused(message) => {
+        Expected::Deserves(Deserved::ToPass) => passes(&trial),
+        Expected::Deserves(Deserved::Refusal(message)) => {
             is_refused(&trial, message)?;
             is_in_spanish(&trial)?;
             // El que lee quien aprende es el de la primera que falla.

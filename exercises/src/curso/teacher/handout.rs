@@ -50,7 +50,7 @@ const NOT_COPIED: [&str; 21] = [
 
 /// Cómo empieza el nombre de lo que no se da a quien aprende, en la carpeta de un ejercicio: con
 /// `solucion` también empieza lo que deja git al lado, como `solucion.rs.rej`.
-const KEPT_BACK: [&str; 3] = ["solucion", "errores", "equivalentes.md"];
+const KEPT_BACK: [&str; 4] = ["solucion", "errores", "aciertos", "equivalentes.md"];
 
 /// Cómo acaba el nombre de unas notas, o de lo que dejan git, un editor o una prueba. Del curso no hay
 /// nada que acabe así.
