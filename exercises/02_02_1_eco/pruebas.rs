@@ -6,7 +6,7 @@
 pub mod ejercicio;
 
 use std::io;
-use std::io::ErrorKind::{BrokenPipe, ConnectionReset, Interrupted};
+use std::io::ErrorKind::{BrokenPipe, ConnectionReset, Interrupted, TimedOut, WouldBlock};
 
 use ejercicio::echo;
 use ejercicios::fake::Piece::{self, End, Fails};
@@ -60,8 +60,13 @@ fn repite_la_escritura_que_se_queda_corta() -> Outcome {
 }
 
 fn dice_cuántos_bytes_devolvió() -> Outcome {
-    let (outcome, _) = echo_on(stubborn([bytes("hola, "), bytes("mundo"), End]))?;
-    ensure_equal("lo que devuelve tu función tras 11 bytes", Some(11), outcome.ok())
+    let long = "x".repeat(70_000);
+    for (text, count) in [("hola, mundo", 11), ("hola, ¿sí?", 12), (&long, 70_000)] {
+        let (outcome, _) = echo_on(stubborn([bytes(text), End]))?;
+        let what = format!("lo que devuelve tu función tras {count} bytes");
+        ensure_equal(what, Some(count), outcome.ok())?;
+    }
+    Ok(())
 }
 
 fn una_señal_no_es_el_final() -> Outcome {
@@ -80,12 +85,20 @@ fn una_señal_no_es_el_final() -> Outcome {
 }
 
 fn un_error_de_verdad_se_devuelve() -> Outcome {
-    let (outcome, _) = echo_on(stubborn([bytes("hola"), Fails(ConnectionReset)]))?;
-    ensure_fails("el error, si el otro lado corta la conexión", ConnectionReset, &outcome)?;
-    let mut line = stubborn([bytes("hola"), End]);
-    line.sink.then = Space::Refuses(BrokenPipe);
-    let (outcome, _) = echo_on(line)?;
-    ensure_fails("el error, si al escribir el otro lado ya no está", BrokenPipe, &outcome)
+    for kind in [ConnectionReset, TimedOut, WouldBlock] {
+        let (outcome, _) = echo_on(stubborn([bytes("hola"), Fails(kind), End]))?;
+        let what = format!("el error, si `read` falla con {kind:?}");
+        ensure_fails(what, kind, &outcome).hint(
+            "solo se repite la llamada que interrumpe una señal; cualquier otro error se devuelve",
+        )?;
+    }
+    for kind in [BrokenPipe, ConnectionReset, WouldBlock] {
+        let mut line = stubborn([bytes("hola"), End]);
+        line.sink.then = Space::Refuses(kind);
+        let (outcome, _) = echo_on(line)?;
+        ensure_fails(format!("el error, si `write` falla con {kind:?}"), kind, &outcome)?;
+    }
+    Ok(())
 }
 
 by_hand!(|listener| {

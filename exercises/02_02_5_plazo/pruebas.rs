@@ -27,6 +27,7 @@ const ROOM: usize = 16 * 1024;
 ejercicios::tests! {
     quien_cierra_su_lado_termina_bien,
     a_quien_calla_se_le_echa,
+    también_a_quien_calla_después_de_hablar,
     cada_mensaje_da_un_plazo_nuevo,
     a_quien_no_lee_se_le_deja,
     quien_lee_despacio_puede_quedarse,
@@ -45,16 +46,32 @@ fn quien_cierra_su_lado_termina_bien() -> Outcome {
 }
 
 fn a_quien_calla_se_le_echa() -> Outcome {
+    for patience in [PATIENCE, PATIENCE / 2] {
+        let started = Instant::now();
+        let (mut client, attending) = start(patience)?;
+        plays(&attending, || {
+            client.expect(FAREWELL)?;
+            client.expect_end()
+        })?;
+        was_patient(patience, started)?;
+        ends(attending, End::Silent)?;
+    }
+    Ok(())
+}
+
+fn también_a_quien_calla_después_de_hablar() -> Outcome {
     let (mut client, attending) = start(PATIENCE)?;
-    let started = Instant::now();
+    let mut last = Instant::now();
     plays(&attending, || {
+        for word in ["hola\n", "¿sigues ahí?\n"] {
+            last = Instant::now();
+            echoes(&mut client, word)?;
+        }
         client.expect(FAREWELL)?;
         client.expect_end()
-    })?;
-    let waited = started.elapsed();
-    ensure(waited >= PATIENCE / 2, || {
-        format!("La paciencia era de {PATIENCE:?}, y se le echó a los {waited:?}.")
-    })?;
+    })
+    .hint("el plazo vale para cada espera, y no solo para la primera")?;
+    was_patient(PATIENCE, last)?;
     ends(attending, End::Silent)
 }
 
@@ -82,7 +99,9 @@ fn a_quien_no_lee_se_le_deja() -> Outcome {
     ensure(sent >= 8 * ROOM, || {
         format!("El núcleo solo aceptó {sent} bytes: son pocos para esta prueba. Repítela.")
     })?;
-    ends(attend_to(stream, PATIENCE)?, End::Deaf)
+    let started = Instant::now();
+    ends(attend_to(stream, PATIENCE)?, End::Deaf)?;
+    was_patient(PATIENCE, started)
 }
 
 fn quien_lee_despacio_puede_quedarse() -> Outcome {
@@ -153,6 +172,15 @@ fn start(patience: Duration) -> Result<(Peer, Task<io::Result<End>>), Failure> {
 
 fn attend_to(stream: TcpStream, patience: Duration) -> Result<Task<io::Result<End>>, Failure> {
     Task::start("atender a un cliente", move || attend(&stream, patience))
+}
+
+/// Comprueba que desde entonces pasó el plazo entero. Los del núcleo van en pasos de unos milisegundos.
+fn was_patient(patience: Duration, since: Instant) -> Outcome {
+    let waited = since.elapsed();
+    ensure(waited + Duration::from_millis(10) >= patience, || {
+        let (patience, waited) = (patience.as_millis(), waited.as_millis());
+        format!("La paciencia era de {patience} ms, y se acabó a los {waited}.")
+    })
 }
 
 fn plays(attending: &Task<io::Result<End>>, script: impl FnOnce() -> Outcome) -> Outcome {

@@ -114,12 +114,15 @@ fn cualquier_corte_da_los_mismos_bytes() -> Outcome {
 }
 
 fn un_fallo_de_verdad_se_devuelve() -> Outcome {
-    let mut line = Line::of(100)?;
-    line.queue("hola")?;
-    line.flush(2)?;
-    line.sink.broken = true;
-    let outcome = line.try_flush()?;
-    ensure_fails("el error, si el otro lado ya no está", ErrorKind::BrokenPipe, &outcome)
+    for kind in [ErrorKind::BrokenPipe, ErrorKind::ConnectionReset, ErrorKind::HostUnreachable] {
+        let mut line = Line::of(100)?;
+        line.queue("hola")?;
+        line.flush(2)?;
+        line.sink.broken = Some(kind);
+        let outcome = line.try_flush()?;
+        ensure_fails(format!("el error, si `write` falla con {kind:?}"), kind, &outcome)?;
+    }
+    Ok(())
 }
 
 fn el_límite_se_mira_antes_de_guardar() -> Outcome {
@@ -461,16 +464,16 @@ struct Sink {
     room: usize,
     /// Llamadas que interrumpirá una señal.
     signals: usize,
-    /// El otro lado ya no está.
-    broken: bool,
+    /// La conexión se rompió: todo falla así.
+    broken: Option<ErrorKind>,
     /// Veces que dijo que no había sitio en la última llamada a `flush`.
     refusals: usize,
 }
 
 impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.broken {
-            return Err(ErrorKind::BrokenPipe.into());
+        if let Some(kind) = self.broken {
+            return Err(kind.into());
         }
         if self.signals > 0 {
             self.signals -= 1;
