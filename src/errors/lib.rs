@@ -50,7 +50,9 @@ fn numbered_reason(error: &io::Error) -> String {
             "el descriptor no está abierto para eso".to_owned()
         }
         Some(number) => format!("error {number} del sistema (míralo en errno(3))"),
-        None => error.to_string(),
+        // Con un texto suyo, es de quien lo escribió.
+        None if error.get_ref().is_some() => error.to_string(),
+        None => format!("error de la clase {:?}", error.kind()),
     }
 }
 
@@ -64,5 +66,8 @@ mod tests {
         assert!(said(Errno::ECONNREFUSED).starts_with("conexión rechazada"));
         assert!(said(Errno::EMFILE).starts_with("no quedan descriptores de archivo"));
         assert_eq!(said(Errno::EOPNOTSUPP), "error 95 del sistema (míralo en errno(3))");
+        let unnumbered = io::Error::from(ErrorKind::Unsupported);
+        assert_eq!(reason(&unnumbered), "error de la clase Unsupported");
+        assert_eq!(reason(&io::Error::other("no arranca")), "no arranca");
     }
 }

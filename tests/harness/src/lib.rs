@@ -70,7 +70,7 @@
 //! | `program` | [`Program`], [`Running`], [`Server`]: arrancar, escuchar lo que dicen, mirar `/proc` |
 //! | `trace` | [`Trace`], [`Step`]: lo que un programa escribe con `--trace` |
 //! | `port` | [`Port`]: un puerto reservado, para escuchar en él más de una vez |
-//! | `connections` | [`connections()`]: los sockets de TCP de esta máquina |
+//! | `connections`, `sock_diag` | [`connections()`]: los sockets de TCP de esta máquina; y lo que falta por leer en uno |
 //! | [`tools`] | lo que puede faltar en una máquina: `nc`, `curl`, `strace`, IPv6… |
 //! | `thread` | [`Thread`], [`Doing`]: en qué llamada duerme un hilo; su nombre, en `system_call`; sus argumentos, en `descriptor` ([`Descriptors`]) y `watching` ([`Watching`]) |
 //! | `stage`, `stages/` | [`Stage`], [`stages`](stages()): lo que se pide en cada lección |
@@ -98,6 +98,7 @@ mod replay;
 mod response;
 mod sending;
 mod shell;
+mod sock_diag;
 mod stage;
 mod stages;
 mod stranger;

@@ -104,10 +104,8 @@ impl Peer {
         sent
     }
 
-    /// Envía esos bytes en trozos de `size`, cada uno en su segmento.
-    ///
-    /// Nada obliga al servidor a leerlos por separado (TCP es un flujo), pero en la práctica los
-    /// ve llegar así.
+    /// Envía esos bytes en trozos de `size`, cada uno cuando el servidor, si está en esta máquina, ya ha
+    /// leído el anterior: los ve llegar por separado.
     pub fn send_in_pieces(&mut self, bytes: impl AsRef<[u8]>, size: usize) -> Result<(), Failure> {
         self.deliver(bytes.as_ref(), Manner::InPieces(size.max(1)))
     }
@@ -202,12 +200,14 @@ impl Peer {
     }
 
     fn deliver(&mut self, bytes: &[u8], manner: Manner) -> Result<(), Failure> {
-        let mut sent = 0;
+        let (mut sent, mut reads) = (0, true);
         let result = match manner {
             Manner::InPieces(size) => bytes.chunks(size).try_for_each(|piece| {
                 sending::write_within(&mut self.stream, piece, self.limit)?;
                 sent += piece.len();
                 thread::sleep(BETWEEN_PIECES);
+                // A quien ha dejado de leer no se le espera en cada trozo.
+                reads = reads && sending::wait_until_read(&self.stream) == Some(true);
                 Ok(())
             }),
             _ => sending::write_within(&mut self.stream, bytes, self.limit),

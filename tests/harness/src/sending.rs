@@ -1,18 +1,16 @@
 //! Enviar con un límite de tiempo, en este hilo o en otro.
 
 use std::io::{self, ErrorKind, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use procfs::net::TcpNetEntry;
-
-use crate::connections::connections;
 use crate::failure::Failure;
 use crate::inbox::is_worth_retrying;
 use crate::log::PeerId;
+use crate::sock_diag;
 use crate::transcript::{MEANWHILE, Transcript};
 use crate::waiting::{Deadline, poll};
 use crate::wording;
@@ -21,8 +19,6 @@ use crate::wording;
 const WRITE_SIZE: usize = 64 * 1024;
 /// Si en este tiempo el servidor no lee nada, ha dejado de leer: nadie que lea tarda tanto.
 const STALL: Duration = Duration::from_secs(2);
-/// Cada cuánto se mira. Preguntar cuesta: el núcleo enumera todas las conexiones de la máquina.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
 /// Un envío que no pudo terminar.
 #[derive(Debug)]
@@ -92,31 +88,22 @@ fn write_once(stream: &mut TcpStream, bytes: &[u8], deadline: &Deadline) -> io::
 /// si no está en esta máquina: no se sabe.
 pub(crate) fn wait_until_read(stream: &TcpStream) -> Option<bool> {
     let (mut seen, mut since) = (None, Instant::now());
-    let is_read = || {
-        thread::sleep(BETWEEN_LOOKS);
-        match unread(stream) {
-            None => Some(None),
-            Some(0) => Some(Some(true)),
-            now if now != seen => {
-                (seen, since) = (now, Instant::now());
-                None
-            }
-            Some(_) => (since.elapsed() >= STALL).then_some(Some(false)),
+    let is_read = || match unread(stream) {
+        None => Some(None),
+        Some(0) => Some(Some(true)),
+        now if now != seen => {
+            (seen, since) = (now, Instant::now());
+            None
         }
+        Some(_) => (since.elapsed() >= STALL).then_some(Some(false)),
     };
     poll(Duration::MAX, is_read).flatten()
 }
 
-/// Cuántos bytes ha recibido el núcleo del servidor que el servidor aún no ha leído (proc(5),
-/// «net/tcp»), si está en esta máquina.
+/// Cuántos bytes ha recibido el núcleo del servidor que el servidor aún no ha leído, si está en esta
+/// máquina.
 fn unread(stream: &TcpStream) -> Option<u32> {
-    let canonical = |address: SocketAddr| (address.ip().to_canonical(), address.port());
-    let (here, there) = (stream.local_addr().ok()?, stream.peer_addr().ok()?);
-    let wanted = (canonical(there), canonical(here));
-    let is_it = |entry: &TcpNetEntry| {
-        (canonical(entry.local_address), canonical(entry.remote_address)) == wanted
-    };
-    connections().ok()?.into_iter().find(is_it).map(|entry| entry.rx_queue)
+    sock_diag::unread(stream.peer_addr().ok()?, stream.local_addr().ok()?)
 }
 
 /// Un envío en marcha en otro hilo: [`Peer::send_meanwhile`](crate::Peer::send_meanwhile).
@@ -180,7 +167,6 @@ impl Sending {
     pub fn settle(&self) -> bool {
         let (mut seen, mut since) = ((0, None), Instant::now());
         let settled = || {
-            thread::sleep(BETWEEN_LOOKS);
             let now = (self.progress.load(Ordering::Relaxed), unread(&self.stream));
             if now != seen {
                 (seen, since) = (now, Instant::now());

@@ -221,6 +221,7 @@ fn in_two_pieces(web: &Conversation) -> Result<(), Failure> {
     let mut client = web.peer("cliente")?;
     let (start, rest) = GET.split_at(8);
     client.send(start)?;
+    client.wait_until_read();
     if client.hears_within(PAUSE) {
         return Err(client.failure("El servidor contestó antes de que acabara la petición."));
     }
