@@ -12,8 +12,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ejercicio::{Handler, serve};
+use ejercicios::all_asleep;
 use ejercicios::prelude::*;
 use harness::eventually;
+use harness::procfs::process::Process;
 
 /// Lo que se deja al servidor para equivocarse.
 const A_WHILE: Duration = Duration::from_millis(150);
@@ -27,6 +29,7 @@ ejercicios::tests! {
     quien_no_cabe_espera_y_entra_cuando_sale_otro,
     un_pánico_también_devuelve_su_sitio,
     mientras_espera_sitio_duerme,
+    quien_espera_no_gasta_un_hilo,
     si_accept_falla_devuelve_el_error,
 }
 
@@ -115,6 +118,26 @@ fn mientras_espera_sitio_duerme() -> Outcome {
     })
 }
 
+fn quien_espera_no_gasta_un_hilo() -> Outcome {
+    const WAITING: u64 = 10;
+    serving(1, &echoing(), |clients, _| {
+        let mut inside = clients.peer("quien está dentro")?;
+        echoes(&mut inside, "hola\n")?;
+        let before = threads_once_asleep()?;
+        let _waiting =
+            (0..WAITING).map(|_| clients.peer("quien espera")).collect::<Result<Vec<_>, _>>()?;
+        let more = threads_once_asleep()?.saturating_sub(before);
+        ensure(more < WAITING, || {
+            format!(
+                "Había un solo sitio, y estaba ocupado. Llegaron otros {WAITING}, y hay {more} hilos más: \
+                 quien se conecte mil veces te hará crear mil."
+            )
+        })
+        .hint("que espere quien acepta: el hilo se arranca cuando ya hay sitio")
+        .meanwhile()
+    })
+}
+
 fn si_accept_falla_devuelve_el_error() -> Outcome {
     let listener = nobody_calls()?;
     let serving = within(LIMIT, "volver con el error de `accept`", move || {
@@ -148,6 +171,14 @@ fn serving(
     let handler = Arc::clone(handler);
     let serve = move |listener: TcpListener| serve(&listener, max_threads, &handler);
     with_server("aceptar clientes", listening()?, serve, script)
+}
+
+/// Cuántos hilos tiene este proceso, cuando los del código de quien aprende ya solo esperan.
+fn threads_once_asleep() -> Result<u64, Failure> {
+    all_asleep(LIMIT);
+    let stat = Process::myself().and_then(|process| process.stat());
+    let stat = stat.map_err(|_| Failure::new("No se pudo leer /proc/self/stat."))?;
+    Ok(u64::try_from(stat.num_threads).unwrap_or_default())
 }
 
 fn echoing() -> Handler {

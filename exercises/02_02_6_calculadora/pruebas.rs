@@ -41,7 +41,9 @@ fn sabe_las_cuatro_operaciones() -> Outcome {
 }
 
 fn dice_por_qué_no_hay_resultado() -> Outcome {
-    for line in ["", "hola", "2 +", "2 + 3 + 4", "2 ^ 3", "dos + tres", "2.5 + 1"] {
+    for line in
+        ["", "hola", "2 +", "2 + 3 + 4", "2 ^ 3", "dos + tres", "2.5 + 1", "2*3", "2 *3", "2 - - 3"]
+    {
         evaluates(line, Err(NOT_UNDERSTOOD))?;
     }
     evaluates("1 / 0", Err(DIVISION_BY_ZERO))

@@ -20,6 +20,9 @@ use harness::procfs::process::Process;
 /// La longitud que anuncia un marco hostil: 2 GiB menos un byte.
 const HOSTILE: u32 = 0x7FFF_FFFF;
 
+/// Bytes que ha de traer una sola lectura, si los hay.
+const SHORT: usize = 64;
+
 ejercicios::tests! {
     un_marco_en_una_lectura,
     dos_marcos_en_una_lectura,
@@ -278,6 +281,7 @@ impl Line {
     /// Una llamada a `receive`, con un límite, que ha de leer una sola vez.
     fn receive(&mut self, what: &str) -> Result<Received, Failure> {
         self.source.reads = 0;
+        let (before, waiting) = (self.source.pieces.len(), self.waiting());
         let received = lending(LIMIT, "recibir lo que haya", self, |line| {
             receive(&mut line.source, &mut line.pending)
         })?;
@@ -291,6 +295,22 @@ impl Line {
                  no espera: la siguiente podría dormir para siempre."
             )
         })?;
+        let is_cut = waiting > 0 && waiting <= SHORT && self.source.pieces.len() == before;
+        ensure(!is_cut, || {
+            format!(
+                "Había {waiting} bytes por leer {what}, y tu función se llevó solo {}: lee con un búfer de \
+                 sobra, y los trae todos de una vez.",
+                waiting - self.waiting()
+            )
+        })?;
         Ok(received)
+    }
+
+    /// Los bytes que puede dar la próxima lectura.
+    fn waiting(&self) -> usize {
+        match self.source.pieces.front() {
+            Some(Piece::Bytes(bytes)) => bytes.len(),
+            _ => 0,
+        }
     }
 }

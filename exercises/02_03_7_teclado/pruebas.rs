@@ -10,7 +10,8 @@ pub mod given;
 use std::fs::File;
 use std::io::{self, ErrorKind, PipeReader, PipeWriter, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -22,8 +23,12 @@ use harness::{eventually, frame};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::SockRef;
 
+/// Bytes que ha de pedir, por lo menos, quien lee del teclado.
+const SHORT: usize = 512;
+
 ejercicios::tests! {
     cada_línea_sale_en_un_marco,
+    del_teclado_se_leen_muchos_bytes_de_una_vez,
     cada_mensaje_se_muestra,
     de_tres_líneas_que_llegan_juntas_salen_tres,
     media_línea_espera_a_su_resto,
@@ -47,6 +52,22 @@ fn cada_línea_sale_en_un_marco() -> Outcome {
         scene.server.hears("hola")?;
         scene.types("¿qué tal?\n")?;
         scene.server.hears("¿qué tal?")
+    })
+}
+
+fn del_teclado_se_leen_muchos_bytes_de_una_vez() -> Outcome {
+    Scene::start()?.plays(|scene| {
+        scene.types("hola\n")?;
+        scene.server.hears("hola")?;
+        let asked = scene.asked.load(Ordering::SeqCst);
+        ensure(asked >= SHORT, || {
+            format!(
+                "Del teclado, tu código pide {} cada vez, como mucho. Con un `select` para tan \
+                 pocos, un archivo enorme tardaría una eternidad: lee con un búfer de 4096 bytes, por \
+                 ejemplo.",
+                if asked == 1 { "1 byte".to_owned() } else { format!("{asked} bytes") }
+            )
+        })
     })
 }
 
@@ -157,6 +178,9 @@ fn con_el_teclado_acabado_duerme() -> Outcome {
         scene.types("hola\n")?;
         scene.ends_typing();
         scene.server.hears("hola")?;
+        scene.server.hears_the_end().hint(
+            "detrás del último salto de línea no había nada: se cierra nuestro lado sin enviar más",
+        )?;
         scene.sleeps(
             "El teclado se había acabado y el servidor callaba",
             "Un teclado que se acabó está listo para leer siempre: `read` da cero al instante, una \
@@ -289,6 +313,8 @@ struct Scene {
     keyboard: Option<PipeWriter>,
     /// El mismo teclado, para ver si queda algo sin leer.
     unread: PipeReader,
+    /// Los bytes que más se le han pedido de una vez.
+    asked: Arc<AtomicUsize>,
     server: Server,
     screen: Screen,
     chat: Task<io::Result<End>>,
@@ -323,8 +349,10 @@ impl Scene {
         before(&mut keyboard, &mut server)?;
         let screen = Screen::default();
         let own = screen.clone();
-        let chat = Task::start("la conversación", move || chat(reader, socket, own))?;
-        Ok(Scene { keyboard: Some(keyboard), unread, server, screen, chat })
+        let asked = Arc::new(AtomicUsize::new(0));
+        let keys = Keyboard { pipe: reader, asked: Arc::clone(&asked) };
+        let chat = Task::start("la conversación", move || chat(keys, socket, own))?;
+        Ok(Scene { keyboard: Some(keyboard), unread, asked, server, screen, chat })
     }
 
     /// Sigue el guion; si algo va mal, cuenta también qué hacía `chat`.
@@ -386,6 +414,25 @@ impl Scene {
                 shown(&outcome)
             )
         })
+    }
+}
+
+/// Una tubería que apunta cuánto se le pide.
+struct Keyboard {
+    pipe: PipeReader,
+    asked: Arc<AtomicUsize>,
+}
+
+impl Read for Keyboard {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.asked.fetch_max(buffer.len(), Ordering::SeqCst);
+        self.pipe.read(buffer)
+    }
+}
+
+impl AsFd for Keyboard {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.pipe.as_fd()
     }
 }
 

@@ -28,6 +28,7 @@ ejercicios::tests! {
     también_escucha_en_ipv6,
     dos_servidores_no_comparten_el_puerto,
     se_puede_volver_a_arrancar_enseguida,
+    la_cola_es_la_pedida,
     en_la_cola_caben_muchos,
     sin_nadie_en_la_cola_no_se_espera,
     los_clientes_se_aceptan_por_orden_de_llegada,
@@ -122,6 +123,16 @@ fn se_puede_volver_a_arrancar_enseguida() -> Outcome {
             error.kind()
         ))
     })
+}
+
+fn la_cola_es_la_pedida() -> Outcome {
+    let listener = listening_on(any_port())?;
+    let asked = usize::try_from(BACKLOG).unwrap_or_default().min(longest_queue());
+    // No todos los sistemas lo dicen.
+    let Some(got) = harness::queue_length(listener.local_addr()?) else { return Ok(()) };
+    let what = "cuántos clientes caben en la cola (la columna `Send-Q` de `ss -tln`)";
+    ensure_equal(what, asked, got as usize)
+        .hint(format!("`listen` recibe la longitud de la cola: aquí, BACKLOG ({BACKLOG})"))
 }
 
 fn en_la_cola_caben_muchos() -> Outcome {

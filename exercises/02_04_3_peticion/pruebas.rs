@@ -43,6 +43,7 @@ ejercicios::tests! {
     el_final_de_la_entrada_se_mira,
     un_error_de_verdad_se_dice,
     la_mayor_que_cabe,
+    si_cabe_da_igual_lo_que_llegue_detrás,
     una_cabecera_que_no_cabe_se_rechaza,
     una_cabecera_sin_fin_no_se_queda_con_la_memoria,
     on_readable_no_vuelve_a_mirar_lo_ya_examinado,
@@ -191,6 +192,25 @@ fn la_mayor_que_cabe() -> Outcome {
         reading.gives(&when, &Step::Wait)?;
     }
     reading.gives(&format!("con una cabecera de {MAX_HEAD} bytes"), &head(&head_of_max))
+}
+
+fn si_cabe_da_igual_lo_que_llegue_detrás() -> Outcome {
+    let fits = head_of(MAX_HEAD - 12);
+    // El último trozo trae su final, y con lo de detrás pasa de MAX_HEAD.
+    let arrived = [fits.as_slice(), &[b'x'; PIECE - 20]].concat();
+    let (first, others) = arrived.split_at(arrived.len() % PIECE);
+    let pieces = std::iter::once(first).chain(others.chunks(PIECE)).map(bytes);
+    let mut reading = Reading::of(pieces);
+    let step = reading.until_it_decides(MAX_HEAD / PIECE + 1)?;
+    ensure(step == head(&fits), || {
+        format!(
+            "Llegó una cabecera de {} bytes, que cabe, y con su final, el principio de otra cosa. \
+             Debía ser Head, y fue {}. Lo que no puede pasar de MAX_HEAD ({MAX_HEAD}) es la \
+             cabecera, y no todo lo que haya en `input`.",
+            fits.len(),
+            brief(&step)
+        )
+    })
 }
 
 fn una_cabecera_que_no_cabe_se_rechaza() -> Outcome {

@@ -110,6 +110,8 @@ fn quien_no_se_va_sigue() -> Outcome {
         quick.close();
         scene.goodbye(other, "entró y salió sin decir nada")?;
         scene.stays(id, "Y no se ha ido: habló, y aún puede decir más.")?;
+        scene.round(&[(id, EpollFlags::EPOLLRDHUP)]);
+        scene.stays(id, "EPOLLRDHUP, por sí solo, no cambia nada.")?;
         peer.half_close()?;
         scene.goodbye(id, "cerró su lado y espera su respuesta")?;
         peer.expect(reply("hola"))?;

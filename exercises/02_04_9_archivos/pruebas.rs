@@ -363,8 +363,11 @@ fn los_errores_se_distinguen() -> Outcome {
         let what = format!("lo que da `advance` si `write` falla con {kind:?}");
         ensure_equal(what, &expected, &step)?;
     }
-    for (kind, expected) in [(ErrorKind::Interrupted, Step::Wait), (ErrorKind::Other, Step::Broken)]
-    {
+    for (kind, expected) in [
+        (ErrorKind::Interrupted, Step::Wait),
+        (ErrorKind::WouldBlock, Step::Wait),
+        (ErrorKind::Other, Step::Broken),
+    ] {
         let mut errand = Errand::new(b"", b"cuerpo".to_vec());
         errand.sending.body.fails = Some(kind);
         let step = errand.advance()?;

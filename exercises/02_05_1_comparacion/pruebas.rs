@@ -9,6 +9,8 @@ pub mod comparison;
 pub mod kernel;
 pub mod selectors;
 
+use std::env;
+use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::rc::Rc;
@@ -54,6 +56,7 @@ ejercicios::tests! {
     de_quien_ya_no_se_vigila_no_dice_nada,
     al_quitarlo_se_suelta_el_socket,
     lo_que_no_puede_ser_es_un_error_y_no_cambia_nada,
+    si_el_núcleo_se_niega_todo_queda_como_estaba,
     toda_llamada_pasa_por_kernel,
     de_cien_que_hablan_no_se_pierde_ninguno,
     más_allá_de_1023_select_se_niega_y_epoll_no,
@@ -214,6 +217,21 @@ fn lo_que_no_puede_ser_es_un_error_y_no_cambia_nada() -> Outcome {
         room.says_nothing("de un socket que no se pudo registrar")?;
         room.peers[0].send("hola")?;
         room.says("tras cuatro llamadas que no podían ser", &[readable(100)])
+    })
+}
+
+fn si_el_núcleo_se_niega_todo_queda_como_estaba() -> Outcome {
+    with_both(1, |room| {
+        // Un archivo corriente no se puede vigilar con epoll: EPERM. Para `select`, está listo siempre.
+        let file = Rc::new(File::open(env::current_exe()?)?);
+        if room.selector.register(100, file, Interest::Read).is_ok() {
+            ensure_equal("quién aceptó vigilar un archivo corriente", Engine::Select, room.engine)?;
+            return done("unregister", room.selector.unregister(100));
+        }
+        room.register(0, Interest::Read).hint(
+            "se quiso registrar un archivo corriente con un número que no llegó a tener nadie, \
+             porque el núcleo se negó (EPERM): ese número sigue libre",
+        )
     })
 }
 
@@ -467,7 +485,13 @@ fn least_calls(engine: Engine) -> usize {
 
 fn refuses_high_descriptors(engine: Engine) -> Result<bool, Failure> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
-    let registered = selector(engine)?.register(7, Rc::new(listener), Interest::Read);
+    let mut selector = selector(engine)?;
+    let registered = selector.register(7, Rc::new(listener), Interest::Read);
+    if registered.is_err() {
+        let got = selector.modify(7, Interest::Write);
+        let what = "el error que devuelve `modify` de quien no se pudo registrar";
+        ensure_fails(what, ErrorKind::NotFound, &got)?;
+    }
     Ok(registered.is_err())
 }
 

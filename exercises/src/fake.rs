@@ -1,7 +1,7 @@
 //! Sockets de mentira: dan y admiten lo que se les dijo, y cuentan cuántas veces se les llama.
 
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
 
 /// Lo que da una lectura.
 #[derive(Clone, Debug)]
@@ -105,6 +105,12 @@ impl Write for Sink {
         }
     }
 
+    /// Como en un socket (writev(2)): varios trozos, y una sola llamada.
+    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        let all: Vec<u8> = pieces.iter().flat_map(|piece| piece.iter().copied()).collect();
+        self.write(&all)
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
@@ -128,6 +134,10 @@ impl Read for Line {
 impl Write for Line {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.sink.write(bytes)
+    }
+
+    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.sink.write_vectored(pieces)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -70,7 +70,7 @@
 //! | `program` | [`Program`], [`Running`], [`Server`]: arrancar, escuchar lo que dicen, mirar `/proc` |
 //! | `trace` | [`Trace`], [`Step`]: lo que un programa escribe con `--trace` |
 //! | `port` | [`Port`]: un puerto reservado, para escuchar en él más de una vez |
-//! | `connections`, `sock_diag` | [`connections()`]: los sockets de TCP de esta máquina; y lo que falta por leer en uno |
+//! | `connections`, `sock_diag` | [`connections()`]: los sockets de TCP de esta máquina; de uno, lo que falta por leer y lo que cabe en su cola: [`queue_length`] |
 //! | [`tools`] | lo que puede faltar en una máquina: `nc`, `curl`, `strace`, IPv6… |
 //! | `thread` | [`Thread`], [`Doing`]: en qué llamada duerme un hilo; su nombre, en `system_call`; sus argumentos, en `descriptor` ([`Descriptors`]) y `watching` ([`Watching`]) |
 //! | `stage`, `stages/` | [`Stage`], [`stages`](stages()): lo que se pide en cada lección |
@@ -124,6 +124,7 @@ pub use procfs;
 pub use program::{Exit, Program, Running, Server, Stream};
 pub use response::Response;
 pub use sending::Sending;
+pub use sock_diag::queue_length;
 pub use stage::Stage;
 pub use stages::stages;
 pub use stranger::{Hindrance, Stranger};
