@@ -112,6 +112,7 @@ fn las_mayúsculas_con_tilde_tampoco_distinguen() -> Outcome {
             for name in others {
                 is_taken(chat, name, &inside).hint("«Ó» y «ñ» también son letras")?;
             }
+            inside.leave()?;
         }
         Ok(())
     })

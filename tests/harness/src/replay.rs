@@ -22,32 +22,30 @@ const MAX_PEERS: usize = 6;
 const MAX_PIECES: usize = 48;
 
 /// Las órdenes que repiten lo que hicieron los participantes; ninguna, si no lo repetirían: porque
-/// son demasiados para una terminal, o porque alguien hizo lo que `nc` no sabe hacer.
+/// son demasiados para una terminal, o porque alguien hizo lo que `nc` no sabe hacer, o envió mucho que no
+/// sigue ninguna regla.
 pub(crate) fn commands(log: &Log, address: SocketAddr) -> Vec<String> {
     let scripts = scripts(log);
-    match scripts.as_slice() {
-        _ if log.events.iter().any(|event| matches!(event.what, What::Reset)) => Vec::new(),
-        [alone] => vec![alone.curl(address).unwrap_or_else(|| alone.nc(address))],
+    let commands = match scripts.as_slice() {
+        _ if log.events.iter().any(|event| matches!(event.what, What::Reset)) => None,
+        [alone] => alone.curl(address).or_else(|| alone.nc(address)).map(|one| vec![one]),
         together if together.len() <= MAX_PEERS => background(log, together, address),
-        _ => Vec::new(),
-    }
+        _ => None,
+    };
+    commands.unwrap_or_default()
 }
 
-fn background(log: &Log, scripts: &[Script], address: SocketAddr) -> Vec<String> {
-    let mut commands: Vec<String> = scripts
-        .iter()
-        .map(|script| {
-            let start = if script.starts_at.is_zero() {
-                String::new()
-            } else {
-                format!("{}; ", shell::sleep(script.starts_at))
-            };
-            let name = &log.names[script.peer];
-            format!("({start}{}) &  # {name}", script.nc(address))
-        })
-        .collect();
-    commands.push("wait".to_owned());
-    commands
+fn background(log: &Log, scripts: &[Script], address: SocketAddr) -> Option<Vec<String>> {
+    let command = |script: &Script| {
+        let start = if script.starts_at.is_zero() {
+            String::new()
+        } else {
+            format!("{}; ", shell::sleep(script.starts_at))
+        };
+        let name = &log.names[script.peer];
+        Some(format!("({start}{}) &  # {name}", script.nc(address)?))
+    };
+    scripts.iter().map(command).chain([Some("wait".to_owned())]).collect()
 }
 
 /// Lo que hace un participante, en el reloj común de la cámara lenta.
@@ -147,14 +145,15 @@ impl Script {
     }
 
     /// `(printf 'ho'; sleep 0.2; printf 'la') | nc -N 127.0.0.1 8800`
-    fn nc(&self, address: SocketAddr) -> String {
-        let commands: Vec<String> = self.actions.iter().flat_map(Action::commands).collect();
+    fn nc(&self, address: SocketAddr) -> Option<String> {
+        let commands: Option<Vec<_>> = self.actions.iter().map(Action::commands).collect();
+        let commands = commands?.concat();
         let source = match commands.as_slice() {
             [] => ":".to_owned(),
             [one] if !one.contains(';') => one.clone(),
             many => format!("({})", many.join("; ")),
         };
-        format!("{source} | nc -N {} {}", address.ip(), address.port())
+        Some(format!("{source} | nc -N {} {}", address.ip(), address.port()))
     }
 
     /// La misma petición con `curl`, si es de las que `curl` sabe hacer.
@@ -192,9 +191,9 @@ fn is_plain_path(path: &str) -> bool {
 }
 
 impl Action {
-    fn commands(&self) -> Vec<String> {
+    fn commands(&self) -> Option<Vec<String>> {
         match self {
-            Self::Sleep(span) => vec![shell::sleep(*span)],
+            Self::Sleep(span) => Some(vec![shell::sleep(*span)]),
             Self::Print(bytes) => shell::print(bytes),
         }
     }

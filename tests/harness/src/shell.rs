@@ -5,7 +5,6 @@
 use std::time::Duration;
 
 use crate::readable;
-use crate::wording;
 
 /// Hasta cuántos bytes se escriben uno a uno.
 const LITERAL: usize = 512;
@@ -14,15 +13,13 @@ const RUN: usize = 128;
 /// El periodo más largo que se busca.
 const LONGEST_PERIOD: usize = 4096;
 
-/// Las órdenes que escriben esos bytes: enteros si son pocos, por su regla si la tienen.
-pub(crate) fn print(bytes: &[u8]) -> Vec<String> {
+/// Las órdenes que escriben esos bytes: enteros si son pocos, por su regla si la tienen. Si no la tienen,
+/// ninguna: nadie los teclearía.
+pub(crate) fn print(bytes: &[u8]) -> Option<Vec<String>> {
     if bytes.len() <= LITERAL {
-        return vec![printf(bytes)];
+        return Some(vec![printf(bytes)]);
     }
-    numbered(bytes).or_else(|| repeated(bytes)).or_else(|| runs(bytes)).unwrap_or_else(|| {
-        let size = wording::bytes(bytes.len());
-        vec![format!("echo 'faltan aquí {size}, que no siguen ninguna regla' >&2")]
-    })
+    numbered(bytes).or_else(|| repeated(bytes)).or_else(|| runs(bytes))
 }
 
 /// Las líneas de `seq`.
@@ -39,14 +36,16 @@ fn numbered(bytes: &[u8]) -> Option<Vec<String>> {
     }])
 }
 
-/// Lo mismo una y otra vez.
+/// Lo mismo una y otra vez, y quizá algo más al final.
 fn repeated(bytes: &[u8]) -> Option<Vec<String>> {
-    let sample = &bytes[..bytes.len().min(2 * LONGEST_PERIOD)];
+    // Sin el final, que puede ser distinto.
+    let sample = &bytes[..(bytes.len() / 4 * 3).min(2 * LONGEST_PERIOD)];
     let period = period(sample);
-    if period > LITERAL || bytes[period..] != bytes[..bytes.len() - period] {
+    let same = bytes.iter().skip(period).zip(bytes).take_while(|(next, byte)| next == byte);
+    let times = (period + same.count()) / period;
+    if period > LITERAL || bytes.len() - times * period > LITERAL {
         return None;
     }
-    let times = bytes.len() / period;
     let once = printf(&bytes[..period]);
     let mut commands = vec![format!("for i in $(seq {times}); do {once}; done")];
     let rest = &bytes[times * period..];
@@ -127,7 +126,7 @@ mod tests {
 
     /// Lo que de verdad escribe un `sh` con esas órdenes.
     fn run(bytes: &[u8]) -> Vec<u8> {
-        let script = print(bytes).join("; ");
+        let script = print(bytes).unwrap().join("; ");
         let output = Command::new("sh").arg("-c").arg(&script).output().unwrap();
         assert!(output.stderr.is_empty(), "{script}");
         output.stdout
@@ -154,10 +153,17 @@ mod tests {
         let cut = &lines[..99_998];
         let requests = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(500);
         let padded = [b"\x00\x00\xfd\xe8".as_slice(), &b"x".repeat(65_000), b"fin"].concat();
-        for sample in [&lines, cut, &requests, &padded] {
-            assert!(print(sample).join("; ").len() < 200);
+        let ended = format!("{}\n", "ñ".repeat(513)).into_bytes();
+        for sample in [&lines, cut, &requests, &padded, &ended] {
+            assert!(print(sample).unwrap().join("; ").len() < 200);
             assert!(run(sample) == sample);
         }
+    }
+
+    #[test]
+    fn lo_largo_sin_regla_no_se_escribe() {
+        let squares: Vec<u8> = (0_u32..1000).map(|number| (number * number % 997) as u8).collect();
+        assert_eq!(print(&squares), None);
     }
 
     #[test]
