@@ -37,10 +37,12 @@ nix = { version = "0.32", features = ["event", "fs", "poll", "process", "signal"
 socket2 = { version = "0.6", features = ["all"] }
 tempfile = "3.27"
 
-# Nadie lo depura, y enlazar cien pruebas sin símbolos cuesta la mitad.
+# Nadie lo depura, y enlazar cien pruebas sin símbolos cuesta la mitad. Cada una se compila de una vez:
+# en varias partes gastaría más procesador, y ya se compilan varias a la vez.
 [profile.dev]
 debug = false
 incremental = false
+codegen-units = 1
 
 [lints.rust]
 warnings = { level = "allow", priority = -1 }
