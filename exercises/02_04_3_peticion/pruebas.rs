@@ -276,9 +276,7 @@ fn on_readable_no_vuelve_a_mirar_lo_ya_examinado() -> Outcome {
 
 fn con_un_socket_de_verdad() -> Outcome {
     let (mut client, mut stream) = connected()?;
-    client.send_in_pieces(HEAD, 7)?;
-    client.half_close()?;
-    let steps = within(LIMIT, "leer de un socket hasta el final", move || {
+    let reading = Task::start("leer de un socket hasta el final", move || {
         let mut request = Request::default();
         let mut steps = Vec::new();
         // Bloqueante: cada lectura espera a que llegue algo, así que no hay más vueltas que bytes.
@@ -294,6 +292,8 @@ fn con_un_socket_de_verdad() -> Outcome {
         }
         steps
     })?;
+    reading.explain(client.send_in_pieces(HEAD, 7).and_then(|()| client.half_close()))?;
+    let steps = reading.finish(LIMIT)?;
     let what = "lo que dio la conversación, sin contar los Wait";
     ensure_equal(what, vec![head(HEAD), Step::Left], steps)
 }

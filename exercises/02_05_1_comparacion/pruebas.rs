@@ -48,8 +48,10 @@ ejercicios::tests! {
     antes_de_medir_se_predice,
     si_no_pasa_nada_se_acaba_el_tiempo,
     avisa_de_quien_habla_con_su_número_hasta_que_se_lee,
-    sin_límite_duerme_hasta_que_alguien_hable,
-    con_un_límite_largo_también,
+    sin_límite_select_duerme_hasta_que_alguien_hable,
+    y_epoll_también,
+    con_un_límite_largo_lo_mismo_select,
+    y_lo_mismo_epoll,
     solo_dice_lo_que_se_espera,
     cambiar_sustituye_lo_que_se_espera,
     de_una_conexión_rota_también_dice_solo_lo_que_se_espera,
@@ -101,12 +103,20 @@ fn avisa_de_quien_habla_con_su_número_hasta_que_se_lee() -> Outcome {
     })
 }
 
-fn sin_límite_duerme_hasta_que_alguien_hable() -> Outcome {
-    hears_who_talks_later(None, "sin límite")
+fn sin_límite_select_duerme_hasta_que_alguien_hable() -> Outcome {
+    hears_who_talks_later(Engine::Select, None, "sin límite")
 }
 
-fn con_un_límite_largo_también() -> Outcome {
-    hears_who_talks_later(LONG, "con un límite de un minuto")
+fn y_epoll_también() -> Outcome {
+    hears_who_talks_later(Engine::Epoll, None, "sin límite")
+}
+
+fn con_un_límite_largo_lo_mismo_select() -> Outcome {
+    hears_who_talks_later(Engine::Select, LONG, "con un límite de un minuto")
+}
+
+fn y_lo_mismo_epoll() -> Outcome {
+    hears_who_talks_later(Engine::Epoll, LONG, "con un límite de un minuto")
 }
 
 fn solo_dice_lo_que_se_espera() -> Outcome {
@@ -606,28 +616,32 @@ fn with_both(
     count: usize,
     script: impl Fn(&mut Room) -> Outcome + Clone + Send + 'static,
 ) -> Outcome {
-    for engine in WRITTEN {
-        let (listener, conversation) = listening()?;
-        let conversation = conversation.limit(LIMIT / 3);
-        let (mut streams, mut peers) = (Vec::new(), Vec::new());
-        for place in 0..count {
-            peers.push(conversation.peer(&format!("cliente {}", 100 + place))?);
-            streams.push(listener.accept()?.0);
-        }
-        let script = script.clone();
-        let followed = within(LIMIT, &format!("usar tu motor de {engine}"), move || {
-            let selector = selector(engine).map_err(|error| refused("new", &error))?;
-            let sockets = streams.into_iter().map(Rc::new).collect();
-            script(&mut Room { engine, selector, sockets, peers })
-        })?;
-        followed.within(format!("Con {engine}."))?;
+    WRITTEN.into_iter().try_for_each(|engine| with_one(engine, count, script.clone()))
+}
+
+fn with_one(
+    engine: Engine,
+    count: usize,
+    script: impl FnOnce(&mut Room) -> Outcome + Send + 'static,
+) -> Outcome {
+    let (listener, conversation) = listening()?;
+    let conversation = conversation.limit(LIMIT / 3);
+    let (mut streams, mut peers) = (Vec::new(), Vec::new());
+    for place in 0..count {
+        peers.push(conversation.peer(&format!("cliente {}", 100 + place))?);
+        streams.push(listener.accept()?.0);
     }
-    Ok(())
+    let followed = within(LIMIT, &format!("usar tu motor de {engine}"), move || {
+        let selector = selector(engine).map_err(|error| refused("new", &error))?;
+        let sockets = streams.into_iter().map(Rc::new).collect();
+        script(&mut Room { engine, selector, sockets, peers })
+    })?;
+    followed.within(format!("Con {engine}."))
 }
 
 /// Un cliente calla, y después habla: `select` vuelve entonces, y con su aviso.
-fn hears_who_talks_later(limit: Option<Duration>, how: &'static str) -> Outcome {
-    with_both(1, move |room| {
+fn hears_who_talks_later(engine: Engine, limit: Option<Duration>, how: &'static str) -> Outcome {
+    with_one(engine, 1, move |room| {
         room.register(0, Interest::Read)?;
         let mut peer = room.peers.remove(0);
         let events = until_called(&mut peer, how, || room.wait(limit))?;

@@ -14,6 +14,10 @@ const GLANCES: u32 = 30;
 /// Lo que se le ve dormir: más que casi cualquier plazo de los que se ponen para mirar cada poco.
 const NAP: Duration = Duration::from_millis(600);
 
+/// Lo que se le deja para dormirse, antes de mirar cómo duerme: el acuse de recibo de lo último que envió,
+/// que lo despierta un instante, puede tardar 40 ms (tcp(7), TCP_QUICKACK).
+const SETTLING: Duration = Duration::from_millis(60);
+
 /// Las siestas que se le conceden: lo último que le dijeron puede llegarle tarde y despertarlo.
 const NAPS: usize = 3;
 
@@ -83,6 +87,7 @@ impl Sleeper {
     }
 
     fn rest(self) -> Rest {
+        thread::sleep(SETTLING);
         let mut rest = self.nap();
         for _ in 1..NAPS {
             if rest == Rest::Asleep {

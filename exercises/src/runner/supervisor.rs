@@ -22,7 +22,7 @@ use super::record::{Ending, Record, Verdict, key, open};
 use super::{ONE, Test, complain, secrecy};
 
 /// Pruebas a la vez: más que procesadores, porque casi todas duermen.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 16;
 
 /// Lo que puede durar una prueba. Cada una tiene sus propios límites, más cortos: aquí solo llega
 /// un proceso que ni siquiera puede decir que se le acabó el tiempo.
