@@ -143,6 +143,13 @@ fn el_chat_hizo_lo_que_dice_que_hizo() -> Outcome {
     })?;
     drop(beto);
     recording.call("que cierre a Beto", |call| call.client == Some(2) && call.call == "close")?;
+    // Y Ana, cuando ya se le ha dicho que se fue.
+    let farewell = frame::encode("(Desconectado: cliente beto@127.0.0.1)").len();
+    recording.call("que se lo diga a Ana", |call| {
+        call.client == Some(1)
+            && call.result.is_some_and(|count| usize::try_from(count) == Ok(farewell))
+            && call.call == "sendto"
+    })?;
     drop(ana);
     recording.call("que cierre a Ana", |call| call.client == Some(1) && call.call == "close")?;
     let ended = recording.stop()?;

@@ -162,7 +162,8 @@ mod tests {
 
     #[test]
     fn lo_largo_sin_regla_no_se_escribe() {
-        let squares: Vec<u8> = (0_u32..1000).map(|number| (number * number % 997) as u8).collect();
+        let squares: Vec<u8> =
+            (0_u32..1000).flat_map(|number| (number * number % 997).to_le_bytes()).collect();
         assert_eq!(print(&squares), None);
     }
 
