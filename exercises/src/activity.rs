@@ -2,7 +2,7 @@
 
 use harness::{Descriptors, Doing, Thread, Watching};
 
-use crate::runner::lifted;
+use crate::secrecy::lifted;
 
 /// Cómo se llama el hilo en el que una prueba ejecuta el código de quien aprende. Los que este arranque
 /// sin nombre lo heredan (pthread_setname_np(3)).

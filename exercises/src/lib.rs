@@ -24,6 +24,7 @@
 //! | [`fake`] | sockets de mentira, que dan y admiten lo que se les dijo |
 //! | `activity` | en qué llamada al sistema duerme un hilo, y qué conviene preguntarse |
 //! | [`runner`] | [`tests!`]: cada prueba en su proceso, y de lo que resulta, datos |
+//! | `secrecy` | que el proceso de una prueba no se deje mirar por dentro, salvo para contar un fallo |
 //! | `panics` | los pánicos, contados en español; [`provoke`] |
 //! | `by_hand` | [`by_hand`](by_hand()), [`by_hand_calling`]: el ejercicio, fuera de las pruebas |
 //! | [`prelude`] | lo que usan casi todas las pruebas, para traerlo de una vez |
@@ -40,6 +41,7 @@ mod outcome;
 mod panics;
 pub mod readiness;
 pub mod runner;
+mod secrecy;
 mod serving;
 mod sleep;
 

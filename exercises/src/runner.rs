@@ -17,7 +17,6 @@ mod child;
 mod printed;
 mod record;
 mod screen;
-mod secrecy;
 mod supervisor;
 
 use std::env;
@@ -25,7 +24,6 @@ use std::process::ExitCode;
 
 use multiplexacion::cli;
 
-pub(crate) use child::lifted;
 pub use printed::Printed;
 pub use record::{Ending, Record, Verdict, key, open, seal};
 

@@ -3,15 +3,15 @@
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::process::{self, ExitCode};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::OnceLock;
 
 use harness::Failure;
 use nix::unistd::dup2_stdin;
 
 use super::record::{Ending, Verdict, seal};
-use super::{Test, complain, secrecy};
+use super::{Test, complain};
 use crate::outcome::Outcome;
-use crate::panics;
+use crate::{panics, secrecy};
 
 /// Lo que una prueba cuenta a su encargado.
 #[derive(serde::Serialize, serde::Deserialize)]
@@ -63,6 +63,7 @@ pub(super) fn run(tests: &[Test], name: &str) -> ExitCode {
     let Some(boss) = boss else {
         return complain("Esto lo arranca quien pasa las pruebas, y nadie más.");
     };
+    secrecy::warn_before_lifting(give_up_passing);
     panics::speak_spanish();
     let verdict = verdict(test, outcome(test));
     // Si el encargado ya no está, no hay a quién contárselo.
@@ -75,23 +76,6 @@ pub(super) fn run(tests: &[Test], name: &str) -> ExitCode {
 fn give_up_passing() -> bool {
     // Si no se le puede avisar, mejor que no llegue nada: sin veredicto, tampoco pasa.
     BOSS.get().is_some_and(|boss| boss.say(&Said::WillNotPass).is_ok())
-}
-
-/// Hace `look`, que necesita mirar este proceso por dentro: dónde duerme cada hilo (proc(5)).
-///
-/// Mientras se mira, el código de quien aprende también puede hacerlo. Así que se mira solo para
-/// contar un fallo, y de esta prueba ya no se cree que pase.
-pub(crate) fn lifted<T>(look: impl FnOnce() -> T) -> T {
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    if !give_up_passing() {
-        // No lo ejecuta un encargado: no hay nada que guardar.
-        return look();
-    }
-    secrecy::lift();
-    let seen = look();
-    secrecy::keep();
-    seen
 }
 
 fn outcome(test: &Test) -> Outcome {

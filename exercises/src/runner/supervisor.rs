@@ -19,7 +19,8 @@ use nix::unistd::Pid;
 use super::child::{Line, Said};
 use super::printed::Printed;
 use super::record::{Ending, Record, Verdict, key, open};
-use super::{ONE, Test, complain, secrecy};
+use super::{ONE, Test, complain};
+use crate::secrecy;
 
 /// Pruebas a la vez: más que procesadores, porque casi todas duermen.
 const AT_ONCE: usize = 16;
